@@ -65,7 +65,7 @@ pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure
         }
         Backend::Node(url) => {
             let chain = Remote::connect(url, beginning).map_err(|error| match error {
-                // As wherever a node does not answer.
+                // A node that does not answer is a fault, as in all other commands.
                 RemoteError::Node(_) | RemoteError::Runtime(_) => Failure::Fault(error.into()),
                 error => Failure::mistake(error),
             })?;
@@ -78,7 +78,7 @@ pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure
     })
 }
 
-/// Runs a scenario on a chain that begins as it wants.
+/// Runs a scenario on a chain whose configuration fits the scenario.
 pub(crate) fn simulate(
     chain: &mut dyn Chain,
     scenario: &Scenario,
@@ -90,14 +90,14 @@ pub(crate) fn simulate(
 
 fn classify(error: SimulateError) -> Failure {
     match error {
-        // The chain has refused nothing.
+        // The chain rejected nothing: the recording failed.
         SimulateError::Chain(gap @ ChainError::Unrecorded { .. }) => Failure::Fault(gap.into()),
         error if error.is_users_mistake() => Failure::Mistake(error.into()),
         error => Failure::Fault(error.into()),
     }
 }
 
-/// An anvil that ends with this program, even where the program is interrupted.
+/// An anvil that ends with this program, even if the program is interrupted.
 struct Guarded {
     anvil: Arc<Mutex<Option<Anvil>>>,
     url: Url,
@@ -107,7 +107,8 @@ impl Guarded {
     fn start(config: &AnvilConfig) -> Result<Self, Failure> {
         Anvil::find().map_err(Failure::mistake)?;
         let place = Arc::new(Mutex::new(None));
-        // While it starts, an interrupt waits: there would be nothing to end yet.
+        // An interrupt waits for this lock while anvil starts, since there is nothing to end
+        // before.
         let mut anvil = held(&place);
         let guarded = Arc::clone(&place);
         end_on_signal(move || drop(held(&guarded).take()))?;

@@ -8,33 +8,34 @@ use cotrain_learning::text::{escaped_lines, escaped_to};
 /// Longest message of a node that is shown, in characters.
 const MAX_MESSAGE: usize = 1_000;
 
-/// An error, and whose it is.
+/// An error, with the party that can fix it.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The user's, who can mend it: arguments, files, scenario.
+    /// Mistake of the user, who can fix it in the arguments, the files or the scenario.
     Mistake(anyhow::Error),
-    /// Anything else.
+    /// Any other failure.
     Fault(anyhow::Error),
 }
 
 impl Failure {
-    /// The user's mistake, in words.
+    /// Returns a mistake of the user.
     pub(crate) fn mistake(error: impl Into<anyhow::Error>) -> Self {
         Self::Mistake(error.into())
     }
 
-    /// Returns the message for people: each cause once, in what a terminal shows as itself.
+    /// Returns the message for people. It names each cause once, and escapes what a terminal would
+    /// obey.
     pub(crate) fn told(&self) -> String {
         let mut told = String::new();
         for cause in self.error().chain() {
             let text = cause.to_string();
-            // What a node says is one message, however many lines it sends.
+            // A node's message becomes one line, even if the node sent several.
             let text = if cause.is::<NodeError>() {
                 escaped_to(&text, MAX_MESSAGE).to_string()
             } else {
                 escaped_lines(&text).into_owned()
             };
-            // Some errors repeat what caused them.
+            // Some errors repeat their cause.
             if told.ends_with(&text) {
                 continue;
             }
@@ -53,7 +54,7 @@ impl Failure {
         }
     }
 
-    /// Adds to the failure what was done, in words.
+    /// Puts words before the failure, such as the failed step or the finished part.
     pub(crate) fn context(self, words: impl Display + Send + Sync + 'static) -> Self {
         match self {
             Self::Mistake(error) => Self::Mistake(error.context(words)),
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!(failure.told(), "cannot read x: No such file\\u{1b}[2J");
         let failure = Failure::Mistake(anyhow!("here:\n  line 1").context("cannot do it"));
         assert_eq!(failure.told(), "cannot do it: here:\n  line 1");
-        // A node's message is one line of bounded length, however it is made.
+        // A node's message becomes one line of bounded length.
         let error = NodeError::Unavailable {
             method: "eth_call",
             message: "no\nverified: yes".repeat(200),

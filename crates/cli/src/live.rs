@@ -1,4 +1,4 @@
-//! The commands for a live chain, and what they have in common.
+//! Commands for a live chain, and their common parts.
 
 pub(crate) mod acting;
 pub(crate) mod bounds;
@@ -43,7 +43,7 @@ use serde::Serialize;
 
 use crate::{failure::Failure, output};
 
-/// Runs what waits for a node.
+/// Runs a future to its end on a new runtime.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -63,7 +63,7 @@ pub(crate) fn show(
     output::print(&text())
 }
 
-/// Reads a time of whole seconds, as a chain counts it.
+/// Reads a time of whole seconds, because a chain counts in seconds.
 pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; expected a time such as 1day or 90min"))?;

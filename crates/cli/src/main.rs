@@ -1,6 +1,6 @@
-//! The command line of cotrain.
+//! Command line of cotrain.
 //!
-//! stdout is the result, stderr is everything else.
+//! stdout has the result, and stderr everything else.
 
 mod args;
 mod backend;
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     let Err(failure) = outcome else {
         return ExitCode::SUCCESS;
     };
-    // Where stderr is closed too, the exit status has to say it all.
+    // If stderr is closed too, only the exit status reports the failure.
     let _ = writeln!(io::stderr(), "error: {}", failure.told());
     failure.exit_code()
 }

@@ -1,5 +1,5 @@
-//! The two streams: the result on stdout, everything else on stderr. Whatever strangers wrote passes
-//! through here, so nothing leaves that a terminal would obey.
+//! The two streams: stdout has the result, stderr everything else. All output passes through this
+//! module, which escapes what a terminal would obey in texts of strangers.
 
 use std::{
     env,
@@ -15,18 +15,20 @@ use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
 
-/// Writes the result as text: what a terminal would obey is escaped, but for line breaks.
+/// Writes the result as text. It escapes what a terminal would obey, except line breaks.
 pub(crate) fn print(result: &str) -> Result<(), Failure> {
     print_raw(&escaped_lines(result))
 }
 
-/// Writes the result as JSON, which means the same to programs and is harmless to terminals.
+/// Writes the result as JSON. Its escapes do not change the meaning, and make it harmless to
+/// terminals.
 pub(crate) fn print_json(result: &str) -> Result<(), Failure> {
     print_raw(&escaped_json(result))
 }
 
-/// Writes the result as it is: with styles of this program's own, or a script. Nothing in it may be of a
-/// stranger. A reader that has gone away wants no more of it, which is no failure.
+/// Writes the result unchanged, such as a script or text with this program's own styles. It must
+/// not contain texts of strangers. A reader that closes the pipe needs no more output, so that is
+/// no failure.
 pub(crate) fn print_raw(result: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout
@@ -47,13 +49,13 @@ pub(crate) struct Narrator {
 }
 
 impl Narrator {
-    /// Starts telling, unless `quiet`. The variable `RUST_LOG` says which logs to show; without
-    /// it, warnings.
+    /// Creates a narrator, which is silent if `quiet`. The variable `RUST_LOG` filters the logs;
+    /// without it, only warnings are shown.
     pub(crate) fn start(quiet: bool) -> Result<Self, Failure> {
         Self::start_with(quiet, "warn")
     }
 
-    /// Starts telling; where `verbose`, also what the program does.
+    /// Creates a narrator; if `verbose`, it also shows the program's logs.
     pub(crate) fn verbose(verbose: bool) -> Result<Self, Failure> {
         Self::start_with(false, if verbose { "cotrain=info,warn" } else { "warn" })
     }
@@ -80,14 +82,14 @@ impl Narrator {
         Ok(narrator)
     }
 
-    /// Tells a line.
+    /// Shows a line.
     pub(crate) fn say(&self, line: impl Display) {
         let line = format!("{line}\n");
-        // Nothing depends on stderr: where it is closed, the work goes on.
+        // Nothing depends on stderr: if it is closed, the work continues.
         let _ = self.clone().write_all(escaped_lines(&line).as_bytes());
     }
 
-    /// A bar that shows how far a simulation is; only a terminal sees it.
+    /// Returns a bar for the progress of a simulation. Only a terminal shows it.
     pub(crate) fn bar(&self) -> Bar {
         let style = ProgressStyle::with_template(
             "{bar:24} {human_pos} of {human_len} contributions, {wide_msg}",
@@ -116,13 +118,13 @@ impl Narrator {
             .with_position(done as u64)
             .with_style(style);
         let bar = self.bars.add(bar);
-        // What was done before says nothing of how fast it goes now.
+        // Earlier progress says nothing about the current speed.
         bar.reset_eta();
         bar
     }
 }
 
-/// Logs to stderr, of a service: an object a line, or for people.
+/// Writes the logs of a service to stderr, as one JSON object per line or as text.
 pub(crate) fn log(json: bool) -> Result<(), Failure> {
     let filter = filter(env::var("RUST_LOG").ok(), "info")?;
     let layer = fmt::layer().with_ansi(false);
@@ -163,8 +165,8 @@ impl Write for Narrator {
     }
 }
 
-/// A writer of log events, each in one write: nothing in an event can begin another line, or be obeyed by
-/// a terminal. JSON stays JSON, since escapes of JSON are written there already.
+/// Writer of log events, each in one write. No event can begin a second line or control a terminal.
+/// JSON events stay valid, because their escapes are those of JSON.
 struct OneLine<W>(W);
 
 impl<W: Write> Write for OneLine<W> {

@@ -1,5 +1,5 @@
-//! Reads the command line: says in words of this program what is wrong with a value, and lets the texts
-//! below helps wrap where the terminal's lines end.
+//! Parses the command line. Errors about values use this program's own words, and texts below a
+//! help wrap at the terminal's width.
 
 use std::{
     env,
@@ -28,7 +28,7 @@ pub(crate) fn parse() -> Cli {
     })
 }
 
-/// Returns all commands, with what stands below their helps in paragraphs.
+/// Returns all commands, with the text below each help joined into paragraphs.
 pub(crate) fn command() -> Command {
     footed(Cli::command())
 }
@@ -43,8 +43,8 @@ fn footed(mut command: Command) -> Command {
     command.mut_subcommands(footed)
 }
 
-/// Joins the lines of each paragraph. Lines that are indented, and headings, which end with a colon, stay
-/// lines of their own.
+/// Joins the lines of each paragraph. Indented lines and headings, which end with a colon, stay
+/// separate lines.
 fn paragraphs(text: &str) -> String {
     let mut joined = String::new();
     let mut before = "";
@@ -69,7 +69,7 @@ fn in_words(error: Error, command: &Command) -> Error {
     ) else {
         return error;
     };
-    // Arguments have no names to show before they are built, which parsing does only for its command.
+    // clap names arguments only after a build, and parsing builds only the parsed command.
     let mut command = command.clone();
     command.build();
     let from = match variable(&command, argument, value) {
@@ -90,7 +90,7 @@ fn context(error: &Error, kind: ContextKind) -> Option<&str> {
     }
 }
 
-/// Returns what a value should be, if a library has said why it is not.
+/// Returns the expected form of a value, if its parser gave a reason.
 fn expected(error: &Error) -> Option<String> {
     let source = error.source()?;
     if let Some(error) = source.downcast_ref::<ParseIntError>() {
@@ -118,7 +118,7 @@ fn expected(error: &Error) -> Option<String> {
         .then(|| format!("expected a time such as 90s, 2h or 1day ({source})"))
 }
 
-/// Returns the variable that a value comes from, if it is not from the command line.
+/// Returns the environment variable that gave a value; `None` if the command line gave it.
 fn variable(command: &Command, argument: &str, value: &str) -> Option<String> {
     if env::args().any(|given| given.ends_with(value)) {
         return None;
@@ -153,7 +153,7 @@ mod tests {
         );
     }
 
-    /// A line below a help that ends early, in the middle of a sentence, was broken by hand.
+    /// Checks that no help text has a line end in the middle of a sentence: it would not wrap.
     #[test]
     fn no_help_is_broken_by_hand() {
         fn check(command: &Command) {

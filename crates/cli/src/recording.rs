@@ -1,7 +1,9 @@
-//! The file that a run is recorded in: lines of JSON, gzipped. The first says what was run and how its chain began,
-//! then there is one for each step, and the last says how many there are and what the chain's state was in the end.
+//! Recording of a run: lines of JSON, gzipped. The first line describes the run and the beginning
+//! of its chain. One line for each step follows. The last line has the number of steps and the
+//! digest of the chain's final state.
 //!
-//! Lines are written while the run goes on and read while it is replayed, so that neither takes memory.
+//! Lines are written while the run continues and read while it is replayed, so neither needs much
+//! memory.
 
 use std::{
     fs::File,
@@ -30,12 +32,12 @@ const COTRAIN: &str = env!("CARGO_PKG_VERSION");
 /// events.
 const LONGEST_LINE: u64 = 32 << 20;
 
-/// By what a recording is known, of whatever version it is.
+/// Format and version of a recording, which every release can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     format: String,
     version: u32,
-    /// The version of the program that wrote it.
+    /// Version of the program that wrote the recording.
     cotrain: String,
 }
 
@@ -164,12 +166,13 @@ pub(crate) struct Recording {
 pub(crate) enum Entry {
     /// A step.
     Step(Box<Step>),
-    /// There are no more; the digest of the chain's state after them.
+    /// End of the steps, with the digest of the chain's state.
     End(B256),
 }
 
 impl Recording {
-    /// Opens a run's directory or a recording. `watch` may look on while it is read.
+    /// Opens a recording, or that in a run's directory. `watch` wraps the file, to observe the
+    /// reading.
     pub(crate) fn open<R: Read + 'static>(
         run: &Path,
         watch: impl FnOnce(File) -> R,
@@ -248,7 +251,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Reads a line, if there is one.
+    /// Reads a line; returns `false` at the end.
     fn next(&mut self) -> anyhow::Result<bool> {
         self.line.clear();
         let read = (&mut self.from)

@@ -59,7 +59,7 @@ pub(crate) struct Replay {
     quiet: bool,
 }
 
-/// Replays a run and shows what came of it. A difference is shown, and then it is an error.
+/// Replays a run and shows the result. A difference is shown first, and is then an error.
 pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     let narrator = Narrator::start(arguments.quiet)?;
     let bar = narrator.reading();
@@ -92,15 +92,15 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
 struct Replayed {
     /// Transactions without a difference.
     transactions: u64,
-    /// Gas of those.
+    /// Gas of these transactions.
     gas: u64,
-    /// The digest of the state, where nothing is different.
+    /// Digest of the final state, or the first difference.
     end: Result<B256, Difference>,
     wall: Duration,
 }
 
 impl Replayed {
-    /// Replays on an empty chain.
+    /// Replays a recording on an empty chain.
     fn of(recording: &mut Recording, chain: &mut dyn Chain) -> Result<Self, Failure> {
         let wanted = recording.header().chain_id;
         if wanted != chain.chain_id() {
@@ -142,7 +142,7 @@ impl Replayed {
             };
             steps += 1;
             let fields = repeat(chain, &step).map_err(|error| match error {
-                // No chain has ever made such a step.
+                // No chain can have made such a step, so the recording is damaged.
                 ChainError::TimeRunsBack { .. } => Failure::Mistake(anyhow!(error).context(format!(
                     "cannot replay {}: step {steps} has an earlier time than the one before it; record the run anew",
                     recording.path().display()
@@ -161,7 +161,7 @@ impl Replayed {
     }
 }
 
-/// Does on `chain` what was recorded, and says what is different.
+/// Repeats a recorded step on `chain`, and returns the differences.
 fn repeat(chain: &mut dyn Chain, step: &Step) -> Result<Vec<Field>, ChainError> {
     match step {
         Step::Fund { account, wei } => match chain.fund(*account, *wei) {
@@ -190,7 +190,7 @@ struct Shown<'a> {
     recorded_on: &'a str,
     recorded_by: String,
     backend: &'a str,
-    /// Those without a difference.
+    /// Number of transactions before the first difference.
     transactions: u64,
     gas: u64,
     /// Digest of all accounts at the end; `None` if a difference came first.

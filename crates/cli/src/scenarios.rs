@@ -1,4 +1,4 @@
-//! `cotrain scenarios`: what there is to simulate.
+//! `cotrain scenarios`: the scenarios that come with cotrain.
 
 use std::ffi::OsStr;
 
@@ -26,7 +26,7 @@ pub(crate) struct Scenarios {
     json: bool,
 }
 
-/// Reads the name of a scenario or the path of a file, and tells shells the names.
+/// Parser of a scenario's name or file. It lists the names for shells.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ScenarioParser;
 

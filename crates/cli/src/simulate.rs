@@ -126,7 +126,7 @@ fn relay(text: &str) -> Result<NonZeroUsize, String> {
     })
 }
 
-/// Runs a scenario. The results are in their directory before anything goes to stdout.
+/// Runs a scenario. The results are in their directory before stdout shows anything.
 pub(crate) fn run(arguments: &Simulate) -> Result<(), Failure> {
     let narrator = Narrator::start(arguments.quiet)?;
     let scenario = Scenario::find(&arguments.scenario).map_err(Failure::mistake)?;

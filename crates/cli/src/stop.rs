@@ -1,4 +1,5 @@
-//! Signals that ask the program to end. The first one lets it end well; a second one ends it at once.
+//! Signals that ask the program to end. The first one lets it end cleanly, a second one ends it
+//! immediately.
 
 use std::{io, process, thread};
 
@@ -22,7 +23,8 @@ struct Signals {
 }
 
 impl Signals {
-    /// Waits for signals from now on, in place of what the system does with them; within a tokio runtime.
+    /// Begins to receive signals, in place of the system's default reaction. It needs a tokio
+    /// runtime.
     #[cfg(unix)]
     fn listen(hangup: bool) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -60,7 +62,8 @@ impl Signals {
     }
 }
 
-/// Returns what is cancelled by Ctrl-C, and by what else asks a process to end. A second time ends the process.
+/// Returns a token that Ctrl-C, or another signal to end, cancels. A second signal ends the
+/// process.
 pub(crate) fn stopped() -> Result<CancellationToken, Failure> {
     let token = CancellationToken::new();
     let told = token.clone();

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Sweep) -> Result<(), Failure> {
     }
 }
 
-/// Writes tables and page of what is done of a sweep.
+/// Writes tables and page of the finished runs of a sweep.
 fn report(path: &Path, json: bool) -> Result<(), Failure> {
     let folder = Folder::open(path)?;
     let index = folder.index()?;
@@ -177,7 +177,7 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
             )));
         }
     }
-    // First all that can be wrong, then writing.
+    // All checks come before the first write.
     let directories: Vec<PathBuf> = [&folder]
         .into_iter()
         .chain(&parts)

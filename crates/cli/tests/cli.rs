@@ -1,4 +1,4 @@
-//! The program as its users meet it: what it prints, writes and exits with.
+//! The program as its users meet it: its output, its files and its exit status.
 
 use std::{
     fs, io,
@@ -33,7 +33,7 @@ impl Folder {
         fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The program in this folder, with nothing in the environment that changes what it prints.
+    /// Returns the program in this folder, without environment variables that change its output.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
         command.args(arguments).current_dir(self.0.path());
@@ -70,7 +70,7 @@ impl Outcome {
         }
     }
 
-    /// The result, where it succeeded.
+    /// Returns the result, and asserts success.
     fn success(self) -> String {
         assert_eq!(self.status, Some(0), "{}", self.stderr);
         self.stdout
@@ -521,7 +521,7 @@ fn the_same_seed_gives_the_same_files() {
             "summary.json"
         ]
     );
-    // The report and the summary tell the wall time.
+    // The report and the summary contain the wall time.
     for file in files
         .iter()
         .filter(|name| name.starts_with("events") || name.starts_with("series"))
@@ -546,7 +546,7 @@ fn a_node_gives_the_same_results() {
     run(&["--out", "embedded"]);
     assert!(run(&["--out", "node", "--backend", "anvil"]).contains("anvil chain"));
     for file in names(&folder.path("embedded")) {
-        // These tell the chain's name and the wall time.
+        // These files contain the chain's name and the wall time.
         if !["report.html", "summary.json"].contains(&&*file) {
             let of = |out: &str| folder.read(&format!("{out}/{file}"));
             assert!(of("embedded") == of("node"), "{file} differs");
@@ -570,7 +570,7 @@ fn an_interrupt_leaves_no_node_behind() {
     use std::{os::unix::fs::PermissionsExt, thread::sleep, time::Duration};
 
     let folder = Folder::new();
-    // Tells under which numbers it runs.
+    // The script writes the process ids of its runs.
     let script = format!(
         "#!/bin/sh\necho $$ >>{}\nexec {} \"$@\"\n",
         folder.path("numbers").display(),
@@ -582,7 +582,7 @@ fn an_interrupt_leaves_no_node_behind() {
     command.env("COTRAIN_ANVIL", folder.path("anvil"));
     let mut running = command.spawn().expect("the program starts");
     let numbers = || fs::read_to_string(folder.path("numbers")).unwrap_or_default();
-    // One anvil is forked by another.
+    // Two anvils run: the second one forks the first.
     while numbers().lines().count() < 2 {
         sleep(Duration::from_millis(10));
     }
@@ -639,7 +639,7 @@ fn an_edited_scenario_replaces_its_own_results_and_no_others() {
     folder.run(&["simulate", "tiny.toml"]).success();
     let text = |name: &str| String::from_utf8(folder.read(name)).expect("text");
     let edited = text("tiny.toml");
-    // With the whole paths of its data.
+    // The written scenario has the whole paths of its data.
     let written = text("runs/tiny-1/scenario.toml");
     assert!(written.contains("mean = 40") && written.lines().count() == edited.lines().count());
     let said = folder
@@ -677,7 +677,7 @@ fn a_run_that_fails_leaves_no_directory() {
 #[test]
 fn results_that_cannot_be_written_are_found_before_the_run() {
     let folder = Folder::new();
-    // Not even root can make a file there.
+    // Not even root can create a file there.
     let mut command = folder.command(&["simulate", "tiny.toml", "--out", "/proc/results"]);
     let outcome = Outcome::of(command.env("RUST_LOG", "cotrain=debug"));
     assert!(!outcome.stderr.contains("simulated"), "{}", outcome.stderr);

@@ -1,5 +1,5 @@
-//! The features of a model: those that are reserved, the constant of a dense perceptron, and what its card says of
-//! them: against anvil.
+//! Features of a model against anvil: reserved features, the constant of a dense perceptron, and
+//! the card's facts about them.
 
 mod common;
 
@@ -54,7 +54,7 @@ fn a_reserved_word_is_taught_by_contributions() {
         "{stderr}"
     );
 
-    // The model knows the word, and nothing of it.
+    // The model has a feature for the word, but has learned nothing about it.
     let xyzzy = ["--text", "xyzzy"];
     let before = predict(&place, &xyzzy);
     assert_eq!(before["known"], 1);
@@ -136,7 +136,7 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     }
     let predicted: Value = place.json(&["predict", "--file", "old.csv", "--json"]);
     assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(40));
-    // With some of them, none is dropped without a word.
+    // If a file has some of the columns, no other column is dropped silently.
     place.put("some.csv", "a,b,c\n0,0,1\n");
     let told = place.mistake(&["predict", "--file", "some.csv"]);
     assert!(told.contains("has no column `d`"), "{told}");
@@ -215,7 +215,7 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
             listed.contains(&format!("dense-perceptron, {features}\n")),
             "{listed}"
         );
-        // The constant is no number of a row.
+        // The constant does not count in the length of a row.
         assert!(listed.contains("rows of length 2.40"), "{listed}");
         let listed: Value = place.json(&["models", "--json"]);
         assert_eq!(listed[0]["features"], if fixed { 2 } else { 3 });
@@ -242,7 +242,7 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
         ]);
         assert_eq!(evaluated["accuracy"], 1.0);
 
-        // At the mean all is 0 but the constant.
+        // At the mean, all numbers of the sample are 0 except the constant.
         let mean = mean(&place);
         let row = ["--row", mean.as_str()];
         let before = predict(&place, &row)["class"].clone();
@@ -337,7 +337,7 @@ fn an_unknown_text_is_told_before_numbers_are_clipped() {
     }
 }
 
-/// Returns an address that a deployment tells.
+/// Returns an address from the output of a deployment.
 fn address(deployed: &Value, name: &str) -> Address {
     let text = deployed[name].as_str().expect("an address");
     text.parse().expect("an address")
@@ -411,7 +411,7 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
         register(&place, &deployed, &card);
         let listed: Value = place.json(&["models", "--json"]);
         assert_eq!(listed[0]["verified"], fits);
-        // To a coordinator, too.
+        // A coordinator finds the same.
         let read = block_on(async {
             let node = Node::connect(place.rpc(), NodeOptions::default());
             let node = node.await.expect("a node");
@@ -433,7 +433,7 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
         let contradiction = format!(
             "the card says a largest number of {number} and a largest squared length of {square} and the contract"
         );
-        // Nothing is encoded by a card of other bounds, and nothing paid for.
+        // The program encodes and pays nothing by a card of other bounds.
         let rows = ["predict", "--row", "0.5,0.5"];
         let data = ["evaluate", "--data", "rows.csv", "--label-column", "kind"];
         let paid = [
@@ -465,14 +465,15 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
             assert_eq!(stderr.contains(&told), !fits, "{stderr}");
             let next = "ask its owner to register a card that fits";
             assert_eq!(stderr.contains(next), !fits, "{stderr}");
-            // A row has another form, a file of data has none; only sparse models take indices.
+            // A row has `--sample` as an alternative, and a file of data has none. Only sparse
+            // models take indices.
             assert_eq!(
                 stderr.contains("or give samples with --sample"),
                 !fits && *command != data,
                 "{stderr}"
             );
         }
-        // Bytes are taken as they are.
+        // Bytes are sent unchanged.
         let (status, _, stderr) = place.outcome(&["predict", "--sample", "000000001000"]);
         assert_eq!(status, Some(0), "{stderr}");
     }

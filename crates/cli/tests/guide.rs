@@ -11,14 +11,15 @@ use cotrain_chain::anvil::Anvil;
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 
-/// A command, and what the guide shows of what it prints.
+/// A command, and its output in the guide.
 #[derive(Debug, Default)]
 struct Shown {
     command: String,
     output: Vec<String>,
 }
 
-/// The commands of all fenced blocks `console`: `$ ` begins one, `> ` goes on with it.
+/// Returns the commands of all fenced blocks `console`. `$ ` begins a command, and `> ` continues
+/// it.
 fn commands(guide: &str) -> Vec<Shown> {
     let mut found: Vec<Shown> = Vec::new();
     let mut inside = false;
@@ -41,7 +42,7 @@ fn commands(guide: &str) -> Vec<Shown> {
     found
 }
 
-/// Returns `true` if a line matches what the guide shows; `[..]` stands for anything.
+/// Returns `true` if a line matches the guide's line; `[..]` there means any text.
 fn line_matches(shown: &str, line: &str) -> bool {
     let mut parts = shown.split("[..]");
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else {
@@ -62,7 +63,7 @@ fn line_matches(shown: &str, line: &str) -> bool {
     open || rest.is_empty()
 }
 
-/// Returns `true` if lines match what the guide shows; a line `...` stands for any lines.
+/// Returns `true` if lines match the guide's lines; a line `...` there means any lines.
 fn matches(shown: &[String], lines: &[&str]) -> bool {
     match (shown.split_first(), lines.split_first()) {
         (None, None) => true,
@@ -76,7 +77,7 @@ fn matches(shown: &[String], lines: &[&str]) -> bool {
     }
 }
 
-/// A program that runs until it is told to stop.
+/// A program that runs until a signal stops it.
 struct Service {
     child: Child,
     command: String,
@@ -100,7 +101,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Killed, it would leave its anvil behind.
+        // A killed service would leave its anvil behind.
         if matches!(self.child.try_wait(), Ok(None)) {
             self.interrupt();
             let _ = self.child.wait();
@@ -145,7 +146,7 @@ impl Reader {
         shell
     }
 
-    /// Runs a command, and compares what it prints.
+    /// Runs a command, and compares its output with the guide.
     fn run(&self, shown: &Shown) {
         let output = self.shell(&shown.command).output().expect("a shell");
         let stdout = String::from_utf8(output.stdout).expect("UTF-8");
@@ -164,7 +165,7 @@ impl Reader {
         );
     }
 
-    /// Starts what goes on running, on ports that are free.
+    /// Starts a command that keeps running, on free ports.
     fn up(&mut self, shown: &Shown) {
         let command = format!("exec {} --port 0 --api-port 0", shown.command);
         let mut child = self
@@ -208,7 +209,7 @@ impl Reader {
     }
 
     fn serve(&mut self, shown: &Shown) {
-        // The example's node is the one of the default port.
+        // The example uses the node at the default port.
         let node = self.instead.first().map(|(_, here)| here.clone());
         let command = format!(
             "exec {} --set node.url={}",

@@ -45,7 +45,7 @@ fn nonce(node: &Node) -> u64 {
     block_on(node.nonce(Key::development(0).address())).expect("a nonce")
 }
 
-/// All words of the model that a deployment says it made.
+/// Returns all words of the model of a deployment.
 fn words(node: &Node, deployed: &Value) -> Vec<U256> {
     let classifier: Address = deployed["classifier"]
         .as_str()
@@ -83,7 +83,8 @@ fn a_deployment_survives_being_killed_anywhere() {
                 .spawn()
                 .expect("the program starts");
             let start = Instant::now();
-            // Once so many transactions are part of the chain, and a little later each time.
+            // Waits until `seen` transactions are part of the chain, and then for another moment
+            // each time.
             while nonce(&node) < seen && child.try_wait().expect("a child").is_none() {
                 assert!(start.elapsed() < Duration::from_mins(1), "stuck at {seen}");
                 sleep(Duration::from_millis(1));
@@ -108,7 +109,7 @@ fn a_deployment_survives_being_killed_anywhere() {
         assert_eq!(listed[0]["trainer"], deployed["trainer"]);
         assert_eq!(listed[0]["verified"], true);
 
-        // Once more changes nothing; another plan is refused, with what differs.
+        // A second run changes nothing. Another plan is refused, with the differences.
         assert_eq!(place.json::<Value>(&DEPLOY), deployed);
         let mut other = DEPLOY.to_vec();
         other.push("--points");
@@ -141,7 +142,7 @@ fn predictions_here_are_the_contracts() {
     assert_eq!(contract["by"], "contract");
     assert_eq!(contract["predictions"].as_array().map(Vec::len), Some(500));
     for (flag, by) in [("--local", "words"), ("--verify", "proved words")] {
-        // The second time from the cache.
+        // The second run reads from the cache.
         for _ in 0..2 {
             let here = predict(&["--file", "texts.txt", flag]);
             assert_eq!(here["by"], by);
@@ -192,7 +193,7 @@ fn a_contributor_goes_all_the_way() {
     ]);
     assert_eq!(many["contributions"], 120);
     assert_eq!(many["transactions"].as_array().map(Vec::len), Some(1));
-    // Two that say the opposite: the model cannot agree with both.
+    // Two contributions with opposite labels: the model cannot agree with both.
     for label in ["positive", "negative"] {
         place.success(&[
             "contribute",
@@ -223,7 +224,7 @@ fn a_contributor_goes_all_the_way() {
     assert!(told.contains("at most 1 wei is allowed"), "{told}");
 
     sleep(Duration::from_secs(3));
-    // The chain's time is that of its last block.
+    // The chain's time is that of its last block, so a new block must come.
     place.success(&["deposit", "0.1ether", "--dev", "3"]);
     let status: Value = place.json(&["status", "--dev", "1", "--json"]);
     assert_eq!(status["contributions"].as_array().map(Vec::len), Some(120));
@@ -260,7 +261,7 @@ fn a_contributor_goes_all_the_way() {
 
 /// Lets so many seconds pass on the chain.
 fn pass(place: &Place, seconds: u64) {
-    // Connecting also sets up the cryptography that any HTTP client of the process needs.
+    // Connecting also sets up the cryptography that every HTTP client of the process needs.
     node(place);
     let ask = async |method: &str, parameters: Value| {
         let body = serde_json::json!({
@@ -298,7 +299,7 @@ fn a_report_is_announced_before_it_is_made() {
 
     let many = ["--data", "movie-reviews", "--limit", "40", "--dev", "1"];
     place.success(&[&["contribute"], &many[..]].concat());
-    // Two that say the opposite: the model cannot agree with both.
+    // Two contributions with opposite labels: the model cannot agree with both.
     for label in ["positive", "negative"] {
         let text = ["--text", "a warm and funny film", "--label", label];
         place.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
@@ -317,7 +318,7 @@ fn a_report_is_announced_before_it_is_made() {
     assert_eq!(time("until") - time("from"), 21_600);
     assert_eq!(announced["next"], one["from"]);
 
-    // Once more, before its time: nothing is sent.
+    // A second report before its time sends nothing.
     let again: Value = place.json(&["report", "--dev", "1", "--json"]);
     assert_eq!(again["transactions"], serde_json::json!([]));
     let told = place.success(&["status", "--dev", "1"]);
@@ -386,7 +387,7 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
     let told = place.mistake(&["key", "address", "--keystore", file]);
     assert!(told.contains("there is no terminal"), "{told}");
 
-    // A key in the environment is never repeated.
+    // The program never repeats a key of the environment.
     let secret = "not a key at all";
     let mut command = place.command(&["key", "address"]);
     let output = command
@@ -397,11 +398,11 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains(secret));
 }
 
-/// Moves the time of the chain; no block comes.
+/// Moves the time of the chain without a block.
 fn move_time(place: &Place, seconds: u64) {
     let body =
         json!({ "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [seconds] });
-    // With it comes the cryptography that every HTTP client here needs.
+    // Connecting also sets up the cryptography that every HTTP client of the process needs.
     node(place);
     let moved = reqwest::Client::new().post(place.rpc().clone()).json(&body);
     let status = block_on(async { moved.send().await.expect("an answer").status() });
@@ -415,7 +416,7 @@ fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
         ..AnvilConfig::default()
     });
     place.success(&DEPLOY);
-    // Two that say the opposite: the model agrees with one of them.
+    // Two contributions with opposite labels: the model agrees with one of them.
     for label in ["positive", "negative"] {
         let contribute = [
             "contribute",
@@ -453,7 +454,7 @@ fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
     let events = place.success(&["watch", "--all", "--once", "--json"]);
     assert_eq!(events.lines().count(), 3, "{events}");
 
-    // With what was kept, and from nothing.
+    // Both with the cached events and without them.
     place.success(&[
         "contribute",
         "--text",
@@ -536,7 +537,7 @@ fn a_journal_belongs_to_a_chain_and_says_what_differs() {
     assert!(told.contains("--initial was 3, now 4"), "{told}");
     assert!(!told.contains("NaiveBayes"), "{told}");
 
-    // A chain that is begun anew, with the same addresses.
+    // Another chain with the same addresses, which begins anew.
     let other = Anvil::spawn(&AnvilConfig {
         timestamp: Some(1_900_000_000),
         ..AnvilConfig::default()

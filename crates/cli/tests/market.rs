@@ -109,14 +109,14 @@ fn most(range: &Value) -> u128 {
     wei(&range["at_most"])
 }
 
-/// Returns the bill of what is left of creating the market.
+/// Returns the bill of the remaining steps of creating the market.
 fn dry_run(place: &Place) -> Value {
     let bill: Value = place.json(&[&CREATE[..], &["--dry-run"]].concat());
     assert_eq!(bill["dry_run"], true, "{bill}");
     bill
 }
 
-/// Commits to a test set that nobody has, as the provider.
+/// Commits as the provider to a test set that nobody has.
 fn commit(place: &Place, market: Address) {
     block_on(async {
         let node = Node::connect(place.rpc(), NodeOptions::default()).await;
@@ -164,7 +164,8 @@ fn contribute_many(place: &Place) -> u128 {
     made.into()
 }
 
-/// Tries calls that are not due, which do nothing, and a bill, which comes before anything that costs.
+/// Tries calls that are not due, which change nothing, and checks that a bill comes before each
+/// cost.
 fn refuse_while_open(place: &Place) {
     let twice = [
         "market",
@@ -223,7 +224,7 @@ fn market_runs_from_its_creation_to_the_last_payment() {
     let created: Value = place.json(&CREATE);
     assert_eq!(created["phase"], "open", "{created}");
     assert_eq!(created["opening"].as_array().map(Vec::len), Some(3));
-    // Once more changes nothing, and a lost test set is made again.
+    // A second run changes nothing, and writes a lost test set again.
     let file = created["test_set"].as_str().expect("a path");
     let kept = std::fs::read(file).expect("the test set");
     std::fs::remove_file(file).expect("removed");
@@ -251,7 +252,7 @@ fn market_runs_from_its_creation_to_the_last_payment() {
 
     wait(&place, 3_601);
     assert_eq!(shown(&place)["phase"], "revealing");
-    // Another file is not the test set.
+    // The program rejects another file than the test set.
     let told = place.mistake(&[
         "market",
         "reveal",
@@ -271,7 +272,7 @@ fn market_runs_from_its_creation_to_the_last_payment() {
     assert_eq!(revealed["phase"], "scoring", "{revealed}");
     assert_eq!(revealed["parts"].as_array().map(Vec::len), Some(2));
 
-    // A limit stops the scoring, and anyone goes on.
+    // A limit stops the scoring, and another account continues it.
     let limited = ["market", "score", "--dev", "5", "--max-total", "1gwei"];
     let told = place.mistake(&limited);
     assert!(told.contains("--max-total"), "{told}");
@@ -331,7 +332,7 @@ fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
     let place = Place::new(&AnvilConfig::default());
     let whole = dry_run(&place);
     assert_eq!(most(&whole["value"]), ETHER);
-    // The market is deployed, and no bounty is locked before the test set is safe.
+    // The market is deployed, but the bounty is not locked before the test set is on the disk.
     place.put("other.json", "{}");
     let told = place.mistake(&[&CREATE[..], &["--test-set", "other.json"]].concat());
     assert!(told.contains("was left alone"), "{told}");
@@ -346,7 +347,7 @@ fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
     assert_eq!(most(&left["value"]), ETHER);
     let gas = |bill: &Value| bill["gas"].as_u64().expect("gas");
     assert!(gas(&left) > 0 && gas(&left) < gas(&whole), "{left}");
-    // Nothing was sent.
+    // The dry run sent nothing.
     assert_eq!(shown(&place)["phase"], "created");
 
     commit(&place, market);
@@ -355,7 +356,7 @@ fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
     assert_eq!(most(&rest["value"]), 0, "the bounty is locked");
     assert!(gas(&rest) > 0 && gas(&rest) < gas(&left), "{rest}");
 
-    // A draw is due until it can help nobody.
+    // A draw is due only as long as the market can still open.
     mine(&place, 2);
     let score = ["market", "score", "--dev", "1", "--dry-run", "--json"];
     let draw: Value = place.json(&score);
@@ -467,7 +468,7 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
         page.and_then(|page| page["rows"].as_array().cloned())
     };
 
-    // A gwei pays for no step.
+    // One gwei is too little for any step.
     let serving = Serving::start(&place, &config("1 gwei"));
     let start = Instant::now();
     while get(&format!("http://{address}/health/ready")).is_none() {
@@ -478,7 +479,7 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
     assert_eq!(sent(), Some(Vec::new()));
     drop(serving);
 
-    // It goes on where it was killed.
+    // The service resumes after each kill.
     let mut steps = 0;
     let start = Instant::now();
     while steps < 3 {

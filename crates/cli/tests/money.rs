@@ -33,7 +33,8 @@ const DEPLOY: [&str; 9] = [
     "--json",
 ];
 
-/// A key that no development chain has, for chains where those are refused. Its account has no money at first.
+/// A key that no development chain has, for chains that refuse those keys. Its account has no money
+/// at first.
 const SECRET: &str = "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318";
 
 fn node(place: &Place) -> Node {
@@ -53,7 +54,7 @@ fn own_account() -> Address {
     Key::from_hex(SECRET).expect("a key").address()
 }
 
-/// Asks the development node for something of its own.
+/// Sends a request of the development node's own methods.
 fn ask(place: &Place, method: &str, parameters: &Value) {
     let body =
         json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).to_string();
@@ -188,7 +189,7 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
     );
     assert_eq!(nonce(&place, 1), 0, "nothing of this was sent");
 
-    // What is within the limit is done, and costs no more.
+    // A command within the limit succeeds, and costs no more than the limit.
     let within: Value = place.json(&[
         "contribute",
         "--data",
@@ -303,7 +304,7 @@ fn elsewhere_everything_is_asked_for() {
 fn a_part_is_told_and_done_again_pays_nothing_twice() {
     let place = Place::new(&AnvilConfig::default());
     place.success(&DEPLOY);
-    // Cheap at first, and dear right after it.
+    // The price is low at first, and high right after the first contributions.
     ask(&place, "evm_increaseTime", &json!([86_400]));
     ask(&place, "evm_mine", &json!([]));
     let contribute = [
@@ -333,7 +334,7 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
     assert_eq!(part["go_on"], go_on);
     let error = part["error"].as_str().expect("words");
     assert!(error.contains("would deposit 0.0036 ether now"), "{error}");
-    // Numbers as people read them, and as options take them.
+    // Numbers are shown with commas, and repeated in options without them.
     let apart = |number: u64| format!("{},{:03}", number / 1_000, number % 1_000);
     assert!(
         done >= 1_000 && left >= 1_000,
@@ -348,7 +349,7 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
         "{stderr}"
     );
 
-    // The same again does the rest alone.
+    // The same command contributes only the rest.
     let mut again = contribute.to_vec();
     again.extend(["--max-deposit", "0.01ether"]);
     let rest: Value = place.json(&again);
@@ -362,7 +363,7 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
     );
     let listed: Value = place.json(&["models", "--json"]);
     assert_eq!(listed[0]["contributions"], 4_000);
-    // Unless that is wished.
+    // `--again` contributes samples a second time.
     let mut twice = again.clone();
     twice[6] = "5";
     twice.push("--again");
@@ -372,10 +373,11 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
 /// The relayer that [`FewWords`] names.
 const RELAYER: &str = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720";
 
-/// A coordinator of a few words, on which nothing else depends: it takes `takes` batches and refuses others.
+/// A minimal coordinator, independent of the real one. It takes `takes` batches and refuses later
+/// ones.
 struct FewWords {
     url: String,
-    /// The bodies of batches that were handed in.
+    /// Bodies of the submitted batches.
     handed: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -386,22 +388,22 @@ impl FewWords {
         Self::losing(balance, takes, false)
     }
 
-    /// If `loses`, its answers are lost, and it knows each id that it is asked for.
+    /// Creates a coordinator; if `loses`, its answers are lost, but it knows every id in a request.
     fn losing(balance: &'static str, takes: usize, loses: bool) -> Self {
         Self::with(balance, "0", takes, loses)
     }
 
-    /// Batches of `committed` wei wait with it.
+    /// Creates a coordinator with pending batches that may cost `committed` wei.
     fn with(balance: &'static str, committed: &'static str, takes: usize, loses: bool) -> Self {
         Self::answering(balance, committed, 0, takes, loses)
     }
 
-    /// It takes none, and says each time that the nonce is taken.
+    /// Creates a coordinator that takes no batch, and reports each nonce as taken.
     fn taking_none() -> Self {
         Self::answering("600000000000000000", "0", 0, 0, false)
     }
 
-    /// It takes all, and says that `next_nonce` is the next one.
+    /// Creates a coordinator that takes every batch, and reports `next_nonce` as the next nonce.
     fn at_nonce(next_nonce: u64) -> Self {
         Self::answering("600000000000000000", "0", next_nonce, usize::MAX, false)
     }
@@ -440,7 +442,7 @@ impl FewWords {
                         let problem = json!({"title": "No", "nextNonce": bodies.len()});
                         ("409 Conflict", problem)
                     } else if bodies.len() <= takes && loses {
-                        // It takes it, and nobody hears of that.
+                        // It takes the batch, but the answer is lost.
                         (
                             "504 Gateway Timeout",
                             json!({"title": "The request took too long"}),
@@ -524,7 +526,7 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
             "--json",
         ])
     };
-    // Not all of it is prepaid: none of it is handed over.
+    // The author has not prepaid enough for all samples, so none is submitted.
     let coordinator = FewWords::new("600000000000000000", 9);
     let (status, stdout, stderr) = contribute(&coordinator, "120");
     assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
@@ -567,7 +569,7 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
         );
     }
 
-    // An answer that is lost is no batch that is lost.
+    // If an answer is lost, its batch is not.
     let coordinator = FewWords::losing("600000000000000000", 9, true);
     let (status, stdout, stderr) = contribute(&coordinator, "80");
     assert_eq!(status, Some(0), "{stderr}");
@@ -576,7 +578,7 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
     assert_eq!(all["partial"], false);
     assert_eq!(coordinator.handed.lock().expect("a list").len(), 2);
 
-    // In words, with the command that asks about the batch; and that command.
+    // The text output names the command that asks about the batch, and that command works.
     let coordinator = FewWords::new("600000000000000000", 1);
     let signed = place.success(&[
         "contribute",
@@ -694,7 +696,8 @@ fn other_columns_classes_and_ranges_are_refused() {
     let (status, stdout, stderr) = place.outcome(&["predict", "--row", "1e50,1,1,1", "--json"]);
     assert_eq!(status, Some(0), "{stderr}");
     let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
-    // One number is cut down to the largest. The row is too long then, so that all of its numbers are scaled down.
+    // One number is clipped to the largest one. The row is too long even then, so all its numbers
+    // are scaled down.
     assert_eq!(predicted["predictions"][0]["clipped"], 4);
     assert!(
         stderr.contains("outside the model's range; 4 values were clipped"),
@@ -786,7 +789,7 @@ fn addresses_with_a_wrong_digit_are_refused() {
     let place = Place::new(&AnvilConfig::default());
     let deployed: Value = place.json(&DEPLOY);
     let before = nonce(&place, 1);
-    // The right one ends with C8.
+    // The right address ends with C8.
     let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
     let zero = "0x0000000000000000000000000000000000000000";
     for address in [wrong, zero] {
@@ -817,7 +820,7 @@ fn addresses_with_a_wrong_digit_are_refused() {
         }
     }
     assert_eq!(nonce(&place, 1), before);
-    // Without a checksum there is none to check.
+    // An address without a checksum has none to check.
     let lower = deployed["trainer"]
         .as_str()
         .expect("an address")
@@ -878,13 +881,13 @@ fn a_second_model_pays_for_no_code_that_the_chain_has() {
         assert_eq!(second[same], first[same], "{same}");
     }
     assert_ne!(second["trainer"], first["trainer"]);
-    // The estimate is what it then is, but for a little.
+    // The estimate differs little from the gas that was used.
     let (gas, told) = (second["gas"].as_u64(), bill["gas"].as_u64());
     let (gas, told) = (gas.expect("gas"), told.expect("gas"));
     assert!(gas.abs_diff(told) < told / 20, "{gas} used, {told} told");
     assert!(first["gas"].as_u64() > Some(2 * gas), "{first}");
 
-    // Another learner shares what it can.
+    // Another learner reuses the parts that it shares.
     let mut third = DEPLOY.to_vec();
     third[4] = "third";
     third.extend(["--learner", "sparse-perceptron"]);
@@ -904,7 +907,7 @@ fn a_chain_without_the_deployer_gets_codes_of_its_own() {
         (&first["reused"], &first["transactions"]),
         (&json!([]), &json!(8))
     );
-    // What is named is used.
+    // The deployment uses the named contracts.
     let mut second = DEPLOY.to_vec();
     second[4] = "more";
     let codes = [
@@ -930,7 +933,7 @@ fn a_chain_without_the_deployer_gets_codes_of_its_own() {
 #[test]
 fn a_deployment_in_part_is_told_with_its_steps() {
     let place = Place::new(&AnvilConfig::default());
-    // Enough for the first contracts, and no more.
+    // The money suffices for the first contracts only.
     let account = Key::development(6).address();
     ask(
         &place,
@@ -963,7 +966,7 @@ fn a_deployment_in_part_is_told_with_its_steps() {
             .starts_with("run the same again")
     );
     assert!(stderr.contains("cannot do the step"), "{stderr}");
-    // Only what is left is billed, and held to `--max-total`.
+    // The bill and `--max-total` count only the remaining steps.
     let left = dry(&deploy);
     assert!(left < whole, "{left} of {whole} are left");
     let told = place.mistake(&[&deploy[..], &["--max-total", &(left / 2).to_string()]].concat());
@@ -1072,7 +1075,7 @@ fn what_waits_with_a_coordinator_is_not_signed_again() {
         "{told}"
     );
     assert_eq!(handed(), 0);
-    // To go on is not to begin again, and what is wished twice is signed twice.
+    // Continuing with --skip is allowed, and --again signs the samples twice.
     place.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
     assert_eq!(handed(), 1);
     place.success(&[&data[..], &relayed, &["--again"]].concat());
@@ -1103,7 +1106,7 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
     let again: Value = place.json(&little);
     assert_eq!(again["trainer"], first["trainer"]);
 
-    // All of it is done, though the journal does not say so: nothing is left to pay.
+    // The deployment is done although the journal does not say so: there is nothing left to pay.
     edit(&|journal| journal["deployed"] = Value::Null);
     let (status, stdout, told) = place.outcome(&little);
     assert_eq!(status, Some(0), "{told}");
@@ -1114,7 +1117,7 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
     let again: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(again["trainer"], first["trainer"]);
 
-    // As of a node that has forgotten what it knew of old transactions.
+    // The node behaves as if it had forgotten old transactions.
     edit(&|journal| {
         for (_, step) in journal["steps"].as_object_mut().expect("steps") {
             step["signed"][0]["hash"] = json!(format!("0x{}", "1".repeat(64)));
@@ -1169,7 +1172,7 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
         SECRET,
         &["contribute", "--data", "movie-reviews", "--limit", "20"],
     );
-    // The model cannot agree with both of a pair.
+    // The two texts have opposite labels, so the model cannot agree with both.
     let pair = |text: &str| {
         for label in ["positive", "negative"] {
             success(
@@ -1183,7 +1186,7 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
     pass(3_600);
     success(SECRET, &["refund"]);
 
-    // Two announcements, and nothing that can be reported yet.
+    // The first run makes two announcements; no report is possible yet.
     let report = |answer: &str| {
         let mut command = place.command(&["report", "--json"]);
         command.env("COTRAIN_KEY", SECRET);
@@ -1196,7 +1199,7 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
     let bills = |screen: &str| {
         let lines = screen.lines().map(str::trim_end);
         let starts = |start: &str| lines.clone().filter(|line| line.starts_with(start)).count();
-        // The question, the total, the gas and the gain, each once for all of it.
+        // The question, the total, the gas and the gain appear once for everything.
         ["Go on? [y/N]", "  total ", "  gas ", "  brings "].map(starts)
     };
     let (status, stdout, screen) = report("n");
@@ -1213,7 +1216,7 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
     assert_eq!(nonce_of(&place, own_account()), before, "a no is a no");
     success(SECRET, &["report"]);
 
-    // One more is due before those can be reported.
+    // One more announcement is due before those two can be reported.
     pair("the actors laugh and cry");
     pass(6 * 3_600);
     let before = nonce_of(&place, own_account());
@@ -1229,7 +1232,7 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
     assert_eq!((length("claims"), length("announced")), (Some(2), Some(1)));
     let sent = length("transactions").expect("transactions") as u64;
     assert_eq!((sent, nonce_of(&place, own_account())), (2, before + 2));
-    // What the bill says that it brings is what it brought.
+    // The gain on the bill equals the payments.
     let wei = |one: &Value| {
         let text = one["amount"].as_str().expect("wei");
         text.parse::<u128>().expect("wei")

@@ -1,6 +1,7 @@
 "use strict";
-// Runs the scripts of a sweep's page without a browser and prints what its charts show, as JSON: for each chart the entries
-// of the legend, the lines with their dashes and last moment, and the marks. `node page.js report.html`
+// Runs the scripts of a sweep's page without a browser, and prints its charts as JSON.
+// Each chart has the entries of its legend, its marks, and its lines with dashes and last moment.
+// Usage: `node page.js report.html`
 
 const fs = require("fs"), vm = require("vm");
 const page = fs.readFileSync(process.argv[2], "utf8");
@@ -25,7 +26,7 @@ const document = {
   documentElement: new Element(),
   createElement: () => new Element(),
   createElementNS: () => new Element(),
-  // What can be chosen stays as it is at first.
+  // Without the elements of choices, each choice keeps its initial value.
   getElementById: (id) => (ids.has(id) && !id.endsWith("-point") ? elements[id] ??= new Element() : null),
 };
 const charts = {};
@@ -63,7 +64,7 @@ const context = vm.createContext({
 });
 vm.runInContext(scripts[0], context);
 context.uPlot = Recorded;
-// All marks are circles: what is asked is where they are.
+// All marks become circles, because only their positions matter here.
 vm.runInContext("for (const shape in plot.SHAPES) plot.SHAPES[shape] = plot.SHAPES.circle;", context);
 vm.runInContext(scripts[1], context);
 process.stdout.write(JSON.stringify(charts));

@@ -1,4 +1,4 @@
-//! Runs that are recorded and executed again. anvil has to be there: without it, two of these tests fail.
+//! Recorded runs that are executed again. Two of these tests need anvil.
 
 use std::{
     fs,
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const RECORDING: &str = "runs/tiny-1/transactions.jsonl.gz";
-/// The first contribution: before it are three accounts' money and what deploys the model.
+/// Index of the first contribution. Steps that fund three accounts and deploy the model come before
+/// it.
 const CONTRIBUTION: usize = 10;
 
 /// A folder with a scenario of 60 contributions.
@@ -78,7 +79,7 @@ impl Folder {
         fs::write(self.path(name), gzip.finish().expect("gzip")).expect("written");
     }
 
-    /// Changes a value of a line of the recording and replays what that makes.
+    /// Changes a value in a line of the recording, and replays the result.
     fn altered(&self, line: usize, pointer: &str, change: impl Fn(&Value) -> Value) -> Outcome {
         let mut lines = self.lines(RECORDING);
         let mut content: Value = serde_json::from_str(&lines[line]).expect("JSON");
@@ -119,7 +120,7 @@ impl Outcome {
         self.stderr
     }
 
-    /// The difference in the JSON, and what is said of it on stderr.
+    /// Returns the difference from the JSON, and the message on stderr.
     fn difference(self) -> (Value, String) {
         assert_eq!(self.status, Some(1), "{}{}", self.stdout, self.stderr);
         let shown: Value = serde_json::from_str(&self.stdout).expect("JSON");
@@ -128,7 +129,7 @@ impl Outcome {
     }
 }
 
-/// Changes the byte at `place`, or counted from the end.
+/// Changes the byte at index `place`; a negative index counts from the end.
 fn flip(hex: &Value, place: isize) -> Value {
     let mut digits = hex.as_str().expect("text").as_bytes()[2..].to_vec();
     let bytes = isize::try_from(digits.len() / 2).expect("short");
@@ -267,7 +268,7 @@ fn what_is_different_is_found_at_its_step() {
             .map(|field| field["name"].as_str().expect("a name"));
         names.collect::<Vec<_>>().join("; ")
     };
-    // The label of the contribution: the model learns something else, or nothing.
+    // Flips the label of the contribution, so that the model learns something else, or nothing.
     let changed = found(CONTRIBUTION, &format!("{sent}/data"), &|data| {
         flip(data, 69)
     });
@@ -296,7 +297,7 @@ fn what_is_different_is_found_at_its_step() {
     assert_eq!(of(2, "output", &|code| flip(code, 100)), "output");
     assert_eq!(of(2, "created", &|address| flip(address, 0)), "created");
     assert_eq!(of(2, "created", &|_| Value::Null), "created");
-    // More than it has, less than the deposit, to where nobody is.
+    // More than the account has; less than the deposit; to an address without code.
     let value = format!("{sent}/value");
     let too_much = "0xffffffffffffffffffffffffffffffffff";
     assert_eq!(found(CONTRIBUTION, &value, &|_| too_much.into()), "outcome");
@@ -314,7 +315,7 @@ fn what_is_different_is_found_at_its_step() {
         let changed = found(CONTRIBUTION, outcome, &|_| other.clone());
         assert_eq!(changed, "outcome; gas used");
     }
-    // Nobody can hold so much; it is given to one who has some.
+    // No account can hold so much, and the receiver has money already.
     let lines = folder.lines(RECORDING);
     let mut twice = lines.clone();
     let most = format!("0x{}", "f".repeat(64));
@@ -329,7 +330,7 @@ fn what_is_different_is_found_at_its_step() {
         (&2.into(), &"fund".into())
     );
 
-    // Of the money, nothing is seen before the end.
+    // A change of money shows only in the final state.
     for (line, pointer) in [(8, "/step/fund/wei"), (steps + 1, "/end/state")] {
         let change = |number: &Value| flip(number, -1);
         let (difference, said) = folder.altered(line, pointer, change).difference();
@@ -471,7 +472,7 @@ fn a_torn_recording_is_no_recording() {
     insta::assert_snapshot!(said(&[&lines[..], &lines[1..2]].concat()), @"error: cannot replay torn.gz: its line 132 comes after its end; record the run anew");
     let mut swapped = lines.clone();
     swapped.swap(CONTRIBUTION, CONTRIBUTION + 1);
-    // The earlier contribution has another price after the later one, and a time before it.
+    // After the later contribution, the earlier one has another price, and a time in the past.
     folder.write("torn.gz", &swapped);
     let outcome = folder.run(&["replay", "torn.gz"]);
     assert_eq!(outcome.status, Some(1), "{}", outcome.stderr);
@@ -527,7 +528,7 @@ fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
     let folder = Folder::recorded();
     let whole = folder.read(RECORDING).len();
     fs::remove_dir_all(folder.path("runs")).expect("removed");
-    // As on a full disk, files cannot grow beyond so many blocks.
+    // The limit stops files from growing, as a full disk does.
     let limited = |scenario: &str, blocks: usize| {
         let mut command = Command::new("sh");
         command
@@ -544,7 +545,7 @@ fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
         assert!(!folder.path("runs").exists());
         outcome.stderr
     };
-    // POSIX's blocks have 512 bytes: there is room for all but the end.
+    // POSIX blocks have 512 bytes, so everything fits except the end.
     let room = (whole - 1) / 512;
     insta::assert_snapshot!(limited("tiny.toml", room), @"error: cannot write the recording: File too large (os error 27)");
     let said = limited("movie-reviews", 8);

@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    /// Lets it claim for those who ask.
+    /// Enables the keeper, which claims for accounts that ask for it.
     fn keep(&self) {
         let config = fs::read_to_string(&self.config).expect("read");
         let keep = "[keep]\nenabled = true\ninterval = \"1 s\"\n";
@@ -157,13 +157,14 @@ fn body(batch: &SignedBatch) -> String {
     .to_string()
 }
 
-/// Hands a batch in until there is an answer that is not the server's own trouble; the answer.
+/// Submits a batch until the server answers without a fault of its own, and returns the answer.
 async fn hand_in(client: &reqwest::Client, url: &str, body: &str) -> (u16, Value) {
     loop {
         let request = client.post(url).header("content-type", "application/json");
         if let Ok(answer) = request.body(body.to_owned()).send().await {
             let status = answer.status();
-            // Where it is killed while it answers, nothing is known: once more.
+            // If the server was killed during the answer, the outcome is unknown, so the batch is
+            // submitted again.
             if let Ok(answer) = answer.json().await
                 && !status.is_server_error()
             {
@@ -193,7 +194,7 @@ async fn relayed(stage: &Stage) -> BTreeMap<(Address, u64), usize> {
     count
 }
 
-/// Waits until each is included or refused; the state of each, and the reason.
+/// Waits until each batch is included or refused; returns the state and the reason of each.
 async fn settled(client: &reqwest::Client, url: &str, ids: &[String]) -> Vec<(String, String)> {
     let mut states = Vec::new();
     for id in ids {
@@ -218,14 +219,14 @@ async fn settled(client: &reqwest::Client, url: &str, ids: &[String]) -> Vec<(St
     states
 }
 
-/// A signature as hardware wallets give it: with 0 or 1 in place of 27 or 28.
+/// Returns a signature in the form of hardware wallets: with 0 or 1 instead of 27 or 28.
 fn by_hardware(mut signature: Vec<u8>) -> Vec<u8> {
     let v = signature.last_mut().expect("65 bytes");
     *v -= 27;
     signature
 }
 
-/// A thousand batches of the authors; every fiftieth has little time.
+/// Returns a thousand batches of the authors; every fiftieth has a deadline in a few seconds.
 fn batches(stage: &Stage, authors: &[Key], now: u64) -> Vec<SignedBatch> {
     let mut batches = Vec::new();
     for nonce in 0..BATCHES {
@@ -267,7 +268,7 @@ async fn nothing_is_lost_or_sent_twice_by_a_coordinator_that_is_killed() {
             }
         }
     });
-    // At moments that have nothing to do with what it is doing.
+    // The kills come at moments that are independent of the server's work.
     let mut kills = 0_u64;
     while !writer.is_finished() || kills < 10 {
         let pause = keccak256(kills.to_be_bytes())[0];
@@ -290,7 +291,7 @@ async fn nothing_is_lost_or_sent_twice_by_a_coordinator_that_is_killed() {
                 ids.push(answer["id"].as_str().expect("an id").to_owned());
                 wanted.push((batch.author, batch.nonce));
             }
-            // Not taken at all, with a reason.
+            // The server refused the batch, with a reason.
             _ => assert!(answer["detail"].is_string(), "{status}: {answer}"),
         }
     }
@@ -327,7 +328,7 @@ async fn another_replica_goes_on_where_the_leader_ends() {
     let stage = Stage::new().await;
     let authors = authors(4);
     fund(&stage, &authors).await;
-    // One key: only the leader sends.
+    // Both servers have the same key, and only the leader sends.
     let mut one = Server::new(&stage, "one", &database, 5);
     let mut two = Server::new(&stage, "two", &database, 5);
     let client = reqwest::Client::new();
@@ -390,7 +391,7 @@ async fn a_keeper_announces_what_it_will_report() {
     claims_for_those_who_ask(3_600).await;
 }
 
-/// Returns what lets the keeper with the development key 5 report for an account.
+/// Returns a delegation that lets the keeper, development key 5, report for an account.
 fn delegation(stage: &Stage, reporter: &Key) -> Delegation {
     let mut delegation = Delegation {
         reporter: reporter.address(),
@@ -403,7 +404,7 @@ fn delegation(stage: &Stage, reporter: &Key) -> Delegation {
     delegation
 }
 
-/// Hands a delegation in; returns the status of the answer.
+/// Submits a delegation; returns the status of the answer.
 async fn hand_in_delegation(
     stage: &Stage,
     server: &Server,
@@ -424,7 +425,8 @@ async fn hand_in_delegation(
 async fn claims_for_those_who_ask(notice: u64) {
     let stage = Stage::with_notice(notice).await;
     let [anna, ben, cleo] = [1, 2, 3].map(Key::development);
-    // The model learns from Anna; Ben says the opposite of what it knows; Cleo does not ask.
+    // The model learns from Anna. Ben's label is the opposite of what it learned. Cleo does not ask
+    // for claims.
     stage.contribute(&anna, 1, &[1, 2, 3]).await;
     stage.contribute(&anna, 1, &[1, 2, 3, 4]).await;
     stage.contribute(&ben, 0, &[1, 2]).await;
@@ -506,8 +508,8 @@ async fn claims_for_those_who_ask(notice: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_keeper_and_a_command_claim_the_same_on_a_quiet_chain() {
-    // All are due in the next block alone; or one of them before it, so that an estimate in the latest block succeeds
-    // with too little gas.
+    // Either all claims are due only in the next block, or one is due before it. In the second
+    // case, an estimate in the latest block succeeds with too little gas.
     for one_is_older in [false, true] {
         let stage = Stage::new().await;
         let anna = Key::development(1);
@@ -531,10 +533,10 @@ async fn a_keeper_and_a_command_claim_the_same_on_a_quiet_chain() {
         if one_is_older {
             stage.wait(43_300).await;
         }
-        // No block comes with it.
+        // The time moves without a block.
         stage.anvil("evm_increaseTime", json!([86_401])).await;
         let head = stage.node.head().await.expect("a head");
-        // As `cotrain refund` finds them and their gas.
+        // `cotrain refund` finds the claims and their gas in this way.
         let index = stage.follow("command.sqlite").await;
         index.catch_up().await.expect("followed");
         let model = index.model(stage.trainer).expect("a model");
@@ -596,7 +598,7 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
     };
     let database = stage.path("forged.sqlite").display().to_string();
     let mut server = Server::new(&stage, "forged", &database, 5);
-    // Long enough for somebody else to be first.
+    // The relayer waits long enough for another one to be first.
     let config = fs::read_to_string(&server.config).expect("read");
     let config = config.replace("max_age = \"1 s\"", "max_age = \"4 s\"");
     fs::write(&server.config, config).expect("written");
@@ -618,14 +620,14 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
         let (status, answer) = hand_in(&client, &url, &body(&forged)).await;
         assert_eq!(status, 422, "{wanted}: {answer}");
     }
-    // Nobody holds her next nonce.
+    // No pending batch has Anna's next nonce.
     let (status, answer) = hand_in(&client, &url, &body(&stage.signed(anna, 1, 1, &[3]))).await;
     assert_eq!(status, 202, "{answer}");
     ids.push(answer["id"].as_str().expect("an id").to_owned());
     let ends = settled(&client, &server.url, &ids).await;
     assert!(ends.iter().all(|(end, _)| end == "included"), "{ends:?}");
 
-    // Ben hands one in, and has somebody else relay another one with the same nonce.
+    // Ben submits a batch, and another account relays one of his with the same nonce.
     let (status, answer) = hand_in(&client, &url, &body(&stage.signed(ben, 0, 1, &[4]))).await;
     assert_eq!(status, 202, "{answer}");
     let id = answer["id"].as_str().expect("an id").to_owned();
@@ -642,7 +644,8 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
         "{end}: {reason}"
     );
 
-    // What Ben signs for somebody else is refused; what he signs for this relayer, nobody else can send.
+    // The server refuses a batch that Ben signed for another relayer. Nobody else can send one that
+    // he signed for this relayer.
     let other = stage.signed_for(Key::development(2).address(), ben, 1, 1, &[6]);
     let (status, answer) = hand_in(&client, &url, &body(&other)).await;
     assert_eq!(status, 422, "{answer}");
@@ -701,7 +704,7 @@ async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
         for author in &authors {
             let (status, answer) =
                 hand_in(&client, &url, &body(&stage.signed(author, nonce, 1, &[3]))).await;
-            // Taken in all the same: what the checks need is known.
+            // The server takes the batch nevertheless, because it knows all that the checks need.
             assert_eq!(status, 202, "{answer}");
             ids.push(answer["id"].as_str().expect("an id").to_owned());
         }
@@ -724,7 +727,7 @@ async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     let anna = Key::development(1);
     stage.contribute(&anna, 1, &[1, 2]).await;
     stage.deposit(&anna, 10_u128.pow(18)).await;
-    // The chain is two days ahead of this machine.
+    // The chain's time is two days ahead of this machine's.
     let ahead = 200_000;
     stage.wait(ahead).await;
     let database = stage.path("time.sqlite").display().to_string();
@@ -760,7 +763,7 @@ async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     };
     let late = hand_in(&client, &url, &signed(0, head - ahead / 2, 10_u128.pow(16))).await;
     assert_eq!(late.0, 422, "in time for this machine only: {}", late.1);
-    // It allows less than the price, and the deadline comes.
+    // The batch allows less than the price until its deadline passes.
     let (status, waiting) = hand_in(&client, &url, &signed(0, head + 600, 1)).await;
     assert_eq!(status, 202, "{waiting}");
     stage.wait(1_000).await;
@@ -774,7 +777,8 @@ async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     assert!(server.stop());
 }
 
-/// Hands in until it is taken, with the nonce that the answer names; the nonce that it has at last.
+/// Submits a batch with the nonce that the last answer named, until a server takes it; returns that
+/// nonce.
 async fn hand_in_somewhere(
     client: &reqwest::Client,
     stage: &Stage,
@@ -799,7 +803,7 @@ async fn hand_in_somewhere(
                 assert!(next > nonce, "{answer}");
                 nonce = next;
             }
-            // The author has no more money.
+            // The author's money is spent.
             422 => {
                 assert_eq!(answer["type"], "/problems/balance-too-low", "{answer}");
                 return None;
@@ -809,12 +813,12 @@ async fn hand_in_somewhere(
     }
 }
 
-/// Two coordinators that begin at once on a new database, and one author who asks both.
+/// Starts two coordinators at the same moment on a new database, with one author who uses both.
 async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
     const HAND_INS: u16 = 24;
     let author = &authors(1)[0];
     let one = stage.signed(author, 0, 1, &[1]);
-    // Enough for all but four.
+    // The money suffices for all batches but four.
     let money = u128::from(HAND_INS - 4) * (one.max_deposit + one.fee);
     let call = bindings::deposit_to(author.address());
     stage
@@ -825,7 +829,7 @@ async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
         Server::new(stage, "second", database, 5),
     ];
     let logs = servers.each_mut().map(|server| {
-        // Nothing is relayed meanwhile: all of it waits.
+        // The relayers send nothing during the test, so all batches stay pending.
         let config = fs::read_to_string(&server.config).expect("read");
         let config = config.replace("max_age = \"1 s\"", "max_age = \"10 min\"");
         fs::write(&server.config, config).expect("written");
@@ -854,7 +858,7 @@ async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
         let answer = client.get(path).send().await.expect("an answer");
         answer.json().await.expect("JSON")
     };
-    // One that is ready may be a few blocks behind: the money is in the last.
+    // A ready server may be a few blocks behind, and the deposit is in the last block.
     for url in urls {
         let start = std::time::Instant::now();
         while account_at(url).await["balance"] != money.to_string() {
@@ -863,7 +867,7 @@ async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
         }
     }
 
-    // What one takes, the other knows at once.
+    // One server immediately knows what the other one takes.
     let nonce = hand_in_somewhere(&client, stage, urls, author, 1).await;
     assert_eq!(nonce, Some(0));
     for url in urls {
@@ -874,7 +878,7 @@ async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
             (one.max_deposit + one.fee).to_string()
         );
     }
-    // The same batch again is not another one.
+    // Submitting the same batch again is not a second batch.
     let url = format!("{}/v1/models/{}/submissions", second.url, stage.trainer);
     let same = stage.signed(author, 0, 1, &[1]);
     assert_eq!(hand_in(&client, &url, &body(&same)).await.0, 200);
@@ -921,7 +925,7 @@ async fn half_a_request_does_not_hold_up_the_end_and_a_second_signal_ends_at_onc
     let stage = Stage::new().await;
     let database = stage.path("ending.sqlite").display().to_string();
     let mut server = Server::new(&stage, "ending", &database, 5);
-    // A request may take long here, and so may the end.
+    // Both requests and the shutdown may take long here.
     let config = fs::read_to_string(&server.config).expect("read");
     let longer = "[api]\ntimeout = \"10 min\"\nshutdown_timeout = \"10 min\"\n";
     fs::write(&server.config, config.replace("[api]\n", longer)).expect("written");

@@ -1,4 +1,4 @@
-//! Sweeps as their users meet them: the same tables whatever the threads, parts and interruptions.
+//! Sweeps as their users meet them: threads, parts and interruptions do not change the tables.
 
 use std::{
     fs::{self, File},
@@ -37,7 +37,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// `cotrain` in this folder, with nothing in the environment that changes what it prints.
+    /// Returns `cotrain` in this folder, without environment variables that change its output.
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
         command
@@ -88,7 +88,7 @@ fn outcome(output: Output) -> (Option<i32>, String, String) {
     )
 }
 
-/// Waits until a journal has so many lines.
+/// Waits until a journal has at least `lines` lines.
 fn wait_for_lines(journal: &Path, lines: usize, child: &mut Child) {
     let started = Instant::now();
     while fs::read_to_string(journal).map_or(0, |text| text.lines().count()) < lines {
@@ -131,7 +131,7 @@ fn threads_and_parts_make_no_difference() {
     folder.success(&format!("sweep tiny.toml {GRID} --shard 3/3 --out part-3"));
     folder.success("sweep merge all part-1 part-3");
     assert_eq!(whole, folder.files("all"));
-    // Parts may share a folder, and what is done in parts need not be done again as a whole.
+    // Parts may share a folder. The whole sweep does not repeat the runs of its parts.
     for part in 1..=3 {
         folder.success(&format!(
             "sweep tiny.toml {GRID} --shard {part}/3 --out shared"
@@ -163,7 +163,7 @@ fn a_sweep_that_is_killed_goes_on_where_it_was() {
         .expect("the program starts");
     let journal = folder.journal("killed");
     wait_for_lines(&journal, 5, &mut child);
-    // SIGKILL: nothing can be done about it.
+    // The process cannot handle SIGKILL.
     child.kill().expect("killed");
     child.wait().expect("an end");
     let before = fs::read_to_string(&journal).expect("a journal");
@@ -186,7 +186,7 @@ fn a_sweep_that_is_killed_goes_on_where_it_was() {
 fn a_sweep_is_extended_by_seeds() {
     let folder = Folder::new();
     let grid = "--set agents.Bad.start_balance=100,400";
-    // In order, before those that are there, between them, and in another order.
+    // Seeds are added after the old ones, between them, before them and in another order.
     for (name, before, after, runs) in [
         ("a", "1..3", "1..4", 8),
         ("b", "3,1", "1..4", 8),
@@ -209,7 +209,7 @@ fn a_sweep_is_extended_by_seeds() {
         );
         assert_ne!(done, folder.files(name));
         assert_eq!(folder.files(&format!("whole-{name}")), folder.files(name));
-        // The old journals are gone, and the same command finds that all is done.
+        // The old journals are gone, and the same command finds that all runs are done.
         assert!(!folder.path(name).join("journal").exists());
         let again = format!("sweep tiny.toml --seeds {after} {grid} --out {name}");
         let (_, told) = folder.success(&again);
@@ -220,7 +220,7 @@ fn a_sweep_is_extended_by_seeds() {
         folder.success(&format!("sweep report {name}"));
         assert_eq!(folder.files(&format!("whole-{name}")), folder.files(name));
     }
-    // Not as a part of a sweep, and not while somebody is at work on it.
+    // A part of a sweep is not extended, nor is a sweep that another process is writing.
     let said = folder.refusal(
         &format!("sweep tiny.toml --seeds 1..5 {grid} --shard 1/2 --out a"),
         2,
@@ -245,7 +245,7 @@ fn a_line_that_was_cut_off_is_done_again() {
     folder.success(sweep);
     let (whole, journal) = (folder.files("it"), folder.journal("it"));
     let text = fs::read(&journal).expect("a journal");
-    // In the middle of the last line; and with the line's end, as a machine that stops may leave it.
+    // The last line is cut; or it has its end but zeros in it, as after a power failure.
     let mut zeroed = text.clone();
     let length = zeroed.len();
     zeroed[length - 20..length - 1].fill(0);
@@ -255,7 +255,7 @@ fn a_line_that_was_cut_off_is_done_again() {
         assert!(told.starts_with("5 of 6 runs were done before\n"), "{told}");
         assert_eq!(whole, folder.files("it"));
     }
-    // Anything else is damage that nobody expects.
+    // Any other damage is reported.
     fs::write(&journal, [b"nonsense\n", &text[..]].concat()).expect("written");
     let said = folder.refusal(sweep, 2);
     assert!(
@@ -283,7 +283,7 @@ fn an_interrupt_says_how_to_go_on() {
         stderr,
         "stopped: what is done is kept in it, and the same command goes on from there\n"
     );
-    // What is done so far can be looked at.
+    // A report of the finished runs is possible.
     let (stdout, _) = folder.success("sweep report it");
     assert!(
         stdout.contains(" of 100,000 runs, the rest is not done yet"),
@@ -415,19 +415,19 @@ fn the_page_is_whole_and_says_what_it_means() {
     let length = |value: &Value| value.as_array().map(Vec::len);
     assert_eq!(length(&chart["points"]), Some(6));
     assert_eq!(length(&chart["runs"][0]), Some(30));
-    // Three values of money, for each of two waits; and the share of hostile money, likewise.
+    // Three values of money for each of two waits; and likewise the share of hostile money.
     assert_eq!(length(&chart["studies"]), Some(4));
     assert_eq!(
         chart["studies"][0]["x"],
         serde_json::json!([100.0, 200.0, 400.0])
     );
-    // A table for every chart: accuracy, balances, final balances, share and each breaking point,
-    // and the one of all breaking points.
+    // Each chart has a table: accuracy, balances, final balances, share, and each breaking point.
+    // One more table has all breaking points.
     assert_eq!(page.matches("<table>").count(), 4 + 4 + 1);
     assert_eq!(page.matches("class=\"chart\"").count(), 4 + 4 * 3);
 }
 
-/// Returns what the charts of a sweep's page show, as page.js tells it.
+/// Returns the content of the charts on a sweep's page, as page.js prints it.
 fn charts(page: &Path) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.js");
     let output = Command::new("node").arg(script).arg(page).output();
@@ -439,7 +439,7 @@ fn charts(page: &Path) -> Value {
 #[test]
 fn lines_that_lie_on_each_other_are_all_seen() {
     let folder = Folder::new();
-    // The owner's wait changes nothing here: two lines for each share of the data.
+    // The owner's wait changes nothing here, so each share of the data has two equal lines.
     folder.success(
         "sweep tiny.toml --seeds 1..5 --set data.initial_share=0.25,0.7 \
          --set incentive.owner_claim_wait=22h,1day --out it",
@@ -461,12 +461,12 @@ fn lines_that_lie_on_each_other_are_all_seen() {
         .flat_map(|share| ["22h", "1day"].map(|wait| name(share, wait)))
         .collect();
     assert_eq!(seen, wanted.iter().collect::<Vec<_>>());
-    // The medians of all four are the same, so that each has its turn of the dashes.
+    // The medians of all four lines are equal, so their dashes take turns.
     for (turn, line) in lines.iter().enumerate() {
         let dash = serde_json::json!([0, 8 * turn, 8, 8 * (3 - turn)]);
         assert_eq!(line["dash"], dash, "{line}");
     }
-    // No mark hides another.
+    // No mark is hidden behind another.
     let marks = chart["marks"].as_array().expect("marks");
     let mut places: Vec<_> = marks.iter().map(|mark| mark["x"].to_string()).collect();
     places.sort();
@@ -499,7 +499,8 @@ fn marks_at_one_place_show_around_each_other() {
 #[test]
 fn a_setting_whose_runs_are_over_is_drawn_and_told_until_the_longest_run_ends() {
     let folder = Folder::new();
-    // With less to contribute all is over in half a day; with a late refund after a day and more.
+    // With less data to contribute, all is over in half a day. With a late refund, it takes more
+    // than a day.
     folder.success("sweep tiny.toml --seeds 1..5 --set data.initial_share=0.25,0.7 --out it");
     let page = fs::read_to_string(folder.path("it/report.html")).expect("a page");
     let lines = &charts(&folder.path("it/report.html"))["accuracy"]["lines"];
@@ -510,7 +511,7 @@ fn a_setting_whose_runs_are_over_is_drawn_and_told_until_the_longest_run_ends() 
     let of = |runs: &[f64]| runs.iter().copied().fold(0.0, f64::max);
     assert!(of(&longest[..5]) < 0.5 && of(&longest[5..]) > 1.0);
     assert!((end - of(&longest)).abs() < 1e-3, "{end} {longest:?}");
-    // Both have the same days in the table.
+    // Both settings have the same days in the table.
     let (_, table) = page
         .split_once("<summary>The accuracy as a table</summary>")
         .expect("a table");
@@ -564,7 +565,7 @@ fn the_commands_of_the_documentation_run() {
     assert!(folder.path("both/report.html").is_file());
 }
 
-/// The examples for schedulers: what they ask of cotrain is what it takes.
+/// Checks that cotrain accepts the options in the examples for schedulers.
 #[test]
 fn the_examples_for_schedulers_say_what_cotrain_takes() {
     let folder = Folder::new();
@@ -582,7 +583,7 @@ fn the_examples_for_schedulers_say_what_cotrain_takes() {
             .collect();
         assert_eq!(options.len(), 5, "{options:?}");
         let command = ["cotrain sweep tiny.toml", &options.join(" ")].join(" ");
-        // Eight runs in all: one a part.
+        // The sweep has eight runs, one for each part.
         let command = command.replace("1..200", "1..2");
         let mut shell = Command::new("sh");
         let program = Path::new(env!("CARGO_BIN_EXE_cotrain"))

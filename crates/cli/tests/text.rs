@@ -1,4 +1,4 @@
-//! Texts, keys and files of strangers, and what the program says of them: against anvil.
+//! Texts, keys and files of strangers, and the program's output about them: against anvil.
 
 mod common;
 
@@ -64,7 +64,7 @@ fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
     for (stream, text) in [("stdout", &stdout), ("stderr", &stderr)] {
         let obeyed = |letter: char| letter.is_control() && letter != '\n';
         assert!(!text.contains(obeyed), "{arguments:?} {stream}: {text:?}");
-        // JSON has the text as it is.
+        // JSON contains the text unescaped.
         if !json || stream == "stderr" {
             assert!(
                 !text.contains('\u{202e}'),
@@ -76,8 +76,8 @@ fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), stdout, stderr)
 }
 
-/// Deploys a model, and gives it a card that hides codes for terminals everywhere; the name of its second
-/// class.
+/// Deploys a model with a card whose texts all contain codes for terminals. Returns the name of its
+/// second class.
 fn with_hostile_card(place: &Place) -> String {
     let deployed: Value = place.json(&[
         "deploy",
@@ -99,7 +99,8 @@ fn with_hostile_card(place: &Place) -> String {
     let (trainer, registry) = (address("trainer"), address("registry"));
     let node = node(place);
 
-    // Anyone may write anything into the registry. Samples are made only if it fits the contract.
+    // Anyone may write anything into the registry. The program makes samples only if the card fits
+    // the contract.
     let words = ["win", "lunch"].map(ToOwned::to_owned).into_iter();
     let words: Vec<String> = words
         .chain((2..300).map(|number| format!("word{number}")))
@@ -143,7 +144,7 @@ fn texts_of_strangers_reach_no_terminal() {
     let (status, _, told) = run(&place, &["predict", "--model", "nosuch", "--text", "x"]);
     assert_eq!(status, Some(2));
     assert!(told.contains(r"it has evil\u{1b}"), "{told}");
-    // One of the two texts is of the class with the name.
+    // The model predicts the class with the hostile name for one of the two texts.
     let said: Vec<String> = ["win", "lunch"]
         .map(|text| run(&place, &["predict", "--text", text]).1)
         .into();
@@ -233,7 +234,7 @@ fn a_skipped_claim_is_told_with_the_names_of_classes() {
     let deploy = ["deploy", "--dev", "0", "--yes", "--name", "films"];
     let more = ["--features", "300", "--refund-wait", "1s", "--json"];
     let deployed: Value = place.json(&[&deploy[..], &more].concat());
-    // The model cannot agree with both.
+    // The two contributions have opposite labels, so the model cannot agree with both.
     for label in ["positive", "negative"] {
         let text = ["--text", "a warm and funny film", "--label", label];
         place.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
@@ -261,7 +262,7 @@ fn a_skipped_claim_is_told_with_the_names_of_classes() {
     thread::sleep(Duration::from_secs(2));
     let trainer = deployed["trainer"].as_str().expect("an address");
     let trainer = trainer.parse().expect("an address");
-    // Anyone may push refunds; of the two, one is skipped.
+    // Anyone may push refunds; the contract skips one of the two.
     send(&node(&place), trainer, bindings::refund(&claims));
     let events = place.success(&["watch", "--all", "--once"]);
     let mut skipped = events
@@ -361,7 +362,7 @@ fn empty_and_known_secrets_are_refused() {
     );
     assert!(!told.contains(known), "{told}");
 
-    // What other accounts of the machine can read is said.
+    // The program warns of files that other accounts of the machine can read.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -437,7 +438,7 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
         "{told}"
     );
 
-    // The training file is predicted, by the names of its columns.
+    // A prediction of the training file finds the columns by their names.
     let straight = place.success(&["predict", "--file", "t.csv"]);
     assert_eq!(straight.lines().count(), 30);
     place.put("re.csv", &format!("\u{feff}{}", rows([2, 0, 1])));
@@ -450,7 +451,7 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
         "{told}"
     );
 
-    // Rows without a header, from a file and from stdin; blank lines are passed over.
+    // Rows without a header, from a file and from stdin; blank lines are skipped.
     let plain = "\u{feff}0,1,9\r\n\r\n1,9,1\r\n";
     place.put("rows.csv", plain);
     let two = place.success(&["predict", "--file", "rows.csv"]);
@@ -522,7 +523,7 @@ fn a_runs_scenario_can_be_run_again_from_its_folder() {
         "--json",
     ]);
     assert_eq!(first, again);
-    // The same directory takes the same run again, from either file.
+    // The same directory accepts the same run again, from either file.
     for scenario in ["own.toml", "o1/scenario.toml"] {
         run(&["simulate", scenario, "--out", "o1", "--quiet", "--json"]);
     }

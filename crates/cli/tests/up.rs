@@ -1,6 +1,7 @@
-//! `cotrain up` as it goes in the world: killed, its node killed, started twice, on ports that are taken.
+//! `cotrain up` under real conditions: killed, with a killed node, started twice, on occupied
+//! ports.
 //!
-//! `scripts/crash` does the same for as long as one likes: it sets `COTRAIN_CRASHES`.
+//! `scripts/crash` repeats these crashes as often as `COTRAIN_CRASHES` says.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "these have a chain of their own")]
@@ -87,7 +88,7 @@ impl Place {
             .unwrap_or_else(|(status, said)| panic!("{status}: {said}"))
     }
 
-    /// A running one, or how it ended and what it said.
+    /// Starts `cotrain up`; returns it running, or its exit status and output.
     fn try_start(&self, more: &[&str]) -> Result<Up, (ExitStatus, String)> {
         let mut child = self
             .up(more)
@@ -122,7 +123,7 @@ impl Place {
         })
     }
 
-    /// Returns what a successful command prints.
+    /// Returns the output of a successful command.
     fn success(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("it starts");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -172,7 +173,7 @@ impl Up {
         assert!(status.success(), "{status}: {}", self.said());
     }
 
-    /// The process of its node.
+    /// Returns the process id of its node.
     fn node(&self) -> Option<u32> {
         child_of(self.child.id(), "anvil")
     }
@@ -255,20 +256,20 @@ fn child_of(parent: u32, program: &str) -> Option<u32> {
     })
 }
 
-/// A process that ends with this value, also where a test fails.
+/// A process that is killed when this value drops, even if a test fails.
 struct Ending(u32);
 
 impl Drop for Ending {
     fn drop(&mut self) {
         let program = fs::read_to_string(format!("/proc/{}/comm", self.0));
-        // By then its number may be another program's.
+        // By then, another program may have this process id.
         if program.is_ok_and(|name| ["anvil", "cotrain"].contains(&name.trim_end())) {
             signal(self.0, "KILL");
         }
     }
 }
 
-/// The right to have `cotrain clean` end every node that was left behind on this machine, or to leave one behind.
+/// Right to let `cotrain clean` end every orphaned node of this machine, or to leave one behind.
 fn alone_with_orphans() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -297,7 +298,7 @@ const CONTRIBUTE: [&str; 7] = [
     "1",
 ];
 
-/// Waits until what is on the chain is saved.
+/// Waits until the chain's state is saved.
 fn saved(place: &Place, up: &Up) {
     let head = up.head();
     let path = place.path("s/anvil.json");
@@ -313,7 +314,7 @@ fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
     let place = Place::new();
     let up = place.start(&Place::MODEL);
     let model = up.text("model").to_owned();
-    // A second one is told who has the folder.
+    // A second start reports which process has the folder.
     let told = place.mistake(&[]);
     let pid = up.child.id();
     assert!(told.contains(&format!("in use by process {pid}")), "{told}");
@@ -335,7 +336,7 @@ fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
     place.success(&["deposit", "1ether", "--dev", "2"]);
     up.stop();
 
-    // From here on nothing is saved until the end.
+    // From here on, nothing is saved until the end.
     let up = place.start(&["--state-interval", "1h"]);
     assert!(!up.said().contains("was killed"), "{}", up.said());
     let relay = up.text("api").to_owned();
@@ -392,7 +393,7 @@ fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
     place.success(&["status", "--dev", "1"]);
     up.stop();
 
-    // The last save is damaged: there is one before it.
+    // If the last save is damaged, the one before it is used.
     let chain = place.path("s/anvil.json");
     let whole = fs::read(&chain).expect("read");
     fs::write(&chain, &whole[..whole.len() / 2]).expect("written");
@@ -404,7 +405,7 @@ fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
     );
     up.stop();
 
-    // Neither can be read.
+    // Neither save can be read.
     for name in ["s/anvil.json", "s/anvil.earlier.json"] {
         fs::write(place.path(name), &whole[..whole.len() / 2]).expect("written");
     }
@@ -422,7 +423,7 @@ fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
     assert!(said.contains("what was there is in "), "{said}");
     assert!(said.contains("--refund-wait 7s"), "{said}");
     assert_eq!(up.contributions(), 0);
-    // The same addresses on another chain: nothing that is cached of the first one fits.
+    // The other chain has the same addresses, but cached events of the first one must not apply.
     assert_eq!(up.text("model"), model);
     let status = place.success(&["status", "--dev", "1", "--json"]);
     let status: Value = serde_json::from_str(&status).expect("JSON");
@@ -466,13 +467,13 @@ fn what_cannot_work_is_told_before_anything_is_done() {
     assert!(!place.path("s/up.toml").exists(), "nothing was begun");
 }
 
-/// At any moment: what is there next time is what was saved, and it works.
+/// Checks that a kill at any moment leaves a saved state, and that this state works.
 #[test]
 fn it_survives_being_killed_at_any_moment() {
     let crashes = env::var("COTRAIN_CRASHES").ok();
     let crashes: u64 = crashes.map_or(4, |text| text.parse().expect("a number"));
     let place = Place::new();
-    // Moments, as far apart as the number of crashes allows; no two runs have the same.
+    // Moments within three seconds. They depend on the process id, so that runs differ.
     let seed = u64::from(std::process::id());
     let mut least = 0;
     for crash in 0..crashes {
@@ -558,12 +559,12 @@ fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
     place.success(&["clean", "--yes"]);
     assert_eq!(count(""), 0, "not even locks are left");
     assert!(place.success(&["clean"]).contains("nothing to remove"));
-    // All of it can be had again.
+    // Later commands can compute the caches again.
     place.success(&["status", "--dev", "3"]);
     up.stop();
 }
 
-/// Returns all files below a folder with their content, but for the lock.
+/// Returns all files below a folder with their content, except the lock.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -605,7 +606,7 @@ fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
         assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
         assert!(before == after, "something was changed");
     }
-    // A yes is one.
+    // The answer yes begins a new chain.
     let mut terminal = Terminal::start(place.up(&[]));
     terminal.until("/before-TIME? [y/N]");
     terminal.answer("y");
@@ -623,7 +624,7 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
     let mut up = place.start(&Place::MODEL);
     place.success(&CONTRIBUTE);
     saved(&place, &up);
-    // What ends the node with its program goes first.
+    // The shell that ends the node with its program is killed first.
     let node = up.node().expect("a node");
     let watch = child_of(node, "sh").expect("a shell beside it");
     let _ending = Ending(node);
@@ -638,7 +639,7 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
         .next()
         .expect("a port");
 
-    // On its port nothing is done; on another one it goes on.
+    // `cotrain up` refuses the occupied port, and resumes on another one.
     let mut same = place.command(&["up", "--state", "s", "--port", port, "--api-port", "0"]);
     let output = same.output().expect("it starts");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -658,7 +659,7 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
     assert_eq!(up.contributions(), 1);
     assert!(listens(&rpc), "nothing ends it unasked");
 
-    // One that has its program is none.
+    // A node whose program runs is no orphan.
     let other = up.node().expect("a node");
     let listed = place.success(&["clean"]);
     assert!(listed.contains(&format!("process {node} ")), "{listed}");
@@ -680,7 +681,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     let _alone = alone_with_orphans();
     let place = Place::new();
     let up = place.start(&Place::MODEL);
-    // Its events are used.
+    // Another process uses the cached events.
     let mut watching = place
         .command(&["watch", "--all", "--json"])
         .stdout(Stdio::piped())
@@ -696,7 +697,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     };
     up.until("events", || events().is_some());
     let events = events().expect("events");
-    // So is the folder of another `cotrain up`.
+    // Another `cotrain up` uses its temporary folder.
     let mut other = place
         .command(&["up", "--port=0", "--api-port=0", "--json"])
         .args(Place::MODEL)
@@ -716,7 +717,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     let [folder] = &folders[..] else {
         panic!("{folders:?}")
     };
-    // And a journal, by this process.
+    // This process uses a journal.
     let journal = place.path("state/deploy-it");
     fs::create_dir_all(&journal).expect("a folder");
     fs::write(journal.join("deploy.json"), "{}").expect("written");
@@ -750,7 +751,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     let text = place.success(&["clean"]);
     assert!(text.starts_with("kept     events"), "{text}");
 
-    // Once they are gone, however they went, it is.
+    // The files can be removed once those processes are gone, even if they were killed.
     watching.kill().expect("killed");
     watching.wait().expect("gone");
     other.kill().expect("killed");

@@ -1,4 +1,5 @@
-//! Deploying through a node and in the process: one list of transactions, and none of them twice.
+//! Deployment through a node and in the process: the same list of transactions, each made only
+//! once.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +50,7 @@ fn terms() -> [Terms; 2] {
     [trainer, market]
 }
 
-/// A model whose words take two transactions.
+/// Returns a model whose words take two transactions.
 fn model() -> Classifier {
     let parameters = Parameters::SparsePerceptron {
         features: 10_000,
@@ -62,7 +63,8 @@ fn model() -> Classifier {
     Classifier::from_words(parameters, &words).expect("a model")
 }
 
-/// Deploys through a node, and kills the deployment after each new transaction; returns the names of its steps in order.
+/// Deploys through a node, and kills the deployment after each new transaction. Returns the names
+/// of its steps in order.
 async fn deploy_in_pieces(
     node: &Node,
     blueprint: &Blueprint,
@@ -141,7 +143,7 @@ async fn node_and_process_deploy_by_one_list_of_transactions() {
         .expect("deployed");
 
         let (deployed, steps) = deploy_in_pieces(&node, &blueprint, &given).await;
-        // The chain has what the first deployment created; a registry is beside the list.
+        // The chain already has the parts of the first deployment. The registry is not on the list.
         let reused: Vec<_> = deployed.reused.iter().map(|part| part.name()).collect();
         here.retain(|name| !reused.contains(&name.as_str()));
         if given.registry.is_none() {
@@ -200,7 +202,7 @@ async fn predict_and_evaluate_ask_the_contract_in_several_calls() {
     let ones = expected.iter().filter(|label| **label == 1).count();
     assert_eq!(correct.expect("counted"), ones);
 
-    // What was answered before a refusal stays.
+    // The labels before a refusal stay.
     samples[70] = &[7];
     labels.clear();
     let refused = predict::predict(&node, &facts, block, &samples, &mut labels).await;

@@ -1,4 +1,5 @@
-//! The features of a model and the bounds of what a dense one learns from, in words and for programs.
+//! Features of a model, and bounds of the samples that a dense one learns from, in words and in
+//! JSON.
 
 use std::fmt::Write as _;
 
@@ -24,7 +25,7 @@ impl From<Bounds> for ShownBounds {
     }
 }
 
-/// Returns the number of features in words; the constant of a dense perceptron is none of them.
+/// Returns the number of features in words. The constant of a dense perceptron does not count.
 pub(crate) fn features_in_words(parameters: &Parameters, encoder: Option<&Encoder>) -> String {
     let all = u64::from(parameters.features());
     let mut words = match encoder.and_then(Encoder::constant) {
@@ -40,8 +41,8 @@ pub(crate) fn features_in_words(parameters: &Parameters, encoder: Option<&Encode
     words
 }
 
-/// Returns the bounds in words; `None` if the model's samples have no numbers. They are in standard
-/// deviations if the encoder says how many of the contract's integers one is.
+/// Returns the bounds in words; `None` if the model's samples have no numbers. The unit is the
+/// standard deviation if the encoder says how many of the contract's integers make one.
 pub(crate) fn bounds_in_words(
     parameters: &Parameters,
     encoder: Option<&Encoder>,
@@ -53,10 +54,10 @@ pub(crate) fn bounds_in_words(
             bounds.max_number, bounds.max_squared_length
         ));
     };
-    // The constant is no number of a row.
+    // The constant is not a number of the user's row.
     let constant = encoder.and_then(Encoder::constant).unwrap_or(0);
     let square = u128::from(constant).pow(2);
-    // A root of at most 2^37: only its first digits are told.
+    // The root is at most 2^37, and only its first digits are shown.
     #[allow(clippy::cast_precision_loss)]
     let length = (bounds.max_squared_length.saturating_sub(square) as f64).sqrt() / scale;
     let number = f64::from(bounds.max_number) / scale;
@@ -116,7 +117,7 @@ mod tests {
         let encoder = r#"{"classifier":"dense-perceptron","features":{"columns":["x"]},
             "scaling":{"mean":[0],"deviation":[1]},"constant":4096}"#;
         assert_eq!(words(encoder, dense), "1 feature and a learned intercept");
-        // Nor does it count in the length of a row.
+        // The constant does not count in the length of a row either.
         let encoder: Encoder = serde_json::from_str(encoder).unwrap();
         assert_eq!(
             bounds_in_words(&dense, Some(&encoder)).unwrap(),

@@ -1,4 +1,4 @@
-//! The samples that a command contributes, and those that it leaves out.
+//! Samples that a command contributes, and samples that it leaves out.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::input::Encoded;
 /// Counts of the examples of the data that are not contributed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct LeftOut {
-    /// Examples of which the model knows nothing.
+    /// Examples without a feature that the model knows.
     pub(crate) unknown: usize,
     /// Examples that the author has contributed to this model before.
     pub(crate) contributed_before: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// Says how to contribute what comes after the first `done` samples.
+    /// Returns in words how to contribute the samples after the first `done` ones.
     pub(crate) fn go_on(&self, done: usize) -> String {
         let Some(next) = self.rows.get(done) else {
             return "run the same again".to_owned();
@@ -38,7 +38,7 @@ impl Chosen {
         }
     }
 
-    /// Keeps some of the samples; returns how many are left out.
+    /// Keeps the samples that `keep` accepts, and returns the number of the others.
     pub(crate) fn keep(&mut self, mut keep: impl FnMut(u16, &Encoded) -> bool) -> usize {
         let before = self.samples.len();
         let mut kept = Vec::with_capacity(before);

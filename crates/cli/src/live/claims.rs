@@ -1,4 +1,4 @@
-//! `cotrain refund` and `cotrain report`: what is in deposits.
+//! `cotrain refund` and `cotrain report`: claims of deposits.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Claims looked for at once.
+/// Maximum number of claims that one search finds.
 const MOST: u32 = 10_000;
 const REFUND_EXAMPLES: &str = "\
 Examples:
@@ -96,7 +96,7 @@ struct Claimed {
     amount: String,
     gas_cost: String,
     transactions: Vec<B256>,
-    /// Announced contributions, to be reported later.
+    /// Announced contributions, for later reports.
     announced: Vec<Announced>,
     /// Time of the next possible claim, in Unix seconds.
     next: Option<u64>,
@@ -219,8 +219,8 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
     })
 }
 
-/// Returns the positions to claim and those to announce: the named ones, for each of which one of both has to be possible,
-/// or all that are possible.
+/// Returns the positions to claim and those to announce. Each named position must allow one of the
+/// two. Without names, it returns all that are possible.
 fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>), Failure> {
     let position = |one: &Claimable| one.row.contribution.position;
     if named.is_empty() {
@@ -269,7 +269,8 @@ impl Claims<'_> {
         }
     }
 
-    /// Makes the bill of all claims and announcements: the costs, and the money that the claims bring.
+    /// Makes the bill of all claims and announcements: their costs, and the money that the claims
+    /// pay.
     async fn bill(
         &self,
         session: &Session,
@@ -311,7 +312,7 @@ impl Claims<'_> {
         })
     }
 
-    /// Claims all, until something is in the way; returns how many came to an end, and what was in the way.
+    /// Makes all claims until an error; returns the number of finished claims, and the error.
     async fn all(&mut self, announcing: bool, positions: &[u64]) -> (u64, Option<Failure>) {
         let (act, claimant, index) = (self.act(announcing), self.claimant, self.index);
         let prove = async |some: &[u64]| index.claims(index.followed(), some).await;
@@ -325,7 +326,7 @@ impl Claims<'_> {
         (count, stopped)
     }
 
-    /// Finds how many of the claims fit into one transaction; `None` if there are none.
+    /// Finds how many of the claims fit into one transaction; `None` if there are no claims.
     async fn fit(&self, act: Act<'_>, positions: &[u64]) -> Result<Option<Batch>, Failure> {
         let index = self.index;
         let prove = async |some: &[u64]| index.claims(index.followed(), some).await;

@@ -1,4 +1,4 @@
-//! `cotrain clean`: what earlier commands left behind.
+//! `cotrain clean`: the remains of earlier commands.
 
 use std::{
     ffi::OsStr,
@@ -111,7 +111,7 @@ impl Left {
     }
 }
 
-/// Lists what is left, and removes it.
+/// Lists the remains, and removes them.
 pub(crate) fn run(arguments: &Clean) -> Result<(), Failure> {
     let mut all = Vec::new();
     events(&mut all)?;
@@ -134,7 +134,7 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), Failure> {
             note: Some(orphan.command),
         });
     }
-    // What is removed is told, whatever fails besides.
+    // The list is shown even if a removal fails.
     let mut failed = None;
     if arguments.yes {
         for left in all.iter_mut().filter(|left| left.remove) {
@@ -190,7 +190,7 @@ fn text(all: &[Left], done: bool) -> String {
     lines
 }
 
-/// Returns what a folder has; nothing if it is not there.
+/// Returns the entries of a folder; none if the folder does not exist.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let read = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -210,7 +210,7 @@ fn events(all: &mut Vec<Left>) -> Result<(), Failure> {
         }
         let bytes = local::parts(&path).iter().map(|part| up::size(part)).sum();
         let left = Left::at(Kind::Events, path.clone(), bytes);
-        // Only looked at: it is taken when it is removed.
+        // The lock is released at once: the removal takes it again.
         all.push(match Lock::take(&local::lock_of(&path)) {
             Ok(_) => left,
             Err(held) => left.kept(held.words(&path)),
@@ -247,7 +247,7 @@ fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes what is left; returns why it stays, if somebody began to use it since.
+/// Removes remains; returns the reason if they stay because a process uses them since.
 fn remove(left: &Left) -> Result<Option<String>, Failure> {
     let failed = || match (&left.path, left.process) {
         (Some(path), _) => format!("cannot remove {}", path.display()),

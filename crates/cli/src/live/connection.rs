@@ -48,14 +48,14 @@ pub(crate) struct ModelArg {
     pub(crate) model: Option<String>,
 }
 
-/// A node that answers, and what is known beside it.
+/// A node that answers, with the registry and the model that later commands use.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) node: Node,
     pub(crate) registry: Option<Address>,
     /// The source of the node's address, in words.
     pub(crate) node_from: &'static str,
-    /// The last one deployed on this chain.
+    /// Model deployed last on this chain.
     pub(crate) last_model: Option<Address>,
     pub(crate) narrator: Narrator,
 }
@@ -74,7 +74,7 @@ impl Connection {
             ),
         };
         let node = Node::connect(&url, NodeOptions::default()).await?;
-        // Addresses of another chain mean nothing here.
+        // Addresses of another chain have no meaning here.
         let here = place.chain_id == Some(node.chain_id()) && is_same(&place, &node).await?;
         if !here && place.chain_id == Some(node.chain_id()) && place.model.is_some() {
             narrator.say(format_args!(
@@ -99,7 +99,7 @@ impl Connection {
     }
 }
 
-/// Returns whether the node's chain is the one that is remembered, as far as its first block tells.
+/// Returns `true` if the node's chain is the remembered one, judged by its first block.
 async fn is_same(place: &Place, node: &Node) -> Result<bool, Failure> {
     let Some(remembered) = place.genesis else {
         return Ok(true);
@@ -109,7 +109,7 @@ async fn is_same(place: &Place, node: &Node) -> Result<bool, Failure> {
 }
 
 impl Session {
-    /// The registry, which has to be known.
+    /// Returns the registry, or a mistake of the user if none is known.
     pub(crate) fn registry(&self) -> Result<Address, Failure> {
         self.registry.ok_or_else(|| {
             Failure::Mistake(anyhow!(

@@ -143,8 +143,8 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
             }),
             None => None,
         };
-        // What was handed over and waits is not on the chain yet, which tells alone what was contributed before. To go
-        // on with --skip is not to begin again.
+        // The chain alone tells what was contributed before, and pending batches are not on it yet.
+        // A run with --skip continues an earlier one, so it is allowed.
         if let Some(relaying) = &relaying
             && arguments.data.is_some()
             && !arguments.again
@@ -180,8 +180,8 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     })
 }
 
-/// The samples to contribute: what the model knows nothing of, has no room for, or has from this author already is
-/// not among them unless that is wished.
+/// Returns the samples to contribute. By default it leaves out samples that the model knows nothing
+/// of or has from this author already. It refuses samples outside the model's range.
 async fn choose(
     session: &Session,
     arguments: &Contribute,
@@ -213,7 +213,7 @@ async fn choose(
             chosen.left_out.unknown = chosen.keep(|_, input| !input.is_unknown());
         }
     }
-    // Of what is left: numbers of an input that the model knows nothing of are none of the user's.
+    // Only the remaining inputs count: the unknown ones are not contributed.
     if let Some(words) = misfits(&chosen).clipped_in_words() {
         if !arguments.allow_clipped {
             return Err(Failure::Mistake(anyhow!(
@@ -237,8 +237,8 @@ async fn choose(
     Ok(chosen)
 }
 
-/// Leaves out what the author has contributed before, so that the same data contributed again pays for nothing twice:
-/// each contribution on the chain stands for one example.
+/// Leaves out what the author has contributed before, so that nobody pays twice for the same data.
+/// Each contribution on the chain counts for one example.
 async fn leave_out_known(
     session: &Session,
     model: &LiveModel,

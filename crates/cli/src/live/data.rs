@@ -20,7 +20,8 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// The data at a path, or that comes with cotrain; `test` is further data to measure on.
+    /// Returns the data at a path, or the data of that name that comes with cotrain. `test` is
+    /// further data to measure on.
     pub(crate) fn source(&self, data: &str, test: Option<&Path>) -> Result<Source, Failure> {
         let texts = self.text_column.as_deref();
         Source::named(data, test, &self.label_column, texts).map_err(Failure::mistake)

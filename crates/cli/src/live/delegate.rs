@@ -67,7 +67,7 @@ struct Delegated {
     until: u64,
 }
 
-/// Signs a delegation and hands it over.
+/// Signs a delegation and submits it.
 pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;

@@ -146,10 +146,10 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
     })
 }
 
-/// Costs of a command beyond those of the deployment itself.
+/// Costs of a command besides those of the deployment itself.
 #[derive(Debug, Default)]
 pub(crate) struct Further {
-    /// Money that is sent along, in wei.
+    /// Money that the command sends, in wei.
     pub(crate) value: u128,
     /// Gas of further transactions.
     pub(crate) gas: u64,
@@ -164,7 +164,7 @@ pub(crate) struct Placed {
     pub(crate) cost: u128,
     /// `true` if the bill was shown and agreed to; `false` if all was deployed before.
     pub(crate) billed: bool,
-    /// Result of writing the journal and the place for later commands.
+    /// Result of writing the journal and the state for later commands.
     pub(crate) noted: Result<(), Failure>,
 }
 
@@ -186,7 +186,8 @@ impl Site {
         let genesis = genesis(session).await?;
         let directory = match &options.journal {
             Some(directory) => directory.clone(),
-            // What is named `deploy` is removed by `clean` once it is done; a market is not done when it is deployed.
+            // `clean` removes directories named `deploy` once they are done. A market is not done
+            // when it is deployed, so its directory has another name.
             None => state_directory()?.join(format!(
                 "{}-{}-{}-{}",
                 match plan.deployment.terms.mechanism() {
@@ -226,7 +227,7 @@ impl Site {
     }
 }
 
-/// Returns the contract that holds the money, if an earlier run has done all of the deployment.
+/// Returns the contract that holds the money, if an earlier run finished the deployment.
 pub(crate) async fn deployed_before(
     session: &Session,
     plan: &Plan,
@@ -240,7 +241,7 @@ pub(crate) async fn deployed_before(
     Ok(site.open(session, plan, typed)?.deployed())
 }
 
-/// Puts a plan on the chain, or the part of it that is not done; `None` after a dry run.
+/// Puts a plan on the chain, without the steps that are done already; `None` after a dry run.
 pub(crate) async fn place(
     session: &Session,
     key: &Key,
@@ -255,7 +256,7 @@ pub(crate) async fn place(
     let resumed = site.is_begun();
     let dry_run = options.spending.consent.dry_run;
     let open = || site.open(session, plan, typed);
-    // Another deployment's journal is told before anything is asked.
+    // A journal of another deployment is reported before the user is asked.
     let begun = if resumed { Some(open()?) } else { None };
     let finished_before = begun.as_ref().and_then(Journal::deployed).is_some();
     if dry_run || !finished_before {
@@ -293,7 +294,8 @@ pub(crate) async fn place(
             return Err(told);
         }
     };
-    // All is done and paid for: the addresses are told even if they cannot be noted.
+    // The deployment is done and paid for, so the addresses are shown even if they cannot be
+    // stored.
     let finished = steps.finish(&deployed).map_err(deploying::unusable);
     let remembered = remember(session, &deployed, site.genesis);
     if let Ok(path) = &remembered {
@@ -310,7 +312,7 @@ pub(crate) async fn place(
     }))
 }
 
-/// Says what was trained, and what is odd about the data.
+/// Shows the trained model, and warns of anomalies in the data.
 pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
     plan.warn(narrator);
     narrator.say(format_args!(
@@ -377,7 +379,7 @@ async fn genesis(session: &Session) -> Result<B256, Failure> {
     Ok(first.context("the node has no first block")?.hash)
 }
 
-/// Makes the bill of what is still to pay of a deployment.
+/// Makes the bill of the steps that are not paid yet.
 async fn bill(
     session: &Session,
     plan: &Plan,
@@ -399,7 +401,7 @@ async fn bill(
     let steps = plan.deployment.gas().map_err(not_measured)?;
     let gas = steps.without(&paid).saturating_add(further.gas);
     let mut notes = further.notes.clone();
-    // An earlier run created some of them.
+    // An earlier run of this deployment created some of the parts.
     let reused: Vec<&str> = reused.into_iter().filter(|it| !done.contains(it)).collect();
     if !reused.is_empty() {
         notes.push((
@@ -445,7 +447,8 @@ async fn bill(
     })
 }
 
-/// Says why the steps of a deployment cannot be measured, and whose mistake that is.
+/// Returns the failure for steps that cannot be measured, and decides whether the user made a
+/// mistake.
 fn not_measured(error: MeasureError) -> Failure {
     match error {
         MeasureError::Card(error) => Failure::mistake(error),
@@ -464,7 +467,7 @@ struct Part<'a> {
     progress: Progress,
 }
 
-/// Tells what is done of a deployment, and how to go on; the error with that in its words.
+/// Shows the finished steps, and returns the error with the words that say how to resume.
 fn told(
     session: &Session,
     steps: &Deployer<'_>,

@@ -19,7 +19,8 @@ use crate::{failure::Failure, output::Narrator};
 /// Reason why a journal stays.
 pub(crate) const NOT_DONE: &str = "not done: the same `cotrain deploy` goes on with it";
 
-/// Facts of a plan that are told, each with its name. The rest follows from the options, the data and the program.
+/// Facts of a plan that messages name, each with its name there. The other facts follow from the
+/// options, the data and the program.
 const TOLD: [(&str, &str); 6] = [
     ("chain", "the chain"),
     ("owner", "the key"),
@@ -37,7 +38,7 @@ pub(crate) fn open(directory: &Path, plan: &Facts, options: &Options) -> Result<
     })
 }
 
-/// Says why a journal cannot be used, and whose mistake that is.
+/// Returns the failure for an unusable journal, and decides whether the user made a mistake.
 pub(crate) fn unusable(error: JournalError) -> Failure {
     match &error {
         JournalError::Held { held, .. } => {
@@ -59,7 +60,7 @@ pub(crate) fn unusable(error: JournalError) -> Failure {
     }
 }
 
-/// Says in which way a deployment is not the one that was begun, and what to do.
+/// Returns in words how a deployment differs from the begun one, and what to do.
 fn another(begun: &Begun, plan: &Facts, options: &Options) -> anyhow::Error {
     let differ = differing(begun, plan, options).join("\n  ");
     let path = begun.path.display();
@@ -83,7 +84,7 @@ fn differing(begun: &Begun, plan: &Facts, options: &Options) -> Vec<String> {
             .collect()
     };
     let mut lines: Vec<String> = differences(&told(&begun.plan), &told(plan)).collect();
-    // A journal of an earlier version has none.
+    // A journal of an earlier version has no options.
     if !begun.options.is_empty() {
         lines.extend(differences(&begun.options, options));
     }
@@ -93,7 +94,7 @@ fn differing(begun: &Begun, plan: &Facts, options: &Options) -> Vec<String> {
     lines
 }
 
-/// Tells an event of a deployment.
+/// Shows the progress of a deployment.
 pub(crate) fn narrate(narrator: &Narrator, reported: Reported<'_>) {
     match reported {
         Reported::Done { step, block, gas } => {
@@ -106,7 +107,7 @@ pub(crate) fn narrate(narrator: &Narrator, reported: Reported<'_>) {
     }
 }
 
-/// Says why a deployment did not come to its end, and whose mistake that is.
+/// Returns the failure for an unfinished deployment, and decides whether the user made a mistake.
 pub(crate) fn not_deployed(error: DeployError) -> Failure {
     match error {
         DeployError::Node(error) => error.into(),

@@ -1,4 +1,4 @@
-//! The client's errors in the words of the command line: why, and whose mistake it is.
+//! The client's errors in the words of the command line: the cause, and who can fix it.
 
 use alloy_primitives::B256;
 use anyhow::anyhow;
@@ -16,7 +16,8 @@ use cotrain_report::format::counted;
 use super::{model::unreadable, wei::Wei};
 use crate::failure::Failure;
 
-/// Says why a transaction is not part of the chain, and whose mistake that is.
+/// Returns the failure for a transaction that is not part of the chain, and decides whether the
+/// user made a mistake.
 pub(crate) fn unsent(error: SendError) -> Failure {
     match error {
         SendError::Node(error) => error.into(),
@@ -43,7 +44,8 @@ pub(crate) fn unsent(error: SendError) -> Failure {
     }
 }
 
-/// Says why samples were not contributed, and whose mistake that is.
+/// Returns the failure for samples that were not contributed, and decides whether the user made a
+/// mistake.
 pub(crate) fn not_contributed(error: ContributeError) -> Failure {
     match error {
         ContributeError::Send(error) => unsent(error),
@@ -60,7 +62,7 @@ pub(crate) fn not_contributed(error: ContributeError) -> Failure {
     }
 }
 
-/// Says that samples cost more than `--max-total`.
+/// Returns the message for samples that cost more than `--max-total`.
 fn over_limit(over: &OverLimit) -> anyhow::Error {
     anyhow!(
         "nothing was sent: {} deposit {} now, and gas costs up to {}, which is more than --max-total {}; \
@@ -72,7 +74,7 @@ fn over_limit(over: &OverLimit) -> anyhow::Error {
     )
 }
 
-/// Says why claims were not made, and whose mistake that is.
+/// Returns the failure for claims that were not made, and decides whether the user made a mistake.
 pub(crate) fn not_claimed(error: ClaimError) -> Failure {
     match error {
         ClaimError::Send(error) => unsent(error),
@@ -80,7 +82,8 @@ pub(crate) fn not_claimed(error: ClaimError) -> Failure {
     }
 }
 
-/// Explains for a command with `--relay` why a request failed, and whose mistake that is.
+/// Returns the failure for a failed request of `--relay`, and decides whether the user made a
+/// mistake.
 pub(crate) fn unanswered(error: ApiError) -> Failure {
     match error {
         ApiError::Setup(error) | ApiError::Interrupted(error) => error.into(),
@@ -94,8 +97,8 @@ pub(crate) fn unanswered(error: ApiError) -> Failure {
     }
 }
 
-/// Explains for a command with `--relay` why nothing more was signed or submitted, and whose
-/// mistake that is.
+/// Returns the failure for batches that `--relay` did not sign or submit, and decides whether the
+/// user made a mistake.
 pub(crate) fn not_relayed(error: RelayError) -> Failure {
     match error {
         RelayError::Api(error) => unanswered(error),
@@ -126,12 +129,12 @@ pub(crate) fn not_relayed(error: RelayError) -> Failure {
     }
 }
 
-/// Returns the command that says what became of a batch.
+/// Returns the command that asks for the state of a batch.
 pub(crate) fn question(id: B256, coordinator: &str) -> String {
     format!("cotrain submission {id} --relay {coordinator}")
 }
 
-/// Says that batches wait, which may have the samples that are to be signed.
+/// Returns the message for pending batches that may contain the samples to sign.
 fn waits(waiting: &Waiting) -> anyhow::Error {
     anyhow!(
         "nothing was signed: batches of {} that may cost {} wait with {}, and may have these examples; wait until they \
@@ -142,7 +145,7 @@ fn waits(waiting: &Waiting) -> anyhow::Error {
     )
 }
 
-/// Says how much has to be prepaid first.
+/// Returns the message that names the amount to prepay first.
 fn not_prepaid(short: &NotPrepaid) -> anyhow::Error {
     let missing = Wei(short.missing());
     let waiting = match short.committed {
@@ -160,7 +163,8 @@ fn not_prepaid(short: &NotPrepaid) -> anyhow::Error {
     )
 }
 
-/// Says why a market cannot be followed, and whose mistake that is.
+/// Returns the failure for a market that cannot be followed, and decides whether the user made a
+/// mistake.
 pub(crate) fn unfollowed(error: MarketError) -> Failure {
     if error.is_transient() {
         return Failure::Fault(error.into());

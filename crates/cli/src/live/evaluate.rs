@@ -121,7 +121,7 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
     })
 }
 
-// Counts of examples are far below 2^52.
+// Counts of examples are far below 2^52, so the conversion is exact.
 #[allow(clippy::cast_precision_loss)]
 fn share(part: usize, all: usize) -> f64 {
     part as f64 / all.max(1) as f64

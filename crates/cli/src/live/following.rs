@@ -1,4 +1,4 @@
-//! The events of a model, followed up to now and kept in the cache directory.
+//! Events of a model, followed up to the chain's head and stored in the cache directory.
 
 use std::path::PathBuf;
 

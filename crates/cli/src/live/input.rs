@@ -42,18 +42,18 @@ pub(crate) struct Input {
 /// Counts of inputs that do not fit a model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Misfits {
-    /// Inputs that were looked at.
+    /// Number of all inputs.
     pub(crate) inputs: usize,
-    /// Inputs of which the model knows nothing.
+    /// Number of inputs without a feature that the model knows.
     pub(crate) unknown: usize,
-    /// Inputs with numbers outside the model's range.
+    /// Number of inputs with numbers outside the model's range.
     pub(crate) clipped_inputs: usize,
-    /// Those numbers.
+    /// Number of all numbers outside the model's range.
     pub(crate) clipped_values: usize,
 }
 
 impl Misfits {
-    /// Counts.
+    /// Counts the misfits of some inputs.
     pub(crate) fn of<'a>(inputs: impl IntoIterator<Item = &'a Encoded>) -> Self {
         let mut all = Self::default();
         for input in inputs {
@@ -65,7 +65,7 @@ impl Misfits {
         all
     }
 
-    /// Says on stderr what there is to say.
+    /// Warns on stderr of unknown inputs and of clipped numbers.
     pub(crate) fn warn(&self, session: &Session, model: &LiveModel) {
         if let Some(words) = self.unknown_in_words(model) {
             session.narrator.say(format_args!(
@@ -77,7 +77,7 @@ impl Misfits {
         }
     }
 
-    /// Says how many inputs the model knows nothing of; `None` if there are none.
+    /// Returns in words how many inputs the model knows nothing of; `None` if there are none.
     pub(crate) fn unknown_in_words(&self, model: &LiveModel) -> Option<String> {
         let things = match model.encoder().ok().map(Encoder::takes) {
             Some(Sort::Text) => "words",
@@ -93,7 +93,7 @@ impl Misfits {
         }
     }
 
-    /// Says how many numbers are outside the model's range; `None` if there are none.
+    /// Returns in words how many numbers are outside the model's range; `None` if there are none.
     pub(crate) fn clipped_in_words(&self) -> Option<String> {
         (self.clipped_inputs > 0).then(|| {
             format!(
@@ -153,7 +153,7 @@ pub(crate) fn file(
     samples.map_err(not_encoded)
 }
 
-/// Returns the encoder of a model whose user gives one text or row, which other options can replace.
+/// Returns the encoder for a single text or row. The error names options that need no encoder.
 pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
     let instead = match model.facts.parameters.encoding() {
         Encoding::Sparse => "--features or --sample",
@@ -170,7 +170,7 @@ pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
     })
 }
 
-/// Returns the encoder of a model whose user gives a file of data, which no other option can replace.
+/// Returns the encoder for a file of data, which no option replaces.
 fn encoder_of_data(model: &LiveModel) -> Result<&Encoder, Failure> {
     model.encoder().map_err(|error| {
         let next = match error {
@@ -181,7 +181,7 @@ fn encoder_of_data(model: &LiveModel) -> Result<&Encoder, Failure> {
     })
 }
 
-/// Says why an input cannot be made into samples, and which option helps.
+/// Returns the failure for an input that cannot be encoded, with the option that helps.
 fn not_encoded(error: InputError) -> Failure {
     let next = match &error {
         InputError::TextWanted => "give it with --text",
@@ -196,7 +196,7 @@ fn not_encoded(error: InputError) -> Failure {
 /// Samples with their classes.
 pub(crate) type Labeled = Vec<(u16, Encoded)>;
 
-/// Encodes labeled data as the model's card says.
+/// Encodes labeled data by the rules of the model's card.
 pub(crate) fn labeled(
     model: &LiveModel,
     columns: &Columns,

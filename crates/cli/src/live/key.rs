@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{place, show};
 use crate::{failure::Failure, output::Narrator};
 
-/// Holds the key itself, for programs.
+/// Environment variable that contains the key itself, for programs.
 const VARIABLE: &str = "COTRAIN_KEY";
 const DEVELOPMENT_ACCOUNTS: i64 = 10;
 
@@ -96,7 +96,8 @@ impl KeyArgs {
     }
 }
 
-/// Reads a password: the first line of the file, or what is typed in; a `new` one twice.
+/// Reads a password from the first line of a file or from the terminal, which asks twice for a
+/// `new` one.
 fn password(file: Option<&Path>, new: bool) -> Result<String, Failure> {
     if let Some(path) = file {
         return keys::password_file(path).map_err(Failure::mistake);

@@ -1,4 +1,4 @@
-//! A model as it is on the chain.
+//! A model on the chain, as commands use it.
 
 use std::ops::Deref;
 
@@ -29,7 +29,7 @@ pub(crate) struct LiveModel {
     pub(crate) origin: String,
 }
 
-/// Gives facts and card directly: a command asks for nothing else.
+/// Gives direct access to facts and card, which are all that most commands need.
 impl Deref for LiveModel {
     type Target = DescribedModel;
 
@@ -52,7 +52,8 @@ impl LiveModel {
                 let origin = "the last one deployed, from place.toml".to_owned();
                 (Self::read(session, trainer).await?, origin)
             }
-            // What looks like an address is one: a wrong digit is not to be told as an unknown name.
+            // An argument in the form of an address is one. A wrong digit must not be reported as
+            // an unknown name.
             Some(address) if address.starts_with("0x") && address.len() == 42 => {
                 let trainer = parse_address(address).map_err(Failure::mistake)?;
                 let origin = "--model or COTRAIN_MODEL".to_owned();
@@ -123,7 +124,7 @@ impl LiveModel {
         })?))
     }
 
-    /// Reads the model that a registry knows.
+    /// Reads a model that a registry lists.
     pub(crate) async fn listed(
         session: &Session,
         registry: Address,
@@ -170,14 +171,14 @@ impl LiveModel {
         }
     }
 
-    /// Returns the whole model after a block, from the cache if it is there.
+    /// Returns all words of the model after a block, from the cache if it has them.
     pub(crate) async fn words(&self, session: &Session, block: B256) -> Result<Vec<U256>, Failure> {
         let cache = weights::Cache::new(cache_directory()?.join("words"));
         let words = cache.words(&session.node, &self.facts, block).await;
         words.map_err(unreadable)
     }
 
-    /// Returns the whole model after a block, proved by the block's hash.
+    /// Returns all words of the model after a block, proved by the block's hash.
     pub(crate) async fn proved_words(
         &self,
         session: &Session,
@@ -208,7 +209,7 @@ impl LiveModel {
     }
 }
 
-/// Returns the failure of a node, or else the user's mistake: the address is no model's.
+/// Returns the failure of a node, or a mistake of the user if the address has no model.
 pub(crate) fn unreadable(error: ReadError) -> Failure {
     match error {
         ReadError::Node { trainer, source } => Failure::Fault(
@@ -218,7 +219,7 @@ pub(crate) fn unreadable(error: ReadError) -> Failure {
     }
 }
 
-/// All models that a registry knows.
+/// Returns all models that a registry lists.
 pub(crate) async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Failure> {
     registry::entries(node, registry).await.map_err(classify)
 }

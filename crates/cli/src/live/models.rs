@@ -1,4 +1,4 @@
-//! `cotrain models`: what a registry has.
+//! `cotrain models`: the models of a registry.
 
 use std::time::Duration;
 
@@ -50,11 +50,12 @@ struct Listed {
     owner: Address,
     learner: &'static str,
     classes: Vec<String>,
-    /// Those of the contract: with the constant through which a dense perceptron learns its intercept.
+    /// Number of features in the contract, including the constant of a dense perceptron's
+    /// intercept.
     features: u32,
     #[serde(skip)]
     features_in_words: String,
-    /// In the contract's integers.
+    /// Bounds of samples, in the contract's integers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<ShownBounds>,
     #[serde(skip)]

@@ -130,7 +130,7 @@ struct Move {
     /// The account whose prepaid balance changes.
     account: Address,
     amount: u128,
-    /// Wei that are sent along.
+    /// Money that the transaction sends, in wei.
     value: u128,
     call: Vec<u8>,
 }
@@ -175,7 +175,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         }
         let receipt = sender.send(call).await.map_err(unsent)?;
         let after = balance(one.account).await.map_err(|failure| {
-            // The money has moved all the same.
+            // The money has moved although the balance cannot be read.
             let done = format!(
                 "{} {} in the transaction {}, but the balance cannot be read",
                 one.done,

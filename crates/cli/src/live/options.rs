@@ -9,15 +9,16 @@ use clap::{Args, Parser, parser::ValueSource};
 
 use super::plan::ModelOptions;
 
-/// The options of a model by their names, such as `--initial`, each as it was typed or as it is by default.
+/// The options of a model by their names, such as `--initial`, each with its typed or default
+/// value.
 pub(crate) type Options = BTreeMap<String, String>;
 
-/// Returns the options of a model that the program was called with, and the names of those that were typed.
-/// `name` is the subcommand that was called, and `C` its arguments.
+/// Returns the options of a model from the program's arguments, and the names of the typed ones.
+/// `name` is the called subcommand, and `C` its arguments.
 pub(crate) fn typed<C: Args>(name: &'static str) -> (Options, BTreeSet<String>) {
     let mut options = Options::new();
     let mut typed = BTreeSet::new();
-    // The command line was read once: it can be read again.
+    // The program has parsed these arguments before, so parsing them again succeeds.
     let called = clap::Command::new("").subcommand(C::augment_args(clap::Command::new(name)));
     let Ok(matches) = called.try_get_matches_from(env::args_os()) else {
         return (options, typed);
@@ -37,7 +38,7 @@ pub(crate) fn typed<C: Args>(name: &'static str) -> (Options, BTreeSet<String>) 
         }
         options.insert(name, values.join(","));
     }
-    // From another directory they are the same files.
+    // The absolute path means the same file in every directory.
     for name in ["--data", "--test"] {
         if let Some(value) = options.get_mut(name)
             && let Ok(path) = fs::canonicalize(&*value)
@@ -48,7 +49,7 @@ pub(crate) fn typed<C: Args>(name: &'static str) -> (Options, BTreeSet<String>) 
     (options, typed)
 }
 
-/// Returns what differs, one line each: `--initial was 0.5, now 0.8`.
+/// Returns the differences, one line each: `--initial was 0.5, now 0.8`.
 pub(crate) fn differences<'a>(
     before: &'a Options,
     now: &'a Options,
@@ -80,7 +81,7 @@ pub(crate) fn read(options: &Options) -> Option<ModelOptions> {
         match value.as_str() {
             "true" if flags.contains(name) => words.push(name.clone()),
             _ if flags.contains(name) => {}
-            // The two exclude each other.
+            // The two options exclude each other.
             _ if name == "--cost-weight" && flag("--points") => {}
             _ => words.push(format!("{name}={value}")),
         }
@@ -112,7 +113,7 @@ mod tests {
         assert_eq!(model.refund_wait.as_secs(), 5);
         assert_eq!(model.initial.name, "--odd = name");
         assert!(read(&options(&[("--no-such", "1")])).is_none());
-        // Any text may be a name.
+        // A name may be any text.
         for name in ["true", "false"] {
             let model = read(&options(&[("--name", name), ("--points", "false")])).expect("read");
             assert_eq!((model.initial.name.as_str(), model.points), (name, false));

@@ -1,4 +1,4 @@
-//! State kept between commands: the node, the registry and the model in use.
+//! State between commands: the node, the registry and the model in use.
 
 use std::{
     env, fs, io,
@@ -15,9 +15,9 @@ use url::Url;
 
 use crate::failure::Failure;
 
-/// Names another directory than the platform's.
+/// Environment variable for another directory than the platform's.
 const STATE: &str = "COTRAIN_STATE";
-/// Names another directory for what can be had again.
+/// Environment variable for another cache directory.
 const CACHE: &str = "COTRAIN_CACHE";
 
 const FILE: &str = "place.toml";
@@ -28,7 +28,7 @@ const FILE: &str = "place.toml";
 pub(crate) struct Place {
     /// The chain that the addresses are on.
     pub(crate) chain_id: Option<u64>,
-    /// The hash of its first block: development chains that are begun anew have the same id.
+    /// Hash of the chain's first block. Development chains that begin again have the same id.
     pub(crate) genesis: Option<B256>,
     pub(crate) rpc: Option<Url>,
     pub(crate) registry: Option<Address>,
@@ -72,7 +72,7 @@ impl Place {
             .map_err(Failure::Mistake)
     }
 
-    /// Remembers this from now on, and says where.
+    /// Stores this state for later commands, and returns its file.
     pub(crate) fn save(&self) -> Result<PathBuf, Failure> {
         let directory = state_directory()?;
         fs::create_dir_all(&directory)
@@ -90,7 +90,7 @@ pub(crate) fn state_directory() -> Result<PathBuf, Failure> {
     })
 }
 
-/// Returns the directory of caches, whose contents can be made again.
+/// Returns the directory of caches, whose content can be computed again.
 pub(crate) fn cache_directory() -> Result<PathBuf, Failure> {
     directory(CACHE, |all| all.cache_dir().to_owned())
 }
@@ -110,7 +110,7 @@ fn directory(
     Ok(platform(&all))
 }
 
-/// Writes a file whole.
+/// Writes a file atomically.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
     files::write_whole(path, content)
         .with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,5 +1,5 @@
-//! Plan of a deployment: the initial model, its card and its incentive. All of it is made before the
-//! first transaction.
+//! Plan of a deployment: the initial model, its card and its incentive. The plan is complete before
+//! the first transaction.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -224,12 +224,12 @@ impl ModelOptions {
     }
 }
 
-/// Returns the parser of learners, which names all of them to shells and in mistakes.
+/// Returns the parser of learners. It lists their names for shells and in error messages.
 fn learners() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::ALL.map(Kind::name)).try_map(|name| name.parse::<Kind>())
 }
 
-/// Checks the bounds of the contracts, in terms of the options, and that a contribution waits at all.
+/// Checks the bounds of the contracts, in the words of the options, and that refunds have a wait.
 fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     let shown = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
     let Waits {
@@ -238,7 +238,7 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
         any_address_claim,
         report_notice,
     } = *waits;
-    // As in scenarios: a refund at once would put nothing at stake.
+    // Scenarios have the same bound: without a wait, a contribution would stake nothing.
     if refund == 0 {
         bail!(
             "--refund-wait is 0s; expected at least 1s: without a wait a contribution stakes nothing"
@@ -258,7 +258,8 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
             shown(owner_claim)
         );
     }
-    // One that missed its time can be announced once more before the owner may take the deposit.
+    // If a report misses its time, there must be time for a second announcement before the owner
+    // may take the deposit.
     if report_notice > (owner_claim - refund) / 2 {
         bail!(
             "--report-notice {} is more than half of the {} from --refund-wait to --owner-claim-wait; make it at most that half",
@@ -292,17 +293,16 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,
-    /// The part of it that goes on the chain.
+    /// Part of the plan that goes on the chain.
     pub(crate) deployment: deploy::Plan,
     pub(crate) report: Quantization,
-    /// Examples that the initial model was trained on.
+    /// Number of examples that the initial model was trained on.
     pub(crate) trained_on: usize,
     /// Columns that seem to number the rows of the table.
     row_numbers: Vec<String>,
-    /// The first example that the model is measured on, as an option of the commands that take one, and its
-    /// class.
+    /// First example of the test data as an option, such as `--text`, and its class.
     pub(crate) example: Option<(String, String)>,
-    /// Numbers of the data that were moved to the bounds.
+    /// Number of the data's numbers that were clipped to the bounds.
     pub(crate) clamped: usize,
 }
 
@@ -332,7 +332,7 @@ impl Plan {
             encoder: Some(encoded.encoder.clone()),
             from_block: 0,
         };
-        // Before the time that training takes, and long before anything is paid for.
+        // The check comes before the training, which takes time, and long before anything is paid.
         card.check().map_err(Failure::mistake)?;
         let trained = prepared.train().map_err(Failure::mistake)?;
         let plan = Self {
@@ -372,7 +372,8 @@ impl Plan {
         )
     }
 
-    /// Returns the bounds of what the model learns from, in words; none if its samples have no numbers.
+    /// Returns the bounds of what the model learns from, in words; `None` if its samples have no
+    /// numbers.
     pub(crate) fn bounds(&self) -> Option<String> {
         let deployment = &self.deployment;
         bounds_in_words(
@@ -382,9 +383,10 @@ impl Plan {
     }
 }
 
-/// Returns an example as an option of `cotrain predict`, and its class; `None` if a shell would not take it as it stands.
+/// Returns an example as an option of `cotrain predict`, and its class; `None` if a shell could not
+/// read it verbatim.
 fn example((example, class): (Example<'_>, &str)) -> Option<(String, String)> {
-    /// Longer ones do not help to try things.
+    /// Longer examples are of no use at a prompt.
     const MAX_LENGTH: usize = 200;
     let option = match example {
         Example::Text(text) => format!("--text {}", quoted(text)?),
@@ -394,7 +396,7 @@ fn example((example, class): (Example<'_>, &str)) -> Option<(String, String)> {
     (option.len() <= MAX_LENGTH).then_some((option, quoted(class)?))
 }
 
-/// Quotes a text for a shell, if all of it can be seen.
+/// Quotes a text for a shell; `None` if the text contains characters that cannot be seen.
 fn quoted(text: &str) -> Option<String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
@@ -404,7 +406,7 @@ fn quoted(text: &str) -> Option<String> {
     visible.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
-/// Says why data cannot be made into an initial model, by the names of options.
+/// Returns the failure for data that makes no initial model, in the names of options.
 fn not_prepared(error: PrepareError) -> Failure {
     Failure::Mistake(match error {
         PrepareError::EmptyClass => {

@@ -1,4 +1,4 @@
-//! `cotrain predict`: what a model says, free.
+//! `cotrain predict`: predictions of a model, without a transaction.
 
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -82,13 +82,14 @@ struct Predicted {
 struct Prediction {
     label: u16,
     class: String,
-    /// Words, indices or columns of the input that the model knows: with 0 this is its prior.
+    /// Number of the input's words, indices or columns that the model knows. If it is 0, the
+    /// prediction is the model's prior.
     known: Option<usize>,
-    /// Numbers outside the model's range, which were moved to its bounds.
+    /// Number of values outside the model's range, which were clipped to its bounds.
     clipped: usize,
 }
 
-/// Reads a block's hash from an argument.
+/// Parses a block's hash.
 fn block_hash(text: &str) -> Result<B256, String> {
     text.parse().map_err(|_| {
         format!("`{text}` is no hash of a block; expected 0x and 64 hexadecimal digits")
@@ -157,7 +158,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
         };
         let (done, of) = (labels.len() as u64, samples.len() as u64);
         let progress = match &stopped {
-            // Nothing was predicted: the error says it all.
+            // Nothing was predicted, so the error suffices.
             Some(_) if done == 0 => return stopped.map_or(Ok(()), Err),
             Some(failure) => {
                 let next = arguments.skip + labels.len();
@@ -208,7 +209,8 @@ fn local(
     twin.predict_all(samples).map_err(Failure::mistake)
 }
 
-/// Says why a contract did not predict samples, and whose mistake that is.
+/// Returns the failure for samples that a contract did not predict, and decides whether the user
+/// made a mistake.
 pub(crate) fn not_predicted(error: PredictError) -> Failure {
     match error {
         PredictError::Refused(rejection) => Failure::mistake(rejection),

@@ -94,13 +94,14 @@ impl Relaying<'_> {
         }
     }
 
-    /// Checks that no batch of the author waits with the coordinator: the chain does not tell of its samples yet.
+    /// Checks that no batch of the author is pending with the coordinator. The samples of a pending
+    /// batch are not on the chain yet.
     pub(crate) async fn check_nothing_waits(&self) -> Result<(), Failure> {
         let checked = self.signer().check_nothing_waits().await;
         checked.map_err(not_relayed)
     }
 
-    /// Signs the items and hands them over.
+    /// Signs the items and submits them.
     pub(crate) async fn contribute(
         &self,
         items: &[Item<'_>],
@@ -192,7 +193,7 @@ impl Relaying<'_> {
         }
     }
 
-    /// Waits until all batches are part of the chain; returns the failures.
+    /// Waits until all batches are part of the chain, and returns the failures.
     async fn wait(&self, handed: &mut [Handed]) -> Vec<Failure> {
         let mut failed = Vec::new();
         for batch in handed {
@@ -243,8 +244,8 @@ impl Relaying<'_> {
     }
 }
 
-/// Says how to go on after the first `done` samples. What may have been taken is not to be signed again before that is
-/// known.
+/// Returns in words how to continue after the first `done` samples. The user must not sign samples
+/// again before it is known whether the coordinator took them.
 fn go_on(error: &RelayError, chosen: &Chosen, done: usize) -> String {
     match error {
         RelayError::Unsure {

@@ -104,7 +104,7 @@ impl From {
     }
 }
 
-/// Serves until told to stop.
+/// Serves until a signal asks it to stop.
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let config = Config::load(&arguments.from.sources()).map_err(Failure::mistake)?;
     output::log(config.log == LogFormat::Json)?;

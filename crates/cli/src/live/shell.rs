@@ -41,7 +41,7 @@ pub(crate) fn completions(arguments: &Completions, command: Command) -> Result<(
     output::print_raw(&script(arguments.shell, command)?)
 }
 
-/// Returns what a shell reads to complete commands.
+/// Returns the completion script of a shell.
 fn script(shell: Shell, mut command: Command) -> Result<String, Failure> {
     let positionals = match shell {
         Shell::Fish => positionals_in_fish(&command),
@@ -53,7 +53,7 @@ fn script(shell: Shell, mut command: Command) -> Result<String, Failure> {
     Ok(script)
 }
 
-/// Writes the values of positional arguments for fish, which is told those of options alone by the library.
+/// Writes completions of positional arguments for fish. The library writes only those of options.
 fn positionals_in_fish(root: &Command) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     let mut script = String::new();
@@ -98,7 +98,7 @@ pub(crate) fn man(arguments: &Man, command: Command) -> Result<(), Failure> {
         .map_err(Failure::Mistake)
 }
 
-/// Writes the page of a command and of those below it.
+/// Writes the man pages of a command and of its subcommands.
 fn pages(directory: &Path, command: &Command) -> io::Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name());
     fs::write(directory.join(format!("{name}.1")), page(command)?)?;
@@ -112,7 +112,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     let page = Page::new(command.clone());
     let mut written = Vec::new();
     page.render_title(&mut written)?;
-    // What is copied out of a page has to be what stands in it: no word is broken, no line stretched.
+    // Text that is copied from a page must be exact, so troff must not hyphenate or stretch lines.
     written.write_all(b".nh\n.ad l\n")?;
     page.render_name_section(&mut written)?;
     written.write_all(synopsis(command).as_bytes())?;
@@ -172,8 +172,8 @@ fn synopsis(command: &Command) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Writes what stands below a help: a heading with lines that are indented becomes a section whose lines
-/// stay as they are, and paragraphs become notes.
+/// Writes the text below a help. A heading with indented lines becomes a section with its lines
+/// unchanged, and paragraphs become notes.
 fn sections(help: &str) -> String {
     let mut written = String::new();
     let mut notes = false;
@@ -203,7 +203,7 @@ fn sections(help: &str) -> String {
     written
 }
 
-/// Escapes what troff would take for its own: so hyphens are those of a keyboard.
+/// Escapes what troff would interpret. Hyphens become the hyphens of a keyboard.
 fn roff(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\e")

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::errors::question;
 
-/// State of a signed batch, as a coordinator tells it.
+/// State of a signed batch, as a coordinator reports it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Submission {
     id: B256,

@@ -1,7 +1,7 @@
-//! A command's bill, and the user's consent to it: the one home of when money may move.
+//! A command's bill, and the user's consent: the only module that decides when money may move.
 //!
-//! A command that stakes, pays or signs makes a [`Bill`] first and asks [`SpendingArgs::agreed`];
-//! its [`Budget`] holds it to `--max-total` while it sends.
+//! A command that stakes, pays or signs makes a [`Bill`] first and asks [`SpendingArgs::agreed`].
+//! While it sends, its [`Budget`] enforces `--max-total`.
 
 use std::{
     fmt::Write as _,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// On a development chain nothing is asked up to this, in wei, gas not counted: 1 ether.
+/// Maximum amount without a question on a development chain, in wei, without gas: 1 ether.
 const ASKED_ABOVE: u128 = 1_000_000_000_000_000_000;
 
 /// Consent to what a command signs.
@@ -57,7 +57,7 @@ pub(crate) struct Target {
     chain_id: u64,
     /// The chain's name, if it is a known one.
     chain: Option<&'static str>,
-    /// The node's address without what may be secret in it.
+    /// The node's address without user, password and query, which may be secret.
     node: String,
     #[serde(skip)]
     node_from: &'static str,
@@ -79,24 +79,24 @@ pub(crate) struct Range {
 /// The action and the costs of a command.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bill {
-    /// Such as `contribute 100 samples`.
+    /// Action in words, such as `contribute 100 samples`.
     pub(crate) action: String,
     #[serde(flatten)]
     pub(crate) target: Target,
     pub(crate) account: Address,
-    /// Samples, claims or batches.
+    /// Number of samples, claims or batches.
     pub(crate) count: u64,
-    /// The deposit of each of them.
+    /// Deposit of each of them, in wei.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) each: Option<Range>,
-    /// The money that leaves the account or its prepaid balance, gas not counted.
+    /// Money that leaves the account or its prepaid balance, without gas, in wei.
     pub(crate) value: Range,
     /// Units of gas, if they are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gas: Option<u64>,
-    /// The price of the gas.
+    /// Cost of the gas, in wei.
     pub(crate) gas_cost: Range,
-    /// Further lines of the bill: a name and what it says.
+    /// Further lines of the bill, each with a name and a text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<(&'static str, String)>,
 }
@@ -150,8 +150,8 @@ impl Serialize for Range {
 }
 
 /// Returns the cost of the gas of one or more transactions. It includes the margin of each, and the
-/// maximum rise of their fees while they wait. Within `--max-total`, fees rise only by the rest of
-/// that limit, so the initial cost is the maximum then.
+/// maximum rise of their fees while they are pending. `--max-total` limits how far fees rise, so
+/// with it the initial cost is the maximum.
 pub(crate) fn gas_cost_of_all(
     gas: u64,
     fees: &Fees,
@@ -173,7 +173,7 @@ pub(crate) fn gas_cost_of_all(
 }
 
 impl Target {
-    /// Describes what a command is about.
+    /// Describes the target of a command.
     pub(crate) fn new(session: &Session, model: Option<&LiveModel>) -> Self {
         let chain_id = session.node.chain_id();
         Self {
@@ -203,7 +203,7 @@ impl Target {
         )];
         if let (Some(model), Some(from)) = (self.model, &self.model_from) {
             let name = self.name.as_ref().map_or_else(String::new, |name| {
-                // Anyone may register any name.
+                // Anyone may register any name, so it is escaped.
                 format!("{} ", escaped(name))
             });
             lines.push(("model", format!("{name}{model} ({from})")));
@@ -211,7 +211,7 @@ impl Target {
         lines
     }
 
-    /// Tells on stderr what a command that costs nothing is about.
+    /// Shows on stderr the target of a command that costs nothing.
     pub(crate) fn tell(&self, session: &Session) {
         let lines = self.lines();
         let lines: Vec<String> = lines
@@ -265,8 +265,8 @@ struct NotSent<'a> {
 }
 
 impl ConsentArgs {
-    /// Tells the bill and asks where that is due. Returns `false` after a dry run, which has shown the bill as the
-    /// result: nothing is to be done then.
+    /// Shows the bill, and asks the user if that is necessary. Returns `false` after a dry run: the
+    /// bill was the result, and the command must do nothing more.
     pub(crate) fn agreed(
         &self,
         session: &Session,
@@ -324,8 +324,9 @@ impl ConsentArgs {
 }
 
 impl SpendingArgs {
-    /// Tells the bill, refuses what could pass `--max-total`, and asks where that is due. Returns `false` after a dry
-    /// run, which has shown the bill as the result: nothing is to be done then.
+    /// Shows the bill, refuses a total above `--max-total`, and asks the user if that is necessary.
+    /// Returns `false` after a dry run: the bill was the result, and the command must do nothing
+    /// more.
     pub(crate) fn agreed(
         &self,
         session: &Session,
@@ -343,13 +344,13 @@ impl SpendingArgs {
 }
 
 impl Bill {
-    /// Returns whether the user is asked: off development chains always, on them above a sum.
+    /// Returns `true` if the user must consent: on a development chain only above [`ASKED_ABOVE`].
     fn must_be_asked(&self) -> bool {
         self.target.chain_id != DEVELOPMENT_CHAIN || self.value.at_most > ASKED_ABOVE
     }
 }
 
-/// Reads an answer. The end of the input is a no.
+/// Reads an answer. The end of the input means no.
 pub(crate) fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
     let mut answer = String::new();
     input.read_line(&mut answer)?;
@@ -393,8 +394,8 @@ impl Progress {
         }
     }
 
-    /// Returns the failure with what is done, what is not, and how to go on, in words. `what` is such as "samples are
-    /// contributed".
+    /// Returns the failure with the finished part, the rest, and the way to continue, in words.
+    /// `what` is such as "samples are contributed".
     pub(crate) fn explain(&self, failure: Failure, what: &str) -> Failure {
         let words = format!(
             "{} of {} {what}, {} are not; {}",
@@ -483,7 +484,7 @@ mod tests {
             gas_cost_of_all(1_000, &now, &limits, &spending)
         };
         let range = |now, at_most| Range { now, at_most };
-        // A quarter more gas, at four times the first offer of 21.
+        // A quarter more gas, at up to four times the first offer of 21.
         assert_eq!(cost(None, None), range(11_000, 1_250 * 84));
         assert_eq!(cost(Some(100), None), range(11_000, 1_250 * 100));
         assert_eq!(cost(Some(10), None), range(10_000, 1_250 * 10));
@@ -498,7 +499,7 @@ mod tests {
         for yes in ["y\n", "Y\n", "yes\n", " y \n"] {
             assert!(says(yes), "{yes:?}");
         }
-        // The last is the end of the input.
+        // The last one is the end of the input.
         for no in ["n\n", "\n", "yeah\n", "no\ny\n", ""] {
             assert!(!says(no), "{no:?}");
         }

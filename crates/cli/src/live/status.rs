@@ -1,4 +1,4 @@
-//! `cotrain status`: what an account has at stake, and what it can claim when.
+//! `cotrain status`: the money that an account has at stake, and the times of its claims.
 
 use alloy_primitives::Address;
 use anyhow::anyhow;
@@ -26,9 +26,9 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Claims looked for at once.
+/// Maximum number of claims that one search finds.
 const LOOKED_AT: u32 = 10_000;
-/// Contributions that are listed.
+/// Maximum number of contributions in the list.
 const LISTED: usize = 20;
 
 const EXAMPLES: &str = "\
@@ -91,7 +91,7 @@ struct Line {
     reason: Option<String>,
     /// Time of the last announcement of a report, in Unix seconds.
     announced: Option<u64>,
-    /// `true` if its report has to be announced first, and can be now.
+    /// `true` if its report needs an announcement first, which is possible now.
     announce: bool,
     /// The last second of an announced report, in Unix seconds.
     until: Option<u64>,

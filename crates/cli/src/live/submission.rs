@@ -1,4 +1,4 @@
-//! `cotrain submission`: what became of a signed batch that a coordinator took.
+//! `cotrain submission`: the state of a signed batch that a coordinator took.
 
 use std::time::Duration;
 

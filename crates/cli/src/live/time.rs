@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// Returns a time as people read it.
 pub(crate) fn when(seconds: u64) -> String {
-    /// The last second of the year 9999: those after it have no such form.
+    /// The last second of the year 9999. Later times have no form of RFC 3339.
     const LAST: u64 = 253_402_300_799;
     if seconds > LAST {
         return format!("{seconds} s after 1970");

@@ -61,7 +61,7 @@ const OWNER: u32 = 0;
 const RELAYER: u32 = 9;
 /// The command that ends nodes whose cotrain was killed.
 const ENDS_ORPHANS: &str = "cotrain clean --yes";
-/// Maximum number of restarts of the node within a time: if it ends more often, a restart does not
+/// Maximum number of restarts of the node within a time. If it ends more often, a restart does not
 /// help.
 const DEATHS: (usize, Duration) = (5, Duration::from_mins(1));
 
@@ -141,10 +141,10 @@ struct Ready {
     try_: Vec<String>,
 }
 
-/// Starts everything, and ends it when told to.
+/// Starts everything, and ends it at a signal.
 pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
     let narrator = Narrator::verbose(arguments.verbose)?;
-    // All that can go wrong is looked at before anything is made.
+    // All checks come before anything is written.
     if arguments.port == arguments.api_port && arguments.port != 0 {
         return Err(Failure::Mistake(anyhow!(
             "--port and --api-port are both {}; node and API need a port each",
@@ -168,7 +168,7 @@ pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
 
 /// Cause of a chain's end.
 enum Ending {
-    /// This program was told to stop.
+    /// A signal asked this program to stop.
     Told,
     /// The node ended by itself, or was killed.
     Died(ExitStatus),
@@ -181,7 +181,7 @@ struct Fresh {
     example: Option<(String, String)>,
 }
 
-/// State that is kept from one start of the node to the next.
+/// State that survives a restart of the node.
 struct Running<'a> {
     arguments: &'a Up,
     narrator: &'a Narrator,
@@ -236,7 +236,7 @@ async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<()
     }
 }
 
-/// Goes on with the chain that is there from last time, or begins one.
+/// Resumes the chain of the folder, or begins a new one.
 async fn begin(
     arguments: &Up,
     narrator: &Narrator,
@@ -257,7 +257,7 @@ async fn begin(
                     .iter()
                     .any(|name| kept.options.get(name) != now.get(name));
                 if kept.model.is_none() && changed {
-                    // There is no model yet that the other options could be those of.
+                    // The changed options apply, since no model has the old ones yet.
                     None
                 } else {
                     let killed = folder.killed().map(|pid| {
@@ -298,7 +298,8 @@ async fn begin(
     Ok((chain, model, kept))
 }
 
-/// Returns the options for a new model: those of the last one there, unless others were typed.
+/// Returns the options for a new model: typed ones, and otherwise those of the last model in the
+/// folder.
 fn again(
     arguments: &Up,
     narrator: &Narrator,
@@ -335,8 +336,8 @@ fn again(
     (model, wanted)
 }
 
-/// Starts the chain that a folder has, with a database that knows no more than the chain. Otherwise the reason why there
-/// is no going on from it. `why` says what happened before, if that was no good end.
+/// Starts the chain of a folder, and rewinds its database to that chain. Returns the reason instead
+/// if the chain cannot be resumed. `why` says how the last run ended, if it did not end cleanly.
 async fn go_on(
     port: u16,
     narrator: &Narrator,
@@ -372,8 +373,8 @@ async fn go_on(
     }
 }
 
-/// Takes back what the database knows and the chain does not have, and says what that is. Otherwise the reason why the
-/// two do not fit.
+/// Removes from the database the blocks that the chain does not have, and reports them. Returns the
+/// reason instead if the database is of another chain.
 async fn rewind(
     narrator: &Narrator,
     folder: &Folder,
@@ -422,12 +423,12 @@ async fn rewind(
     Ok(Ok(()))
 }
 
-/// Says which options have no effect, because the model is there.
+/// Reports typed options that have no effect, because the model exists already.
 fn tell_differences(narrator: &Narrator, kept: &Kept, now: &Options, typed: &BTreeSet<String>) {
     if kept.model.is_some() {
         narrator.say("going on with the model that is there");
     }
-    // A folder of an earlier version has none.
+    // A folder of an earlier version has no options.
     for name in typed.iter().filter(|_| !kept.options.is_empty()) {
         let (was, is) = (kept.options.get(name), now.get(name));
         if was != is {
@@ -440,7 +441,7 @@ fn tell_differences(narrator: &Narrator, kept: &Kept, now: &Options, typed: &BTr
     }
 }
 
-/// Wants a yes before a chain that cannot be gone on from is put aside. To be told to stop is a no.
+/// Asks before a chain that cannot be resumed is moved aside. A signal to stop means no.
 async fn ask(
     narrator: &Narrator,
     folder: &Folder,
@@ -459,7 +460,8 @@ async fn ask(
         "Start anew, with the same options, and move what is there into {here}/before-TIME? [y/N]"
     ));
     let (sender, answer) = oneshot::channel();
-    // Of its own, as nothing ends a read: the end of the program does not wait for it.
+    // The read has its own thread, since nothing can cancel it; the end of the program does not
+    // wait for the thread.
     thread::spawn(move || sender.send(says_yes(&mut io::stdin().lock())));
     let yes = tokio::select! {
         () = stop.cancelled() => false,
@@ -474,7 +476,8 @@ async fn ask(
 }
 
 impl Running<'_> {
-    /// Deploys and serves until it is told to stop, or the node ends. Saves the chain meanwhile, and at the end.
+    /// Deploys and serves until a signal, or until the node ends. It saves the chain meanwhile, and
+    /// at the end.
     async fn until_it_ends(&mut self, chain: &mut Chain) -> Result<Ending, Failure> {
         let (arguments, narrator) = (self.arguments, self.narrator);
         let keeping = Mutex::new(Saver::new(self.folder, chain).await?);
@@ -493,7 +496,7 @@ impl Running<'_> {
             }
         };
         let mut saver = keeping.into_inner();
-        // The node may have ended while the rest did.
+        // The node may have ended while the other tasks did.
         let died = match died {
             None => chain.anvil.ended()?,
             died => died,
@@ -529,7 +532,7 @@ impl Running<'_> {
                 deployed = self.deploy(node) => deployed?,
                 () = term.cancelled() => return Ok(()),
             };
-            // A model is there once the chain that it is on is saved.
+            // The model counts as deployed only once its chain is saved.
             saver.lock().await.save_all().await?;
             self.folder.keep(&kept)?;
             self.kept = kept;
@@ -548,7 +551,7 @@ impl Running<'_> {
             if self.told {
                 self.narrator.say("all of it runs again");
             } else {
-                // Only what runs is worth remembering.
+                // Only a running model is worth storing for later commands.
                 place.save()?;
                 tell(
                     self.arguments,
@@ -600,9 +603,10 @@ impl Running<'_> {
         Ok((kept.deployed(deployed.registry, deployed.trainer), fresh))
     }
 
-    /// Returns the settings that have a new model measured as `deploy` measured it: on the part of the data that was
-    /// set aside. The coordinator sets the same part aside for the default seed alone, and takes no test data of its
-    /// own. Of a model from last time, nobody knows whether it learned from this data.
+    /// Returns the settings that measure a new model as `deploy` did, on the part of the data that
+    /// was set aside. The coordinator sets aside the same part only for the default seed, and
+    /// accepts no separate test data. For a model from an earlier start, it is unknown whether it
+    /// learned from this data.
     fn evaluated(&self) -> Result<Vec<(&'static str, String)>, Failure> {
         let model = &self.model.initial;
         if self.fresh.is_none() || model.test.is_some() || model.seed != 1 {
@@ -622,7 +626,7 @@ impl Running<'_> {
         Ok(flags)
     }
 
-    /// Starts the node again, from what was saved of its chain.
+    /// Starts the node again from the saved chain.
     async fn restart(&self, chain: Chain, status: ExitStatus) -> Result<Chain, Failure> {
         let port = chain.anvil.url().port().unwrap_or(self.arguments.port);
         drop(chain);
@@ -666,16 +670,16 @@ fn configuration(
         ("registry", format!("\"{registry}\"")),
         ("node.url", rpc),
         ("node.poll", "200 ms".to_owned()),
-        // It is ours: where it does not answer, it has ended.
+        // The node belongs to this program: if it does not answer, it has ended.
         ("node.retries", "1".to_owned()),
         ("key.development", RELAYER.to_string()),
         ("relay.enabled", "true".to_owned()),
         ("relay.max_age", "1 s".to_owned()),
-        // For those who ask: nobody's refunds are pushed without.
+        // The keeper claims only for accounts that asked for it; it pushes no refunds of others.
         ("keep.enabled", "true".to_owned()),
         ("keep.interval", "2 s".to_owned()),
         ("api.cors", "[\"*\"]".to_owned()),
-        // Only this machine reaches it.
+        // Only this machine can reach the API.
         ("api.rate", "0".to_owned()),
         ("api.shutdown_timeout", "2 s".to_owned()),
     ];

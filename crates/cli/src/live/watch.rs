@@ -1,4 +1,4 @@
-//! `cotrain watch`: what happens to a model, as it happens.
+//! `cotrain watch`: events of a model, shown as they happen.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{failure::Failure, output, stop::stopped};
 
-/// Events read at once.
+/// Maximum number of events that one query returns.
 const ROWS: u32 = 1_000;
 
 const EXAMPLES: &str = "\
@@ -109,10 +109,10 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     })
 }
 
-/// Returns what people want to see of an event's details: of bytes the beginning and the number, of long
-/// texts the beginning. --json has all of it.
+/// Shortens an event's details for people. Of bytes it keeps the beginning and the number, of long
+/// texts the beginning. --json shows the details whole.
 fn shortened(detail: &Value) -> Value {
-    /// A hash with its 0x.
+    /// Length of a hash with its 0x, in characters.
     const WHOLE: usize = 66;
     match detail {
         Value::String(text) if text.len() > WHOLE && text.starts_with("0x") => {
@@ -197,7 +197,7 @@ mod tests {
         );
         assert!(told.contains(&"12".repeat(32)), "{told}");
         assert!(told.len() < 500, "{told}");
-        // Programs get all of it.
+        // Programs get the whole text.
         assert!(line(&event, 31_337, true).expect("a line").len() > 9_000);
         event.detail = json!({"reason": "a\nb\u{1b}[2J"});
         let told = line(&event, 31_337, false).expect("a line");

@@ -11,11 +11,12 @@ use cotrain_chain::{ChainError, Outcome, Receipt, Step};
 use cotrain_report::format::count;
 use serde::Serialize;
 
-/// The longest hexadecimal number that is shown as a whole, in characters; JSON has all of any.
+/// Maximum length of a hexadecimal number that is shown whole, in characters. JSON always has it
+/// whole.
 const SHOWN: usize = 66;
-/// Number of bytes that are shown of a longer one.
+/// Number of bytes shown of a longer number.
 const BYTES: usize = 32;
-/// Number of these bytes before the first byte that differs.
+/// Number of shown bytes before the first different byte.
 const BEFORE: usize = 8;
 
 /// The first difference of a replay.
@@ -33,7 +34,7 @@ pub(super) struct Difference {
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum What {
-    /// An account was given money.
+    /// The chain gave money to an account.
     Fund { account: Address, wei: String },
     /// A transaction.
     Transaction {
@@ -45,7 +46,7 @@ enum What {
         to: Option<Address>,
         /// Function that it calls, if it is one of this release's.
         function: Option<&'static str>,
-        /// Decimal, for it may be more than JSON's numbers hold.
+        /// Value in wei as decimal text, because it may exceed the numbers of JSON.
         value_wei: String,
         calldata_bytes: usize,
         gas_limit: u64,
@@ -79,7 +80,7 @@ impl Field {
         (recorded != replayed).then(|| Self::new(name, recorded, replayed))
     }
 
-    /// The chain takes no part of what was recorded as `recorded`.
+    /// Describes a step that succeeded in the recording as `recorded` and that the chain rejects.
     pub(super) fn rejected(recorded: impl Display, reason: &str) -> Self {
         Self::new("outcome", recorded, format!("rejected: {reason}"))
     }
@@ -94,8 +95,8 @@ impl Field {
     }
 }
 
-/// Both values, where they are long hexadecimal numbers only from a little before the first difference on, and where
-/// that is.
+/// Returns both values, and a text that says where they begin. Long hexadecimal numbers are cut to
+/// a window around the first difference.
 fn excerpt(values: [&str; 2]) -> (String, [String; 2]) {
     let whole = (String::new(), values.map(str::to_owned));
     let [Some(one), Some(other)] = values.map(|value| value.strip_prefix("0x")) else {
@@ -166,7 +167,7 @@ impl Difference {
         }
     }
 
-    /// Returns the place of the difference in words.
+    /// Returns the step of the difference in words.
     pub(super) fn place(&self) -> String {
         self.step.map_or_else(
             || "the state after the last step".to_owned(),
@@ -221,7 +222,7 @@ impl Difference {
     }
 }
 
-/// The time in words; beyond the year 9999, as it is.
+/// Returns a time in words; a time after the year 9999 as a number of seconds.
 fn utc(time: u64) -> String {
     const YEAR_10000: u64 = 253_402_300_800;
     if time >= YEAR_10000 {
@@ -233,7 +234,7 @@ fn utc(time: u64) -> String {
 /// Returns the differences between the recorded outcome of a transaction and the replayed one.
 ///
 /// # Errors
-/// Fails if the chain fails, so that the outcome is unknown.
+/// If the chain fails, so that the outcome is unknown.
 pub(super) fn compare(
     recorded: &Outcome,
     answer: Result<Receipt, ChainError>,
@@ -252,7 +253,7 @@ pub(super) fn compare(
             let data = Field::unless_equal("revert data", data, now);
             reasons.into_iter().chain(data).collect()
         }
-        // Each kind of chain has words of its own for the same.
+        // Kinds of chains describe the same halt in different words.
         (Outcome::Halted { .. }, Outcome::Halted { .. }) => Vec::new(),
         _ => vec![Field::new("outcome", words(recorded), words(&replayed))],
     };

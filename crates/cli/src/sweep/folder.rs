@@ -1,4 +1,4 @@
-//! The folder of a sweep: its plan, its journals and what is written once it is done.
+//! Folder of a sweep: its plan, its journals, and the results once it is done.
 
 use std::{
     collections::HashMap,
@@ -25,7 +25,7 @@ const PLAN: &str = "sweep.json";
 const JOURNALS: &str = "journal";
 const FORMAT: &str = "cotrain-sweep/1";
 
-/// A folder that holds a sweep.
+/// Folder of one sweep.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Folder {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Written {
     format: String,
-    /// The version of cotrain whose runs they are.
+    /// Version of cotrain that made the runs.
     version: String,
     /// [`Plan::identity`].
     identity: String,
@@ -88,7 +88,7 @@ impl Written {
         )
     }
 
-    /// Returns `true` if `wanted` is this sweep with further seeds.
+    /// Returns `true` if `wanted` is this sweep with more seeds.
     fn is_part_of(&self, wanted: &Self) -> bool {
         let same = self.version == wanted.version
             && self.settings == wanted.settings
@@ -97,7 +97,7 @@ impl Written {
         same && wanted.seeds.include(&self.seeds)
     }
 
-    /// In which way this sweep is not `wanted`, in words.
+    /// Returns in words how this sweep differs from `wanted`; `None` if it does not.
     fn difference(&self, wanted: &Self) -> Option<String> {
         if self.identity == wanted.identity {
             return None;
@@ -127,8 +127,8 @@ impl Written {
 }
 
 impl Folder {
-    /// Returns the folder to put a sweep into: a new or empty one, or one in which the same was begun. A
-    /// sweep of fewer seeds is extended, unless this is to be a part of one.
+    /// Returns the folder for a sweep: a new or empty one, or one of the same sweep. A sweep of
+    /// fewer seeds is extended, unless `shard` is only a part of the sweep.
     pub(super) fn prepare(path: &Path, plan: Plan, shard: Shard) -> Result<Self, Failure> {
         let mut wanted = Written::of(&plan);
         match read(path)? {
@@ -234,7 +234,7 @@ fn read(path: &Path) -> Result<Option<Written>, Failure> {
 /// new directory. The folder uses this directory once the plan names it, in one step.
 fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure> {
     let old = Folder::open(path)?;
-    // Nobody may write runs that would be left behind.
+    // The locks keep other processes from writing runs that the extension would miss.
     let mut held = Vec::new();
     for file in super::journal::journals(&old.journals())? {
         held.push(Journal::open(file)?);
@@ -242,7 +242,7 @@ fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure>
     let failed = || format!("cannot extend the sweep in {}", path.display());
     wanted.journals = format!("{JOURNALS}-{}", &wanted.identity[..16]);
     let directory = path.join(&wanted.journals);
-    // An earlier try may have ended before its plan was written.
+    // An earlier extension may have ended before it wrote its plan.
     if directory.exists() {
         fs::remove_dir_all(&directory).with_context(failed)?;
     }
@@ -263,7 +263,7 @@ fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure>
     journal.sync()?;
     write_plan(path, wanted).with_context(failed)?;
     drop(held);
-    // Nothing reads it any more.
+    // No process reads the old journals any more.
     let _ = fs::remove_dir_all(old.journals());
     Ok(())
 }
@@ -276,14 +276,14 @@ fn write_plan(path: &Path, plan: &Written) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the plan into a folder that holds nothing.
+/// Writes the plan into an empty folder.
 fn begin(path: &Path, plan: &Written) -> Result<(), Failure> {
     let failed = || format!("cannot put a sweep into {}", path.display());
     let work = || -> io::Result<Option<String>> {
         fs::create_dir_all(path)?;
         for entry in fs::read_dir(path)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            // Another part of the same sweep may just now begin here.
+            // Another shard of the same sweep may begin here at the same moment.
             if name != PLAN && !is_unfinished(&name) {
                 return Ok(Some(name));
             }

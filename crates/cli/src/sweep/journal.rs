@@ -1,5 +1,5 @@
-//! Journals of a sweep: a line of JSON for each run that is done. A process writes one, alone; any
-//! number may be read.
+//! Journals of a sweep, with a line of JSON for each finished run. Each journal has one writer, and
+//! any number of readers.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 
-/// A journal that is being written. It is locked as long as it is open.
+/// A journal that is open for writing, and locked meanwhile.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -21,8 +21,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal to go on with, or begins one. If a kill or a crash cut off the last line,
-    /// the line is removed, and its run is not done.
+    /// Opens a journal to append to, or begins one. If a kill or a crash cut off the last line, the
+    /// line is removed, and its run counts as not done.
     pub(super) fn open(path: PathBuf) -> Result<Self, Failure> {
         let failed = || format!("cannot write {}", path.display());
         let mut file = OpenOptions::new()
@@ -53,13 +53,13 @@ impl Journal {
         Ok(Self { path, file })
     }
 
-    /// Keeps a run: it is on the disk when this returns.
+    /// Appends a run. It is on the disk when this returns.
     pub(super) fn keep(&mut self, record: &Record) -> Result<(), Failure> {
         self.append(&serde_json::to_vec(record)?)?;
         self.sync()
     }
 
-    /// Keeps a run as another journal has it; on the disk it is after [`Journal::sync`].
+    /// Appends a line of another journal. It is on the disk after [`Journal::sync`].
     pub(super) fn append(&mut self, line: &[u8]) -> Result<(), Failure> {
         let mut line = line.to_owned();
         line.push(b'\n');
@@ -73,7 +73,7 @@ impl Journal {
     }
 }
 
-/// The length of all lines that are whole: they end, and the last of them is a run.
+/// Returns the length of all complete lines, in bytes. The last line counts only if it is a run.
 fn whole_lines(file: &File) -> io::Result<u64> {
     let (mut whole, mut end) = (0, 0);
     let mut last = true;
@@ -120,7 +120,7 @@ struct Name {
 pub(super) struct Index {
     files: Vec<PathBuf>,
     entries: Vec<Entry>,
-    /// The names of all agents, in the order in which runs have them.
+    /// Names of all agents, in the order of the runs' results.
     pub(super) agents: Vec<String>,
     /// Duration of the longest run, in seconds.
     pub(super) longest: u64,
@@ -135,8 +135,8 @@ struct Entry {
 }
 
 impl Index {
-    /// The runs in all journals of some directories. A line that is not complete is not there: a
-    /// process may be about to write it.
+    /// Returns the runs in all journals of some directories. An incomplete line does not count: a
+    /// process may be about to finish it.
     pub(super) fn of(plan: &Plan, directories: &[PathBuf]) -> Result<Self, Failure> {
         let mut files = Vec::new();
         for directory in directories {
@@ -194,7 +194,7 @@ impl Index {
         Ok(index)
     }
 
-    /// Keeps the first of several records of a run, which have to be the same.
+    /// Keeps the first of several records of a run, and checks that the others are equal.
     fn drop_doubles(&mut self) -> Result<(), Failure> {
         for pair in self
             .entries
@@ -229,7 +229,7 @@ impl Index {
         found.is_ok()
     }
 
-    /// The lines of all runs, sorted by number.
+    /// Returns the lines of all runs, sorted by number.
     pub(super) fn lines(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), Failure>> {
         self.entries
             .iter()

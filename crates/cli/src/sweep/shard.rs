@@ -11,7 +11,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// All of it.
+    /// The whole sweep.
     pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
 
     /// Returns `true` if the run belongs to this part.

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use url::Url;
 
-/// A folder with its own state, beside a chain of its own.
+/// A folder with its own state, and its own chain.
 pub(crate) struct Place {
     folder: TempDir,
     anvil: Anvil,
@@ -27,7 +27,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(config: &AnvilConfig) -> Self {
-        // For the HTTP clients of tests that run alone.
+        // HTTP clients of tests need the cryptography, even if a test runs alone.
         choose_cryptography();
         Self {
             folder: tempfile::tempdir().expect("a folder"),
@@ -48,7 +48,7 @@ impl Place {
         fs::read_to_string(self.folder.path().join(name)).expect("a file")
     }
 
-    /// The program in the folder, with nothing of this process's environment that it looks at.
+    /// Returns the program in the folder, without the variables of this process that it reads.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(self.folder.path().to_owned());
         command
@@ -57,7 +57,7 @@ impl Place {
         command
     }
 
-    /// Returns what a successful command prints.
+    /// Returns the output of a successful command.
     pub(crate) fn success(&self, arguments: &[&str]) -> String {
         let (status, stdout, stderr) = run(&mut self.command(arguments));
         assert_eq!(status, Some(0), "{arguments:?}: {stdout}{stderr}");
@@ -83,7 +83,7 @@ impl Place {
     }
 }
 
-/// The program in a folder, where its state is too.
+/// Returns the program in a folder that also has its state.
 pub(crate) fn program(folder: PathBuf) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
     for variable in [

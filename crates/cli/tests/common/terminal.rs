@@ -1,4 +1,4 @@
-//! A terminal for the program, as people have one: what it asks and says is seen, and it can be answered.
+//! A terminal for the program. It shows questions and messages, and tests can answer them.
 
 use std::{
     fs::File,
@@ -34,7 +34,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
-        // Only the program holds the terminal from now on, so that it ends with it.
+        // From now on only the program holds the terminal, so that both end together.
         drop(command);
         let keyboard = File::from(terminal.master);
         let screen = Arc::new(Mutex::new(String::new()));
@@ -72,7 +72,7 @@ impl Terminal {
         self.screen.lock().expect("a lock").clone()
     }
 
-    /// Waits for something; kills the program if it does not come.
+    /// Waits for an event, and kills the program if it does not happen in time.
     fn wait<T>(&mut self, what: &str, found: impl Fn(&mut Self) -> Option<T>) -> T {
         let start = Instant::now();
         loop {
@@ -92,7 +92,7 @@ impl Terminal {
         writeln!(self.keyboard, "{text}").expect("typed");
     }
 
-    /// Waits for the program's end; its status, its stdout, and all that was on the terminal.
+    /// Waits for the program's end. Returns its status, its stdout, and the whole screen.
     pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         let status = self.wait("end", |terminal| {
             terminal.child.try_wait().expect("a status")

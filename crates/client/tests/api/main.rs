@@ -1,4 +1,4 @@
-//! Answers of coordinators, right and wrong ones, and what the client makes of them.
+//! Right and wrong answers of coordinators, and the client's reaction to them.
 
 mod server;
 
@@ -237,7 +237,7 @@ async fn requests_have_the_bodies_that_the_server_reads() {
         sent[1],
         json!({"reporter": AUTHOR_TEXT, "keeper": TRAINER_TEXT, "until": 5, "signature": "0x03"})
     );
-    // The server reads them with the same types.
+    // The server reads both bodies with the same types.
     let read: SignedBatchBody = serde_json::from_value(sent[0].clone()).expect("a batch");
     assert_eq!(read, batch());
     let read: DelegationBody = serde_json::from_value(sent[1].clone()).expect("a delegation");
@@ -355,7 +355,7 @@ async fn an_answer_of_another_form_is_an_error_that_names_the_fault() {
             "{told}"
         );
     }
-    // A mechanism of this release has to be whole.
+    // A mechanism of this release must be complete.
     for incentive in [
         json!({"kind": "deposit-refund-take"}),
         json!({"kind": 5}),
@@ -371,7 +371,8 @@ async fn an_answer_of_another_form_is_an_error_that_names_the_fault() {
     }
 }
 
-/// Reads every beginning of a JSON text, and the text with each byte changed: an error or a value, never a panic.
+/// Reads every prefix of a JSON text, and the text with each byte changed. The result is an error
+/// or a value, never a panic.
 fn distort<T: DeserializeOwned + Serialize + Debug>(whole: &Value) {
     let text = whole.to_string();
     for length in 0..text.len() {
@@ -421,7 +422,7 @@ async fn a_problem_is_told_by_its_detail_or_its_title_or_its_status() {
 
     for (status, body, words) in [
         (422, r#"{"title": "No"}"#, "No"),
-        // Members of another type are ignored.
+        // Members of a wrong type are ignored.
         (
             422,
             r#"{"title": "No", "detail": 7, "status": "422", "type": []}"#,
@@ -452,12 +453,12 @@ async fn a_problem_is_told_by_its_detail_or_its_title_or_its_status() {
         assert_eq!(error.refusal().as_deref(), Some(words), "{body}");
         assert_eq!(error.next_nonce(), None);
     }
-    // A free nonce is that of a conflict alone.
+    // Only a conflict names a free nonce.
     let other = Answer::json(422, &json!({"nextNonce": 5}));
     assert_eq!(refusal(other).await.next_nonce(), None);
     let signed = Answer::json(409, &json!({"nextNonce": -5}));
     assert_eq!(refusal(signed).await.next_nonce(), None);
-    // Words of a stranger are escaped and cut.
+    // A stranger's message is escaped and cut.
     let long = json!({"detail": format!("a\u{1b}[2J\nb{}", "x".repeat(5_000))});
     let told = refusal(Answer::json(400, &long)).await.to_string();
     assert!(told.contains(r"a\u{1b}[2J\nb"), "{told}");
@@ -476,12 +477,12 @@ async fn an_answer_that_ends_early_is_an_error_of_its_own() {
     let whole = Answer::json(422, &json!({"title": "No"}));
     let error = refusal(whole.cut(5)).await;
     assert!(matches!(error, ApiError::Interrupted(_)), "{error:?}");
-    // The form of HTTP is right, the JSON is not whole.
+    // The HTTP response is complete, but the JSON is not.
     let error = refusal(Answer::new(200, r#"{"id": "0x95"#)).await;
     assert!(matches!(error, ApiError::Malformed { .. }), "{error:?}");
     let error = refusal(Answer::new(200, "")).await;
     assert!(told(&error).contains("EOF"), "{error:?}");
-    // Not even a status.
+    // Not even the status line is complete.
     let error = refusal(Answer::raw(b"HTTP/1.1 2".to_vec())).await;
     assert!(matches!(error, ApiError::Unreachable(_)), "{error:?}");
 }
@@ -496,10 +497,10 @@ async fn what_is_read_of_an_answer_is_bounded() {
     let error = refusal(Answer::new(200, &fits)).await;
     assert!(matches!(error, ApiError::TooLarge), "{error:?}");
     assert!(error.to_string().contains("more than 8388608 bytes"));
-    // An answer that never ends is not waited for.
+    // The client stops reading an answer that never ends.
     let error = refusal(Answer::endless(200)).await;
     assert!(matches!(error, ApiError::TooLarge), "{error:?}");
-    // A refusal is one, whatever its body is.
+    // A refusal is reported even if its body never ends.
     let error = refusal(Answer::endless(422)).await;
     assert!(error.is_mistake());
     let words = error.refusal();
@@ -511,7 +512,7 @@ async fn what_is_read_of_an_answer_is_bounded() {
 
 #[tokio::test]
 async fn a_coordinator_that_is_not_there_is_told_without_its_password() {
-    // Nobody listens at a port that was free a moment ago.
+    // No program listens at a port that was free a moment ago.
     let url = Server::new([]).url();
     let url = url.replace("http://", "http://ben:secret@") + "/?key=hidden";
     let client = Client::new(&url.parse().expect("an address")).expect("a client");
@@ -542,7 +543,7 @@ async fn paths_are_below_the_address_that_was_given() {
         assert_eq!(server.asked(), [format!("{asked}{ID_TEXT}")]);
         assert_eq!(client.shown(), url.trim_end_matches('/'));
     }
-    // A query of the address stays: it may let the caller in.
+    // A query of the address stays, because it may contain a password.
     let server = Server::new([Answer::json(200, &price())]);
     let url = format!("{}/x?key=1", server.url());
     let client = Client::new(&url.parse().expect("an address")).expect("a client");
@@ -557,7 +558,7 @@ async fn submit_tells_a_batch_that_was_known_from_one_that_was_taken() {
     let known = server.client().submit(TRAINER, ID, &batch()).await;
     assert_eq!(known.expect("known"), Submitted::Known);
     assert_eq!(server.asked().len(), 1);
-    // An answer about another batch, or a way to another place, says nothing of this one.
+    // An answer about another batch, or a redirect, says nothing about this batch.
     let mut other = submission("sent");
     other["id"] = json!(format!("{}", B256::repeat_byte(9)));
     for answer in [
@@ -611,7 +612,8 @@ async fn submit_asks_for_a_batch_whose_answer_is_lost() {
         );
         assert_eq!(server.asked(), paths);
     }
-    // Nobody knows, also if it is not there: it may be on its way to the store.
+    // The fate is unknown even if the coordinator does not have the batch: it may be on its way to
+    // the store.
     for other in [
         Answer::json(404, &json!({"detail": "unknown"})),
         Answer::new(429, ""),
@@ -640,7 +642,7 @@ async fn follow_asks_until_a_batch_is_included_or_refused() {
         outcome.expect("the end");
         assert_eq!(followed.status.as_str(), last);
         assert_eq!(server.asked().len(), 4);
-        // What is final is not asked for again.
+        // A final state is not requested again.
         let outcome = client.follow(ID, &mut followed, patience).await;
         outcome.expect("the end");
         assert_eq!(server.asked().len(), 4);
@@ -656,7 +658,7 @@ async fn follow_ends_with_patience_and_with_errors_and_keeps_the_newest() {
     ]);
     let client = server.client();
     let mut followed = client.submission(ID).await.expect("a submission");
-    // Over after the first question.
+    // The patience ends after the first request.
     let patience = POLL_INTERVAL / 2;
     let outcome = client.follow(ID, &mut followed, patience).await;
     outcome.expect("no error");

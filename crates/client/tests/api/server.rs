@@ -1,4 +1,4 @@
-//! A server of a few answers, in the order in which they are asked for.
+//! A server that gives prepared answers, in the order of the requests.
 
 use std::{
     io::{Read, Write},
@@ -15,7 +15,7 @@ use serde_json::Value;
 #[derive(Clone)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
-    /// `true` if spaces follow for as long as somebody reads them.
+    /// `true` if spaces follow as long as the client reads.
     endless: bool,
 }
 
@@ -76,7 +76,7 @@ impl Server {
                 let (mut stream, _) = listener.accept().expect("a client");
                 let request = request(&mut stream);
                 list.lock().expect("a list").push(request);
-                // The client may have read enough.
+                // The client may stop reading early.
                 let mut sent = stream.write_all(&answer.bytes);
                 while answer.endless && sent.is_ok() {
                     sent = stream.write_all(&[b' '; 8_192]);

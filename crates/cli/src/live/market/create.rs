@@ -139,7 +139,7 @@ impl Create {
                 )));
             }
         }
-        // The contract's bounds.
+        // The contract has these bounds.
         if self.bounty.0 == 0 || self.bounty.0 >> 96 != 0 {
             return Err(Failure::Mistake(anyhow!(
                 "--bounty is {}; expected 1 wei to 2^96 - 1 wei",
@@ -149,7 +149,7 @@ impl Create {
         Ok(terms)
     }
 
-    /// Checks what would lose the bounty on a chain with money.
+    /// Checks for terms that could lose the bounty on a chain with money.
     fn check_for_money(&self) -> Result<(), Failure> {
         if self.reveal_wait < SHORTEST_REVEAL_WAIT {
             return Err(Failure::Mistake(anyhow!(
@@ -168,7 +168,7 @@ impl Create {
         Ok(())
     }
 
-    /// Returns the costs beyond those of the deployment: the bounty, and the gas of the opening.
+    /// Returns the costs besides those of the deployment: the bounty, and the gas of the opening.
     fn further(&self, gas: u64) -> Further {
         Further {
             value: self.bounty.0,
@@ -257,7 +257,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             bounty: arguments.bounty.0,
             set,
             file: view.test_set_file(arguments.test_set.as_deref())?,
-            // Such a node makes a block of each transaction, and none without one.
+            // A development node makes a block for each transaction, and no others.
             makes_blocks: chain == DEVELOPMENT_CHAIN,
         };
         if !placed.billed && OpeningStep::next(view.market(), view.now).is_some() {
@@ -325,7 +325,7 @@ fn text(created: &Created<'_>, view: &View) -> String {
     )
 }
 
-/// Tells what is left to do and to pay of a market that an earlier run has deployed, for a dry run.
+/// Shows, for a dry run, the remaining steps and costs of a market that an earlier run deployed.
 async fn tell_rest(
     session: &Session,
     key: &Key,
@@ -358,7 +358,7 @@ fn first(test: &Samples, count: usize) -> Result<Vec<Item<'_>>, Failure> {
     Ok(items.collect())
 }
 
-/// Makes the bill of what is left to do of a market that an earlier run has deployed.
+/// Makes the bill of the remaining steps of a market that an earlier run deployed.
 async fn bill_of_rest(
     session: &Session,
     account: Address,
@@ -392,7 +392,8 @@ async fn read(session: &Session, market: Address) -> Result<LiveModel, Failure> 
     Ok(model)
 }
 
-/// Says why an opening cannot be rehearsed, and whose mistake that is.
+/// Returns the failure for an opening that cannot be rehearsed, and decides whether the user made a
+/// mistake.
 fn not_rehearsed(error: RehearsalError) -> Failure {
     match error {
         RehearsalError::TestSet(error) => unusable(error),
@@ -405,7 +406,7 @@ fn not_rehearsed(error: RehearsalError) -> Failure {
     }
 }
 
-/// Says why a market is not open, and whose mistake that is.
+/// Returns the failure for a market that is not open, and decides whether the user made a mistake.
 fn not_opened(error: OpeningError) -> Failure {
     match error {
         OpeningError::Node(error) => error.into(),
@@ -417,7 +418,7 @@ fn not_opened(error: OpeningError) -> Failure {
     }
 }
 
-/// Says that a market can never open.
+/// Returns the failure for a market that can never open.
 fn never_opens(market: Address, lost: Lost) -> Failure {
     let lost = lost_in_words(lost);
     Failure::Mistake(anyhow!("the market {market} is lost; {lost}"))

@@ -44,7 +44,7 @@ struct Revealed {
     progress: Progress,
 }
 
-/// Reveals what is due.
+/// Reveals the parts that are due.
 pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
     block_on(async {
         let acting = &arguments.acting;
@@ -135,7 +135,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
     })
 }
 
-/// Returns the parts that are to be revealed now.
+/// Returns the parts that the provider must reveal now.
 fn due(view: &View) -> Result<Vec<usize>, Failure> {
     let due = view.state.ledger().parts_to_reveal(view.now);
     if due.is_empty() {

@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
         if !acting.spending.agreed(&session, &bill, acting.json)? {
             return Ok(());
         }
-        // Somebody else may have done the step while the user was asked.
+        // Another account may have done the step while the user was asked.
         let next = if driver.view.update(&session).await? {
             driver.prepare().await?
         } else {
@@ -179,7 +179,7 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    /// Finds the next step that fits a transaction; `None` if there is none now.
+    /// Finds the next step that fits a transaction; `None` if no step is due.
     async fn prepare(&mut self) -> Result<Option<Ready>, Failure> {
         let (view, sender, market) = (&self.view, self.sender, self.view.address());
         let Some(block) = view.state.block() else {

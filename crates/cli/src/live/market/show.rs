@@ -1,4 +1,4 @@
-//! `cotrain market show`: what is going on in a market.
+//! `cotrain market show`: the state of a market.
 
 use std::fmt::Write as _;
 
@@ -59,7 +59,8 @@ struct Shown {
     revealed_parts: usize,
     pass: u64,
     stage: String,
-    /// Test samples that are scored on, and how many of them were and are predicted right.
+    /// Number of test samples that the market scores on; the next fields count those predicted
+    /// right before and now.
     samples: u64,
     correct_before: u64,
     correct: u64,

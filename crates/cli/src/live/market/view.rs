@@ -117,16 +117,16 @@ impl View {
         })
     }
 
-    /// Returns why the market can never open, if it cannot.
+    /// Returns the reason if the market can never open.
     pub(super) fn lost(&self) -> Option<Lost> {
         let block = self.state.block().map_or(0, |block| block.number);
         self.market().lost(self.now, block + 1)
     }
 
-    /// Says what has to happen next, and until when.
+    /// Returns in words the next event, and its deadline.
     pub(super) fn next(&self) -> String {
         let market = self.market();
-        // Each phase that time ends has a deadline.
+        // Each of these phases has a deadline.
         let until = when(market.deadline(self.now).unwrap_or_default());
         match self.phase() {
             Phase::Created => {
@@ -177,25 +177,25 @@ impl View {
         Ok(state_directory()?.join(format!("market-{chain}-{market}.json")))
     }
 
-    /// Reads the provider's test set, which has to be this market's.
+    /// Reads the provider's test set, which must be this market's.
     pub(super) fn test_set(&self, named: Option<&Path>) -> Result<TestSet, Failure> {
         let path = self.test_set_file(named)?;
         TestSet::load_of(&path, self.market()).map_err(unusable)
     }
 }
 
-/// Costs of what a command does.
+/// Costs of a command.
 pub(super) struct Costs {
     /// Action in words, such as `draw the part to test with`.
     pub(super) action: String,
-    /// Money that is sent along, in wei.
+    /// Money that the command sends, in wei.
     pub(super) value: u128,
     pub(super) gas: u64,
     /// Further lines of the bill.
     pub(super) notes: Vec<(&'static str, String)>,
 }
 
-/// Says why a market can never open.
+/// Returns in words why a market can never open.
 pub(super) fn lost_in_words(lost: Lost) -> String {
     match lost {
         Lost::NotDrawn { latest } => format!(
@@ -210,7 +210,7 @@ pub(super) fn lost_in_words(lost: Lost) -> String {
     }
 }
 
-/// Says why a test set cannot be used, and whose mistake that is.
+/// Returns the failure for an unusable test set, which is always the user's mistake.
 pub(super) fn unusable(error: TestSetError) -> Failure {
     Failure::mistake(error)
 }

@@ -1,4 +1,4 @@
-//! The chain of `cotrain up`: its node, and what is saved of it while it runs.
+//! The chain of `cotrain up`: its node, and the saving of its state.
 
 use std::{
     collections::BTreeSet,
@@ -99,13 +99,13 @@ fn spawn(port: u16, saved: Option<&Path>) -> Result<Anvil, AnvilError> {
     })
 }
 
-/// Saves a chain while it runs. The states after old blocks are not saved, but for those that models begin with.
+/// Saver of a running chain. It saves the states after old blocks only if a model begins there.
 pub(super) struct Saver<'a> {
     folder: &'a Folder,
     url: Url,
     node: Node,
     states: HistoricalStates,
-    /// Blocks whose states were asked for.
+    /// Blocks whose states it has requested.
     asked: BTreeSet<B256>,
     store: Option<ChainStore>,
     saved: Option<B256>,
@@ -114,7 +114,7 @@ pub(super) struct Saver<'a> {
 impl<'a> Saver<'a> {
     pub(super) async fn new(folder: &'a Folder, chain: &Chain) -> Result<Self, Failure> {
         let url = chain.anvil.url().clone();
-        // Those that were saved before: there are no others yet.
+        // These states were saved before; there are no others yet.
         let states = HistoricalStates::read(&url, |_| true).await?;
         Ok(Self {
             folder,
@@ -127,7 +127,7 @@ impl<'a> Saver<'a> {
         })
     }
 
-    /// Saves the chain if there is a block that is not saved; with the last one that is.
+    /// Saves the chain if it has a new block, and returns the block that is saved.
     pub(super) async fn save(&mut self) -> Result<Block, Failure> {
         let head = self.node.head().await?;
         if self.saved == Some(head.hash) {
@@ -163,7 +163,7 @@ impl<'a> Saver<'a> {
         Ok(())
     }
 
-    /// Keeps all states until now, too: a model was just made.
+    /// Saves the chain with all states so far, because a model was just deployed.
     pub(super) async fn save_all(&mut self) -> Result<(), Failure> {
         self.states = HistoricalStates::read(&self.url, |_| true).await?;
         self.saved = None;
@@ -171,7 +171,7 @@ impl<'a> Saver<'a> {
         Ok(())
     }
 
-    /// Closes what is open.
+    /// Closes the database.
     pub(super) async fn close(self) {
         if let Some(store) = self.store {
             store.close().await;
@@ -179,12 +179,12 @@ impl<'a> Saver<'a> {
     }
 }
 
-/// Returns a duration without what is smaller than a millisecond.
+/// Returns a duration in whole milliseconds, rounded down.
 fn to_the_millisecond(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Saves the chain again and again.
+/// Saves the chain repeatedly.
 pub(super) async fn keep_saving(
     saver: &Mutex<Saver<'_>>,
     interval: Duration,

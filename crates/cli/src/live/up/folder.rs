@@ -65,7 +65,7 @@ impl Kept {
         }
     }
 
-    /// Returns what the commands after this one use.
+    /// Returns the state for later commands.
     pub(super) fn place(&self, rpc: &Url) -> Place {
         Place {
             chain_id: self.chain_id,
@@ -105,7 +105,7 @@ impl Folder {
         fs::create_dir_all(path)
             .with_context(|| format!("cannot make {}; name another --state", path.display()))
             .map_err(Failure::Mistake)?;
-        // Some of it is started from another directory than this one.
+        // Some programs start in another directory, so the path must be absolute.
         let path = path.canonicalize()?;
         Self::locked(path, None)
     }
@@ -154,12 +154,12 @@ impl Folder {
         self.lock.killed()
     }
 
-    /// Returns whether what is in it stays.
+    /// Returns `true` if the folder stays after the end.
     pub(super) fn stays(&self) -> bool {
         self.temporary.is_none()
     }
 
-    /// Looks what there is to go on from.
+    /// Finds the chain to resume from.
     pub(super) fn find(&self) -> Result<Found, Failure> {
         let chains: Vec<_> = [CHAIN, EARLIER]
             .map(|name| self.path.join(name))
@@ -190,7 +190,7 @@ impl Folder {
             }
         };
         Ok(match (kept.model, chains.is_empty()) {
-            // It was killed before there was a model.
+            // The program was killed before there was a model.
             (None, true) => Found::Nothing,
             (Some(_), true) => {
                 let path = self.path.join(CHAIN);
@@ -201,23 +201,24 @@ impl Folder {
         })
     }
 
-    /// Keeps what is on the chain: on the disk when this returns.
+    /// Stores the facts of the chain. They are on the disk when this returns.
     pub(super) fn keep(&self, kept: &Kept) -> Result<(), Failure> {
         write_whole(&self.path.join(KEPT), toml::to_string(kept)?.as_bytes())
     }
 
-    /// Saves the chain: on the disk when this returns, and at every moment there is a whole one.
+    /// Saves the chain. It is on the disk when this returns, and a whole file exists at every
+    /// moment.
     pub(super) fn save(&self, chain: &[u8]) -> Result<(), Failure> {
         let (last, earlier) = (self.path.join(CHAIN), self.path.join(EARLIER));
         if last.is_file() {
             let _ = fs::remove_file(&earlier);
-            // Where there are no links, there is no earlier one.
+            // A file system without links has no earlier file.
             let _ = fs::hard_link(&last, &earlier);
         }
         write_whole(&last, chain)
     }
 
-    /// Moves all that belongs to the chain into a folder of its own, which it returns.
+    /// Moves all files of the chain into a new folder, which it returns.
     pub(super) fn put_aside(&self) -> Result<PathBuf, Failure> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -261,12 +262,13 @@ pub(crate) struct Temporary {
     pub(crate) held: Option<String>,
 }
 
-/// Returns the folders of `cotrain up` without `--state`, of processes that run and of those that were killed.
+/// Returns the folders of `cotrain up` without `--state`, of running processes and of killed ones.
 pub(crate) fn temporary() -> Result<Vec<Temporary>, Failure> {
     Ok(used(&cache_directory()?.join(TEMPORARY)))
 }
 
-/// Returns the folders in a folder that have a process. One that is only just made has none in its lock yet.
+/// Returns the folders within a folder that have a process. A folder that was just made has none in
+/// its lock yet.
 fn used(all: &Path) -> Vec<Temporary> {
     let folders = fs::read_dir(all).into_iter().flatten().flatten();
     folders
@@ -283,7 +285,7 @@ fn used(all: &Path) -> Vec<Temporary> {
         .collect()
 }
 
-/// Returns the bytes of a file, or of all files in a folder.
+/// Returns the size of a file, or of all files in a folder, in bytes.
 pub(crate) fn size(path: &Path) -> u64 {
     let Ok(kind) = fs::symlink_metadata(path) else {
         return 0;
@@ -327,7 +329,7 @@ mod tests {
         let options = Options::from([("--refund-wait".to_owned(), "5s".to_owned())]);
         let kept = Kept::begun(31_337, B256::ZERO, options);
         folder.keep(&kept).expect("kept");
-        // Killed while the model was being deployed.
+        // The program was killed during the deployment of the model.
         assert!(matches!(folder.find(), Ok(Found::Nothing)));
         let kept = kept.deployed(Address::ZERO, Address::ZERO);
         folder.keep(&kept).expect("kept");

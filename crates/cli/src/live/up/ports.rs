@@ -1,4 +1,4 @@
-//! Ports that are looked at before anything is done.
+//! Ports, checked before anything is done.
 
 use std::{
     io::ErrorKind,
@@ -11,7 +11,7 @@ use cotrain_chain::anvil;
 use super::ENDS_ORPHANS;
 use crate::failure::Failure;
 
-/// Checks that a port of this machine is free; 0 stands for any.
+/// Checks that a port of this machine is free; 0 means any port.
 pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), Failure> {
     if port == 0 {
         return Ok(());
