@@ -1,4 +1,4 @@
-//! The chains to simulate and to replay on.
+//! Chains for simulations and replays.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,13 +18,13 @@ use crate::{failure::Failure, stop::end_on_signal};
 pub(crate) enum Backend {
     /// The EVM inside this process.
     Embedded,
-    /// A node that is started for the simulation.
+    /// A node that this program starts for the simulation.
     Anvil,
     /// A node that runs already, at this address.
     Node(Url),
 }
 
-/// Reads a chain as an argument names it.
+/// Parses the name of a chain.
 pub(crate) fn read(text: &str) -> Result<Backend, String> {
     match text {
         "embedded" => return Ok(Backend::Embedded),
@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str) -> Result<Backend, String> {
         })
 }
 
-/// A chain that is there for as long as this is.
+/// A chain that exists as long as this value.
 pub(crate) struct Open {
     chain: Box<dyn Chain>,
     /// Node of the chain if this process started it; it ends after the chain.

@@ -5,7 +5,7 @@ use std::{fmt::Display, process::ExitCode};
 use cotrain_chain::node::NodeError;
 use cotrain_learning::text::{escaped_lines, escaped_to};
 
-/// Longest message of a node that is shown, in characters.
+/// Maximum length of a node's message, in characters.
 const MAX_MESSAGE: usize = 1_000;
 
 /// An error, with the party that can fix it.
@@ -47,7 +47,7 @@ impl Failure {
         told
     }
 
-    /// The error itself.
+    /// Returns the error itself.
     pub(crate) fn error(&self) -> &anyhow::Error {
         match self {
             Self::Mistake(error) | Self::Fault(error) => error,
@@ -62,7 +62,7 @@ impl Failure {
         }
     }
 
-    /// The status that the program exits with.
+    /// Returns the exit status of the program.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Mistake(_) => ExitCode::from(2),

@@ -51,7 +51,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
         .block_on(work)
 }
 
-/// The result, for programs or for people.
+/// Shows the result, as JSON or as text.
 pub(crate) fn show(
     json: bool,
     value: &impl Serialize,

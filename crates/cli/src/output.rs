@@ -99,7 +99,7 @@ impl Narrator {
         Bar(self.bars.add(ProgressBar::new(0).with_style(style)))
     }
 
-    /// A bar that shows how much of a file is read; only a terminal sees it.
+    /// Returns a bar for the read part of a file. Only a terminal shows it.
     pub(crate) fn reading(&self) -> ProgressBar {
         let style = ProgressStyle::with_template("{bar:24} {percent} % replayed, {eta} to go")
             .expect("a template that every replay parses")
@@ -108,7 +108,7 @@ impl Narrator {
         self.bars.add(bar.with_finish(ProgressFinish::AndClear))
     }
 
-    /// A bar that shows how many of the runs of a sweep are done; only a terminal sees it.
+    /// Returns a bar for the finished runs of a sweep. Only a terminal shows it.
     pub(crate) fn runs(&self, done: usize, to_do: usize) -> ProgressBar {
         let style =
             ProgressStyle::with_template("{bar:24} {human_pos} of {human_len} runs, {eta} to go")
@@ -192,14 +192,14 @@ impl<W: Write> Write for OneLine<W> {
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    /// Shows how far it is.
+    /// Shows the progress.
     pub(crate) fn show(&self, progress: &Progress) {
         self.0.set_length(progress.of);
         self.0.set_position(progress.contributions);
         self.0.set_message(state(progress));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(self) {
         self.0.finish_and_clear();
     }

@@ -16,7 +16,7 @@ use cotrain_learning::text::escaped;
 
 use crate::args::Cli;
 
-/// Returns the arguments; ends the program if they are wrong, or ask for a help or the version.
+/// Returns the arguments. Ends the program if they are wrong, or ask for a help or the version.
 pub(crate) fn parse() -> Cli {
     let mut command = command();
     let read = command
@@ -60,7 +60,7 @@ fn paragraphs(text: &str) -> String {
     joined
 }
 
-/// Replaces the words of libraries about a value.
+/// Replaces a library's message about a value.
 fn in_words(error: Error, command: &Command) -> Error {
     let (Some(words), Some(argument), Some(value)) = (
         expected(&error),

@@ -24,7 +24,7 @@ use crate::{backend, failure::Failure};
 
 /// Mark at the beginning of every recording.
 const FORMAT: &str = "cotrain recording";
-/// The version of the format, which changes with the meaning of a line.
+/// Version of the format, which changes with the meaning of a line.
 const VERSION: u32 = 1;
 /// The version of this program.
 const COTRAIN: &str = env!("CARGO_PKG_VERSION");
@@ -49,12 +49,12 @@ pub(crate) struct Header {
     pub(crate) scenario: String,
     pub(crate) seed: u64,
     pub(crate) relay: Option<usize>,
-    /// The kind of chain it ran on.
+    /// Kind of chain that the run was recorded on.
     pub(crate) backend: String,
     pub(crate) chain_id: u64,
-    /// The chain's first second, Unix.
+    /// Time of the chain's beginning, in Unix seconds.
     start: u64,
-    /// Wei a unit of gas.
+    /// Price of a unit of gas, in wei.
     gas_price: U128,
 }
 
@@ -103,7 +103,7 @@ enum Line<S> {
     },
 }
 
-/// Simulates on `chain` and writes all that changes it into `file`.
+/// Simulates on `chain`, and writes every change of the chain into `file`.
 pub(crate) fn simulate(
     chain: &mut dyn Chain,
     scenario: &Scenario,
@@ -126,7 +126,7 @@ pub(crate) fn simulate(
 
 struct Writer<W: Write> {
     gzip: GzEncoder<W>,
-    /// The line that is written, before it is: serializing is many small writes.
+    /// Buffer for a line, because serialization makes many small writes.
     line: Vec<u8>,
 }
 
@@ -244,7 +244,7 @@ impl Recording {
 /// The lines of a gzipped file.
 struct Lines {
     from: Box<dyn BufRead>,
-    /// The one that was read last.
+    /// Line that was read last.
     line: Vec<u8>,
     /// Number of lines that were read.
     read: u64,

@@ -180,7 +180,7 @@ fn repeat(chain: &mut dyn Chain, step: &Step) -> Result<Vec<Field>, ChainError> 
     }
 }
 
-/// Result of a replay, as it is shown.
+/// Result of a replay, for output.
 #[derive(Serialize)]
 struct Shown<'a> {
     scenario: &'a str,

@@ -117,7 +117,7 @@ pub(crate) struct Simulate {
     quiet: bool,
 }
 
-/// Reads how many contributions to relay in one transaction.
+/// Parses the number of contributions to relay in one transaction.
 fn relay(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| {
         "expected how many contributions to relay in one transaction, 1 or more; \
@@ -199,7 +199,7 @@ fn show(run: &Run, json: bool) -> Result<(), Failure> {
     output::print_raw(&run::text(run, Style::of_stdout()))
 }
 
-/// The command that gives the same results again. They are the same on every chain.
+/// Returns the command that gives the same results again, on every chain.
 fn command(arguments: &Simulate) -> String {
     let data = arguments
         .data

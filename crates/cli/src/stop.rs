@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
-/// The exit status of a program that was interrupted, as shells have it: 128 and the number of SIGINT.
+/// Exit status of an interrupted program, by the rule of shells: 128 and the number of SIGINT.
 const INTERRUPTED: i32 = 130;
 
 /// The signals that end a program.
@@ -17,7 +17,7 @@ struct Signals {
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
-    /// Signal of a closed terminal; `None` if it ends the program at once.
+    /// Signal of a closed terminal; `None` if it ends the program immediately.
     #[cfg(unix)]
     hangup: Option<tokio::signal::unix::Signal>,
 }
@@ -77,7 +77,7 @@ pub(crate) fn stopped() -> Result<CancellationToken, Failure> {
     Ok(token)
 }
 
-/// From now on, a signal to end does `last` first. A second one does not wait for that.
+/// Calls `last` at a signal to end, and then ends the program. A second signal ends it immediately.
 pub(crate) fn end_on_signal(last: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! `cotrain sweep`: a scenario with many settings and seeds, in parts, as often interrupted as need be.
+//! `cotrain sweep`: a scenario with many settings and seeds, which can be divided and interrupted.
 
 mod args;
 mod folder;
@@ -35,7 +35,7 @@ use crate::{
     stop::end_on_signal,
 };
 
-/// The name of the journal that merging writes.
+/// Name of the journal that a merge writes.
 const MERGED: &str = "merged.jsonl";
 
 /// Runs a sweep, merges its parts or reports on it.
@@ -60,7 +60,7 @@ fn report(path: &Path, json: bool) -> Result<(), Failure> {
     show(&write(&folder, &index)?, json)
 }
 
-/// Writes tables, page and figures of the runs that are there.
+/// Writes tables, page and figures of the finished runs.
 fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> {
     let runs = Runs {
         plan: &folder.plan,
@@ -208,7 +208,7 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
     show(&write(&folder, &folder.index()?)?, arguments.json)
 }
 
-/// Work that a part has done.
+/// Finished work of a part.
 #[derive(Serialize)]
 struct PartDone {
     part: String,
@@ -235,7 +235,7 @@ fn show_part(folder: &Folder, shard: Shard, runs: usize, json: bool) -> Result<(
     ))
 }
 
-/// Ascending numbers in few words; none of none.
+/// Returns ascending numbers as ranges in words; `None` if there are no numbers.
 fn ranges(numbers: impl Iterator<Item = u64>) -> Option<String> {
     const MOST: usize = 8;
     let mut ranges: Vec<(u64, u64)> = Vec::new();

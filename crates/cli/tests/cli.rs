@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with a scenario of 60 contributions, which takes no time.
+/// A folder with a scenario of 60 contributions, which runs in a moment.
 struct Folder(TempDir);
 
 impl Folder {
@@ -559,7 +559,8 @@ fn a_node_gives_the_same_results() {
     assert_eq!(digest("embedded"), digest("node"));
 }
 
-/// Returns the path of anvil: the tests' folders are not below ours.
+/// Returns the path of anvil. The tests' folders are not below this one, so it cannot be found
+/// there.
 fn anvil() -> PathBuf {
     cotrain_chain::anvil::Anvil::find().unwrap_or_else(|error| panic!("{error}"))
 }

@@ -158,7 +158,7 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     assert_eq!(predict(&place, &["--row", "0,0,1,0"])["class"], "ham");
 }
 
-/// Rows on both sides of 0.
+/// Writes rows on both sides of 0.
 fn put_rows(place: &Place) {
     let mut rows = "x,y,kind\n".to_owned();
     for row in 0..100 {
@@ -270,7 +270,7 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
     }
 }
 
-/// The row of means of `rows.csv`.
+/// Returns the row of means of `rows.csv`.
 fn mean(place: &Place) -> String {
     let rows = place.read("rows.csv");
     let mut sums = [0.0, 0.0];

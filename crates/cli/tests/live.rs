@@ -22,7 +22,7 @@ use cotrain_learning::data::{Example, Source, load};
 use serde_json::{Value, json};
 
 /// Number of transactions of a deployment: registry, factory, two implementations, model, words,
-/// closing, registering.
+/// closing, and registration.
 const TRANSACTIONS: u64 = 8;
 
 const DEPLOY: [&str; 9] = [
@@ -259,7 +259,7 @@ fn a_contributor_goes_all_the_way() {
     assert_eq!(withdrawn["balance"], "0");
 }
 
-/// Lets so many seconds pass on the chain.
+/// Lets `seconds` pass on the chain.
 fn pass(place: &Place, seconds: u64) {
     // Connecting also sets up the cryptography that every HTTP client of the process needs.
     node(place);
@@ -537,7 +537,7 @@ fn a_journal_belongs_to_a_chain_and_says_what_differs() {
     assert!(told.contains("--initial was 3, now 4"), "{told}");
     assert!(!told.contains("NaiveBayes"), "{told}");
 
-    // Another chain with the same addresses, which begins anew.
+    // Another chain with the same addresses, but a new history.
     let other = Anvil::spawn(&AnvilConfig {
         timestamp: Some(1_900_000_000),
         ..AnvilConfig::default()

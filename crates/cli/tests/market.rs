@@ -52,7 +52,7 @@ const CREATE: [&str; 24] = [
 
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
-/// Moves the chain's time on. No block is made: the latest one is of the time before.
+/// Moves the chain's time without a block, so the latest block has the earlier time.
 fn wait(place: &Place, seconds: u64) {
     ask(place, "evm_increaseTime", seconds);
 }
@@ -62,7 +62,7 @@ fn mine(place: &Place, blocks: u64) {
     ask(place, "anvil_mine", blocks);
 }
 
-/// Calls a method of the chain, which has to succeed.
+/// Calls a method of the chain, and asserts success.
 fn ask(place: &Place, method: &str, parameter: u64) {
     let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": [parameter] });
     block_on(async {
@@ -137,7 +137,8 @@ fn commit(place: &Place, market: Address) {
     });
 }
 
-/// Contributes more bytes than a batch may have, which go in several; returns the number of samples.
+/// Contributes more bytes than one batch may have, in several batches; returns the number of
+/// samples.
 fn contribute_many(place: &Place) -> u128 {
     let many: Value = place.json(&[
         "market",

@@ -1,4 +1,4 @@
-//! Money in commands: bills, questions and refusals before it moves, partial results after an error.
+//! Money in commands: bills, questions and refusals before a payment, partial results after errors.
 
 mod common;
 
@@ -49,7 +49,7 @@ fn nonce_of(place: &Place, account: Address) -> u64 {
     block_on(node(place).nonce(account)).expect("a nonce")
 }
 
-/// The account of [`SECRET`].
+/// Returns the account of [`SECRET`].
 fn own_account() -> Address {
     Key::from_hex(SECRET).expect("a key").address()
 }
@@ -72,7 +72,7 @@ fn ask(place: &Place, method: &str, parameters: &Value) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// Three well separated classes, and the same rows with other columns.
+/// Writes three well separated classes, and the same rows with other columns.
 fn put_tables(place: &Place) {
     let rows: Vec<[f64; 4]> = (0..150)
         .map(|row| {
@@ -472,7 +472,7 @@ impl FewWords {
     }
 }
 
-/// Model as a coordinator shows it that relays.
+/// Returns the model of a coordinator that relays.
 fn model() -> Value {
     json!({
         "chainId": 31337, "trainer": RELAYER, "classifier": RELAYER, "owner": RELAYER, "verified": true,
@@ -484,7 +484,7 @@ fn model() -> Value {
     })
 }
 
-/// The first line of a request, and its body.
+/// Returns the first line of a request, and its body.
 fn request(stream: &mut TcpStream) -> (String, String) {
     let mut bytes = Vec::new();
     let mut some = [0; 4_096];
@@ -983,7 +983,7 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     assert_eq!(nonce(&place, 6), 8, "nothing was done twice");
 }
 
-/// A nonce uses up all that are far below it.
+/// Checks a far nonce, because its use would use up all nonces far below it.
 #[test]
 fn no_nonce_far_above_the_chains_is_signed() {
     let place = Place::new(&AnvilConfig::default());
@@ -1016,7 +1016,7 @@ fn no_nonce_far_above_the_chains_is_signed() {
     assert_eq!(coordinator.handed.lock().expect("a list").len(), 1);
 }
 
-/// A coordinator may relay what it has refused.
+/// Checks the budget of signatures, because a coordinator may relay what it has refused.
 #[test]
 fn signatures_are_held_to_the_maximum_total() {
     let place = Place::new(&AnvilConfig::default());

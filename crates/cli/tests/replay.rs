@@ -36,7 +36,7 @@ impl Folder {
         folder
     }
 
-    /// One with a recorded run.
+    /// Returns a folder with a recorded run.
     fn recorded() -> Self {
         let folder = Self::new();
         folder
@@ -61,7 +61,7 @@ impl Folder {
         Outcome::of(command.args(arguments).current_dir(self.0.path()))
     }
 
-    /// The lines of a recording.
+    /// Returns the lines of a recording.
     fn lines(&self, recording: &str) -> Vec<String> {
         let mut text = String::new();
         GzDecoder::new(&*self.read(recording))

@@ -1,4 +1,4 @@
-//! A coordinator as its users run it: killed, restarted, doubled.
+//! A coordinator under real conditions: killed, restarted, and run twice.
 
 use std::{
     collections::BTreeMap,
@@ -421,7 +421,7 @@ async fn hand_in_delegation(
     hand_in(client, &url, &body.to_string()).await.0
 }
 
-/// A keeper claims all that is Anna's, on a model with a notice before reports, in seconds.
+/// Checks that a keeper claims everything of Anna's, on a model with a notice in seconds.
 async fn claims_for_those_who_ask(notice: u64) {
     let stage = Stage::with_notice(notice).await;
     let [anna, ben, cleo] = [1, 2, 3].map(Key::development);

@@ -20,7 +20,7 @@ const FILES: [&str; 6] = [
     "summary.json",
 ];
 
-/// A folder with a scenario of 60 contributions, which takes no time.
+/// A folder with a scenario of 60 contributions, which runs in a moment.
 struct Folder(TempDir);
 
 impl Folder {
@@ -316,7 +316,7 @@ fn a_report_can_be_written_again() {
     insta::assert_snapshot!(folder.refusal("sweep report .", 2), @"error: .: there is no sweep.json: name the folder of a sweep, such as one that `cotrain sweep` has made");
 }
 
-/// Before, `report` also took a folder.
+/// Checks the error for a folder: earlier versions of `report` took one.
 #[test]
 fn a_report_of_a_folder_names_the_command_for_its_page() {
     let folder = Folder::new();
@@ -535,7 +535,7 @@ fn csv_column(path: &Path, name: &str) -> Vec<f64> {
         .collect()
 }
 
-/// Every command of docs/sweeps.md, in order, with one seed instead of twenty and less to contribute.
+/// Runs every command of docs/sweeps.md in order, with one seed instead of twenty and less data.
 #[test]
 fn the_commands_of_the_documentation_run() {
     let folder = Folder::new();

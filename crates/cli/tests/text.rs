@@ -55,7 +55,7 @@ fn send(node: &Node, to: Address, data: Vec<u8>) {
     });
 }
 
-/// The status, stdout and stderr of the program, in which nothing may be that a terminal obeys.
+/// Runs the program; returns its status, stdout and stderr, without anything that a terminal obeys.
 fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = place.command(arguments).output().expect("it starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -195,7 +195,7 @@ fn texts_of_strangers_reach_no_terminal() {
     contribute_and_look(&place);
 }
 
-/// Contributes to the model with the card, and asks every command that shows classes.
+/// Contributes to the model with the hostile card, and runs every command that shows classes.
 fn contribute_and_look(place: &Place) {
     for label in ["0", "1"] {
         let contributed = run(
@@ -392,7 +392,7 @@ fn empty_and_known_secrets_are_refused() {
     }
 }
 
-/// Checks that numbers are deployed without naming a learner.
+/// Checks that a table of numbers is deployed without the name of a learner.
 #[test]
 fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
     let place = Place::new(&AnvilConfig::default());

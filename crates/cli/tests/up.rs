@@ -190,7 +190,7 @@ impl Up {
         Some((status, serde_json::from_str(body).ok()?))
     }
 
-    /// The number of the node's last block.
+    /// Returns the number of the node's last block.
     fn head(&self) -> u64 {
         let address = self.text("rpc").trim_start_matches("http://");
         let mut stream = TcpStream::connect(address.trim_end_matches('/')).expect("a node");
@@ -208,7 +208,7 @@ impl Up {
         u64::from_str_radix(digits, 16).expect("a number")
     }
 
-    /// Contributions of the model, once the coordinator is ready.
+    /// Returns the number of the model's contributions, once the coordinator is ready.
     fn contributions(&self) -> u64 {
         let start = Instant::now();
         loop {

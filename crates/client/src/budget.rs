@@ -20,7 +20,7 @@ pub struct Budget {
     Amount(*limit)
 )]
 pub struct OverBudget {
-    /// Most that the transaction could cost, in wei.
+    /// Maximum cost of the transaction, in wei.
     pub cost: u128,
     /// Rest of the limit, in wei.
     pub left: u128,
@@ -38,14 +38,14 @@ impl Budget {
         }
     }
 
-    /// Returns the wei that are left, if there is a limit.
+    /// Returns the rest of the limit, in wei; `None` if there is no limit.
     #[must_use]
     pub fn left(&self) -> Option<u128> {
         let spent = *self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         self.limit.map(|limit| limit.saturating_sub(spent))
     }
 
-    /// Checks that a transaction that costs at most `cost` wei stays within the limit.
+    /// Checks that a transaction with a maximum cost of `cost` wei stays within the limit.
     ///
     /// # Errors
     /// [`OverBudget`].
@@ -56,7 +56,7 @@ impl Budget {
         }
     }
 
-    /// Takes off `amount` wei that were spent.
+    /// Takes off `amount` spent wei.
     pub fn spend(&self, amount: u128) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         *spent = spent.saturating_add(amount);

@@ -33,12 +33,12 @@ pub struct Card {
     pub name: String,
     /// Purpose, in one or a few sentences.
     pub description: String,
-    /// The name of each class, by its number.
+    /// Names of the classes, by their numbers.
     pub classes: Vec<String>,
     /// Encoder that makes samples of text, rows or numbers; `None`: samples are sent raw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<Encoder>,
-    /// The block in which the model was closed: its events are read from there on.
+    /// Block in which the model was closed; readers begin with its events.
     pub from_block: u64,
 }
 
@@ -76,9 +76,9 @@ pub fn explain_revert(reason: &Revert, card: Option<&Card>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the card says {card} and the contract {contract}")]
 pub struct Contradiction {
-    /// The fact as the card has it.
+    /// The fact in the card.
     card: String,
-    /// The fact as the contract has it.
+    /// The fact in the contract.
     contract: String,
 }
 
@@ -113,10 +113,10 @@ pub fn verified(facts: &ModelFacts, contradiction: Option<&Contradiction>) -> bo
 /// Failure to read or write a card.
 #[derive(Debug, Error)]
 pub enum CardError {
-    /// The bytes cannot be unpacked.
+    /// The bytes cannot be inflated.
     #[error("the card cannot be inflated; expected zlib (RFC 1950)")]
     Inflate(#[source] std::io::Error),
-    /// More than anyone needs.
+    /// The inflated card is too large.
     #[error("the card has more than {MOST_BYTES} bytes when it is inflated; keep fewer features")]
     TooLarge,
     /// The bytes have another format.
@@ -125,10 +125,10 @@ pub enum CardError {
         escaped(found)
     )]
     Format {
-        /// The format that it names.
+        /// Format that the bytes name.
         found: String,
     },
-    /// A text in it cannot be registered.
+    /// A text in the card cannot be registered.
     #[error(transparent)]
     Text(#[from] TextError),
     /// A text in the card is too long.

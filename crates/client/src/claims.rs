@@ -210,7 +210,7 @@ impl Claimant<'_> {
         })
     }
 
-    /// Makes claims in as few transactions as possible. `prove` is that of [`fit`](Self::fit).
+    /// Makes claims in as many transactions as they need. `prove` is that of [`fit`](Self::fit).
     /// `claimed` receives each transaction that is part of the chain and its number of claims, also
     /// before an error.
     ///

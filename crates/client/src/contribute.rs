@@ -19,7 +19,8 @@ use crate::{
     split::{Attempt, Split, split_to_fit},
 };
 
-/// Calldata of so many bytes costs more than a transaction may use: 10 gas a byte at least.
+/// Maximum size of items, in bytes. At 10 gas a byte or more, larger calldata costs more than a
+/// transaction may use.
 const MAX_BYTES: usize = 1_000_000;
 
 /// Author of contributions to a model, by transactions of its own.
@@ -31,7 +32,7 @@ pub struct Contributor<'a> {
     pub facts: &'a ModelFacts,
 }
 
-/// Samples that fit into one transaction, at the price of now.
+/// Samples that fit into one transaction, at the current price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Number of samples, from the first one on.
@@ -102,7 +103,7 @@ pub enum ContributeError {
 pub struct PriceTooHigh {
     /// Deposit of each sample, in wei.
     pub price: u128,
-    /// Maximum deposit of each, in wei.
+    /// Maximum deposit of each sample, in wei.
     pub most: u128,
 }
 
@@ -147,7 +148,8 @@ pub fn default_max_deposit(mechanism: Mechanism, price: u128) -> u128 {
     }
 }
 
-/// Lowers the maximum deposit of each of `count` samples until all deposits and gas together are at most `limit` wei.
+/// Lowers the maximum deposit of each of `count` samples, until all deposits and gas together are
+/// at most `limit` wei.
 ///
 /// # Errors
 /// [`OverLimit`] if the limit is too low for the current price, but `most` is not.
@@ -273,7 +275,7 @@ impl Contributor<'_> {
         })
     }
 
-    /// Contributes samples in as few transactions as possible, beginning with `first`. Each sample
+    /// Contributes samples in as many transactions as they need, beginning with `first`. Each sample
     /// deposits at most `most` wei. `included` receives each transaction that is part of the chain,
     /// also before an error.
     ///

@@ -33,7 +33,7 @@ pub const REGISTRY: &str = "registry";
 /// Name of the step that registers the model.
 pub const REGISTERED: &str = "registered";
 
-/// Code that a chain needs once, however many models run it.
+/// Code that a chain needs only once, even for many models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -117,14 +117,16 @@ impl Blueprint {
         })
     }
 
-    /// Returns the number of transactions that create, fill and close the model, without those of its parts.
+    /// Returns the number of transactions that create, fill and close the model, without those of
+    /// its parts.
     #[must_use]
     pub fn model_transactions(&self) -> usize {
         self.writes().count() + 2
     }
 }
 
-/// Returns the words from the first to the last that are not zero, and the index of the first; `None` if all are zero.
+/// Returns the words from the first to the last that are not zero, and the index of the first;
+/// `None` if all are zero.
 fn not_zero(words: &[U256]) -> Option<(usize, &[U256])> {
     let first = words.iter().position(|word| !word.is_zero())?;
     let last = words.iter().rposition(|word| !word.is_zero())?;
@@ -162,7 +164,7 @@ pub struct Step {
     pub data: Vec<u8>,
 }
 
-/// The factory emitted no event of what it created.
+/// The factory emitted no event of a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the factory {factory} did not say what it created")]
 pub struct Silent {
@@ -174,10 +176,10 @@ pub struct Silent {
 #[derive(Debug, Clone)]
 pub struct Sequence<'a> {
     blueprint: &'a Blueprint,
-    /// Addresses of the parts that are there, in the order of [`Part::ALL`].
+    /// Addresses of the existing parts, in the order of [`Part::ALL`].
     parts: Vec<Address>,
     created: Option<Created>,
-    /// Calls that follow the creation, which are made then, in reverse order.
+    /// Calls after the creation, in reverse order; they are known once the model is created.
     rest: Vec<Step>,
 }
 
@@ -210,14 +212,14 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// Notes the address of the part that came next.
+    /// Records the address of the next part.
     pub fn provide(&mut self, address: Address) {
         if self.parts.len() < Part::ALL.len() {
             self.parts.push(address);
         }
     }
 
-    /// Notes that the call that came next is part of the chain, with its events.
+    /// Records that the next call is part of the chain, with its events.
     ///
     /// # Errors
     /// [`Silent`] if no event of the factory names the model.

@@ -1,4 +1,4 @@
-//! Estimates: the one home of whether a call fits a transaction, and of the reason if it does not.
+//! Estimates: the only module that decides if a call fits a transaction, and why not.
 
 use cotrain_bindings::Revert;
 use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeError};
@@ -56,7 +56,8 @@ impl Misfit {
     }
 }
 
-/// Returns the gas that a call would use, if it has room for the whole margin. `now` is that of [`Misfit::new`].
+/// Returns the gas of a call if it leaves room for the whole margin. `now` is that of
+/// [`Misfit::new`].
 ///
 /// # Errors
 /// [`Misfit`].

@@ -1,4 +1,4 @@
-//! The gas margin: the one home of how much more gas a transaction may use than it would use now.
+//! The gas margin: the only module that decides how far a gas limit exceeds the estimate.
 
 use cotrain_chain::TRANSACTION_GAS_LIMIT;
 

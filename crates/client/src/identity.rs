@@ -12,7 +12,7 @@ pub type Facts = BTreeMap<String, String>;
 /// Key of the mechanism's name.
 const INCENTIVE: &str = "incentive";
 
-/// Returns the terms of a mechanism: its title, and each number by the name that its description has for it.
+/// Returns the terms of a mechanism: its title, and each number by the name in its description.
 pub(crate) fn of_terms(terms: &Terms) -> Facts {
     let description = terms.mechanism().description();
     let numbers = description.terms.iter().zip(terms.values());

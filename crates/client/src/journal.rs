@@ -28,7 +28,7 @@ const FORMAT: &str = "cotrain-deploy/1";
 pub struct Journal {
     path: PathBuf,
     written: Written,
-    /// No other process writes the journal while this is held.
+    /// Lock that keeps other processes from writing the journal.
     _lock: Lock,
 }
 
@@ -36,7 +36,7 @@ pub struct Journal {
 struct Written {
     format: String,
     plan: Facts,
-    /// The options that it was begun with, for messages: the plan decides.
+    /// Options of the command that began it, for messages only: the plan decides.
     #[serde(default)]
     options: Facts,
     /// Trainer of the model; `None` until the deployment is done.
@@ -45,7 +45,7 @@ struct Written {
     steps: BTreeMap<String, Step>,
 }
 
-/// A transaction, by each form that it was signed in.
+/// A transaction with all its signatures.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Step {
     nonce: u64,
@@ -128,7 +128,7 @@ pub struct Begun {
     pub path: PathBuf,
     /// The plan.
     pub plan: Facts,
-    /// The options that it was begun with; empty in a journal of an earlier version.
+    /// Options of the command that began it; empty in a journal of an earlier version.
     pub options: Facts,
     /// Trainer of the model; `None` if the deployment is not done.
     pub deployed: Option<Address>,
@@ -197,7 +197,7 @@ impl Journal {
         Ok(written.deployed)
     }
 
-    /// Returns a fact of the plan that was begun in a directory, if one was.
+    /// Returns a fact of the plan of a begun deployment; `None` if none was begun in the directory.
     #[must_use]
     pub fn peek(directory: &Path, name: &str) -> Option<String> {
         let text = fs::read(directory.join(FILE)).ok()?;

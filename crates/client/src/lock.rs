@@ -28,7 +28,7 @@ pub enum NoLock {
 /// The use of a file that processes lock.
 #[derive(Debug)]
 pub enum Use {
-    /// Nobody uses it.
+    /// No process uses it.
     Free,
     /// The process that used it last was killed.
     Killed,
@@ -56,7 +56,7 @@ impl NoLock {
 }
 
 impl Lock {
-    /// Locks a file, which is made if it is not there, and notes this process in it.
+    /// Locks a file and writes the process id into it. A missing file is created.
     ///
     /// # Errors
     /// [`NoLock`].

@@ -27,7 +27,7 @@ pub use self::{
     test_set::{TestSet, TestSetError},
 };
 
-/// Times that the events are read again if the contract contradicts them.
+/// Maximum number of attempts to read the events, if the contract contradicts them.
 const TRIES: u32 = 4;
 
 /// A market after a block.
@@ -105,7 +105,7 @@ impl MarketState {
         }
     }
 
-    /// Returns the state to read on from, and the first block to read.
+    /// Returns the state to continue from, and the first block to read.
     async fn start<S: EventSource>(
         &self,
         source: &S,

@@ -1,4 +1,4 @@
-//! A model as its contracts have it.
+//! A model, read from its contracts.
 
 use alloy_primitives::{Address, Bytes, U256};
 use cotrain_bindings::{self as bindings, DescriptionError, state};
@@ -48,7 +48,7 @@ pub enum ReadError {
         /// The node's failure.
         source: NodeError,
     },
-    /// The contracts at the address are not those of a model.
+    /// The contracts at the address are not a model.
     #[error(
         "{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}"
     )]
@@ -139,7 +139,8 @@ impl ModelFacts {
         self.terms.waits()
     }
 
-    /// Returns the deposit of each of `n` contributions that one transaction made now, in wei.
+    /// Returns the current deposit of each contribution, in wei, if one transaction makes `n` of
+    /// them.
     ///
     /// # Errors
     /// [`ReadError::Node`] or [`ReadError::NoModel`].
@@ -293,7 +294,7 @@ impl WordCall {
         bindings::words(self.offset, self.count)
     }
 
-    /// Reads the answer; `None` if it is not so many words.
+    /// Reads the answer; `None` if it has another number of words.
     #[must_use]
     pub fn read(self, answer: &[u8]) -> Option<Vec<U256>> {
         bindings::read_words(answer).filter(|read| read.len() == self.count)

@@ -1,4 +1,4 @@
-//! Predictions by a model's contract, in calls that a node answers.
+//! Predictions by a model's contract, in calls of a size that nodes answer.
 
 use alloy_primitives::B256;
 use cotrain_bindings::{self as bindings, Revert};
@@ -13,7 +13,7 @@ use crate::model::ModelFacts;
 /// Maximum number of samples in one call.
 const SAMPLES_PER_CALL: usize = 50;
 
-/// Failure to have samples predicted.
+/// Failure of predictions.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {
     /// The model refuses a sample.

@@ -18,7 +18,7 @@ const WAITS: [Duration; 4] = [
     Duration::from_secs(1),
 ];
 
-/// Entries that are read in one call.
+/// Number of entries that one call reads.
 const ENTRIES_PER_CALL: u64 = 500;
 
 /// Failure to read a registry.
@@ -61,7 +61,7 @@ pub enum NameError {
         name: String,
         /// The registry.
         registry: Address,
-        /// Names that the registry has.
+        /// Names that the registry lists.
         names: Vec<String>,
     },
     /// Anyone may take any name, and several models have this one.

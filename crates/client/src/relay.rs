@@ -58,18 +58,18 @@ pub struct Signer<'a> {
 /// Terms of each signed batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchTerms {
-    /// Only account that may send it; zero if anyone may.
+    /// Only account that may send the batch; zero if anyone may.
     pub relayer: Address,
     /// Maximum deposit of each sample, in wei.
     pub max_deposit: u128,
-    /// Wei that the relayer gets for the batch.
+    /// Relayer's fee for the batch, in wei.
     pub fee: u128,
-    /// Time in which it may be sent, from the signature on.
+    /// Time from the signature to the deadline.
     pub valid: Duration,
 }
 
 impl BatchTerms {
-    /// Returns the wei that a signed batch can cost its author.
+    /// Returns the maximum cost of a signed batch for its author, in wei.
     #[must_use]
     pub fn max_cost(&self, samples: usize) -> u128 {
         self.max_deposit
@@ -78,7 +78,7 @@ impl BatchTerms {
     }
 }
 
-/// Returns the number of batches that so many samples are signed in.
+/// Returns the number of batches for a number of samples.
 #[must_use]
 pub const fn batches(samples: u64) -> u64 {
     samples.div_ceil(MAX_SAMPLES as u64)
@@ -174,7 +174,8 @@ pub enum RelayError {
         /// Account that signs.
         author: Address,
     },
-    /// The coordinator has the same batch already: another program signed the same samples in the same second.
+    /// The coordinator has the same batch already: another program signed the same samples in the
+    /// same second.
     #[error(
         "the batch {id} was not handed over: the coordinator has it already, of another program that signed the same"
     )]
@@ -202,7 +203,7 @@ pub enum RelayError {
         /// Reason that the coordinator gives, escaped and cut.
         reason: String,
     },
-    /// A batch is not part of the chain after as long as was waited.
+    /// A batch is not part of the chain at the end of the wait.
     #[error("the batch {id} was not sent in time; is the coordinator's relayer running?")]
     NotInTime {
         /// EIP-712 hash of the batch.
@@ -210,7 +211,7 @@ pub enum RelayError {
     },
 }
 
-/// All signatures that a coordinator has could cost more than the budget.
+/// All signatures that the coordinator received could cost more than the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more than {}; find out what became of the batches, or allow more",
@@ -218,7 +219,7 @@ pub enum RelayError {
     Amount(*limit)
 )]
 pub struct SignedTooMuch {
-    /// Wei that all signatures could cost, with the next one.
+    /// Maximum cost of all signatures including the next one, in wei.
     pub cost: u128,
     /// Limit of the budget, in wei.
     pub limit: u128,
@@ -249,7 +250,7 @@ impl fmt::Display for Waiting {
 
 impl Error for Waiting {}
 
-/// An author has prepaid less than signed batches can cost.
+/// An author has prepaid less than the maximum cost of the signed batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "nothing was signed: the account {author} has {} prepaid with the model {model}, and this may cost {} besides {} of batches that wait: {} is missing; prepay it, or contribute fewer",
@@ -263,7 +264,7 @@ pub struct NotPrepaid {
     pub author: Address,
     /// Trainer of the model, which holds the money.
     pub model: Address,
-    /// Wei that the author has prepaid.
+    /// Money that the author has prepaid, in wei.
     pub balance: u128,
     /// Maximum cost of the batches that are pending with the coordinator, in wei; part of the
     /// balance.
@@ -273,7 +274,7 @@ pub struct NotPrepaid {
 }
 
 impl NotPrepaid {
-    /// Returns the wei that are missing.
+    /// Returns the missing amount, in wei.
     #[must_use]
     pub fn missing(&self) -> u128 {
         let all = self.committed.saturating_add(self.needed);
@@ -369,7 +370,8 @@ impl Signer<'_> {
         Err(short)
     }
 
-    /// Returns the deposit of each of so many samples, in wei, if their first batch was relayed alone now.
+    /// Returns the deposit of each of `samples` samples, in wei, if a relay contained only their
+    /// first batch now.
     ///
     /// # Errors
     /// [`RelayError::Read`].
@@ -534,7 +536,7 @@ enum Answer {
     NonceTaken {
         /// Nonce that may be free.
         next: u64,
-        /// Failure, if the samples are not signed anew.
+        /// Failure, if the samples are not signed again.
         error: RelayError,
     },
     /// Another signature does not help, or could contribute the samples twice.

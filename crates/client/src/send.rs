@@ -23,7 +23,7 @@ use crate::{
     gas,
 };
 
-/// Time that a transaction waits before it is sent again at a higher fee.
+/// Time that a transaction is pending before it is sent again at a higher fee.
 const BUMP_AFTER: Duration = Duration::from_mins(1);
 /// First and longest pause between two requests for a receipt.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -35,13 +35,13 @@ pub const LAG: Duration = Duration::from_secs(5);
 pub struct Call {
     /// Contract that is called; `None`: `data` creates a contract.
     pub to: Option<Address>,
-    /// Wei sent along.
+    /// Money that the transaction sends, in wei.
     pub value: u128,
     /// Calldata, or the code that creates a contract.
     pub data: Bytes,
 }
 
-/// Transaction on its way, with each signature that it was sent with.
+/// Pending transaction, with all its signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// The transaction with the last offer.
@@ -53,7 +53,8 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Joins a transaction with its signatures, in the order of rising offers; `None` if it has none.
+    /// Joins a transaction with its signatures, in the order of rising offers; `None` if there is
+    /// no signature.
     #[must_use]
     pub fn new(unsigned: Unsigned, mut signed: Vec<Signed>) -> Option<Self> {
         let last = signed.pop()?;
@@ -143,7 +144,7 @@ pub struct Sender<'a> {
     pub key: &'a Key,
     /// Maximum price of a unit of gas, in wei; `None`: see [`fees::most`].
     pub max_fee: Option<u128>,
-    /// Limit of spending; the gas of each delivered transaction is taken off it.
+    /// Limit of spending. The gas of each delivered transaction counts against it.
     pub budget: &'a Budget,
     /// Names of the settings that allow a higher cost, for the warning at the maximum.
     pub settings: &'static str,
@@ -193,7 +194,7 @@ pub enum SendError {
         /// Answer of the node.
         source: NodeError,
     },
-    /// The transaction is included and did nothing.
+    /// The transaction is included, but failed.
     #[error(
         "the chain changed meanwhile; look at it and try again: the transaction {transaction} failed in block {block}, after \
          {gas_used} gas"
@@ -234,9 +235,9 @@ pub struct TooPoor {
     pub account: Address,
     /// Id of the chain.
     pub chain_id: u64,
-    /// Wei that the account has.
+    /// Money of the account, in wei.
     pub has: U256,
-    /// Wei that the transaction sends along.
+    /// Money that the transaction sends, in wei.
     pub value: U256,
     /// Maximum cost of its gas, in wei; `None` if that is not known.
     pub gas: Option<U256>,
@@ -269,7 +270,7 @@ impl Sender<'_> {
         self.key.address()
     }
 
-    /// Sends a transaction and waits until it is included. A transaction that would fail is not sent.
+    /// Sends a transaction and waits until it is included. It does not send one that would fail.
     ///
     /// # Errors
     /// [`SendError`].
@@ -287,7 +288,8 @@ impl Sender<'_> {
         self.deliver(&mut NotStored, &(), &mut outgoing).await
     }
 
-    /// Sends a transaction with this gas limit, without an estimate, and waits until it is included.
+    /// Sends a transaction with this gas limit, without an estimate, and waits until it is
+    /// included.
     ///
     /// # Errors
     /// [`SendError`].
@@ -323,7 +325,7 @@ impl Sender<'_> {
         self.explain(value, gas).await
     }
 
-    /// Explains the failure of an estimate by the account's balance, if the account cannot pay.
+    /// Replaces the failure of an estimate by [`SendError::TooPoor`], if the account cannot pay.
     async fn explain(&self, value: U256, gas: Result<u64, NodeError>) -> Result<u64, SendError> {
         match gas {
             Ok(gas) => Ok(gas),
@@ -438,7 +440,8 @@ impl Sender<'_> {
         Ok(Raised::To(offer))
     }
 
-    /// Sends a signed and stored transaction until it is included, and raises its offer if that takes long.
+    /// Sends a signed and stored transaction until it is included. It raises the offer if that
+    /// takes long.
     ///
     /// # Errors
     /// [`SendError`].
@@ -462,7 +465,8 @@ impl Sender<'_> {
         }
     }
 
-    /// Does the same as [`deliver`](Self::deliver), and sets `sent` once the node may have the transaction.
+    /// Does the same as [`deliver`](Self::deliver), and sets `sent` once the node may have the
+    /// transaction.
     async fn deliver_noting<S: TxStore>(
         &self,
         store: &mut S,
@@ -516,7 +520,7 @@ impl Sender<'_> {
         }
     }
 
-    /// Explains a node's error by the account's balance, if the account cannot pay.
+    /// Replaces a node's error by [`SendError::TooPoor`], if the account cannot pay.
     async fn explain_unpaid(&self, value: U256, error: NodeError) -> SendError {
         if !matches!(error, NodeError::InsufficientFunds { .. }) {
             return error.into();
@@ -538,7 +542,7 @@ impl Sender<'_> {
     }
 }
 
-/// Stores a transaction that was signed for the first time. It is not sent.
+/// Stores a transaction that was signed for the first time. It does not send the transaction.
 ///
 /// # Errors
 /// [`SendError::Store`].
@@ -591,13 +595,13 @@ pub async fn wait_included(
     }
 }
 
-/// Returns the wei that a transaction cost its sender for gas.
+/// Returns the cost of a transaction's gas, in wei.
 #[must_use]
 pub fn gas_cost(receipt: &NodeReceipt) -> u128 {
     u128::from(receipt.gas_used).saturating_mul(receipt.gas_price)
 }
 
-/// Returns the most wei that a transaction takes from its sender.
+/// Returns the maximum cost of a transaction with its value, in wei.
 fn most_cost(value: u128, gas_limit: u64, max_fee: u128) -> u128 {
     value.saturating_add(u128::from(gas_limit).saturating_mul(max_fee))
 }

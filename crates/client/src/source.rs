@@ -48,7 +48,7 @@ pub trait EventSource: Send + Sync {
         topics: &[B256],
     ) -> impl Future<Output = Result<Vec<NodeLog>, NodeError>> + Send;
 
-    /// Asks for shorter ranges from now on: the events of so many blocks were not complete.
+    /// Asks for shorter ranges from now on, because the events of so many blocks were incomplete.
     fn narrow_logs(&self, blocks: u64);
 
     /// Returns the node whose contracts' state the events are checked against. `None` if the events

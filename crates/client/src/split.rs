@@ -1,11 +1,11 @@
-//! Splitting: the one home of how many items go into one transaction.
+//! Splitting: the only module that decides how many items go into one transaction.
 
 use std::future::Future;
 
 /// Result of an attempt with some items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt<T, R> {
-    /// They fit into one transaction, which is this.
+    /// The items fit into this transaction.
     Fits(T),
     /// The items do not fit, for this reason; fewer of them may.
     TooMany(R),
@@ -35,7 +35,7 @@ pub enum Split<T, R> {
 /// reasons too, such as a transaction that costs more than it earns.
 ///
 /// # Errors
-/// Errors of `attempt` that a smaller number does not avoid.
+/// Those of `attempt` that a smaller number does not avoid.
 pub async fn split_to_fit<T, R, E, F>(
     items: usize,
     at_most: usize,

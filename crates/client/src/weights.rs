@@ -15,7 +15,7 @@ use crate::{
 
 /// Storage slot of word 0 (docs/spec.md).
 const MODEL_SLOT: u128 = 1 << 64;
-/// Slots proved in one request.
+/// Number of slots proved in one request.
 const SLOTS_PER_PROOF: usize = 256;
 
 /// Directory that caches the words of models, each after the last requested block.

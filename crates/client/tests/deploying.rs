@@ -28,7 +28,7 @@ use cotrain_protocol::{
 };
 use tokio::sync::mpsc;
 
-/// Terms of a trainer and of a market.
+/// Returns the terms of a trainer and of a market.
 fn terms() -> [Terms; 2] {
     let trainer = Terms::Trainer {
         incentive: Incentive::DepositRefundTake { cost_weight: 1 },

@@ -8,11 +8,11 @@ use cotrain_protocol::classifier::{Bounds, Parameters};
 use cotrain_report::format::counted;
 use serde::Serialize;
 
-/// The bounds as programs read them.
+/// The bounds in JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShownBounds {
     max_number: u32,
-    /// Decimal digits, as text: a JSON number may be too small for them.
+    /// Decimal digits as text, because the value may exceed the numbers of JSON.
     max_squared_length: String,
 }
 

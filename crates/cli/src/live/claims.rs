@@ -72,7 +72,8 @@ pub(crate) struct Report {
     acting: Acting,
 }
 
-/// Reads a position. Names the command for pages if the text is a folder, which earlier versions took here.
+/// Parses a position. Earlier versions took a folder here, so the error for a folder names the
+/// command that writes pages.
 fn position(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(position) => Ok(position),
@@ -92,7 +93,7 @@ struct Claimed {
     account: Address,
     claims: Vec<Paid>,
     skipped: Vec<Skipped>,
-    /// Wei, as text, like all others.
+    /// Amount in wei, as text, like all others.
     amount: String,
     gas_cost: String,
     transactions: Vec<B256>,
@@ -107,9 +108,9 @@ struct Claimed {
 #[derive(Serialize)]
 struct Announced {
     position: u64,
-    /// The first second of the report, in Unix seconds.
+    /// First second of the report, in Unix seconds.
     from: u64,
-    /// The last one.
+    /// Last second of the report, in Unix seconds.
     until: u64,
 }
 
@@ -125,12 +126,12 @@ struct Skipped {
     reason: String,
 }
 
-/// Refunds.
+/// Runs `cotrain refund`.
 pub(crate) fn refund(arguments: &Refund) -> Result<(), Failure> {
     run(&arguments.positions, &arguments.acting, ClaimKind::Refund)
 }
 
-/// Reports.
+/// Runs `cotrain report`.
 pub(crate) fn report(arguments: &Report) -> Result<(), Failure> {
     run(&arguments.positions, &arguments.acting, ClaimKind::Report)
 }
@@ -260,7 +261,7 @@ struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Returns the act of the claims, or that of announcing them.
+    /// Returns the act of the claims, or of their announcement.
     fn act(&self, announcing: bool) -> Act<'static> {
         match self.kind {
             ClaimKind::Report if announcing => Act::Announce,

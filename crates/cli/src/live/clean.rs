@@ -50,7 +50,7 @@ pub(crate) struct Clean {
     json: bool,
 }
 
-/// Something that an earlier command left.
+/// Remains of an earlier command.
 #[derive(Debug, Serialize)]
 struct Left {
     kind: Kind,

@@ -108,16 +108,16 @@ struct Contributed {
 struct Sent {
     transaction: B256,
     block: u64,
-    /// The position of the first; the others follow it.
+    /// Position of the first contribution; the others follow it.
     position: u64,
     contributions: u64,
-    /// Wei for each, as text.
+    /// Deposit of each contribution in wei, as text.
     deposit: String,
     gas: u64,
     gas_cost: String,
 }
 
-/// Contributes.
+/// Runs `cotrain contribute`.
 pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.acting.connection.open().await?;
@@ -324,7 +324,7 @@ fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), F
     Ok((model.label(label)?, input))
 }
 
-/// Contributing by transactions of the author's own.
+/// Author who contributes by own transactions.
 struct Sending<'a> {
     session: &'a Session,
     contributor: Contributor<'a>,

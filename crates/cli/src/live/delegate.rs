@@ -1,4 +1,4 @@
-//! `cotrain delegate`: lets a coordinator claim for an account.
+//! `cotrain delegate`: permission for a coordinator to claim for an account.
 
 use std::time::Duration;
 

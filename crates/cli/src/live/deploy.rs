@@ -1,4 +1,4 @@
-//! `cotrain deploy`: a trained model onto a chain.
+//! `cotrain deploy`: deployment of a trained model.
 
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ struct Shown<'a> {
     accuracy: f64,
     accuracy_float: f64,
     trained_on: usize,
-    /// In the contract's integers.
+    /// Bounds of samples, in the contract's integers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<ShownBounds>,
 }
@@ -160,9 +160,9 @@ pub(crate) struct Further {
 /// A deployment that is complete.
 pub(crate) struct Placed {
     pub(crate) deployed: Deployed,
-    /// Wei that all the gas cost.
+    /// Cost of all gas, in wei.
     pub(crate) cost: u128,
-    /// `true` if the bill was shown and agreed to; `false` if all was deployed before.
+    /// `true` if the user saw the bill and agreed; `false` if an earlier run deployed everything.
     pub(crate) billed: bool,
     /// Result of writing the journal and the state for later commands.
     pub(crate) noted: Result<(), Failure>,
@@ -176,7 +176,7 @@ struct Site {
 }
 
 impl Site {
-    /// Finds the journal that the options name, and the contracts that are there.
+    /// Finds the journal that the options name, and the existing contracts.
     async fn find(
         session: &Session,
         plan: &Plan,
@@ -212,7 +212,7 @@ impl Site {
         })
     }
 
-    /// Returns `true` if a deployment was begun.
+    /// Returns `true` if an earlier run began the deployment.
     fn is_begun(&self) -> bool {
         Journal::peek(&self.directory, "owner").is_some()
     }
@@ -456,7 +456,7 @@ fn not_measured(error: MeasureError) -> Failure {
     }
 }
 
-/// The part that is done of a deployment that did not come to its end.
+/// Finished part of a deployment that stopped early.
 #[derive(Serialize)]
 struct Part<'a> {
     chain_id: u64,
@@ -511,7 +511,7 @@ fn remember(session: &Session, deployed: &Deployed, genesis: B256) -> Result<Pat
     .save()
 }
 
-/// A name that can be part of a directory's.
+/// Returns a name that can be part of a directory's name.
 fn plain(name: &str) -> Result<&str, Failure> {
     let plain = |letter: char| letter.is_alphanumeric() || "-_ .".contains(letter);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {

@@ -76,7 +76,7 @@ fn another(begun: &Begun, plan: &Facts, options: &Options) -> anyhow::Error {
     }
 }
 
-/// Returns the differences from a deployment that was begun, in the words of the command line.
+/// Returns the differences from the begun deployment, in the words of the command line.
 fn differing(begun: &Begun, plan: &Facts, options: &Options) -> Vec<String> {
     let told = |plan: &Facts| -> Options {
         TOLD.iter()

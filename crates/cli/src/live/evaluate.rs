@@ -1,4 +1,4 @@
-//! `cotrain evaluate`: how good a model is.
+//! `cotrain evaluate`: the accuracy of a model.
 
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
@@ -67,7 +67,7 @@ struct Evaluated {
     misfits: Misfits,
 }
 
-/// Measures.
+/// Runs `cotrain evaluate`.
 pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;

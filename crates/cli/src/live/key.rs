@@ -41,7 +41,7 @@ pub(crate) struct KeyArgs {
 }
 
 impl KeyArgs {
-    /// The key, for use on this chain.
+    /// Returns the key, for use on this chain.
     pub(crate) fn key(&self, chain_id: u64) -> Result<Key, Failure> {
         self.optional(chain_id)?.ok_or_else(|| {
             Failure::Mistake(anyhow!(
@@ -51,7 +51,7 @@ impl KeyArgs {
         })
     }
 
-    /// Returns the key; `None` if none is named.
+    /// Returns the key; `None` if the options and variables name none.
     pub(crate) fn optional(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
         let key = self.named(chain_id)?;
         match key {
@@ -173,7 +173,7 @@ struct Shown {
     keystore: Option<PathBuf>,
 }
 
-/// Makes or shows a key.
+/// Creates or shows a key.
 pub(crate) fn run(command: &KeyCommand) -> Result<(), Failure> {
     Narrator::start(false)?;
     match &command.action {

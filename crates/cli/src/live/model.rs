@@ -39,7 +39,7 @@ impl Deref for LiveModel {
 }
 
 impl LiveModel {
-    /// The model that is named, or the last one deployed.
+    /// Finds the model that the options name, or the one deployed last.
     pub(crate) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, Failure> {
         let (model, origin) = match &argument.model {
             None => {
@@ -155,7 +155,7 @@ impl LiveModel {
         self.described.label(class).map_err(Failure::mistake)
     }
 
-    /// A failure in which the contract's reason has the names of classes.
+    /// Returns a failure in whose reason classes have names.
     pub(crate) fn named_classes(&self, failure: Failure) -> Failure {
         let reason = match failure.error().downcast_ref::<NodeError>() {
             Some(NodeError::Reverted(
@@ -187,7 +187,7 @@ impl LiveModel {
         Ok(weights::proved(&session.node, &self.facts, block).await?)
     }
 
-    /// Its twin here.
+    /// Returns the reference model with these words.
     pub(crate) fn twin(&self, words: &[U256]) -> Result<Classifier, Failure> {
         Ok(Classifier::from_words(self.facts.parameters, words)?)
     }
@@ -203,7 +203,7 @@ impl LiveModel {
         reader.number(call, data).await.map_err(unreadable)
     }
 
-    /// Returns the wei that each of `n` contributions in one transaction would deposit now.
+    /// Returns the current deposit of each of `n` contributions in one transaction, in wei.
     pub(crate) async fn price(&self, node: &Node, n: u64) -> Result<u128, Failure> {
         self.facts.price(node, n).await.map_err(unreadable)
     }

@@ -62,12 +62,12 @@ struct Listed {
     learns_from: Option<String>,
     incentive: &'static str,
     contributions: u128,
-    /// Wei, as text.
+    /// Price in wei, as text.
     price: String,
-    /// Seconds.
+    /// Wait in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_wait: Option<u64>,
-    /// From the announcement of a report to the report, in seconds; 0 if none is needed.
+    /// Time from the announcement of a report to the report, in seconds; 0 if none is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     report_notice: Option<u64>,
     verified: bool,

@@ -1,4 +1,4 @@
-//! `cotrain deposit` and `cotrain withdraw`: prepaid money, from which signed contributions are paid.
+//! `cotrain deposit` and `cotrain withdraw`: prepaid money, which pays for signed contributions.
 
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
@@ -64,7 +64,7 @@ struct Moved {
     chain_id: u64,
     model: Address,
     account: Address,
-    /// Wei, as text, like the others.
+    /// Amount in wei, as text, like the others.
     amount: String,
     balance: String,
     transaction: B256,
@@ -72,7 +72,7 @@ struct Moved {
     gas_cost: String,
 }
 
-/// Prepays.
+/// Runs `cotrain deposit`.
 pub(crate) fn deposit(arguments: &Deposit) -> Result<(), Failure> {
     let Wei(amount) = arguments.amount;
     if amount == 0 {
@@ -98,7 +98,7 @@ pub(crate) fn deposit(arguments: &Deposit) -> Result<(), Failure> {
     })
 }
 
-/// Withdraws.
+/// Runs `cotrain withdraw`.
 pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), Failure> {
     move_money(&arguments.common, &|mine, balance| {
         let amount = arguments.amount.map_or(balance, |Wei(amount)| amount);
@@ -123,9 +123,9 @@ pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), Failure> {
 
 /// A movement of prepaid money.
 struct Move {
-    /// In words.
+    /// Action in words.
     action: String,
-    /// The word for it once it is done.
+    /// Action in words, once it is done.
     done: &'static str,
     /// The account whose prepaid balance changes.
     account: Address,
@@ -135,7 +135,7 @@ struct Move {
     call: Vec<u8>,
 }
 
-/// Makes a movement of a sender's address and prepaid balance.
+/// Function that makes a movement from a sender's address and prepaid balance.
 type Making<'a> = &'a dyn Fn(Address, u128) -> Result<Move, Failure>;
 
 fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {

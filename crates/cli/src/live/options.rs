@@ -62,7 +62,7 @@ pub(crate) fn differences<'a>(
     })
 }
 
-/// Returns the options of a model from their words; none if this version reads them otherwise.
+/// Returns the options of a model from their texts; `None` if this version cannot read them.
 pub(crate) fn read(options: &Options) -> Option<ModelOptions> {
     #[derive(Parser)]
     struct Alone {

@@ -57,7 +57,7 @@ impl Place {
         })
     }
 
-    /// Checks that something can be remembered, before anything is done that is worth it.
+    /// Checks that the state can be stored, before the command does anything that would be lost.
     pub(crate) fn check() -> Result<(), Failure> {
         let directory = state_directory()?;
         let failed = || {

@@ -124,7 +124,7 @@ pub(crate) struct InitialOptions {
 }
 
 impl InitialOptions {
-    /// Returns how the initial model is made.
+    /// Returns the options for making the initial model.
     fn preparation(&self) -> Result<initial::Options, Failure> {
         Ok(initial::Options {
             source: self.columns.source(&self.data, self.test.as_deref())?,
@@ -289,7 +289,7 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that is deployed, with its descriptions for people.
+/// A deployment, with its descriptions for people.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,
@@ -314,7 +314,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Reads the data and trains the initial model. Returns beside it the samples that it is measured on.
+    /// Reads the data and trains the initial model. It also returns the samples that the model is
+    /// measured on.
     pub(crate) fn with_terms(
         options: &InitialOptions,
         terms: Terms,

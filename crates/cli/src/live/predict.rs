@@ -96,7 +96,7 @@ fn block_hash(text: &str) -> Result<B256, String> {
     })
 }
 
-/// Predicts.
+/// Runs `cotrain predict`.
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
@@ -199,7 +199,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     })
 }
 
-/// By the model's twin here.
+/// Predicts with the reference model in this process.
 fn local(
     model: &LiveModel,
     words: &[alloy_primitives::U256],

@@ -1,4 +1,4 @@
-//! Contributions that are signed here and sent by a coordinator: the arguments, the bill and the words.
+//! Contributions that a coordinator sends for their author: the arguments, the bill and the output.
 
 use std::time::Duration;
 
@@ -60,13 +60,13 @@ pub(crate) struct RelayArgs {
     pub(crate) wait: bool,
 }
 
-/// Contributing by batches that a coordinator sends.
+/// Author who contributes by signed batches.
 pub(crate) struct Relaying<'a> {
     pub(crate) session: &'a Session,
     pub(crate) key: &'a Key,
     pub(crate) model: &'a LiveModel,
     pub(crate) client: Client,
-    /// Maximum deposit of each contribution.
+    /// Maximum deposit of each contribution, in wei; `None` if the option is not set.
     pub(crate) most: Option<Wei>,
     pub(crate) spending: &'a SpendingArgs,
     pub(crate) arguments: &'a RelayArgs,

@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     })
 }
 
-/// Turns an error that the user can correct into a mistake, and any other into a failure.
+/// Returns a mistake if the user can correct the error, and a fault otherwise.
 pub(crate) fn classify(error: ServeError) -> Failure {
     match error {
         ServeError::Node(_)

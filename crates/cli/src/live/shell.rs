@@ -136,7 +136,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(written)
 }
 
-/// Writes how a command is called, with every option and its value.
+/// Writes the usage of a command, with every option and its value.
 fn synopsis(command: &Command) -> String {
     let name = command.get_bin_name().unwrap_or(command.get_name());
     let mut lines = vec![".SH SYNOPSIS".to_owned(), format!("\\fB{}\\fR", roff(name))];

@@ -51,11 +51,11 @@ pub(crate) struct SpendingArgs {
     pub(crate) max_total: Option<Wei>,
 }
 
-/// The chain, node and model that a command is about.
+/// Chain, node and model of a command.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Target {
     chain_id: u64,
-    /// The chain's name, if it is a known one.
+    /// Name of the chain, if it is a known one.
     chain: Option<&'static str>,
     /// The node's address without user, password and query, which may be secret.
     node: String,
@@ -76,7 +76,7 @@ pub(crate) struct Range {
     pub(crate) at_most: u128,
 }
 
-/// The action and the costs of a command.
+/// Action and costs of a command.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bill {
     /// Action in words, such as `contribute 100 samples`.
@@ -134,7 +134,7 @@ impl Range {
 }
 
 impl Serialize for Range {
-    /// Wei as text: an amount may be more than other readers' numbers hold.
+    /// Writes wei as text, because an amount may exceed the numbers of other JSON readers.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Shown {
@@ -187,7 +187,7 @@ impl Target {
         }
     }
 
-    /// The name and the text of each line.
+    /// Returns the name and the text of each line.
     fn lines(&self) -> Vec<(&'static str, String)> {
         let chain = match self.chain {
             _ if self.chain_id == DEVELOPMENT_CHAIN => " (a development chain)".to_owned(),
@@ -255,7 +255,7 @@ impl Bill {
     }
 }
 
-/// A bill, and that nothing was done.
+/// A bill of a dry run.
 #[derive(Serialize)]
 struct NotSent<'a> {
     dry_run: bool,
@@ -357,22 +357,22 @@ pub(crate) fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
 }
 
-/// The part that a command of several transactions or requests has done; it belongs to the result.
+/// Finished part of a command with several transactions or requests; it belongs to the result.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Progress {
-    /// Whether a part of the work is left to do.
+    /// Whether some work remains.
     partial: bool,
     done: u64,
     of: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// The next step, to do the rest.
+    /// Next step to do the rest, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     go_on: Option<String>,
 }
 
 impl Progress {
-    /// All is done.
+    /// Returns the progress of a command that did everything.
     pub(crate) fn whole(of: u64) -> Self {
         Self {
             partial: false,
@@ -383,7 +383,7 @@ impl Progress {
         }
     }
 
-    /// An error came before the end.
+    /// Returns the progress of a command that an error stopped.
     pub(crate) fn stopped(done: u64, of: u64, failure: &Failure, go_on: String) -> Self {
         Self {
             partial: true,

@@ -62,10 +62,10 @@ struct Shown {
     chain_id: u64,
     model: Address,
     account: Address,
-    /// Wei, as text, like all other amounts.
+    /// Balance in wei, as text, like all other amounts.
     balance: String,
     good: u64,
-    /// Sum of the parts of deposits that are left, over contributions that are not settled.
+    /// Sum of the remaining deposits of contributions that are not settled.
     at_stake: String,
     refundable: String,
     reportable: String,
@@ -83,7 +83,7 @@ struct Line {
     settled: &'static str,
     /// Whether the contribution can be claimed now.
     possible: bool,
-    /// Money that the claim brings.
+    /// Money that the claim pays.
     amount: String,
     /// First second in which the claim is possible, in Unix seconds.
     from: Option<u64>,
@@ -93,7 +93,7 @@ struct Line {
     announced: Option<u64>,
     /// `true` if its report needs an announcement first, which is possible now.
     announce: bool,
-    /// The last second of an announced report, in Unix seconds.
+    /// Last second of an announced report, in Unix seconds.
     until: Option<u64>,
 }
 

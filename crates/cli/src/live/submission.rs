@@ -58,7 +58,7 @@ fn id(text: &str) -> Result<B256, String> {
         })
 }
 
-/// Asks.
+/// Runs `cotrain submission`.
 pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), Failure> {
     Narrator::start(false)?;
     block_on(async {

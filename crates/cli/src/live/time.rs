@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Returns a time as people read it.
+/// Returns a time in words.
 pub(crate) fn when(seconds: u64) -> String {
     /// The last second of the year 9999. Later times have no form of RFC 3339.
     const LAST: u64 = 253_402_300_799;

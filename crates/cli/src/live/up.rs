@@ -1,4 +1,4 @@
-//! `cotrain up`: a chain, a model and a coordinator to try it all with.
+//! `cotrain up`: a chain, a model and a coordinator to try out.
 
 mod chain;
 mod folder;
@@ -740,7 +740,7 @@ fn tell(
     })
 }
 
-/// The program as it was called.
+/// Returns the program's name as the user called it.
 fn program() -> String {
     let called = env::args_os().next().map(PathBuf::from);
     match called {

@@ -68,7 +68,7 @@ struct Event<'a> {
     detail: &'a serde_json::Value,
 }
 
-/// Watches.
+/// Runs `cotrain watch`.
 pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;

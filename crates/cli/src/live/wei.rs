@@ -1,14 +1,14 @@
-//! Amounts of money as people write and read them.
+//! Amounts of money in arguments and output.
 
 use std::{fmt, str::FromStr};
 
 use cotrain_protocol::Amount;
 
-/// In wei; shown as every amount is ([`Amount`]).
+/// Amount in wei, shown in the form of [`Amount`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Wei(pub(crate) u128);
 
-/// The units that an amount may be written in, with their digits behind the point.
+/// Units of an amount, each with its number of decimal places.
 const UNITS: [(&str, usize); 4] = [("gwei", 9), ("wei", 0), ("ether", 18), ("eth", 18)];
 
 impl FromStr for Wei {
@@ -36,7 +36,7 @@ impl FromStr for Wei {
     }
 }
 
-/// Returns an amount in words, of which the text is the number of wei; any other text stays.
+/// Returns an amount in words if the text is a number of wei, and otherwise the text unchanged.
 pub(crate) fn in_words(wei: &str) -> String {
     wei.parse()
         .map_or_else(|_| wei.to_owned(), |wei| Wei(wei).to_string())

@@ -1,4 +1,4 @@
-//! Differences between a step as it was recorded and as it was replayed.
+//! Differences between a recorded step and its replay.
 
 use std::{
     fmt::Display,
@@ -55,7 +55,7 @@ enum What {
     State,
 }
 
-/// A part of a step that is different.
+/// Difference in a part of a step.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Field {
     name: String,
@@ -138,7 +138,8 @@ impl Difference {
         }
     }
 
-    /// The `number`th step; a transaction is the `transaction`th.
+    /// Returns the difference of step `number`; if it is a transaction, its number is
+    /// `transaction`.
     pub(super) fn of_step(number: u64, transaction: u64, step: &Step, fields: Vec<Field>) -> Self {
         let what = match step {
             Step::Fund { account, wei } => What::Fund {
@@ -175,7 +176,7 @@ impl Difference {
         )
     }
 
-    /// For people, line by line.
+    /// Returns the lines for people.
     pub(super) fn lines(&self) -> Vec<String> {
         let place = self.place();
         let mut lines = match &self.what {

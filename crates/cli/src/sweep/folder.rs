@@ -50,7 +50,7 @@ struct Written {
     scenario: String,
     file: String,
     text: String,
-    /// The directory of the journals in the folder. It is another one once the sweep has been extended.
+    /// Directory of the journals in the folder. An extension of the sweep changes it.
     #[serde(default = "first_journals")]
     journals: String,
 }
@@ -157,7 +157,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The sweep in a folder.
+    /// Opens the sweep in a folder.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let mistake = |what: String| Failure::Mistake(anyhow!("{}: {what}", path.display()));
         let Some(there) = read(path)? else {
@@ -191,7 +191,7 @@ impl Folder {
         self.path.join(&self.journals)
     }
 
-    /// The journal of a part, to write to.
+    /// Opens the journal of a part for writing.
     pub(super) fn journal(&self, shard: Shard) -> Result<Journal, Failure> {
         self.journal_named(&format!("shard-{}-of-{}.jsonl", shard.number, shard.of))
     }
@@ -200,7 +200,7 @@ impl Folder {
         Journal::open(self.journals().join(name))
     }
 
-    /// The runs that are there.
+    /// Returns the finished runs.
     pub(super) fn index(&self) -> Result<Index, Failure> {
         Index::of(&self.plan, &[self.journals()])
     }

@@ -236,7 +236,7 @@ impl Index {
             .map(|entry| Ok((entry.run, self.line(entry)?)))
     }
 
-    /// All runs, sorted by number.
+    /// Returns all runs, sorted by number.
     pub(super) fn records(&self) -> impl Iterator<Item = Result<Record, Failure>> {
         self.lines()
             .map(|line| Ok(serde_json::from_slice(&line?.1)?))
@@ -259,7 +259,7 @@ fn belongs(plan: &Plan, head: &Head) -> bool {
     head.run < plan.runs() && head.seed == plan.seed_of(head.run)
 }
 
-/// Notes the names of a run's agents, unless a run before has the same.
+/// Records the names of a run's agents, unless an earlier run has the same.
 fn note(names: &mut Vec<(u64, Vec<String>)>, run: u64, agents: Vec<String>) {
     match names.iter_mut().find(|(_, known)| *known == agents) {
         Some((first, _)) => *first = run.min(*first),
@@ -267,7 +267,7 @@ fn note(names: &mut Vec<(u64, Vec<String>)>, run: u64, agents: Vec<String>) {
     }
 }
 
-/// The journals in a directory, in the order of their names.
+/// Returns the journals in a directory, in the order of their names.
 pub(super) fn journals(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = || format!("cannot read {}", directory.display());
     let entries = match fs::read_dir(directory) {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// Every `of`-th run, beginning with the `number`-th.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shard {
-    /// From 1 to `of`.
+    /// Number of the part, from 1 to `of`.
     pub(super) number: u64,
     pub(super) of: u64,
 }

@@ -20,23 +20,23 @@ use super::{
     text::{Account, Hash},
 };
 
-/// Longest time that an answer may take, from the request to its last byte.
+/// Maximum time of an answer, from the request to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time between two questions about something that is still to come.
+/// Interval between two requests for a state that is not final.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Largest body that is read from a coordinator, in bytes: far above any batch that fits a transaction.
+/// Maximum size of an answer's body, in bytes: far above any batch that fits a transaction.
 pub const MAX_ANSWER: usize = 8 << 20;
 
-/// Longest message of a coordinator that is kept or shown, in characters.
+/// Maximum length of a coordinator's message in errors and output, in characters.
 pub const MAX_WORDS: usize = 1_000;
 
 /// Failure of a request to a coordinator.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// No HTTP client can be made here.
+    /// The HTTP client cannot be set up.
     #[error("cannot set up HTTP")]
     Setup(#[source] reqwest::Error),
     /// No answer came: the coordinator may have taken the request nevertheless.
@@ -73,7 +73,8 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Returns `true` if the coordinator refused because of the request itself: the same request fails again.
+    /// Returns `true` if the coordinator refused because of the request itself. The same request
+    /// would fail again.
     #[must_use]
     pub fn is_mistake(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if status.is_client_error())
@@ -96,7 +97,8 @@ impl ApiError {
         })
     }
 
-    /// Returns the author's free nonce, if the coordinator refused because another batch has the one submitted.
+    /// Returns a free nonce of the author, if the coordinator refused because another batch has the
+    /// submitted one.
     #[must_use]
     pub fn next_nonce(&self) -> Option<u64> {
         match self {
@@ -266,7 +268,7 @@ impl Client {
         Ok(())
     }
 
-    /// Hands over a delegation.
+    /// Submits a delegation.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -318,7 +320,7 @@ async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiErro
     read(send(request).await?).await
 }
 
-/// Reads an answer, or why the coordinator refuses.
+/// Reads an answer, or the reason of a refusal.
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
     let status = response.status();
     let body = body(response).await;

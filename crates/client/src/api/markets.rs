@@ -28,8 +28,8 @@ pub struct MarketView {
     /// Provider of test set and bounty.
     #[serde(deserialize_with = "any_account")]
     pub owner: Account,
-    /// Whether the market is verified: market and model are clones of implementations that run this
-    /// release's code, and the card agrees with the contract on learner, features and bounds.
+    /// Whether the market is verified. Then market and model are clones of implementations that run
+    /// this release's code, and the card agrees with the contract on learner, features and bounds.
     pub verified: bool,
     /// Name that the provider published, if any.
     pub name: Option<String>,

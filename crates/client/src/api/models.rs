@@ -27,8 +27,9 @@ pub struct ModelView {
     pub classifier: Account,
     #[serde(deserialize_with = "any_account")]
     pub owner: Account,
-    /// Whether the model is verified: trainer and classifier are clones of implementations that run
-    /// this release's code, and the card agrees with the contract on learner, features and bounds.
+    /// Whether the model is verified. Then trainer and classifier are clones of implementations
+    /// that run this release's code, and the card agrees with the contract on learner, features and
+    /// bounds.
     pub verified: bool,
     /// Name that the owner published, if any.
     pub name: Option<String>,

@@ -7,7 +7,7 @@ use cotrain_learning::text::escaped_to;
 use cotrain_protocol::{AddressError, parse_address};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Longest value that a message shows, in characters.
+/// Maximum length of a value in a message, in characters.
 const MAX_VALUE: usize = 80;
 
 /// A type of JSON that is a string of a certain form.
@@ -72,7 +72,7 @@ macro_rules! choice {
         }
 
         impl $name {
-            /// Returns the text that JSON has.
+            /// Returns the text in JSON.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -196,7 +196,7 @@ pub(super) fn any_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Relayer::deserialize(deserializer).map(|address| Account(address.0))
 }
 
-/// Quotes the beginning of a value that was sent.
+/// Quotes the beginning of a value from a request.
 fn shown(value: &str) -> String {
     format!("`{}`", escaped_to(value, MAX_VALUE))
 }

@@ -11,7 +11,8 @@ use crate::model::word_calls;
 /// Owner and terms of a model or a market, besides its weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelConfig {
-    /// Account that writes and closes the model; it may claim late before others, or pays a market's bounty.
+    /// Account that writes and closes the model. It may claim late before others, or pays a
+    /// market's bounty.
     pub owner: Address,
     /// Terms of the mechanism.
     pub terms: Terms,
@@ -33,9 +34,9 @@ pub struct Deployment {
 /// Cost of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeploymentCost {
-    /// Transactions.
+    /// Number of transactions.
     pub transactions: u64,
-    /// Gas of all of them.
+    /// Gas of all transactions.
     pub gas: u64,
 }
 

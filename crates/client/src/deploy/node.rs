@@ -19,7 +19,7 @@ use crate::{
     send::{Call, LAG, Outgoing, SendError, Sender, gas_cost, start, wait_included},
 };
 
-/// Contracts that are there already.
+/// Existing contracts that the caller names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Given {
     /// Registry of models.
@@ -41,7 +41,7 @@ impl Given {
         }
     }
 
-    /// Returns the facts that another run must have in common with this one to go on with its journal.
+    /// Returns the facts that another run must share with this one to resume from its journal.
     #[must_use]
     pub fn facts(&self) -> Facts {
         let contracts = [
@@ -60,14 +60,14 @@ impl Given {
     }
 }
 
-/// Model that was deployed, with what it runs on.
+/// Model that was deployed, with the contracts that it uses.
 #[derive(Debug, Clone, Serialize)]
 pub struct Deployed {
     /// Contract that holds money and records.
     pub trainer: Address,
     /// Contract that holds the model.
     pub classifier: Address,
-    /// Registry that knows the model.
+    /// Registry that lists the model.
     pub registry: Address,
     /// Factory that created it.
     pub factory: Address,
@@ -83,7 +83,7 @@ pub struct Deployed {
     pub gas: u64,
     /// Cost of all gas in wei, as text: it may exceed the numbers of other JSON readers.
     pub cost: String,
-    /// Codes that the chain had already.
+    /// Parts whose code the chain had already.
     pub reused: Vec<Part>,
 }
 
@@ -108,9 +108,9 @@ pub enum Reported<'a> {
         /// Gas that it used.
         gas: u64,
     },
-    /// The chain has a code already.
+    /// The chain has the code of a part already.
     Reused {
-        /// The code.
+        /// The part.
         part: Part,
         /// Its address.
         address: Address,
@@ -132,7 +132,7 @@ pub enum DeployError {
         /// The failure.
         source: SendError,
     },
-    /// A transaction failed on its way.
+    /// A transaction failed after it was prepared.
     #[error(transparent)]
     Send(#[from] SendError),
     /// The journal cannot be written.
@@ -141,7 +141,7 @@ pub enum DeployError {
     /// The model cannot be read back.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The address that was named is no registry's.
+    /// The named address has no registry.
     #[error("there is no registry at {registry} ({reason})")]
     NoRegistry {
         /// The address.
@@ -149,7 +149,7 @@ pub enum DeployError {
         /// Answer of the node.
         reason: Box<ChainError>,
     },
-    /// The factory emitted no event of what it created.
+    /// The factory emitted no event of a creation.
     #[error(transparent)]
     Silent(#[from] Silent),
     /// The receipt of a creation has no address.
@@ -158,7 +158,7 @@ pub enum DeployError {
         /// Name of the step.
         step: String,
     },
-    /// A transaction is included, and the contract that it was to create is not there.
+    /// A transaction is included, but its contract does not exist.
     #[error(
         "the {step} is not at {address}, though the transaction {transaction} was to create it; try again"
     )]
@@ -170,13 +170,13 @@ pub enum DeployError {
         /// Hash of the transaction.
         transaction: B256,
     },
-    /// A contract that was named has other code.
+    /// A named contract has other code.
     #[error(
         "the model that was created runs other code than this release's; is the factory, trainer or classifier that you \
          named another one? Leave it out to have it created"
     )]
     OtherCode,
-    /// The chain has another word than was written.
+    /// The chain has another word than the deployment wrote.
     #[error(
         "word {index} of the model is {found:#x} on the chain, {written:#x} was meant; somebody else writes with your key: \
          begin anew with another journal"
@@ -226,7 +226,7 @@ pub async fn reusable(
     Ok(found)
 }
 
-/// Finds the steps of a deployment that was begun that are part of the chain.
+/// Finds the steps of a begun deployment that are part of the chain.
 ///
 /// # Errors
 /// If the node does not answer.
@@ -248,7 +248,7 @@ async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
     Ok(!node.code(address).await?.is_empty())
 }
 
-/// Deployment on its way.
+/// Deployment in progress.
 pub struct Deployer<'a> {
     sender: Sender<'a>,
     journal: Journal,
@@ -292,7 +292,7 @@ impl<'a> Deployer<'a> {
         self.of
     }
 
-    /// Returns the price of all gas so far, in wei.
+    /// Returns the cost of all gas so far, in wei.
     #[must_use]
     pub fn cost(&self) -> u128 {
         self.cost
@@ -376,7 +376,7 @@ impl<'a> Deployer<'a> {
             let begun = self.journal.has(part.name()) && given.part(**part).is_none();
             begun || !reusable.contains(part)
         });
-        // The registering is the last one.
+        // The last one registers the model.
         let count = parts.count()
             + blueprint.model_transactions()
             + 1
@@ -431,7 +431,8 @@ impl<'a> Deployer<'a> {
         address
     }
 
-    /// Checks that both contracts are clones of this release's code, whichever factory created them.
+    /// Checks that both contracts are clones of this release's code, even if another factory
+    /// created them.
     async fn check_code(&self, blueprint: &Blueprint, created: Created) -> Result<(), DeployError> {
         let node = self.sender.node;
         let (mechanism, kind) = code_of(node, created.trainer, created.classifier).await?;
@@ -441,7 +442,8 @@ impl<'a> Deployer<'a> {
         Err(DeployError::OtherCode)
     }
 
-    /// Closes a model, if it has the words that were written, and checks that it still has them then.
+    /// Closes a model if it has the deployment's words, and checks that it still has them
+    /// afterwards.
     async fn close(
         &mut self,
         blueprint: &Blueprint,
@@ -463,7 +465,7 @@ impl<'a> Deployer<'a> {
         Ok(closed)
     }
 
-    /// Checks that the chain has the words that were written.
+    /// Checks that the chain has the deployment's words.
     async fn compare(
         &self,
         blueprint: &Blueprint,
@@ -503,7 +505,7 @@ impl<'a> Deployer<'a> {
         Ok(receipt.is_some_and(|receipt| receipt.success))
     }
 
-    /// Does a step, or finds that it is done.
+    /// Does a step, unless it is done.
     async fn step(
         &mut self,
         name: &str,
@@ -551,7 +553,7 @@ impl<'a> Deployer<'a> {
         Ok(receipt)
     }
 
-    /// Returns how far an earlier run came with a step.
+    /// Returns an earlier run's progress with a step.
     async fn begun(
         &self,
         name: &str,

@@ -18,7 +18,7 @@ pub struct Plan {
     pub owner: Address,
     /// Terms of the mechanism.
     pub terms: Terms,
-    /// The model that it begins with.
+    /// The initial model.
     pub classifier: Classifier,
     /// The card, without the block of the closing.
     pub card: Card,
@@ -40,7 +40,7 @@ pub enum MeasureError {
 pub struct StepGas(Vec<(String, u64)>);
 
 impl StepGas {
-    /// Returns the gas of all steps but those with these names.
+    /// Returns the gas of all steps except those with these names.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> u64 {
         self.sum(|name| !names.contains(&name))
@@ -85,7 +85,7 @@ impl Plan {
         Ok(facts)
     }
 
-    /// Measures the gas that each step takes, by doing it on a chain in the process.
+    /// Measures the gas of each step on a chain in the process.
     ///
     /// # Errors
     /// [`MeasureError`].

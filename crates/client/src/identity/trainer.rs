@@ -10,8 +10,8 @@ use cotrain_protocol::{
 /// Keys of the mechanism with its cost weight, of the three waits, and of the notice of a report.
 pub(super) const EARLIER: [&str; 3] = ["incentive", "waits", "report notice"];
 
-/// Reads the terms in the form of earlier versions, such as `deposit, refund, take; cost weight 5 wei`,
-/// `1, 2 and 3 s` and `0 s`. Returns `None` if they have another form.
+/// Reads the terms of earlier versions, such as `deposit, refund, take; cost weight 5 wei`, `1, 2
+/// and 3 s` and `0 s`. Returns `None` if they have another form.
 pub(super) fn earlier_terms(facts: &BTreeMap<String, String>) -> Option<Terms> {
     let [incentive, waits, notice] = EARLIER.map(|name| facts.get(name));
     // These are the titles of those versions, even if a mechanism has another title today.

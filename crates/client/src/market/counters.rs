@@ -1,4 +1,4 @@
-//! Counters of a market's contract, held against its events.
+//! Counters of a market's contract, for a comparison with its events.
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{
@@ -16,7 +16,7 @@ pub struct Counters {
     pub progress: Progress,
     /// Contributions.
     pub contributions: u64,
-    /// Wei that its events account for, or that the contract has.
+    /// Money that its events account for, or that the contract has, in wei.
     pub money: U256,
 }
 

@@ -78,7 +78,8 @@ pub struct Ready {
     pub action: Action,
     /// Its calldata.
     pub data: Bytes,
-    /// Gas that it would use now, or all that a transaction may use if it is due in the next block alone.
+    /// Gas that it would use now. If it is due only in the next block, the maximum gas of a
+    /// transaction.
     pub gas: u64,
 }
 
@@ -209,7 +210,8 @@ impl MarketLedger {
         &self.contributions
     }
 
-    /// Returns the model of the last pass that has begun; that of a settled market is the trained model.
+    /// Returns the model of the last pass that has begun. In a settled market, that is the trained
+    /// model.
     #[must_use]
     pub fn model(&self) -> Option<Address> {
         self.model
@@ -432,7 +434,8 @@ mod tests {
         }
     }
 
-    /// Returns a market in which two authors' contributions are being scored, on ten samples, and the time.
+    /// Returns a market whose contributions, of two authors, are scored on ten samples; and the
+    /// time.
     fn scoring() -> (MarketLedger, u64) {
         let (draw, part) = drawn();
         let opened = START + 10;

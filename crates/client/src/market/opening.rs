@@ -1,4 +1,5 @@
-//! Opening a market: its provider commits to the test set and locks the bounty, a part is drawn, and the provider reveals it.
+//! Opening of a market. Its provider commits to the test set and locks the bounty. Then a part is
+//! drawn, and the provider reveals it.
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
@@ -24,7 +25,7 @@ use crate::{
 const MAX_GAS_PER_PART: u64 = 4_500_000;
 /// Pause between two requests for a new block.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Time without a block after which one is made, if [`Opener::makes_blocks`] says so.
+/// Maximum time without a block. After it, the opener makes one if [`Opener::makes_blocks`] is set.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Step of an opening, in order.
@@ -95,7 +96,7 @@ pub enum RehearsalError {
     /// A part of the test set is malformed.
     #[error(transparent)]
     Part(#[from] Rejection),
-    /// A part needs more gas than the contract surely gives it: the bounty would be lost.
+    /// A part needs more gas than the contract certainly gives it: the bounty would be lost.
     #[error(
         "part {part} of the test set would need {gas} gas to be revealed, and at most {most} are safe; make more parts, or take fewer samples"
     )]
@@ -104,7 +105,7 @@ pub enum RehearsalError {
         part: usize,
         /// Gas that it needs.
         gas: u64,
-        /// Most gas that is safe.
+        /// Maximum gas with a margin.
         most: u64,
     },
     /// The contract emitted no event of the drawn part.
@@ -215,7 +216,7 @@ pub struct Opened {
     pub block: u64,
     /// Gas that it used.
     pub gas: u64,
-    /// Wei that the gas cost.
+    /// Cost of the gas, in wei.
     pub cost: u128,
 }
 
@@ -226,7 +227,7 @@ pub struct Opener<'a> {
     pub sender: &'a Sender<'a>,
     /// Money to lock, in wei.
     pub bounty: u128,
-    /// The test set that the market is to have, or has.
+    /// Test set that the market will have, or has.
     pub set: TestSet,
     /// File of the test set.
     pub file: PathBuf,
@@ -302,12 +303,12 @@ impl Opener<'_> {
         }
     }
 
-    /// Returns `true` if the market is committed to the test set that was made.
+    /// Returns `true` if the market is committed to [`Opener::set`].
     fn is_committed(&self, state: &MarketState) -> bool {
         self.set.commitments() == state.market().commitments()
     }
 
-    /// Returns the test set that the market is committed to: the one that was made, or that of the file.
+    /// Returns the test set that the market is committed to: [`Opener::set`], or that of the file.
     fn committed_set(&self, state: &MarketState) -> Result<Cow<'_, TestSet>, TestSetError> {
         if self.is_committed(state) {
             return Ok(Cow::Borrowed(&self.set));

@@ -1,4 +1,4 @@
-//! The provider's test set: parts that are committed to by hashes and revealed later.
+//! The provider's test set. The provider commits to its parts by hashes, and reveals them later.
 
 use std::{fs, path::Path};
 
@@ -73,7 +73,7 @@ pub enum TestSetError {
     /// The file cannot be read or written.
     #[error("cannot {verb} the test set {path}")]
     File {
-        /// Such as `read`.
+        /// Verb for the message, such as `read`.
         verb: &'static str,
         /// The file.
         path: String,

@@ -19,7 +19,7 @@ use self::server::{Answer, Server};
 const TRAINER: Address = Address::repeat_byte(0x11);
 const AUTHOR: Address = Address::repeat_byte(0xaa);
 const ID: B256 = B256::repeat_byte(0x95);
-/// [`TRAINER`] and [`AUTHOR`] as paths have them.
+/// [`TRAINER`] and [`AUTHOR`] as they appear in paths.
 const TRAINER_TEXT: &str = "0x1111111111111111111111111111111111111111";
 const AUTHOR_TEXT: &str = "0xaAaAaAaaAaAaAaaAaAAAAAAAAaaaAaAaAaaAaaAa";
 const ID_TEXT: &str = "0x9595959595959595959595959595959595959595959595959595959595959595";
@@ -108,7 +108,7 @@ fn batch() -> SignedBatchBody {
     .into()
 }
 
-/// Message of an error with all its causes.
+/// Returns the message of an error with all its causes.
 fn told(error: &dyn Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();

@@ -11,7 +11,7 @@ use std::{
 use cotrain_client::api::Client;
 use serde_json::Value;
 
-/// Bytes that are sent for one request; then the connection ends.
+/// Bytes of one answer; then the connection ends.
 #[derive(Clone)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
@@ -42,7 +42,7 @@ impl Answer {
         Self::new(status, &body.to_string())
     }
 
-    /// Leaves out the last bytes.
+    /// Cuts off the last bytes.
     pub(crate) fn cut(mut self, bytes: usize) -> Self {
         self.bytes.truncate(self.bytes.len() - bytes);
         self
@@ -58,7 +58,7 @@ impl Answer {
     }
 }
 
-/// Server on a port of its own, which ends after its last answer.
+/// Server on its own port, which ends after its last answer.
 pub(crate) struct Server {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<(String, String)>>>,
@@ -94,7 +94,7 @@ impl Server {
         Client::new(&self.url().parse().expect("an address")).expect("a client")
     }
 
-    /// Method and path of each request.
+    /// Returns the method and path of each request.
     pub(crate) fn asked(&self) -> Vec<String> {
         let asked = self.asked.lock().expect("a list");
         asked.iter().map(|(line, _)| line.clone()).collect()
@@ -109,7 +109,7 @@ impl Server {
     }
 }
 
-/// Reads method and path of a request, and its body.
+/// Reads a request; returns its method and path, and its body.
 fn request(stream: &mut TcpStream) -> (String, String) {
     let timeout = Some(Duration::from_secs(30));
     stream.set_read_timeout(timeout).expect("a timeout");

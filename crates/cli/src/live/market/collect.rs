@@ -24,15 +24,15 @@ struct Collected {
     chain_id: u64,
     market: Address,
     account: Address,
-    /// Wei that a participant got, as text.
+    /// Money that a participant got, in wei, as text.
     amount: String,
-    /// Wei that the provider got back, as text.
+    /// Money that the provider got back, in wei, as text.
     remainder: String,
     transactions: Vec<B256>,
     gas_cost: String,
 }
 
-/// Collects.
+/// Runs `cotrain market collect`.
 pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
     block_on(async {
         let acting = &arguments.acting;

@@ -42,7 +42,7 @@ use crate::{
     },
 };
 
-/// Shortest time to reveal on a chain with money.
+/// Minimum time to reveal, on a chain with money.
 const SHORTEST_REVEAL_WAIT: Duration = Duration::from_mins(30);
 /// Create a market: deploy its model, commit to a test set, lock the bounty, and open it
 ///
@@ -103,7 +103,7 @@ struct Created<'a> {
     accuracy: f64,
     phase: String,
     next: String,
-    /// Wei, as text.
+    /// Bounty in wei, as text.
     bounty: String,
     stake: String,
     drawn_part: Option<usize>,
@@ -385,7 +385,7 @@ async fn bill_of_rest(
     view.bill(session, account, paying, costs).await
 }
 
-/// Reads a market that an earlier run, or this one, has deployed.
+/// Reads a market that an earlier run, or this one, deployed.
 async fn read(session: &Session, market: Address) -> Result<LiveModel, Failure> {
     let mut model = LiveModel::read(session, market).await?;
     "deployed before, as the journal says".clone_into(&mut model.origin);

@@ -38,7 +38,7 @@ struct Revealed {
     parts: Vec<usize>,
     phase: String,
     transactions: Vec<B256>,
-    /// Wei, as text.
+    /// Cost of the gas in wei, as text.
     gas_cost: String,
     #[serde(flatten)]
     progress: Progress,

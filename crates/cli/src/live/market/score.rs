@@ -40,7 +40,7 @@ struct Scored {
     pass: u64,
     samples: u64,
     correct: u64,
-    /// Wei, as text.
+    /// Cost of the gas in wei, as text.
     gas_cost: String,
     #[serde(flatten)]
     progress: Progress,

@@ -46,11 +46,11 @@ struct Shown {
     block: Option<u64>,
     phase: String,
     next: String,
-    /// Wei, as text, like all money here.
+    /// Stake in wei, as text, like all money here.
     stake: String,
     bounty: String,
     remaining_bounty: String,
-    /// Unix seconds, like all times here.
+    /// Time in Unix seconds, like all times here.
     closes: Option<u64>,
     contributions: u64,
     most_contributions: u64,

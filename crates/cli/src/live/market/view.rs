@@ -1,4 +1,4 @@
-//! A market as its events make it, for the commands about it.
+//! A market, followed by its events, for the commands about it.
 
 use std::path::{Path, PathBuf};
 
@@ -60,13 +60,13 @@ impl View {
         })
     }
 
-    /// Estimates the gas of a call, also if it is due in the next block alone.
+    /// Estimates the gas of a call, even if it is due only in the next block.
     pub(super) async fn gas_of(&self, sender: &Sender<'_>, call: &Call) -> Result<u64, Failure> {
         let gas = self.state.estimate(sender, call, self.now).await;
         gas.map_err(unsent)
     }
 
-    /// Estimates and sends a call, also one that is due in the next block alone.
+    /// Estimates and sends a call, even if it is due only in the next block.
     pub(super) async fn send(
         &self,
         sender: &Sender<'_>,
@@ -76,7 +76,7 @@ impl View {
         receipt.map_err(unsent)
     }
 
-    /// Reads on to the latest block, and returns `true` if there was a new one.
+    /// Reads up to the latest block, and returns `true` if there was a new block.
     pub(super) async fn update(&mut self, session: &Session) -> Result<bool, Failure> {
         let is_new = self.state.update(&session.node).await.map_err(unfollowed)?;
         self.now = session.node.now().await?;

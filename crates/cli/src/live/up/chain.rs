@@ -23,10 +23,9 @@ use crate::{failure::Failure, output::Narrator};
 
 /// Interval between checks that the node still runs.
 const LOOK: Duration = Duration::from_millis(100);
-/// Number of slow saves in a row after which a warning is printed: the machine may only be busy for
-/// a moment.
+/// Number of consecutive slow saves before a warning: the machine may be busy for a moment.
 const SLOW: u32 = 3;
-/// Maximum share of the time that saves take, for a chain of any size.
+/// Minimum ratio of the pause after a save to the time of the save, for a chain of any size.
 const SHARE: u32 = 10;
 
 /// A running chain.
@@ -44,7 +43,8 @@ impl Chain {
         Self::of(anvil).await
     }
 
-    /// Starts the chain in the first of these files that can be read; none if none can, with the reasons.
+    /// Starts the chain from the first readable file. Returns the reasons instead if none is
+    /// readable.
     pub(super) async fn load(
         port: u16,
         files: &[PathBuf],
@@ -140,7 +140,7 @@ impl<'a> Saver<'a> {
         Ok(head)
     }
 
-    /// Asks for the states that models begin with and that are not there yet.
+    /// Requests the states that models begin with, if they are not saved yet.
     async fn read_states(&mut self) -> Result<(), Failure> {
         let database = self.folder.database();
         if self.store.is_none() && database.exists() {

@@ -1,4 +1,4 @@
-//! The folder of `cotrain up`: the chain as it was saved, the model on it, the coordinator's database.
+//! Folder of `cotrain up`: the saved chain, the model on it, and the coordinator's database.
 
 use std::{
     fs, io,
@@ -35,7 +35,7 @@ const TEMPORARY: &str = "up";
 pub(super) struct Folder {
     path: PathBuf,
     lock: Lock,
-    /// Removed at the end.
+    /// Directory that is removed at the end; `None` with `--state`.
     temporary: Option<TempDir>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Kept {
     pub(super) genesis: Option<B256>,
     rpc: Option<Url>,
     registry: Option<Address>,
-    /// The trainer of the model; none while it is being deployed.
+    /// Trainer of the model; `None` until it is deployed.
     pub(super) model: Option<Address>,
     /// The options of the model.
     #[serde(default)]
@@ -85,14 +85,14 @@ impl Kept {
     }
 }
 
-/// State that a folder offers to go on from.
+/// State of a folder, for the next start.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// Nothing that is worth anything.
+    /// No chain.
     Nothing,
-    /// A chain, in one of these files, the newest first.
+    /// A chain, in one of these files, newest first.
     Chain(Kept, Vec<PathBuf>),
-    /// Something, but no chain to go on from, for this reason.
+    /// Remains without a chain to resume, for this reason.
     Broken(String, Option<Kept>),
 }
 

@@ -35,7 +35,7 @@ pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), Failure>
     }))
 }
 
-/// Returns the process and the program that listen on a port, as far as the system lets us see them.
+/// Returns the process and the program that listen on a port, as far as the system shows them.
 #[cfg(target_os = "linux")]
 fn holder(port: u16) -> Option<(u32, String)> {
     use std::{fs, path::Path};
@@ -76,7 +76,8 @@ fn holder(_port: u16) -> Option<(u32, String)> {
     None
 }
 
-/// Returns the socket of a line of `/proc/net/tcp`, as links to it are named, if it listens on a port.
+/// Returns the socket of a line of `/proc/net/tcp`, if it listens on a port. Its form is that of
+/// links to sockets.
 #[cfg(target_os = "linux")]
 fn listener(line: &str, port: u16) -> Option<String> {
     const LISTENS: &str = "0A";
