@@ -925,7 +925,7 @@ async fn half_a_request_does_not_hold_up_the_end_and_a_second_signal_ends_at_onc
     let stage = Stage::new().await;
     let database = stage.path("ending.sqlite").display().to_string();
     let mut server = Server::new(&stage, "ending", &database, 5);
-    // Both requests and the shutdown may take long here.
+    // Here, a request and the shutdown may each take long.
     let config = fs::read_to_string(&server.config).expect("read");
     let longer = "[api]\ntimeout = \"10 min\"\nshutdown_timeout = \"10 min\"\n";
     fs::write(&server.config, config.replace("[api]\n", longer)).expect("written");
