@@ -1,4 +1,4 @@
-//! Followed contracts of any mechanism, and the one list of the ledgers that they have.
+//! Followed contracts of any mechanism, and the only list of their ledgers.
 
 use std::{any::Any, fmt, sync::Arc};
 
@@ -18,9 +18,10 @@ use crate::{
     taken::{Cursor, ModelId},
 };
 
-/// Loads what is known of a contract, with the ledger of its mechanism.
+/// Loads a contract from the database or the source, with the ledger of its mechanism.
 ///
-/// This is the list of ledgers: a new mechanism needs a line here, and nothing else in this crate but its `Ledger`.
+/// This is the only list of ledgers in this crate.
+/// A new mechanism needs a line here, and an implementation of [`Ledger`].
 pub(crate) async fn load<S: ContractSource>(
     info: ModelInfo,
     source: &S,
@@ -42,44 +43,47 @@ async fn host<L: Ledger, S: ContractSource>(
     Ok(Arc::new(Hosted::<L>::load(info, source, store).await?))
 }
 
-/// A contract of any mechanism that is followed over a source: what following, reading along and health need.
+/// A followed contract of any mechanism: the part that following, reading along and health need.
 ///
-/// Everything else needs the type of its ledger, [`Hosted`], which [`Index::hosted`](crate::Index::hosted) returns.
+/// All other callers need the type of its ledger.
+/// They get a [`Hosted`] from [`Index::hosted`](crate::Index::hosted).
 pub trait HostedContract<S = Node>: fmt::Debug + Send + Sync {
-    /// Returns the facts that never change.
+    /// Returns the facts of the contract that never change.
     fn info(&self) -> &ModelInfo;
 
     /// Returns the number of the contract in its database.
     fn id(&self) -> ModelId;
 
-    /// Returns the last block whose logs were taken over.
+    /// Returns the last block whose logs the ledger contains.
     fn cursor(&self) -> Cursor;
 
-    /// Returns why what is known of the contract may not be what it says, if it may not.
+    /// Returns the reason why the known state may differ from the contract; `None` if they agree.
     fn trouble(&self) -> Option<String>;
 
-    /// Forgets that it was compared with what the source tells of it.
+    /// Marks the contract as not yet compared with the source.
     fn set_unchecked(&self);
 
-    /// Makes the state what the database has: after a rollback, or if storing failed half way.
+    /// Reloads the state from the database, after a rollback or after a failed write.
     ///
     /// # Errors
     /// If the database fails, or its rows contradict each other.
     fn reload<'a>(&'a self, store: &'a ChainStore) -> BoxFuture<'a, Result<(), ModelError>>;
 
-    /// Takes over what somebody else has stored since.
+    /// Reads the changes that another process has stored since the last call.
     ///
     /// # Errors
     /// If the database fails, or its rows contradict each other.
     fn refresh<'a>(&'a self, store: &'a ChainStore) -> BoxFuture<'a, Result<(), ModelError>>;
 
-    /// Compares what is known with the contract, for those that read what somebody else has stored.
+    /// Compares the known state with the contract.
+    /// Processes that only read what another process has stored call this.
     ///
     /// # Errors
     /// If the source does not answer, or does not have the block.
     fn compare<'a>(&'a self, source: &'a S) -> BoxFuture<'a, Result<(), NodeError>>;
 
-    /// Returns a follower, which measures the model by `evaluation` if its events make the weights.
+    /// Returns a follower of the contract.
+    /// It measures the accuracy by `evaluation` if the contract's events determine the weights.
     fn follower(
         self: Arc<Self>,
         source: S,
@@ -87,7 +91,7 @@ pub trait HostedContract<S = Node>: fmt::Debug + Send + Sync {
         evaluation: Option<Evaluation>,
     ) -> Box<dyn Following>;
 
-    /// Returns it as a value of its own type.
+    /// Returns the contract as a value that can be downcast to its own type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 

@@ -1,4 +1,4 @@
-//! Errors in words.
+//! Error messages with their causes.
 
 /// Returns an error with its causes, in one line.
 #[must_use]

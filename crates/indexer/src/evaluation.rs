@@ -8,10 +8,10 @@ use cotrain_learning::{
 };
 use cotrain_protocol::classifier::Classifier;
 
-/// Test data, and the interval at which a model is measured on them.
+/// Test data, and the interval between two measurements of a model's accuracy.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// Samples that are predicted.
+    /// Samples that the model predicts.
     pub samples: Arc<TestSamples>,
     /// Contributions between two measurements.
     pub every: u64,
@@ -21,13 +21,13 @@ pub struct Evaluation {
 #[derive(Debug)]
 pub struct TestSamples(Vec<(Vec<u8>, u16)>);
 
-/// A reason not to measure a model on data.
+/// Reason why a model cannot be measured on a data set.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
-    /// Its columns are not the model's, in the model's order.
+    /// The data set's columns are not the model's columns in the model's order.
     #[error(transparent)]
     Columns(DataError),
-    /// It has a class that the model does not have.
+    /// The data set has a class that the model does not have.
     #[error(
         "the data has the classes {found}, but the model has {wanted}; name data of the model's classes"
     )]
@@ -37,13 +37,13 @@ pub enum EvaluationError {
         /// The model's classes, separated by commas.
         wanted: String,
     },
-    /// An example cannot be encoded.
+    /// The model's encoder cannot encode an example.
     #[error(transparent)]
     Encode(EncodeError),
 }
 
 impl TestSamples {
-    /// Encodes the test part of a data set, as a model's encoder has it.
+    /// Encodes the test part of a data set with the encoder of a model.
     ///
     /// # Errors
     /// [`EvaluationError`].

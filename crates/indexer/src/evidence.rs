@@ -1,7 +1,7 @@
-//! Evidence that events are complete: what a contract counts, against what its events add up to.
+//! Evidence that events are complete: a contract's own counters, compared with its events.
 //!
-//! A node may leave events out, for instance if it lags behind another one that answered before. What the contract
-//! itself says of the same block shows it.
+//! A node may leave events out, for instance if it lags behind another node of the same address.
+//! The contract's counters after the same block reveal such a gap.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use futures_util::future::try_join3;
 
 use crate::taken::Cursor;
 
-/// Counters that events make, and a contract has.
+/// Counters that the events determine and that the contract stores itself.
 pub trait Evidence: fmt::Debug + Send + Sync + Sized {
     /// Reads the counters of a contract, after a block or now.
     ///
@@ -26,7 +26,7 @@ pub trait Evidence: fmt::Debug + Send + Sync + Sized {
         at: Option<At>,
     ) -> impl Future<Output = Result<Self, NodeError>> + Send;
 
-    /// Compares the counters that events make with those of the contract after the same block.
+    /// Compares counters computed from events with the contract's counters after the same block.
     fn against(&self, contract: &Self) -> Verdict;
 
     /// Reads the counters of a contract after a block; `None` if the node has no state for it.
@@ -44,7 +44,7 @@ pub trait Evidence: fmt::Debug + Send + Sync + Sized {
                 Err(error) if error.is_state_gone() => {}
                 read => return read.map(Some),
             }
-            // A node that keeps only its latest state answers for that, if no block comes meanwhile.
+            // A node without old states answers for the latest block, which must still be this one.
             if node.head().await?.hash != block.hash {
                 return Ok(None);
             }
@@ -61,24 +61,24 @@ pub struct Totals {
     pub(crate) contributions: u64,
     /// Contributions that were refunded.
     pub(crate) good: u64,
-    /// Wei that its events account for, or that the contract has.
+    /// Wei that the events account for, or that the contract holds.
     pub(crate) money: U256,
 }
 
 /// Result of a comparison of events with the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// They fit.
+    /// The events and the contract agree.
     Fits,
-    /// The contract has this much more wei than its events account for: somebody forced it upon the contract, or an
-    /// event is missing.
+    /// The contract holds this many wei more than its events account for.
+    /// Either someone forced money on the contract, or an event is missing.
     Surplus(U256),
-    /// Events are missing, for this reason.
+    /// Events are missing; the text gives the reason.
     Differs(String),
 }
 
 impl Totals {
-    /// Returns the totals of the state that the events have made.
+    /// Returns the totals of a trainer computed from its events.
     pub(crate) fn of(trainer: &Trainer) -> Self {
         Self {
             contributions: trainer.contribution_count(),
@@ -87,7 +87,7 @@ impl Totals {
         }
     }
 
-    /// Returns the totals after these events, too.
+    /// Returns the totals after some further events.
     pub(crate) fn with(mut self, logs: &[NodeLog]) -> Self {
         for log in logs {
             self.add(&log.log);

@@ -1,5 +1,7 @@
-//! Follows a model on a chain: block by block near its head, in ranges far behind it, and back where the chain takes
-//! another branch.
+//! Follows a model on a chain.
+//!
+//! The follower reads single blocks near the head and ranges of blocks far behind the head.
+//! It rolls back if the chain has taken another branch.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,31 +22,32 @@ use crate::{
     taken::{Cursor, Log, TakeError, Taken},
 };
 
-/// Blocks this deep are asked for in ranges: a branch that leaves below them is found by the hash of the range's
-/// last block only.
+/// Depth below the head, in blocks, from which the follower reads ranges instead of single blocks.
+/// A range carries only the hash of its last block, so only that block can reveal another branch.
 pub const DEEP: u64 = 64;
 
-/// Blocks near the head that are asked for at the same time.
+/// Maximum number of blocks near the head that the follower requests concurrently.
 const AT_A_TIME: u64 = 16;
 
-/// Answers in a row that contradict the contract, from which on a model is not what is asked for any more.
+/// Number of contradictory answers in a row after which the follower reports the model as doubtful.
 const DOUBTS_TO_TELL: u32 = 3;
 
-/// Answers in a row that contradict the contract until the last block that was checked is gone back to. After twice as
-/// many everything is read anew; the next time after four times as many, and so on.
+/// Number of contradictory answers in a row after which the follower goes back.
+/// It then continues from the last checked block.
+/// After twice as many, it reads everything again; the next time after four times as many.
 const DOUBTS_TO_GO_BACK: u32 = 4;
 
-/// Times that the answers until everything is read anew double.
+/// Maximum number of doublings of that count of answers.
 const MOST_DOUBLINGS: u32 = 8;
 
-/// Answers in a row that contradict the contract until a command gives up.
+/// Number of contradictory answers in a row after which a command gives up.
 const DOUBTS_TO_GIVE_UP: u32 = 14;
 
-/// First and longest wait after such an answer, in a command.
+/// First and longest wait between contradictory answers, in a command.
 const DOUBT_WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Readings in a row that leave the same surplus of money until it is taken for money that somebody forced upon the
-/// contract.
+/// Number of readings in a row with the same surplus of money after which it counts as forced.
+/// Someone may force money on a contract without an event.
 const SURPLUS_READINGS: u32 = 5;
 
 /// Reason why a model cannot be followed any further.
@@ -56,10 +59,10 @@ pub enum IndexError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Stored logs make no state.
+    /// The stored logs contradict each other.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The node's answers contradict each other, and did not cease to.
+    /// The node's answers contradicted each other too many times in a row.
     #[error(
         "the node's answers about the {word} {trainer} contradict each other: {reason}; try again, or use another node"
     )]
@@ -86,11 +89,11 @@ pub enum IndexError {
 }
 
 impl IndexError {
-    /// Returns `true` if it may go away by itself.
+    /// Returns `true` if retrying may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            // Whatever it is, a node may be mended, or another one put in its place.
+            // The operator may repair or replace the node, whatever its error.
             Self::Node(_)
             | Self::Doubtful { .. }
             | Self::Store(StoreError::Database(_))
@@ -105,7 +108,7 @@ impl IndexError {
 }
 
 impl IndexError {
-    /// `true` if the node was not reached, or did not answer in time.
+    /// Returns `true` if the node could not be reached, or did not answer in time.
     #[must_use]
     pub fn is_silence(&self) -> bool {
         let (Self::Node(error) | Self::Model(ModelError::Node { source: error, .. })) = self else {
@@ -123,13 +126,13 @@ impl IndexError {
 /// Result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// There was nothing new.
+    /// The node has no new blocks.
     AtHead,
-    /// Blocks were taken.
+    /// The follower took new blocks.
     Advanced,
-    /// The chain had left for another branch.
+    /// The chain had taken another branch, and the follower rolled back.
     RolledBack,
-    /// The node's answers contradict each other: nothing was taken.
+    /// The node's answers contradict each other; the follower took nothing.
     Doubted,
 }
 
@@ -140,18 +143,18 @@ pub struct Follower<S, L> {
     store: ChainStore,
     model: Arc<Hosted<L>>,
     evaluation: Option<Evaluation>,
-    /// Whether memory and store may differ: something failed between the two.
+    /// Whether memory and store may differ, because a step failed between the two.
     torn: bool,
-    /// Last block after which the events were what the contract says.
+    /// Last block after which the events agreed with the contract.
     checked: Option<Cursor>,
-    /// Answers in a row that contradict the contract, and the last contradiction.
+    /// Number of contradictory answers in a row, and the last contradiction.
     doubts: u32,
     doubt: String,
-    /// Times that everything was read anew since it last fitted at the head.
+    /// Number of times that everything was read again since the events last agreed at the head.
     rereads: u32,
-    /// Wei that the contract has and no event tells of.
+    /// Wei that the contract holds and no event accounts for.
     surplus: U256,
-    /// Another such sum, and in how many readings in a row it was seen.
+    /// A different surplus in wei, and the number of readings in a row that returned it.
     suspected: (U256, u32),
 }
 
@@ -180,7 +183,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
     }
 
-    /// Follows until the head, which it returns, and until what is known is what the contract says.
+    /// Follows the chain to its head, until the events agree with the contract; returns the head.
     ///
     /// # Errors
     /// [`IndexError`].
@@ -206,7 +209,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
     }
 
-    /// Takes the next blocks, or goes back to where the chain has left; returns the head, too.
+    /// Takes the next blocks, or rolls back if the chain took another branch; returns the head too.
     ///
     /// # Errors
     /// [`IndexError`].
@@ -216,7 +219,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
         let head = self.source.head().await?;
         let step = match self.advance(&head).await {
-            // What one of the nodes behind an address says, another one may not know yet.
+            // Several nodes may share an address; one may not know yet what another one reported.
             Err(IndexError::Node(
                 error @ (NodeError::Contradictory { .. } | NodeError::UnknownBlock { .. }),
             )) => self.doubt(error.to_string()).await?,
@@ -232,12 +235,12 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         };
         let mut known = self.source.block(cursor.block).await?;
         if known.is_some_and(|block| block.hash != cursor.hash) {
-            // Another branch is said twice.
+            // Ask a second time before believing in another branch.
             known = self.source.block(cursor.block).await?;
         }
         match known {
             Some(block) if block.hash == cursor.hash => {}
-            // Behind us: a node that lags, unless it says otherwise about a block that we know.
+            // The node is behind us. It only lags, unless it contradicts a block that we know.
             None if !self.contradicts(head).await? => {
                 if self.model.standing() == Standing::Fits {
                     return Ok(Step::AtHead);
@@ -253,7 +256,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
                 return Ok(Step::RolledBack);
             }
         }
-        // The weights are those after the base: that block itself has to be the end of a step.
+        // The weights are those after the base block, so a step must end at that block.
         let last = match base {
             Some(base) if cursor.block < base.block => base.block.min(head.number),
             _ => head.number,
@@ -268,7 +271,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
     }
 
-    /// Makes memory what the store has. Stored logs that contradict each other are read anew.
+    /// Reloads memory from the store; if stored logs contradict each other, reads them again.
     async fn reload(&mut self) -> Result<(), IndexError> {
         self.torn = true;
         match self.model.reload(&self.store).await {
@@ -286,7 +289,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         Ok(())
     }
 
-    /// Holds what is known after `cursor` against the contract, if that was not done before.
+    /// Compares the state after `cursor` with the contract, unless that was already done.
     async fn check(&mut self, cursor: Cursor) -> Result<Step, IndexError> {
         let is_known = self.model.standing() == Standing::Fits && self.checked == Some(cursor);
         if !is_known && let Some(doubt) = self.judge(cursor, &[]).await? {
@@ -296,8 +299,9 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         Ok(Step::AtHead)
     }
 
-    /// Holds what is known, with these logs until `end`, against the contract; `None` if it fits, or if the node has
-    /// no state to say.
+    /// Compares the state after `logs`, which end at `end`, with the contract.
+    ///
+    /// Returns `None` if both agree, or if the node has no state for that block.
     async fn judge(&mut self, end: Cursor, logs: &[NodeLog]) -> Result<Option<Step>, IndexError> {
         let (trainer, own_code) = (
             self.model.info().facts.trainer,
@@ -313,7 +317,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         };
         let reason = match events.against(&contract) {
             Verdict::Differs(reason) => reason,
-            // Other code may hold money in its own ways.
+            // Code of another release may hold money by its own rules.
             Verdict::Surplus(surplus) if own_code && surplus != self.surplus => {
                 let (sum, seen) = self.suspected;
                 let seen = if sum == surplus { seen + 1 } else { 1 };
@@ -346,14 +350,14 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         self.doubts = 0;
         self.suspected = (U256::ZERO, 0);
         self.checked = Some(end);
-        // Otherwise it is said when what comes until then is taken.
+        // Otherwise the standing changes once the blocks up to `end` are taken.
         if self.model.state().cursor == end {
             self.model.set_standing(Standing::Fits);
         }
         None
     }
 
-    /// Notes a contradiction between the node's answers, and goes back if there were many.
+    /// Records a contradiction between the node's answers; after many, goes back.
     async fn doubt(&mut self, reason: String) -> Result<Step, IndexError> {
         let trainer = self.model.info().facts.trainer;
         self.doubts += 1;
@@ -365,7 +369,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
         let cursor = self.model.state().cursor;
         let is_checked = self.checked == Some(cursor);
-        // One answer of a node that lags is no reason to be silent about what is right.
+        // One answer of a lagging node is no reason to distrust a checked state.
         if self.doubts >= DOUBTS_TO_TELL || !is_checked {
             self.model.set_standing(Standing::Doubtful(reason.clone()));
         }
@@ -382,7 +386,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         Ok(Step::Doubted)
     }
 
-    /// Takes back what came after the highest known block that is at most `until`, or after the first one.
+    /// Rolls back to the highest known block up to `until`; if there is none, to the first one.
     async fn go_back(&mut self, until: u64) -> Result<(), IndexError> {
         let known = self.store.known_blocks(self.model.id()).await?;
         let block = known.iter().find(|known| known.block <= until);
@@ -399,7 +403,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         self.reload().await
     }
 
-    /// Returns `true` if a block of the node is at a height where another one is known.
+    /// Returns `true` if the node has another block at a height that we know.
     async fn contradicts(&self, head: &Block) -> Result<bool, IndexError> {
         let known = self.store.known_blocks(self.model.id()).await?;
         let known = known.iter().find(|known| known.block <= head.number);
@@ -423,7 +427,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
                     .checked
                     .is_some_and(|checked| checked.block > known.block)
                 {
-                    // What fitted on the other branch up to there fits here: the blocks are the same.
+                    // That check holds for the blocks up to the fork too: both branches share them.
                     self.checked = Some(known);
                 }
                 return Ok(());
@@ -439,9 +443,9 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         let mut wait = DOUBT_WAITS.0;
         for _ in 0..DOUBTS_TO_TELL {
             match (self.source.block(info.from_block).await?, first) {
-                // A node that has only begun to read its chain.
+                // The node has only begun to read its chain.
                 (None, _) => return Ok(()),
-                // The answer before was of another node.
+                // The earlier answer came from another node behind the same address.
                 (Some(block), Some(first)) if block.hash == first.hash => return Ok(()),
                 _ => tokio::time::sleep(wait).await,
             }
@@ -454,7 +458,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         })
     }
 
-    /// Takes some blocks that lie deep, up to `last`.
+    /// Takes a range of blocks far behind the head, up to `last`.
     async fn take_range(&mut self, cursor: Cursor, last: u64) -> Result<Step, IndexError> {
         let trainer = self.model.info().facts.trainer;
         let from = cursor.block + 1;
@@ -477,7 +481,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         Ok(step)
     }
 
-    /// Takes some blocks near the head, each by its hash.
+    /// Takes some blocks near the head, identifying each by its hash.
     async fn take_recent(&mut self, cursor: Cursor, head: u64) -> Result<Step, IndexError> {
         let trainer = self.model.info().facts.trainer;
         let to = head.min(cursor.block + AT_A_TIME);
@@ -485,7 +489,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         let headers = try_join_all(headers).await?;
         let mut parent = cursor.hash;
         let mut blocks = Vec::new();
-        // Where the chain changes meanwhile, the rest is for the next step.
+        // If the chain changes meanwhile, the next step takes the rest.
         for header in headers.into_iter().map_while(|header| header) {
             if header.parent != parent {
                 break;
@@ -508,7 +512,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         self.take_if_it_fits(blocks, logs).await
     }
 
-    /// Returns the error of a node that did not give events from a block on.
+    /// Returns the error of a node that did not return events from `block` on.
     fn no_history(&self, block: u64, source: NodeError) -> IndexError {
         match source {
             NodeError::HistoryGone { .. } => self.model.info().no_history(block, source).into(),
@@ -516,7 +520,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
     }
 
-    /// Takes blocks over if the contract says the same after the last of them.
+    /// Takes blocks over if the contract agrees after the last of them.
     async fn take_if_it_fits(
         &mut self,
         blocks: Vec<(u64, B256)>,
@@ -541,7 +545,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
             && base.hash != hash
             && let Some(node) = self.source.contracts()
         {
-            // The weights are of a branch that is no more.
+            // The weights belong to a branch that the chain has left.
             self.torn = true;
             self.model.rebase(node, &self.store).await?;
             self.reload().await?;
@@ -568,7 +572,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         }
     }
 
-    /// Takes blocks over, in memory and in the store.
+    /// Adds blocks to memory and to the store.
     async fn take(
         &mut self,
         blocks: Vec<(u64, B256)>,
@@ -584,7 +588,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         self.torn = true;
         {
             let mut state = self.model.state_mut();
-            // Until the base, the weights are not those of the block.
+            // Before the base block, the weights are not those after the block at the cursor.
             let measures = state
                 .base
                 .is_none_or(|base| state.cursor.block >= base.block);
@@ -600,7 +604,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
                 let before = state.ledger().contribution_count();
                 let block = log.block;
                 if let Err(error) = state.take(Log::from(log), &mut taken) {
-                    // Said before anybody can read what is half taken.
+                    // Set before anyone can read the half-applied state.
                     self.model
                         .set_standing(Standing::Doubtful(error.to_string()));
                     return Err(TakeFailure::Contradiction(error));
@@ -630,7 +634,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         })
     }
 
-    /// Lets those who read the memory know.
+    /// Publishes the new accuracy and updates the metrics.
     fn tell(&self, taken: &Taken) {
         if let Some(last) = taken.accuracy.last() {
             self.model.set_accuracy(Some(share(last)));
@@ -644,7 +648,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
 /// Failure to take blocks over.
 #[derive(Debug)]
 enum TakeFailure {
-    /// The logs do not follow from what is known: some are missing, or were given twice.
+    /// The logs contradict the known state: some are missing, or the node returned them twice.
     Contradiction(TakeError),
     /// The database failed.
     Store(StoreError),

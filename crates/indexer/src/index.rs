@@ -1,4 +1,4 @@
-//! Models that are followed, and everything that can be asked of them.
+//! The index: followed models and markets, and all questions about them.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +30,7 @@ use crate::{
     taken::ModelId,
 };
 
-/// The largest model that is followed because it is registered, in words of 32 bytes.
+/// Maximum size of a model followed only because it is registered, in 32-byte words.
 const MOST_REGISTERED_WORDS: usize = 1 << 16;
 
 /// A claim that an address can make, or may later.
@@ -40,17 +40,18 @@ pub struct Claimable {
     pub row: ContributionRow,
     /// Kind of the claim.
     pub kind: ClaimKind,
-    /// First second in which it may succeed, in Unix seconds.
+    /// First second in which the claim may succeed, in Unix seconds.
     pub from: u64,
-    /// Whether it would succeed now.
+    /// Whether the claim would succeed now.
     pub possible: bool,
-    /// Sum that it would bring now, or could later, in wei.
+    /// Sum that the claim would pay now, or could pay later, in wei.
     pub amount: u128,
-    /// Reason why it would not succeed, in words.
+    /// Reason why the claim would fail now, in words; `None` if it would succeed.
     pub reason: Option<String>,
-    /// `true` if it is a report that has to be announced first, and can be now.
+    /// `true` if the report needs an announcement first, and anyone can announce it now.
     pub announce: bool,
-    /// The last second of a report for which the contribution is announced, in Unix seconds.
+    /// Last second in which the announced contribution can be reported, in Unix seconds.
+    /// `None` if no announcement is running.
     pub until: Option<u64>,
 }
 
@@ -59,26 +60,26 @@ pub struct Claimable {
 pub struct Health {
     /// Whether the database answers.
     pub store: bool,
-    /// Whether the node answered when it was last asked.
+    /// Whether the node answered the last request.
     pub node: bool,
-    /// Number of the chain's last block, as far as is known.
+    /// Number of the chain's last block; `None` if unknown.
     pub head: Option<u64>,
-    /// Condition of each contract, in order of their addresses.
+    /// Condition of each contract, ordered by address.
     pub contracts: Vec<ContractHealth>,
 }
 
 /// Condition of a contract that is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContractHealth {
-    /// Its address.
+    /// Address of the contract.
     pub address: Address,
     /// Word for contracts of its mechanism.
     pub word: &'static str,
-    /// Number of the last block that was read of it.
+    /// Number of the last block that the follower took.
     pub block: u64,
-    /// Number of the chain's blocks after that.
+    /// Number of later blocks on the chain.
     pub behind: u64,
-    /// Reason why it cannot be followed now, or why what was read of it may be wrong.
+    /// Reason why the index cannot follow the contract now, or why its state may be wrong.
     pub trouble: Option<String>,
 }
 
@@ -86,7 +87,7 @@ pub struct ContractHealth {
 #[derive(Debug, Default)]
 struct HealthState {
     node: AtomicBool,
-    /// 0: not known.
+    /// Number of the chain's last block; 0 if unknown.
     head: AtomicU64,
     /// Time of the chain's next block, in Unix seconds.
     now: AtomicU64,
@@ -102,7 +103,7 @@ struct Inner<S> {
     health: HealthState,
 }
 
-/// Contracts that are followed, over a database and a source of events; cheap to clone.
+/// Followed contracts, over a database and a source of events; cheap to clone.
 #[derive(Debug)]
 pub struct Index<S = Node>(Arc<Inner<S>>);
 
@@ -113,7 +114,7 @@ impl<S> Clone for Index<S> {
 }
 
 impl Index {
-    /// Returns the node that the index asks.
+    /// Returns the node that the index reads.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.0.source
@@ -121,7 +122,7 @@ impl Index {
 }
 
 impl<S: ContractSource> Index<S> {
-    /// Creates an index with no contract yet.
+    /// Creates an index that follows no contract yet.
     #[must_use]
     pub fn new(source: S, store: ChainStore) -> Self {
         Self(Arc::new(Inner {
@@ -133,10 +134,10 @@ impl<S: ContractSource> Index<S> {
         }))
     }
 
-    /// Follows models for one user: over a database of its own, up to the chain's head.
+    /// Opens an index for one user, over a database of its own, and follows models to the head.
     ///
     /// # Errors
-    /// If a model cannot be read, or followed.
+    /// If a model cannot be read or followed.
     pub async fn open(
         source: S,
         store: ChainStore,
@@ -154,7 +155,7 @@ impl<S: ContractSource> Index<S> {
         Ok(index)
     }
 
-    /// Follows all contracts up to the chain's head.
+    /// Follows all contracts to the chain's head.
     ///
     /// # Errors
     /// If one of them cannot be followed.
@@ -169,7 +170,7 @@ impl<S: ContractSource> Index<S> {
         Ok(())
     }
 
-    /// Notes the chain's latest block, as the node told it.
+    /// Records the chain's latest block, as the node reported it.
     pub fn note_head(&self, head: Block) {
         let health = &self.0.health;
         health.node.store(true, Ordering::Relaxed);
@@ -177,17 +178,17 @@ impl<S: ContractSource> Index<S> {
         health.now.fetch_max(head.time, Ordering::Relaxed);
     }
 
-    /// Notes that the node does not answer.
+    /// Records that the node does not answer.
     pub fn note_silence(&self) {
         self.0.health.node.store(false, Ordering::Relaxed);
     }
 
-    /// Notes the time of the chain's next block, as the node told it.
+    /// Records the time of the chain's next block, as the node reported it, in Unix seconds.
     pub fn note_now(&self, now: u64) {
         self.0.health.now.store(now, Ordering::Relaxed);
     }
 
-    /// Notes why a model cannot be followed now; `None` if it can.
+    /// Records why a model cannot be followed now; `None` clears the reason.
     pub fn note_trouble(&self, trainer: Address, why: Option<String>) {
         let stopped = &self.0.health.stopped;
         let mut stopped = stopped.write().unwrap_or_else(PoisonError::into_inner);
@@ -197,7 +198,7 @@ impl<S: ContractSource> Index<S> {
         };
     }
 
-    /// Returns `true` if a model cannot be followed now, or what is known of it may be wrong.
+    /// Returns `true` if a model cannot be followed now, or if its known state may be wrong.
     #[must_use]
     pub fn is_stopped<L: Ledger>(&self, model: &Hosted<L>) -> bool {
         let stopped = &self.0.health.stopped;
@@ -205,18 +206,22 @@ impl<S: ContractSource> Index<S> {
         stopped.contains_key(&model.info().facts.trainer) || model.trouble().is_some()
     }
 
-    /// Returns the time of the chain, in Unix seconds: that of its next block, as far as the node tells. All rules go
-    /// by it, and never by the clock of this machine. 0 before the node has answered.
+    /// Returns the time of the chain's next block as the node reports it, in Unix seconds.
+    ///
+    /// All rules use this time, and never this machine's clock.
+    /// The result is 0 until the node has answered.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.0.health.now.load(Ordering::Relaxed)
     }
 
-    /// Begins to follow a contract of any mechanism; if nobody has named it, only one that runs this release's code and
-    /// is not too large: anybody can register anything.
+    /// Begins to follow a contract of any mechanism.
+    ///
+    /// Anyone can register any contract.
+    /// So a contract that is not `named` must run this release's code and must not be too large.
     ///
     /// # Errors
-    /// If it cannot be read, or is passed over.
+    /// If the contract cannot be read, or is passed over.
     pub async fn add(
         &self,
         registry: Option<Address>,
@@ -230,10 +235,10 @@ impl<S: ContractSource> Index<S> {
         Ok(hosted)
     }
 
-    /// Begins to follow a model as [`add`](Self::add) does, and nothing else.
+    /// Begins to follow a model as [`add`](Self::add) does; rejects other mechanisms.
     ///
     /// # Errors
-    /// If it is no model with deposits and claims, cannot be read, or is passed over.
+    /// If the contract has no deposits and claims, cannot be read, or is passed over.
     pub async fn add_model(
         &self,
         registry: Option<Address>,
@@ -248,7 +253,7 @@ impl<S: ContractSource> Index<S> {
         Ok(model)
     }
 
-    /// Reads what is fixed of a contract that is to be followed.
+    /// Reads the fixed facts of a contract that the index is about to follow.
     async fn info(
         &self,
         registry: Option<Address>,
@@ -277,7 +282,7 @@ impl<S: ContractSource> Index<S> {
         }
     }
 
-    /// Puts a contract among those that are followed.
+    /// Adds a contract to the followed ones.
     fn insert(&self, hosted: Arc<dyn HostedContract<S>>) {
         let address = hosted.info().facts.trainer;
         let contracts = self.0.contracts.write();
@@ -285,7 +290,7 @@ impl<S: ContractSource> Index<S> {
         contracts.insert(address, hosted);
     }
 
-    /// Tells those who watch that there may be new events.
+    /// Notifies watchers if the database has new events.
     ///
     /// # Errors
     /// If the database fails.
@@ -317,7 +322,7 @@ impl<S: ContractSource> Index<S> {
         self.0.source.chain_id()
     }
 
-    /// Returns all contracts that are followed, in order of their addresses.
+    /// Returns all followed contracts, ordered by address.
     #[must_use]
     pub fn contracts(&self) -> Vec<Arc<dyn HostedContract<S>>> {
         let contracts = self.0.contracts.read();
@@ -325,7 +330,7 @@ impl<S: ContractSource> Index<S> {
         contracts.values().cloned().collect()
     }
 
-    /// Returns the contract at an address, if it is followed.
+    /// Returns the contract at an address; `None` if the index does not follow it.
     #[must_use]
     pub fn contract(&self, address: Address) -> Option<Arc<dyn HostedContract<S>>> {
         let contracts = self.0.contracts.read();
@@ -333,50 +338,50 @@ impl<S: ContractSource> Index<S> {
         contracts.get(&address).cloned()
     }
 
-    /// Returns all contracts with a ledger of this type, in order of their addresses.
+    /// Returns all contracts with a ledger of this type, ordered by address.
     #[must_use]
     pub fn all_hosted<L: Ledger>(&self) -> Vec<Arc<Hosted<L>>> {
         let contracts = self.contracts().into_iter();
         contracts.filter_map(typed).collect()
     }
 
-    /// Returns the contract at an address, if it is followed and has a ledger of this type.
+    /// Returns the contract at an address; `None` if it is not followed or has another ledger.
     #[must_use]
     pub fn hosted<L: Ledger>(&self, address: Address) -> Option<Arc<Hosted<L>>> {
         self.contract(address).and_then(typed)
     }
 
-    /// Returns all models with deposits and claims, in order of their trainers' addresses.
+    /// Returns all models with deposits and claims, ordered by the trainer's address.
     #[must_use]
     pub fn models(&self) -> Vec<Arc<HostedModel>> {
         self.all_hosted()
     }
 
-    /// Returns the model of a trainer, if it is followed.
+    /// Returns the model of a trainer; `None` if the index does not follow it.
     #[must_use]
     pub fn model(&self, trainer: Address) -> Option<Arc<HostedModel>> {
         self.hosted(trainer)
     }
 
-    /// Returns all markets, in order of their addresses.
+    /// Returns all markets, ordered by address.
     #[must_use]
     pub fn markets(&self) -> Vec<Arc<HostedMarket>> {
         self.all_hosted()
     }
 
-    /// Returns the market at an address, if it is followed.
+    /// Returns the market at an address; `None` if the index does not follow it.
     #[must_use]
     pub fn market(&self, address: Address) -> Option<Arc<HostedMarket>> {
         self.hosted(address)
     }
 
-    /// Returns the number in the database of the contract at an address, if it is followed.
+    /// Returns the database's number of a contract; `None` if the index does not follow it.
     #[must_use]
     pub fn id_of(&self, contract: Address) -> Option<ModelId> {
         self.contract(contract).map(|contract| contract.id())
     }
 
-    /// Returns contributions to a model or a market in order of position.
+    /// Returns contributions to a model or a market, ordered by position.
     ///
     /// # Errors
     /// If the database fails.
@@ -406,7 +411,7 @@ impl<S: ContractSource> Index<S> {
         Ok(row)
     }
 
-    /// Returns the claims on a contribution, in order.
+    /// Returns the claims on a contribution, in chain order.
     ///
     /// # Errors
     /// If the database fails.
@@ -418,8 +423,8 @@ impl<S: ContractSource> Index<S> {
         self.0.store.claims(model.id(), position).await
     }
 
-    /// Returns what `refund`, `report` and `claimLate` take to claim these contributions, with their proofs. Unknown
-    /// positions are passed over.
+    /// Returns the arguments of `refund`, `report` and `claimLate` for these contributions.
+    /// They include the proofs. Unknown positions are passed over.
     ///
     /// # Errors
     /// If the database fails.
@@ -438,8 +443,8 @@ impl<S: ContractSource> Index<S> {
         self.0.store.proved(model.id(), batches).await
     }
 
-    /// Returns the group of claims, with its proof, that `refund`, `report` and `claimLate` take for one contribution
-    /// alone.
+    /// Returns the group of claims for one contribution alone, with its proof.
+    /// `refund`, `report` and `claimLate` take it as their argument.
     ///
     /// # Errors
     /// If the database fails.
@@ -452,8 +457,11 @@ impl<S: ContractSource> Index<S> {
         Ok(claims.first().map(|group| group.encode().into()))
     }
 
-    /// Returns what an address can claim now or may later, of at most `limit` contributions: refunds of its own, and
-    /// reports of others' that the model disagrees with.
+    /// Returns the claims that an address can make now, or may make later.
+    ///
+    /// These are refunds of its own contributions, and reports of others'.
+    /// Reports are listed only if the model disagrees with the contribution.
+    /// Reads at most `limit` contributions of each kind.
     ///
     /// # Errors
     /// If the database fails.
@@ -526,7 +534,7 @@ impl<S: ContractSource> Index<S> {
         Ok(claimable)
     }
 
-    /// Returns the accuracies of a model, from the number of contributions on that the page names.
+    /// Returns the measured accuracies of a model, by number of contributions.
     ///
     /// # Errors
     /// If the database fails.
@@ -538,7 +546,7 @@ impl<S: ContractSource> Index<S> {
         self.0.store.accuracy(model.id(), page).await
     }
 
-    /// Returns changes in the order in which they became known, of one model or market, or all.
+    /// Returns changes in the order in which they became known, of one contract or of all.
     ///
     /// # Errors
     /// If the database fails.
@@ -555,13 +563,14 @@ impl<S: ContractSource> Index<S> {
         self.0.store.events(model, page, explain).await
     }
 
-    /// Returns a receiver that wakes when there may be new events; read them after the last one seen.
+    /// Returns a receiver that wakes if there may be new events.
+    /// After a wake-up, read the events after the last one seen.
     #[must_use]
     pub fn watch_events(&self) -> watch::Receiver<i64> {
         self.0.events.subscribe()
     }
 
-    /// Returns the condition of database, node and models.
+    /// Returns the condition of the database, the node and the contracts.
     pub async fn health(&self) -> Health {
         let store = self.0.store.is_alive().await;
         let state = &self.0.health;
@@ -591,7 +600,7 @@ impl<S: ContractSource> Index<S> {
     }
 }
 
-/// Reason why models cannot be followed.
+/// Reason why contracts cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
     /// The registry cannot be read.
@@ -608,7 +617,7 @@ pub enum FollowError {
     Store(#[from] StoreError),
 }
 
-/// Returns a contract as one with a ledger of this type, if it has one.
+/// Returns a contract with its ledger's type; `None` if its ledger has another type.
 fn typed<S, L: Ledger>(contract: Arc<dyn HostedContract<S>>) -> Option<Arc<Hosted<L>>> {
     contract.into_any().downcast().ok()
 }
@@ -622,7 +631,7 @@ impl From<InfoError> for FollowError {
     }
 }
 
-/// Returns a claim; `at_best` is the sum that it may bring if it brings nothing now.
+/// Returns a claim; `at_best` is the sum that it may pay later if it pays nothing now.
 fn claim(
     row: ContributionRow,
     kind: ClaimKind,

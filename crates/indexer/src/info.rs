@@ -1,4 +1,4 @@
-//! The facts of a model that never change, and the weights that it begins with.
+//! The facts of a model that never change, and its first weights.
 
 use std::ops::Deref;
 
@@ -17,16 +17,16 @@ use crate::{
     taken::{Beginning, Cursor, TakeError},
 };
 
-/// A model on a chain that can be followed: a described model, and the block from which its events are read.
+/// A described model on a chain, with the first block whose events the follower reads.
 #[derive(Debug, Clone)]
 pub struct ModelInfo {
     /// Facts and card.
     pub described: DescribedModel,
-    /// The block in which its initialization was closed: nothing happened before.
+    /// Number of the block in which the owner closed the model; no contribution is earlier.
     pub from_block: u64,
 }
 
-/// Gives facts and card directly: all but the beginning of a followed model is that of the described one.
+/// Gives access to facts and card: only the first block is added to the described model.
 impl Deref for ModelInfo {
     type Target = DescribedModel;
 
@@ -63,10 +63,10 @@ pub enum ModelError {
         /// The node's refusal.
         source: Box<NodeError>,
     },
-    /// It cannot be read, and not because of the node.
+    /// The model cannot be read, and the node is not the cause.
     #[error(transparent)]
     Read(Box<ReadError>),
-    /// It is of a mechanism without deposits and claims.
+    /// The contract's mechanism has no deposits and claims.
     #[error("{trainer} is a {}; expected a model with deposits and claims", mechanism.description().title)]
     NoTrainer {
         /// Address of the contract.
@@ -74,29 +74,29 @@ pub enum ModelError {
         /// Its mechanism.
         mechanism: Mechanism,
     },
-    /// It is not finished.
+    /// The owner had not closed the model in the first block.
     #[error(
         "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
     )]
     Open {
         /// Trainer of the model.
         trainer: Address,
-        /// In which block.
+        /// Number of the block.
         block: u64,
     },
-    /// Something happened before the block that is to be the first.
+    /// The model had contributions before the block that should be the first.
     #[error(
         "the model {trainer} has {contributions} contributions in block {block} already, so its first weights cannot be read; name the block in which it was closed, if that is another one"
     )]
     Late {
         /// Trainer of the model.
         trainer: Address,
-        /// The block to begin with.
+        /// Number of the first block.
         block: u64,
         /// Number of contributions before it.
         contributions: u64,
     },
-    /// Nobody says where to begin.
+    /// Neither the caller nor the card says in which block the model was closed.
     #[error(
         "nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`"
     )]
@@ -104,17 +104,17 @@ pub enum ModelError {
         /// Trainer of the model.
         trainer: Address,
     },
-    /// It is registered, and nobody here has asked for it.
+    /// The model is registered, but no caller has named it, and it fails a condition.
     #[error(
         "the model {trainer} is registered and passed over: {reason}; name it in `models` to follow it all the same"
     )]
     PassedOver {
         /// Trainer of the model.
         trainer: Address,
-        /// The fact that speaks against it.
+        /// Reason why it is passed over, in words.
         reason: String,
     },
-    /// The weights are not of the model's form.
+    /// The weights do not fit the model's parameters.
     #[error("the weights of the model {trainer} do not fit its parameters")]
     Weights {
         /// Trainer of the model.
@@ -125,7 +125,7 @@ pub enum ModelError {
     /// The market cannot be followed.
     #[error(transparent)]
     Market(Box<MarketError>),
-    /// A log contradicts what is known.
+    /// A log contradicts the known state.
     #[error(transparent)]
     Take(#[from] TakeError),
 }
@@ -146,7 +146,7 @@ impl From<MarketError> for ModelError {
 }
 
 impl ModelInfo {
-    /// Says from which block on a model is followed; `from_block` is needed if there is no card.
+    /// Sets the first block to follow; `from_block` is required if there is no card.
     ///
     /// # Errors
     /// [`ModelError::NoBeginning`].
@@ -170,7 +170,7 @@ impl ModelInfo {
         self.facts.terms.mechanism().description().word
     }
 
-    /// Returns the error of a contract that is asked for what only models with deposits and claims have.
+    /// Returns the error for a contract without deposits and claims, if a caller needs them.
     pub(crate) fn no_trainer(&self) -> ModelError {
         ModelError::NoTrainer {
             trainer: self.facts.trainer,
@@ -178,7 +178,7 @@ impl ModelInfo {
         }
     }
 
-    /// Returns the error of a node that did not give events from a block on.
+    /// Returns the error of a node that did not return events from `block` on.
     pub(crate) fn no_history(&self, block: u64, source: NodeError) -> ModelError {
         let trainer = self.facts.trainer;
         match source {
@@ -195,7 +195,7 @@ impl ModelInfo {
     /// Returns the block in which the model was closed.
     ///
     /// # Errors
-    /// [`ModelError::Open`] if the chain does not have it yet, or if the node fails.
+    /// [`ModelError::Open`] if the chain does not have the block yet, or if the node fails.
     pub(crate) async fn first_block(&self, node: &Node) -> Result<Cursor, ModelError> {
         let (trainer, block) = (self.facts.trainer, self.from_block);
         let first = node.block(block).await;
@@ -204,8 +204,10 @@ impl ModelInfo {
         Ok(Cursor { block, hash })
     }
 
-    /// Reads the weights with which a finished model begins: those of the block in which it was closed or, if the
-    /// node has no state so old, those of now.
+    /// Reads the first weights of a closed model.
+    ///
+    /// They are the weights after the block of the closing.
+    /// If the node has no state so old, they are the present weights.
     ///
     /// # Errors
     /// [`ModelError::Open`], [`ModelError::Late`], or if the node fails.
@@ -241,8 +243,8 @@ impl ModelInfo {
         Ok((from, beginning))
     }
 
-    /// Reads the weights of the latest block, with that block and the time of the last contribution. A node needs
-    /// no old state for it.
+    /// Reads the latest weights, with their block and the time of the last contribution.
+    /// The node needs no old state for this.
     ///
     /// # Errors
     /// [`ModelError::Open`], or if the node fails.
@@ -250,7 +252,7 @@ impl ModelInfo {
         &self,
         node: &Node,
     ) -> Result<(Cursor, Vec<U256>, u64), ModelError> {
-        /// Times that it is tried: a node that keeps only its latest state forgets it while it is read.
+        /// Maximum number of attempts: a node without old states may drop the state during a read.
         const TRIES: u32 = 5;
         let trainer = self.facts.trainer;
         let mut tries = 1;
@@ -272,7 +274,7 @@ impl ModelInfo {
         }
     }
 
-    /// Reads whether the model's initialization is closed, at a block or now.
+    /// Returns `true` if the model's initialization is closed, after a block or now.
     ///
     /// # Errors
     /// If the node fails.
@@ -288,7 +290,7 @@ impl ModelInfo {
         }
     }
 
-    /// Reads contributions, time of the last one and weights after a block.
+    /// Reads the number of contributions, the time of the last one and the weights after a block.
     async fn state_at(
         &self,
         node: &Node,

@@ -1,4 +1,4 @@
-//! Ledgers: what the events of one contract make, by the rules of its mechanism.
+//! Ledgers: the state that the events of one contract determine, by its mechanism's rules.
 
 mod market;
 mod trainer;
@@ -18,35 +18,39 @@ use crate::{
 
 pub use self::trainer::TrainerLedger;
 
-/// Everything that the events of one contract make. Each mechanism with rules of its own has one; the follower and the
-/// loading of models know nothing else of mechanisms.
+/// State that the events of one contract determine.
+///
+/// Each mechanism with rules of its own implements this trait.
+/// The follower and the loader know mechanisms only by this trait.
 pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
-    /// Counters that the contract has, too.
+    /// Counters that the contract also stores.
     type Totals: Evidence;
 
-    /// First topics of the events.
+    /// First topics of the events that this ledger reads.
     const TOPICS: &'static [B256];
 
     /// Returns the ledger before the first event.
     ///
     /// # Errors
-    /// If the contract is of another mechanism, or the weights are not of the model's form.
+    /// If the contract has another mechanism, or the weights do not fit the model's parameters.
     fn at_beginning(info: &ModelInfo, beginning: &Beginning) -> Result<Self, ModelError>;
 
-    /// Reads from a node the block to begin with, and the ledger's beginning after it.
+    /// Reads from a node the first block, and the beginning of the ledger after that block.
     ///
     /// # Errors
-    /// If the model is not finished in that block, or the node fails.
+    /// If the model is not closed in that block, or if the node fails.
     fn begin(
         info: &ModelInfo,
         node: &Node,
     ) -> impl Future<Output = Result<(Cursor, Beginning), ModelError>> + Send;
 
-    /// Takes a log over, adds what there is to store of it to `taken`, and returns `true`; `false` if it is no event of
-    /// the mechanism. With `weights_known`, the weights are already those after it.
+    /// Applies a log, and adds the rows to store to `taken`.
+    ///
+    /// Returns `false` if the log is no event of the mechanism.
+    /// With `weights_known`, the weights already contain the log.
     ///
     /// # Errors
-    /// [`Contradiction`]; the ledger is of no use then.
+    /// [`Contradiction`]; the ledger is unusable afterwards.
     fn take_log(
         &mut self,
         log: &Log,
@@ -54,13 +58,13 @@ pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
         taken: &mut Taken,
     ) -> Result<bool, Contradiction>;
 
-    /// Returns the contract whose events it takes.
+    /// Returns the address of the contract whose events the ledger reads.
     fn contract(&self) -> Address;
 
-    /// Returns the counters after these logs, too.
+    /// Returns the counters after some further logs.
     fn totals(&self, logs: &[NodeLog]) -> Self::Totals;
 
-    /// Adds to rows of the database what the ledger alone knows of them; by default nothing.
+    /// Adds the facts that only the ledger knows to rows of the database; by default nothing.
     fn complete(&self, rows: &mut [ContributionRow]) {
         let _ = rows;
     }
@@ -68,9 +72,10 @@ pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns the number of contributions.
     fn contribution_count(&self) -> u64;
 
-    /// Returns the weights; `None` if the events do not make them.
+    /// Returns the classifier; `None` if the events do not determine the weights.
     fn classifier(&self) -> Option<&Classifier>;
 
-    /// Returns the time of the last contribution or, before the first one, of the beginning, in Unix seconds.
+    /// Returns the time of the last contribution, in Unix seconds.
+    /// Before the first contribution, it is the time of the beginning.
     fn last_contribution_time(&self) -> u64;
 }

@@ -1,10 +1,12 @@
-//! Follows models and markets on a chain, and keeps what their events say in a database.
+//! Follows models and markets on a chain, and stores the facts of their events in a database.
 //!
-//! A [`Follower`] reads the logs of one contract block by block, holds them against the contract's counters, and
-//! stores what they bring in one transaction ([`Taken`]). What they mean is for the [`Ledger`] of the contract's
-//! mechanism to say. The [`Index`] answers questions about all models: from the
-//! state in memory, which the logs make, and from the rows of the [`ChainStore`]. Another service whose tables follow
-//! the chain is a [`Projection`](store::Projection) of that store.
+//! A [`Follower`] reads the logs of one contract block by block.
+//! It compares them with the contract's counters.
+//! It stores their facts in one transaction ([`Taken`]).
+//! The [`Ledger`] of the contract's mechanism interprets the logs.
+//! The [`Index`] answers questions about all models.
+//! It reads the state in memory, which the logs determine, and the rows of the [`ChainStore`].
+//! Another service can have tables that follow the chain: a [`Projection`](store::Projection).
 
 mod contract;
 mod error;

@@ -1,4 +1,4 @@
-//! Files of followed models on one machine, shared by the programs of one user.
+//! Database files of followed models on one machine, shared by the programs of one user.
 
 use std::{
     ffi::OsString,
@@ -24,13 +24,13 @@ use crate::{
     store::{ChainStore, StoreError},
 };
 
-/// Processes that may follow the same model at a time, each with a file of its own.
+/// Maximum number of processes that follow one model at a time, each with its own file.
 const MAX_PROCESSES: usize = 16;
 
-/// Rows read at once.
+/// Number of rows read at once.
 const ROWS: u32 = 1_000;
 
-/// Index of one model, followed up to the chain's head and kept in a file that is this process's alone.
+/// Index of one model, followed to the chain's head, in a file that only this process uses.
 pub struct LocalIndex {
     index: Index,
     model: Arc<HostedModel>,
@@ -49,7 +49,7 @@ impl Deref for LocalIndex {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalIndexError {
-    /// The directory of the files cannot be made.
+    /// The directory of the files cannot be created.
     #[error("cannot make {}", directory.display())]
     Directory {
         /// The directory.
@@ -63,10 +63,10 @@ pub enum LocalIndexError {
         /// Reason, which names the file.
         reason: String,
     },
-    /// As many processes as may follow the model already do.
+    /// The maximum number of processes already follow the model.
     #[error("{MAX_PROCESSES} processes follow this model here: {last}; end one of them")]
     InUse {
-        /// One of the files, and the process that uses it.
+        /// One of the files, with the process that uses it.
         last: String,
     },
     /// A file that does not fit the chain cannot be removed.
@@ -77,13 +77,13 @@ pub enum LocalIndexError {
         /// Reason.
         source: io::Error,
     },
-    /// The node does not tell the block that names the file.
+    /// The node does not return the block whose hash is part of the file's name.
     #[error(transparent)]
     Node(#[from] NodeError),
     /// The model cannot be followed.
     #[error(transparent)]
     Follow(#[from] Box<FollowError>),
-    /// The model is not followed, though it was to be.
+    /// The index does not contain the model that it was opened for.
     #[error("the model {trainer} is not followed")]
     Missing {
         /// Trainer of the model.
@@ -92,8 +92,10 @@ pub enum LocalIndexError {
 }
 
 impl LocalIndex {
-    /// Follows a model up to the chain's head, in a file of `directory`. A file that does not fit the chain is made anew.
-    /// `closed_in` is the block of the model's closing, or 0 if that is not known.
+    /// Follows a model to the chain's head, in a file of `directory`.
+    ///
+    /// A file that does not fit the chain is created again.
+    /// `closed_in` is the block of the model's closing, or 0 if unknown.
     ///
     /// # Errors
     /// [`LocalIndexError`].
@@ -131,7 +133,7 @@ impl LocalIndex {
         })
     }
 
-    /// Returns the model that is followed.
+    /// Returns the followed model.
     #[must_use]
     pub fn followed(&self) -> &HostedModel {
         &self.model
@@ -174,8 +176,10 @@ impl LocalIndex {
     }
 }
 
-/// Returns a name that no other model has, and no other chain: addresses are the same on development chains that are
-/// begun anew, the block of the closing is not.
+/// Returns a name that is unique to a model and its chain.
+///
+/// Addresses repeat on development chains that are started again.
+/// The hash of the closing block does not.
 async fn name(node: &Node, trainer: Address, closed_in: u64) -> Result<String, NodeError> {
     let block = node.block(closed_in).await?;
     let hash = block.map_or(B256::ZERO, |block| block.hash);
@@ -186,13 +190,13 @@ async fn name(node: &Node, trainer: Address, closed_in: u64) -> Result<String, N
     ))
 }
 
-/// Returns the lock of a file.
+/// Returns the path of a file's lock.
 #[must_use]
 pub fn lock_of(file: &Path) -> PathBuf {
     file.with_extension("in-use")
 }
 
-/// Returns the first file of that name that no other process uses.
+/// Returns the first file of that name that no other process uses, with its lock.
 fn free(directory: &Path, name: &str) -> Result<(PathBuf, Lock), LocalIndexError> {
     let mut last = String::new();
     for number in 0..MAX_PROCESSES {
@@ -213,7 +217,7 @@ fn free(directory: &Path, name: &str) -> Result<(PathBuf, Lock), LocalIndexError
     Err(LocalIndexError::InUse { last })
 }
 
-/// Returns `true` if a new file may help: what the node says, or does not, stays the same.
+/// Returns `true` if a new file may help: the node's own errors would stay the same.
 fn is_of_the_file(error: &FollowError) -> bool {
     let model = |error: &ModelError| {
         matches!(
@@ -228,12 +232,12 @@ fn is_of_the_file(error: &FollowError) -> bool {
     }
 }
 
-/// Removes a followed model's file with those beside it. Only the holder of its lock may call this.
+/// Removes a followed model's file and the files beside it; the caller must hold its lock.
 ///
 /// # Errors
-/// If a file cannot be removed; one that is not there is no error.
+/// If a file cannot be removed; a missing file is no error.
 pub fn forget(file: &Path) -> io::Result<()> {
-    // Taken while it is opened, which only the lock allows.
+    // The lock file of `ChainStore::open`; the main lock keeps others from opening the database.
     let opening = file.with_extension("opening");
     for file in parts(file).into_iter().chain([opening]) {
         match fs::remove_file(&file) {
@@ -244,7 +248,8 @@ pub fn forget(file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the files of a followed model whose database is `file`: what `SQLite` keeps beside it, and at last itself.
+/// Returns the files of a followed model whose database is `file`.
+/// The files that `SQLite` keeps beside it come first, the database itself last.
 #[must_use]
 pub fn parts(file: &Path) -> [PathBuf; 3] {
     ["-wal", "-shm", ""].map(|ending| {

@@ -1,4 +1,4 @@
-//! A model that is followed, as memory has it.
+//! A followed model, as it is in memory.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -21,69 +21,69 @@ use crate::{
     taken::{Cursor, Log, ModelId, TakeError, Taken},
 };
 
-/// A model with deposits and claims that is followed.
+/// A followed model with deposits and claims.
 pub type HostedModel = Hosted<TrainerLedger>;
 
-/// A prediction market that is followed.
+/// A followed prediction market.
 pub type HostedMarket = Hosted<MarketLedger>;
 
-/// A contract that is followed, with the ledger of its mechanism.
+/// A followed contract, with the ledger of its mechanism.
 #[derive(Debug)]
 pub struct Hosted<L> {
     info: ModelInfo,
     id: ModelId,
-    /// The follower writes, everyone else reads; never held across a wait.
+    /// State that only the follower writes; a guard is never held across an `await`.
     state: RwLock<State<L>>,
     /// The last measured accuracy.
     accuracy: RwLock<Option<f64>>,
     standing: RwLock<Standing>,
 }
 
-/// Relation of what is known of a model to its contract.
+/// Result of the last comparison of the known state with the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It was not compared, or the node has no state to compare it with.
+    /// It was not compared, or the node has no state for a comparison.
     Unchecked,
-    /// The contract says the same after the same block.
+    /// The contract agrees after the same block.
     Fits,
-    /// The node's answers contradict each other, in words.
+    /// The node's answers contradict each other; the text says how.
     Doubtful(String),
 }
 
-/// A model at a block.
+/// Summary of a model after a block.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// By its number.
+    /// Number of the block.
     pub block: u64,
-    /// And its hash.
+    /// Hash of the block.
     pub block_hash: B256,
-    /// Contributions until then.
+    /// Number of contributions up to that block.
     pub contributions: u64,
-    /// Those of them that were refunded.
+    /// Number of these contributions that were refunded.
     pub total_good: u64,
-    /// In Unix seconds.
+    /// Time of the last contribution, in Unix seconds.
     pub last_contribution_time: u64,
-    /// The deposit of one contribution at the time asked for, in wei.
+    /// Deposit of one contribution at the requested time, in wei.
     pub price: u128,
-    /// Wei in the contract.
+    /// Money that the contract holds, in wei.
     pub held: u128,
-    /// The last measured one; none where none is measured.
+    /// Last measured accuracy, from 0 to 1; `None` if none was measured.
     pub accuracy: Option<f64>,
 }
 
-/// Account of a trainer, as the chain has it.
+/// Account of a trainer, as it is on the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainAccount {
     /// Prepaid balance, in wei.
     pub balance: u128,
-    /// Number of its contributions that were refunded.
+    /// Number of the account's contributions that were refunded.
     pub good: u64,
-    /// Lowest nonce that is above all that are used.
+    /// Lowest nonce above all used ones.
     pub next_nonce: u64,
 }
 
 impl<L: Ledger> Hosted<L> {
-    /// Loads a contract with its state as it is stored; if it is new, from the source.
+    /// Loads a contract with its stored state; reads a new one from the source.
     pub(crate) async fn load<S: ContractSource>(
         mut info: ModelInfo,
         source: &S,
@@ -96,7 +96,7 @@ impl<L: Ledger> Hosted<L> {
             store.add_model(chain_id, trainer, from, &beginning).await?;
             known = store.model(chain_id, trainer).await?;
         }
-        // Its beginning proves it, though a node that lagged may have said otherwise when the facts were read.
+        // The beginning proves this, even if a lagging node reported otherwise before.
         info.described.facts.closed = true;
         let (id, cursor, _) = known.ok_or(StoreError::Malformed {
             what: "no model that was just added",
@@ -104,7 +104,7 @@ impl<L: Ledger> Hosted<L> {
         if store.known_blocks(id).await?.is_empty() {
             let early = early::<L, S>(&info, source, store, id, cursor).await?;
             if let Err(error) = store.take(id, &early).await
-                // Another process that began at the same time may have been first; it took all of it.
+                // Another process may have begun at the same time and stored all of it first.
                 && store.known_blocks(id).await?.is_empty()
             {
                 return Err(error.into());
@@ -144,7 +144,7 @@ impl<L: Ledger> Hosted<L> {
         self.id
     }
 
-    /// Returns the state in memory, locked for reading: the follower waits meanwhile.
+    /// Returns the state in memory, locked for reading; the follower waits while the guard lives.
     pub fn state(&self) -> RwLockReadGuard<'_, State<L>> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,7 +167,7 @@ impl<L: Ledger> Hosted<L> {
             .clone()
     }
 
-    /// Forgets that the model was compared with its contract.
+    /// Marks the model as not yet compared with its contract.
     pub fn set_unchecked(&self) {
         self.set_standing(Standing::Unchecked);
     }
@@ -179,7 +179,7 @@ impl<L: Ledger> Hosted<L> {
             .unwrap_or_else(PoisonError::into_inner) = standing;
     }
 
-    /// Returns why what is known of the model may not be what its contract says, if it may not.
+    /// Returns the reason why the known state may differ from the contract; `None` if they agree.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         match self.standing() {
@@ -189,7 +189,8 @@ impl<L: Ledger> Hosted<L> {
         }
     }
 
-    /// Compares what is known with the contract, for those that read what somebody else has stored.
+    /// Compares the known state with the contract.
+    /// Processes that only read what another process has stored call this.
     ///
     /// # Errors
     /// If the source does not answer, or does not have the block.
@@ -205,7 +206,7 @@ impl<L: Ledger> Hosted<L> {
         let contract = L::Totals::read(node, self.info.facts.trainer, cursor).await?;
         self.set_standing(match contract.map(|contract| events.against(&contract)) {
             None => Standing::Unchecked,
-            // Who follows the chain has found out about a surplus before it was stored.
+            // The follower has checked a surplus before it stored the events.
             Some(Verdict::Fits | Verdict::Surplus(_)) => Standing::Fits,
             Some(Verdict::Differs(reason)) => {
                 Standing::Doubtful(format!("{reason}, after block {}", cursor.block))
@@ -214,14 +215,14 @@ impl<L: Ledger> Hosted<L> {
         Ok(())
     }
 
-    /// Begins with the weights of now: those that were stored are of a branch that the chain has left.
+    /// Starts from the present weights: the stored ones belong to a branch that the chain has left.
     pub(crate) async fn rebase(&self, node: &Node, store: &ChainStore) -> Result<(), ModelError> {
         let (base, words, time) = self.info.present(node).await?;
         store.rebase(self.id, base, time, &words).await?;
         Ok(())
     }
 
-    /// Makes the state what the database has: after a rollback, or if storing failed half way.
+    /// Reloads the state from the database, after a rollback or after a failed write.
     ///
     /// # Errors
     /// If the database fails, or its rows contradict each other.
@@ -234,7 +235,7 @@ impl<L: Ledger> Hosted<L> {
         Ok(())
     }
 
-    /// Takes over what somebody else has stored since.
+    /// Reads the changes that another process has stored since the last call.
     ///
     /// # Errors
     /// If the database fails, or its rows contradict each other.
@@ -261,7 +262,7 @@ impl<L: Ledger> Hosted<L> {
         self.set_accuracy(accuracy);
         match taken {
             Ok(()) => Ok(()),
-            // A rollback came in between.
+            // A rollback happened meanwhile.
             Err(_) => self.reload(store).await,
         }
     }
@@ -295,7 +296,7 @@ impl<L: Ledger> Hosted<L> {
 }
 
 impl HostedModel {
-    /// Returns the model as it is now; `now` in Unix seconds.
+    /// Returns a summary of the model at the time `now`, in Unix seconds.
     #[must_use]
     pub fn summary(&self, now: u64) -> Summary {
         let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
@@ -313,13 +314,14 @@ impl HostedModel {
         }
     }
 
-    /// Returns what each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
+    /// Returns the deposit of each of `n` contributions in one transaction, in wei.
+    /// `now` is in Unix seconds.
     #[must_use]
     pub fn price(&self, n: u64, now: u64) -> u128 {
         self.state().trainer().price(n, now)
     }
 
-    /// Returns the account of an address; one that was never used has nothing.
+    /// Returns the account of an address; an unused account has zeros.
     #[must_use]
     pub fn account(&self, address: Address) -> ChainAccount {
         let state = self.state();
@@ -343,7 +345,7 @@ impl HostedModel {
         self.state().trainer().waits()
     }
 
-    /// Predicts the label of a sample, by the twin of the contract.
+    /// Predicts the label of a sample with the contract's reference model.
     ///
     /// # Errors
     /// If the sample is malformed.
@@ -351,7 +353,7 @@ impl HostedModel {
         self.state().trainer().classifier().predict(sample)
     }
 
-    /// Returns the weights, and number and hash of the block that they are of.
+    /// Returns number and hash of the last block, and the weights after it.
     #[must_use]
     pub fn words(&self) -> (u64, B256, Vec<U256>) {
         let state = self.state();
@@ -372,8 +374,7 @@ fn replay<L: Ledger>(state: &mut State<L>, logs: Vec<(i64, Log)>) -> Result<(), 
     Ok(())
 }
 
-/// Returns the share of samples that were predicted right.
-// Counts of samples are far below 2^52.
+/// Returns the share of samples that the model predicted right.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of samples are far below 2^52"
@@ -385,7 +386,7 @@ pub(crate) fn share(row: &AccuracyRow) -> f64 {
 /// Maximum number of blocks between the creation of a model and its closing.
 const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
 
-/// Reads what happened until the model was closed, that block included: money and nonces, which do not wait for it.
+/// Reads the events up to the block of the closing: deposits and nonces may precede it.
 async fn early<L: Ledger, S: EventSource>(
     info: &ModelInfo,
     source: &S,
@@ -393,13 +394,13 @@ async fn early<L: Ledger, S: EventSource>(
     id: ModelId,
     cursor: Cursor,
 ) -> Result<Taken, ModelError> {
-    /// Times that events are asked for which the contract contradicts.
+    /// Maximum number of requests for events if the contract contradicts them.
     const TRIES: u32 = 8;
     let trainer = info.facts.trainer;
     let mut tries = 1;
     loop {
         let (state, taken) = match read_early::<L, S>(info, source, store, id, cursor).await {
-            // An event before it may have been left out.
+            // The node may have left out an earlier event.
             Err(ModelError::Take(error)) if tries < TRIES => {
                 tracing::debug!(%trainer, %error, "the node's events contradict each other; asking again");
                 tries += 1;
@@ -415,7 +416,7 @@ async fn early<L: Ledger, S: EventSource>(
         let events = state.ledger().totals(&[]);
         match contract.map_or(Verdict::Fits, |contract| events.against(&contract)) {
             Verdict::Fits => return Ok(taken),
-            // Money that somebody forced upon the contract stays; a missing event does not.
+            // A surplus that someone forced on the contract stays; a missing event shows up later.
             Verdict::Surplus(_) if !info.facts.own_code || tries >= TRIES => return Ok(taken),
             Verdict::Differs(_) if !info.facts.own_code => return Ok(taken),
             Verdict::Differs(message) if tries >= TRIES => {

@@ -1,5 +1,7 @@
-//! A chain that was set back to an earlier state, and the database that has seen more of it: a development chain goes on
-//! from what was saved last. For the follower alone that would look like a node that lags.
+//! Recovery if a chain was set back to an earlier state than the database knows.
+//!
+//! A development chain resumes from its last saved state.
+//! The follower alone would take it for a lagging node.
 
 use alloy_primitives::B256;
 use cotrain_chain::node::NodeError;
@@ -11,23 +13,26 @@ use crate::{
     store::{ChainStore, Followed},
 };
 
-/// Result of making the database know no more of a model than the chain does.
+/// Result of setting the database back to the state of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetBack {
-    /// The chain has everything that the database has.
+    /// The chain has all blocks that the database knows.
     Unchanged,
-    /// Everything after this block was taken back.
+    /// The database was rolled back to the block with this number.
     To(u64),
-    /// The model is not on the chain any more, and forgotten.
+    /// The model is no longer on the chain, and the database has deleted it.
     Forgotten,
 }
 
 impl ChainStore {
-    /// Makes the database know no more of a contract than the source's chain, whose latest block is `head`. Nothing else may
-    /// use the database meanwhile.
+    /// Rolls the database back until it knows no more of a contract than the source's chain.
+    ///
+    /// `head` is the number of the chain's latest block.
+    /// No other process may use the database meanwhile.
     ///
     /// # Errors
-    /// [`IndexError::OtherChain`] if a model is not on the chain although the chain is long enough to have it.
+    /// [`IndexError::OtherChain`] if the chain reaches the model's first block but lacks the model,
+    /// or if the database or the source fails.
     pub async fn set_back<S: EventSource>(
         &self,
         source: &S,
@@ -54,8 +59,7 @@ impl ChainStore {
         Ok(SetBack::Forgotten)
     }
 
-    /// Returns number and hash of the blocks in which the models of a chain were closed, whose states the models begin
-    /// with.
+    /// Returns number and hash of the closing block of each followed model of the chain.
     ///
     /// # Errors
     /// If the database or the source fails.
@@ -73,14 +77,14 @@ impl ChainStore {
     }
 }
 
-/// Returns whether a block is on the chain.
+/// Returns `true` if the chain has a block with this number and hash.
 async fn has<S: EventSource>(
     source: &S,
     head: u64,
     number: u64,
     hash: B256,
 ) -> Result<bool, NodeError> {
-    // Some nodes fail where they are asked for what is to come.
+    // Some nodes fail if they are asked for a future block.
     if number > head {
         return Ok(false);
     }

@@ -8,15 +8,15 @@ pub use cotrain_protocol::mechanism::ClaimKind;
 /// Settlement of a contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// Nobody has claimed anything.
+    /// Nobody has claimed any of the deposit.
     Open,
-    /// Reporters have taken some of the deposit, and some is left.
+    /// Reporters have taken a part of the deposit.
     Reported,
-    /// The author has got back what was left.
+    /// The author has taken back the rest.
     Refunded,
-    /// Reporters have taken all.
+    /// Reporters have taken the whole deposit.
     TakenByReports,
-    /// Somebody has taken what was left, late.
+    /// Someone has taken the rest with a late claim.
     ClaimedLate,
 }
 
@@ -28,24 +28,24 @@ impl Settled {
     }
 }
 
-/// A contribution, where it is on the chain, and what became of its deposit.
+/// A contribution, its transaction, and the settlement of its deposit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionRow {
-    /// As it was made.
+    /// Contribution as the author made it.
     pub contribution: Contribution,
-    /// The position of the first contribution of its transaction, which names their root.
+    /// Position of the first contribution of the same transaction; it names their shared root.
     pub batch: u64,
-    /// Its block's number.
+    /// Number of its block.
     pub block: u64,
-    /// Its transaction's hash.
+    /// Hash of its transaction.
     pub transaction: B256,
-    /// The id of the signed batch that it came in, where it was relayed.
+    /// Id of the signed batch that contained it; `None` if it was not relayed.
     pub submission: Option<B256>,
-    /// Its settlement.
+    /// Settlement of its deposit.
     pub settled: Settled,
-    /// Sum gone from the deposit, in wei.
+    /// Sum paid out of the deposit so far, in wei.
     pub taken: u128,
-    /// Time of its last announcement, as far as the model's newest state says; `None` if never.
+    /// Time of its last announcement in the model's newest state, in Unix seconds; `None` if never.
     pub announced: Option<u64>,
 }
 
@@ -58,76 +58,80 @@ pub struct ClaimRow {
     pub kind: ClaimKind,
     /// Account that got the money.
     pub account: Address,
-    /// Sum, in wei.
+    /// Paid sum, in wei.
     pub amount: u128,
-    /// Its block's number.
+    /// Number of its block.
     pub block: u64,
-    /// Its transaction's hash.
+    /// Hash of its transaction.
     pub transaction: B256,
 }
 
 /// Accuracy of a model after a number of contributions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccuracyRow {
-    /// The block of the last of these contributions.
+    /// Number of the block of the last of these contributions.
     pub block: u64,
-    /// The time of the last of these contributions, or of the beginning.
+    /// Time of the last of these contributions, or of the beginning, in Unix seconds.
     pub time: u64,
-    /// Number of contributions that it had learned from.
+    /// Number of contributions that the model had learned from.
     pub contributions: u64,
-    /// Samples of the test data that it predicted right.
+    /// Number of test samples that the model predicted right.
     pub correct: u64,
-    /// Samples of the test data.
+    /// Number of test samples.
     pub samples: u64,
 }
 
-/// One change; ids only rise.
+/// One change; later changes have higher ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRow {
-    /// In the order in which the changes became known.
+    /// Id of the change, in the order in which the changes became known.
     pub id: i64,
     /// Trainer of the model.
     pub trainer: Address,
-    /// One of `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
-    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `refused`; or, of a market,
-    /// [`Fact::kind`](cotrain_protocol::market::Fact::kind).
+    /// Kind of the event.
+    ///
+    /// A trainer's kinds: `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`,
+    /// `claimed-late`, `claim-skipped`, `deposited`, `withdrawn`, `nonces-cancelled`,
+    /// `rolled-back`, `accuracy`, `refused`.
+    /// A market's kinds: those of [`Fact::kind`](cotrain_protocol::market::Fact::kind).
     pub kind: String,
-    /// The block that it is of.
+    /// Number of the block that it belongs to.
     pub block: u64,
-    /// Its transaction's hash, where it is the chain's.
+    /// Hash of its transaction; `None` if the event is not from the chain.
     pub transaction: Option<B256>,
-    /// Account that it concerns, if it is one.
+    /// Account that it concerns; `None` if it concerns none.
     pub account: Option<Address>,
-    /// Position of the contribution that it concerns, or of the first one.
+    /// Position of the first contribution that it concerns; `None` if it concerns none.
     pub position: Option<u64>,
-    /// The rest, by the kind.
+    /// Further facts, as the kind defines them.
     pub detail: serde_json::Value,
 }
 
-/// Some rows of many, in ascending order.
+/// Page of rows, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
-    /// Those after this position or id; none: from the first one on.
+    /// Position or id after which the page begins; `None` begins at the first row.
     pub after: Option<i64>,
-    /// At most so many.
+    /// Maximum number of rows.
     pub limit: u32,
 }
 
 impl Page {
-    /// All that there is from the first row on, up to `limit`.
+    /// Returns a page from the first row on, with at most `limit` rows.
     #[must_use]
     pub fn first(limit: u32) -> Self {
         Self { after: None, limit }
     }
 }
 
-/// Selection of contributions; all by default.
+/// Filter of contributions; the default selects all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContributionFilter {
-    /// Only this author's.
+    /// Author of the contributions; `None` selects all authors.
     pub author: Option<Address>,
-    /// With this label.
+    /// Label of the contributions; `None` selects all labels.
     pub label: Option<u16>,
-    /// Only those of which something (true) or nothing (false) can still be claimed.
+    /// `true` selects contributions that can still be claimed, `false` the settled ones.
+    /// `None` selects both.
     pub open: Option<bool>,
 }

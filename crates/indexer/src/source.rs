@@ -1,4 +1,4 @@
-//! Sources that tell how contracts begin, beside their events.
+//! Sources of events that also describe how contracts begin.
 
 use std::{fmt, future::Future};
 
@@ -16,7 +16,7 @@ use crate::{
     taken::{Beginning, Cursor},
 };
 
-/// Reason why a source does not tell what is fixed of a contract.
+/// Reason why a source cannot return the fixed facts of a contract.
 #[derive(Debug, thiserror::Error)]
 pub enum InfoError {
     /// The registry cannot be read.
@@ -36,20 +36,23 @@ impl From<DescribeError> for InfoError {
     }
 }
 
-/// A source of events that also tells how contracts begin: everything that an index reads. A node reads it from the
-/// contracts.
+/// A source of events that also describes how contracts begin: everything that an index reads.
+///
+/// A node reads the beginning from the contracts.
 pub trait ContractSource: EventSource + Clone + fmt::Debug + 'static {
     /// Returns the id of the chain.
     fn chain_id(&self) -> u64;
 
-    /// Returns the time of the block after `head`, in Unix seconds, as far as the source tells; by default that of `head`.
+    /// Returns the time of the block after `head`, in Unix seconds.
+    /// The default is the time of `head`.
     fn now_after(&self, head: &Block) -> impl Future<Output = u64> + Send {
         let time = head.time;
         async move { time }
     }
 
-    /// Reads what is fixed of a contract, and the words of its owner in the registry. `from_block` is the block in
-    /// which it was closed; `None` if the source has to tell.
+    /// Reads the fixed facts of a contract, and its card from the registry.
+    ///
+    /// `from_block` is the block of the closing; `None` if the source has to find it.
     ///
     /// # Errors
     /// If the source does not know the contract, or fails.
@@ -60,10 +63,10 @@ pub trait ContractSource: EventSource + Clone + fmt::Debug + 'static {
         from_block: Option<u64>,
     ) -> impl Future<Output = Result<ModelInfo, InfoError>> + Send;
 
-    /// Reads the block to begin with, and the beginning of the ledger after it.
+    /// Reads the first block, and the beginning of the ledger after that block.
     ///
     /// # Errors
-    /// If the contract is not finished in that block, or the source fails.
+    /// If the contract is not closed in that block, or if the source fails.
     fn beginning<L: Ledger>(
         &self,
         info: &ModelInfo,

@@ -12,18 +12,18 @@ use cotrain_protocol::trainer::Trainer;
 pub struct State<L> {
     ledger: L,
     pub(crate) cursor: Cursor,
-    /// Block until which the weights know all contributions already; `None` if they know none.
+    /// Last block that the first weights already contain; `None` if they contain no contribution.
     pub(crate) base: Option<Cursor>,
-    /// The id of the last log that was taken over from the store; 0: none was.
+    /// Id of the last log read from the store; 0 if none was read.
     pub(crate) last_log: i64,
     pub(crate) rollbacks: u64,
 }
 
 impl<L: Ledger> State<L> {
-    /// Begins a state with no event in it.
+    /// Creates a state without events.
     ///
     /// # Errors
-    /// If the ledger does not begin so.
+    /// If the ledger cannot begin with these weights.
     pub(crate) fn new(
         info: &ModelInfo,
         beginning: &Beginning,
@@ -38,7 +38,7 @@ impl<L: Ledger> State<L> {
         })
     }
 
-    /// Returns the last block whose logs were taken over.
+    /// Returns the last block whose logs the state contains.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         self.cursor
@@ -50,10 +50,10 @@ impl<L: Ledger> State<L> {
         &self.ledger
     }
 
-    /// Takes a log over, and adds to `taken` what there is to store of it.
+    /// Applies a log, and adds the rows to store to `taken`.
     ///
     /// # Errors
-    /// [`TakeError`]; the state is of no use then.
+    /// [`TakeError`]; the state is unusable afterwards.
     pub(crate) fn take(&mut self, log: Log, taken: &mut Taken) -> Result<(), TakeError> {
         let known = self.base.is_some_and(|base| log.block <= base.block);
         let is_event = self.ledger.take_log(&log, known, taken);
@@ -71,7 +71,7 @@ impl<L: Ledger> State<L> {
 }
 
 impl State<TrainerLedger> {
-    /// Returns the trainer as the contract has it after the last block.
+    /// Returns the reference model of the trainer after the last block.
     #[must_use]
     pub fn trainer(&self) -> &Trainer {
         self.ledger.trainer()

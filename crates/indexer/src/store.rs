@@ -1,8 +1,9 @@
-//! Everything that outlives the process, in `SQLite` or `PostgreSQL`.
+//! The index's persistent data, in `SQLite` or `PostgreSQL`.
 //!
-//! The statements are the same for both. Whatever belongs together is one transaction, so that a process that is
-//! killed leaves all of it or nothing. Another service may keep tables of its own in the same database, and have them
-//! follow the chain in the same transactions: see [`Projection`].
+//! Both databases run the same statements.
+//! Changes that belong together share a transaction, so a killed process leaves all or none.
+//! Another service may keep tables in the same database.
+//! They can follow the chain in the same transactions; see [`Projection`].
 
 mod chain;
 mod database;

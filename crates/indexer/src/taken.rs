@@ -1,4 +1,4 @@
-//! Facts that blocks bring to a model, on their way from the chain to memory and database.
+//! Facts of new blocks, on their way from the chain to memory and database.
 
 use alloy_primitives::{Address, B256, LogData, U256};
 use cotrain_chain::node::NodeLog;
@@ -10,23 +10,24 @@ use crate::rows::{AccuracyRow, ClaimKind, ContributionRow, Settled};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId(pub i64);
 
-/// Block up to which a model was followed.
+/// Last block that was taken of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Its number.
+    /// Number of the block.
     pub block: u64,
-    /// Its hash.
+    /// Hash of the block.
     pub hash: B256,
 }
 
 /// Beginning of a model, before its first event.
 #[derive(Debug, Clone)]
 pub struct Beginning {
-    /// Block after which the weights are those of `words`; `None` if it is that in which the model was closed.
+    /// Block after which the weights are those in `words`.
+    /// `None` if it is the block of the closing.
     pub base: Option<Cursor>,
-    /// Weights, as the contract stores them; none if the events do not make the weights.
+    /// Weights, as the contract stores them; empty if the events do not determine the weights.
     pub words: Vec<U256>,
-    /// Time that prices count from before the first contribution, in Unix seconds.
+    /// Time from which prices count before the first contribution, in Unix seconds.
     pub time: u64,
 }
 
@@ -54,7 +55,7 @@ impl From<NodeLog> for Log {
     }
 }
 
-/// Signed batch that has become part of the chain.
+/// Signed batch that the chain has included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inclusion {
     /// Hash that its author signed.
@@ -63,9 +64,9 @@ pub struct Inclusion {
     pub author: Address,
     /// Nonce that it used.
     pub nonce: u64,
-    /// Hash of the transaction.
+    /// Hash of its transaction.
     pub transaction: B256,
-    /// Number of the block.
+    /// Number of its block.
     pub block: u64,
     /// Position of its first contribution.
     pub position: u64,
@@ -90,31 +91,31 @@ pub struct Claim {
     pub amount: u128,
     /// Settlement of the contribution after the claim.
     pub settled: Settled,
-    /// Sum gone from the deposit after the claim, in wei.
+    /// Sum paid out of the deposit after the claim, in wei.
     pub taken: u128,
 }
 
-/// Signed batch that a transaction skipped.
+/// Signed batch that a relay transaction skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skip {
     /// Account that signed it.
     pub author: Address,
-    /// Its nonce.
+    /// Nonce of the signed batch.
     pub nonce: u64,
     /// Hash of the transaction.
     pub transaction: B256,
     /// Reason in words.
     pub reason: String,
-    /// `true` if sending it again may help.
+    /// `true` if the skip may be temporary, so that sending the batch again may help.
     pub passes: bool,
 }
 
-/// Everything that some blocks brought.
+/// All facts of some blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Taken {
     /// Numbers and hashes of the blocks, ascending; the last one is the new cursor.
     pub blocks: Vec<(u64, B256)>,
-    /// Logs of the trainer, in order.
+    /// Logs of the contract, in order.
     pub logs: Vec<Log>,
     /// Contributions that were added.
     pub contributions: Vec<ContributionRow>,
@@ -128,7 +129,7 @@ pub struct Taken {
     pub accuracy: Vec<AccuracyRow>,
 }
 
-/// Error of a log that contradicts what is known of its model.
+/// Error of a log that contradicts the known state of its model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("log {index} of block {block} does not follow from what is known of {trainer}")]
 pub struct TakeError {

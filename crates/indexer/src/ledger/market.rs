@@ -40,7 +40,8 @@ impl Ledger for MarketLedger {
                 block: first.block,
             });
         }
-        // Whoever registers a market names the block; what came long before it would be missing.
+        // The owner who registers a market names this block.
+        // If the true one is earlier, contributions before the named block would be missing.
         let market = info.facts.trainer;
         let counters = <Counters as Evidence>::read(node, market, first).await;
         let counters = counters.map_err(|source| ModelError::Node {
@@ -95,7 +96,7 @@ impl Ledger for MarketLedger {
                     block: log.block,
                     transaction: log.transaction,
                     submission: None,
-                    // Scores settle all contributions of a participant together.
+                    // A market's scores settle all contributions of a participant together.
                     settled: Settled::Open,
                     taken: 0,
                     announced: None,
@@ -115,7 +116,7 @@ impl Ledger for MarketLedger {
         }
         let mut after = self.clone();
         for log in logs {
-            // A log that does not follow is found again, and told, when it is taken.
+            // Taking the log later finds and reports the contradiction again.
             if after.take(&log.log).is_err() {
                 break;
             }

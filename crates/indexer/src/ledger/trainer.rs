@@ -1,4 +1,4 @@
-//! Ledger of a trainer: the twin of the contract, and what is open.
+//! Ledger of a trainer: the contract's reference model, and the open deposits.
 
 use std::collections::BTreeMap;
 
@@ -25,18 +25,18 @@ use crate::{
     taken::{Beginning, Claim, Cursor, Inclusion, Log, Skip, Taken},
 };
 
-/// Rest of a contribution's deposit.
+/// Deposit of an open contribution and the part already paid out, in wei.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     deposit: u128,
     taken: u128,
 }
 
-/// Trainer after some of its events, and the deposits that are open.
+/// Reference model of a trainer after some of its events, and the open deposits.
 #[derive(Debug, Clone)]
 pub struct TrainerLedger {
     trainer: Trainer,
-    /// By position.
+    /// Open deposits by position.
     open: BTreeMap<u64, Open>,
 }
 
@@ -76,7 +76,7 @@ impl Ledger for TrainerLedger {
         info.beginning(node).await
     }
 
-    /// Takes a log over; logs of later versions of the trainer are passed over.
+    /// Applies a log; logs of later versions of the trainer are passed over.
     fn take_log(
         &mut self,
         log: &Log,
@@ -102,7 +102,7 @@ impl Ledger for TrainerLedger {
         Totals::of(&self.trainer).with(logs)
     }
 
-    /// Notes when contributions were last announced.
+    /// Sets the times of the last announcements.
     fn complete(&self, rows: &mut [ContributionRow]) {
         for row in rows {
             row.announced = self.trainer.announced(row.contribution.position);
@@ -123,7 +123,7 @@ impl Ledger for TrainerLedger {
 }
 
 impl TrainerLedger {
-    /// Returns the trainer as the contract has it.
+    /// Returns the reference model of the contract.
     #[must_use]
     pub fn trainer(&self) -> &Trainer {
         &self.trainer
@@ -339,7 +339,7 @@ impl TrainerLedger {
     }
 }
 
-/// Returns what its author signed, but for the signature, which events do not have.
+/// Returns the signed batch of a relayed one; the signature is empty, as events do not contain it.
 fn signed(batch: &RelayedBatch) -> SignedBatch {
     SignedBatch {
         author: batch.author,
@@ -353,7 +353,7 @@ fn signed(batch: &RelayedBatch) -> SignedBatch {
     }
 }
 
-/// Returns `true` if a reason to skip a signed batch may pass with time: the price falls, a balance may rise.
+/// Returns `true` if the skip may be temporary: the price may fall, or a balance rise.
 fn passes(reason: &Revert) -> bool {
     matches!(
         reason,

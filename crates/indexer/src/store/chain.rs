@@ -1,4 +1,4 @@
-//! Facts of the chain: storing them, and taking them back.
+//! Facts of the chain: storing and rolling back.
 
 use alloy_primitives::{Address, B256, LogData, U256};
 use cotrain_protocol::record::Contribution;
@@ -19,11 +19,11 @@ fn bytes_of(words: &[U256]) -> Vec<u8> {
     words.iter().flat_map(U256::to_be_bytes::<32>).collect()
 }
 
-/// Number of blocks whose hashes are kept. If another branch leaves ours further back, everything is read again.
+/// Number of blocks whose hashes are kept. After a deeper fork, everything is read again.
 const RECENT_BLOCKS: u64 = 256;
 
 impl ChainStore {
-    /// A model that is followed, with its cursor.
+    /// Returns a followed model's number, its cursor and its count of rollbacks; `None` if unknown.
     pub(crate) async fn model(
         &self,
         chain_id: u64,
@@ -46,7 +46,7 @@ impl ChainStore {
         .transpose()
     }
 
-    /// Begins to follow a model with its first weights.
+    /// Adds a model with its first weights.
     pub(crate) async fn add_model(
         &self,
         chain_id: u64,
@@ -74,7 +74,7 @@ impl ChainStore {
         Ok(())
     }
 
-    /// Replaces the first weights by those after another block.
+    /// Replaces the first weights by the weights after another block.
     pub(crate) async fn rebase(
         &self,
         model: ModelId,
@@ -120,7 +120,7 @@ impl ChainStore {
         })
     }
 
-    /// Stores what blocks brought; all of it or nothing.
+    /// Stores the facts of blocks in one transaction.
     pub(crate) async fn take(&self, model: ModelId, taken: &Taken) -> Result<(), StoreError> {
         let Some(&(last, last_hash)) = taken.blocks.last() else {
             return Ok(());
@@ -178,7 +178,7 @@ impl ChainStore {
         Ok(())
     }
 
-    /// The blocks that are known, from the highest one down.
+    /// Returns the known blocks, from the highest to the lowest.
     pub(crate) async fn known_blocks(&self, model: ModelId) -> Result<Vec<Cursor>, StoreError> {
         let rows =
             sqlx::query("SELECT number, hash FROM blocks WHERE model = $1 ORDER BY number DESC")
@@ -195,7 +195,7 @@ impl ChainStore {
             .collect()
     }
 
-    /// Returns `true` if a block is one of those that were taken.
+    /// Returns `true` if the model's known blocks include this block.
     ///
     /// # Errors
     /// If the database fails.
@@ -210,7 +210,7 @@ impl ChainStore {
         Ok(row.is_some())
     }
 
-    /// Takes back all that came after the block `fork`, which is on both branches.
+    /// Rolls back everything after the block `fork`, which both branches share.
     pub(crate) async fn roll_back(&self, model: ModelId, fork: Cursor) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         let touched = sqlx::query(
@@ -262,7 +262,7 @@ impl ChainStore {
         Ok(())
     }
 
-    /// The logs of a model after an event, in order, at most `limit`; with the id of the last one.
+    /// Returns at most `limit` logs of a model after an event, in order, with the last one's id.
     pub(crate) async fn logs(
         &self,
         model: ModelId,
@@ -284,7 +284,8 @@ impl ChainStore {
     }
 }
 
-/// A log from the columns `block, log_index, transaction_hash, topics, data`, from `first` on.
+/// Reads a log from the columns `block, log_index, transaction_hash, topics, data`.
+/// `first` is the index of the first of them.
 pub(super) fn read_log(row: &AnyRow, first: usize) -> Result<Log, StoreError> {
     let topics: Vec<u8> = row.try_get(first + 3)?;
     let data: Vec<u8> = row.try_get(first + 4)?;
@@ -415,7 +416,7 @@ async fn settle(
     Ok(())
 }
 
-/// Returns the settlement of a contribution by the claims that are left.
+/// Returns the settlement of a contribution by its remaining claims.
 async fn settled_by_claims(
     writing: &mut Writing,
     model: ModelId,
@@ -426,7 +427,7 @@ async fn settled_by_claims(
         .bind(int(position))
         .fetch_all(&mut **writing)
         .await?;
-    // The claim that closes is the last one, and a rollback takes the last ones.
+    // The closing claim is always the last one, and a rollback removes the latest claims first.
     let mut taken = 0_u128;
     for row in &rows {
         taken = taken.saturating_add(wei(row, 1)?);
@@ -441,7 +442,7 @@ async fn settled_by_claims(
     ))
 }
 
-/// Adds a note to the events, within the transaction that makes it true.
+/// Adds an event within the caller's transaction.
 ///
 /// # Errors
 /// If the database fails.
@@ -504,7 +505,7 @@ pub(super) fn read_kind(code: i64) -> Result<ClaimKind, StoreError> {
     })
 }
 
-/// A contribution from the columns that [`super::reads`] selects.
+/// Reads a contribution from the columns that [`super::reads`] selects.
 pub(super) fn read_contribution(row: &AnyRow) -> Result<ContributionRow, StoreError> {
     let label: i64 = row.try_get(3)?;
     Ok(ContributionRow {
@@ -522,7 +523,7 @@ pub(super) fn read_contribution(row: &AnyRow) -> Result<ContributionRow, StoreEr
         submission: hash_option(row, 9)?,
         settled: read_settled(row.try_get(10)?)?,
         taken: wei(row, 11)?,
-        // Announcements are of the state alone.
+        // Only the state in memory knows announcements.
         announced: None,
     })
 }

@@ -1,4 +1,4 @@
-//! The database: opening it, its tables, transactions that write, and the one process that leads.
+//! The database: opening, migrations, write transactions, and the election of one leader.
 
 use std::{
     fmt,
@@ -20,33 +20,33 @@ use super::{
 };
 use crate::taken::{Cursor, ModelId, Taken};
 
-/// Kind of the database: all that differs is how a transaction that writes begins.
+/// Kind of the database; write transactions begin differently in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sqlite,
     Postgres,
 }
 
-/// Answer of a [`Projection`], once it is done.
+/// Answer of a [`Projection`] method.
 pub type Done<'a> = BoxFuture<'a, Result<(), StoreError>>;
 
-/// Tables of another service, which follow the chain within the transactions that store it, and its memory of them.
+/// Tables of another service that follow the chain in the same transactions, with its own memory.
 ///
 /// An error of a method with a transaction undoes that transaction.
 pub trait Projection: fmt::Debug + Send + Sync {
-    /// Applies what blocks brought, within the transaction that stores them.
+    /// Applies the facts of new blocks, within the transaction that stores them.
     fn take<'a>(&'a self, writing: &'a mut Writing, model: ModelId, taken: &'a Taken) -> Done<'a>;
 
-    /// Undoes what came after the block `fork`, within the transaction that takes it back.
+    /// Undoes everything after the block `fork`, within the transaction that rolls it back.
     fn roll_back<'a>(&'a self, writing: &'a mut Writing, model: ModelId, fork: Cursor) -> Done<'a>;
 
     /// Deletes all rows of a model, within the transaction that deletes the model.
     fn forget<'a>(&'a self, writing: &'a mut Writing, model: ModelId) -> Done<'a>;
 
-    /// Tells that what blocks brought is stored.
+    /// Reports that the facts of new blocks are stored.
     fn on_taken(&self, model: ModelId, taken: &Taken);
 
-    /// Tells that a model was read from the database, all of it: memory of it may be wrong.
+    /// Reports that a model was read again from the database, so memory of it may be wrong.
     fn on_loaded(&self, model: ModelId) -> Done<'_>;
 }
 
@@ -55,20 +55,20 @@ pub trait Projection: fmt::Debug + Send + Sync {
 pub struct ChainStore {
     pub(super) pool: AnyPool,
     kind: Kind,
-    /// Path of the file of `SQLite`.
+    /// Path of the `SQLite` file.
     file: PathBuf,
     pub(super) projection: Option<Arc<dyn Projection>>,
 }
 
-/// Tables of the index and of the relayer: a database has one list of migrations.
+/// Tables of the index and of the relayer: a database has only one list of migrations.
 const SCHEMA: &str = include_str!("schema.sql");
 const RELAYERS: &str = include_str!("relayers.sql");
 
-/// Weights of a later block than that in which a model was closed, for nodes without old states (ADR 008).
+/// Table of first weights that are later than the closing, for nodes without old states (ADR 008).
 const BASES: &str = include_str!("bases.sql");
 
 impl ChainStore {
-    /// Opens a database, and creates it where it is a file that is not there: a path, or `postgres://…`.
+    /// Opens a database by a path or a `postgres://` URL; creates a missing file.
     ///
     /// # Errors
     /// [`StoreError::Open`], [`StoreError::Migrate`].
@@ -83,7 +83,7 @@ impl ChainStore {
         let options = AnyPoolOptions::new().max_connections(8).after_connect(move |connection, _| {
             Box::pin(async move {
                 if kind == Kind::Sqlite {
-                    // FULL: what is committed survives a power cut, too.
+                    // `FULL`: a committed transaction also survives a power failure.
                     connection
                         .execute("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096")
                         .await?;
@@ -95,10 +95,10 @@ impl ChainStore {
             .parent()
             .filter(|_| kind == Kind::Sqlite)
         {
-            // Where it cannot be made, opening says so.
+            // If the folder cannot be created, opening the file reports the reason.
             let _ = std::fs::create_dir_all(folder);
         }
-        // Two that begin at once would both make the tables.
+        // Two processes that open a new file at once would both create the tables.
         let _opening = match kind {
             Kind::Sqlite => opening(Path::new(database)).await,
             Kind::Postgres => None,
@@ -154,7 +154,7 @@ impl ChainStore {
             .map_err(StoreError::Migrate)
     }
 
-    /// Returns the same store with tables that follow the chain.
+    /// Returns the same store with further tables that follow the chain.
     #[must_use]
     pub fn with_projection(self, projection: Arc<dyn Projection>) -> Self {
         Self {
@@ -169,14 +169,16 @@ impl ChainStore {
         &self.pool
     }
 
-    /// Returns `true` if the database is `PostgreSQL`, which several processes may write to at once.
+    /// Returns `true` if the database is `PostgreSQL`, where several processes can write at once.
     #[must_use]
     pub fn is_postgres(&self) -> bool {
         self.kind == Kind::Postgres
     }
 
-    /// Begins a transaction that writes. `SQLite` has one writer at a time, and one that had begun to read could
-    /// not become it.
+    /// Begins a write transaction.
+    ///
+    /// `SQLite` allows one writer at a time.
+    /// A transaction that has already read could not become the writer.
     ///
     /// # Errors
     /// If the database fails.
@@ -187,7 +189,7 @@ impl ChainStore {
         })
     }
 
-    /// Tells that a model was read from the database.
+    /// Reports to the projection that a model was read from the database.
     pub(crate) async fn loaded(&self, model: ModelId) -> Result<(), StoreError> {
         match &self.projection {
             Some(projection) => projection.on_loaded(model).await,
@@ -200,8 +202,11 @@ impl ChainStore {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
     }
 
-    /// Tries to become the one process that writes what it reads from the chain and sends transactions: by a lock
-    /// on a file beside that of `SQLite`, or one of `PostgreSQL`'s, as long as its connection lives.
+    /// Tries to become the leader, the one process that stores blocks and sends transactions.
+    ///
+    /// The lock is a file beside that of `SQLite`, or an advisory lock of `PostgreSQL`.
+    /// It lasts as long as the file is open, or the connection lives.
+    /// Returns `None` if another process leads.
     ///
     /// # Errors
     /// If the database fails.
@@ -216,7 +221,7 @@ impl ChainStore {
             }));
         }
         let mut connection = self.pool.acquire().await?.detach();
-        // "cotr", and the chain.
+        // The key is "cotr", followed by 32 bits of the chain id.
         let row = sqlx::query("SELECT pg_try_advisory_lock($1)")
             .bind(0x636f_7472_0000_0000_i64 | sql::int(chain_id & 0xffff_ffff))
             .fetch_one(&mut connection)
@@ -234,7 +239,8 @@ impl ChainStore {
     }
 }
 
-/// Waits until nobody else opens the `SQLite` file. Where its folder takes no further file, opening it says why.
+/// Waits until no other process opens the `SQLite` file.
+/// Returns `None` if the folder takes no new file; opening the database then reports why.
 async fn opening(database: &Path) -> Option<File> {
     let path = database.with_extension("opening");
     let locked = tokio::task::spawn_blocking(move || {
@@ -244,25 +250,25 @@ async fn opening(database: &Path) -> Option<File> {
     locked.await.ok().flatten()
 }
 
-/// The right to write and send, as long as [`Leadership::holds`].
+/// The right to write and send, valid as long as [`Leadership::holds`] returns `true`.
 #[derive(Debug)]
 pub struct Leadership {
-    /// Session that has the lock of `PostgreSQL`.
+    /// Session that holds the lock of `PostgreSQL`.
     connection: Option<sqlx::AnyConnection>,
-    /// Locked beside the file of `SQLite`, as long as it is open.
+    /// Lock file beside that of `SQLite`, locked as long as it is open.
     _lock: Option<File>,
 }
 
 impl Leadership {
-    /// Lets somebody else lead.
+    /// Releases the lock, so that another process can lead.
     pub async fn resign(self) {
         if let Some(connection) = self.connection {
-            // Where this fails, the session is gone, and the lock with it.
+            // If this fails, the session is gone, and with it the lock.
             let _ = sqlx::Connection::close(connection).await;
         }
     }
 
-    /// Returns `true` if it is still ours: the lock goes with the connection.
+    /// Returns `true` if this process still holds the lock; a lost connection releases it.
     pub async fn holds(&mut self) -> bool {
         match &mut self.connection {
             None => true,
@@ -271,7 +277,7 @@ impl Leadership {
     }
 }
 
-/// A database's URL as it may be shown.
+/// Returns a database URL without its password, for display.
 #[must_use]
 pub fn without_password(database: &str) -> String {
     let Ok(mut url) = url::Url::parse(database) else {
@@ -295,7 +301,7 @@ mod tests {
     use super::*;
     use crate::taken::Beginning;
 
-    /// Notes its calls, and fails if it is told to.
+    /// A projection that records its calls and can be set to fail.
     #[derive(Debug, Default)]
     struct Notes {
         fails: AtomicBool,

@@ -1,6 +1,6 @@
 //! Errors of the database.
 
-/// Reason why something could not be stored or read.
+/// Reason why the database could not store or read something.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened.
@@ -13,7 +13,7 @@ pub enum StoreError {
         /// Error of the database.
         source: sqlx::Error,
     },
-    /// The tables cannot be brought to this version's form.
+    /// The tables cannot be migrated to this version.
     #[error(
         "cannot bring the tables of the database to the form of this version; was it made by a later one?"
     )]
@@ -21,7 +21,7 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
-    /// Something stored is malformed.
+    /// A stored value is malformed.
     #[error(
         "the database holds {what}, which is not of its form; restore it from a backup, or index again into an empty one"
     )]

@@ -1,4 +1,4 @@
-//! Events in words.
+//! Events as JSON for clients.
 
 use alloy_primitives::{Address, Log as ChainLog};
 use cotrain_bindings::{Revert, events::TrainerEvent, market::events};
@@ -13,8 +13,8 @@ use super::{
 };
 use crate::rows::EventRow;
 
-/// Reads an event from the columns that [`ChainStore::events`](super::ChainStore) selects. `explain` puts the reason of a
-/// model's contracts into words.
+/// Reads an event from the columns that [`ChainStore::events`](super::ChainStore) selects.
+/// `explain` describes a revert reason of a model's contracts in words.
 pub(super) fn read_event(
     row: &AnyRow,
     explain: impl Fn(Address, &Revert) -> String,
@@ -61,10 +61,10 @@ pub(super) fn read_event(
     })
 }
 
-/// Kind of an event, the account and the contribution that it concerns, and the rest.
+/// Kind of an event, its account, its contribution's position, and further facts.
 type Told = (&'static str, Option<Address>, Option<u64>, Json);
 
-/// Returns an event of a trainer in words.
+/// Returns the description of a trainer's event.
 fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> Told {
     match event {
         TrainerEvent::Contributed(e) => {
@@ -117,7 +117,7 @@ fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> Told
     }
 }
 
-/// Returns an event of a market in words. `contributed` is told as a trainer's.
+/// Returns the description of a market's event; `contributed` looks like a trainer's.
 fn of_market(fact: Fact) -> Told {
     let kind = fact.kind();
     match fact {

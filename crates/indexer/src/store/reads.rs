@@ -1,4 +1,4 @@
-//! Rows of the index, as they are asked for.
+//! Queries of the index's rows.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -23,7 +23,7 @@ const CONTRIBUTION: &str = "position, batch, author, label, deposit, time, sampl
     submission, settled, taken";
 
 impl ChainStore {
-    /// Returns contributions in order of position.
+    /// Returns contributions, ordered by position.
     ///
     /// # Errors
     /// If the database fails.
@@ -38,7 +38,7 @@ impl ChainStore {
             let _ = write!(conditions, " AND label = {label}");
         }
         if let Some(open) = filter.open {
-            // Spelled as the index spells it.
+            // Written as in the definition of the SQL index, so that the database can use it.
             conditions += if open {
                 " AND settled < 2"
             } else {
@@ -63,7 +63,7 @@ impl ChainStore {
         rows.iter().map(read_contribution).collect()
     }
 
-    /// One contribution.
+    /// Returns one contribution; `None` if the position is unknown.
     pub(crate) async fn contribution(
         &self,
         model: ModelId,
@@ -79,9 +79,9 @@ impl ChainStore {
         row.as_ref().map(read_contribution).transpose()
     }
 
-    /// Returns all contributions that came in one transaction, in order.
+    /// Returns all contributions of one transaction, in order.
     async fn batch(&self, model: ModelId, batch: u64) -> Result<Vec<ContributionRow>, StoreError> {
-        // Those of a batch follow each other, and a transaction cannot hold more.
+        // The positions of a batch are consecutive, and a transaction cannot hold more.
         let statement = format!(
             "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND position >= $2 \
              AND position < $2 + 65536 AND batch = $2 ORDER BY position"
@@ -94,7 +94,8 @@ impl ChainStore {
         rows.iter().map(read_contribution).collect()
     }
 
-    /// Returns claims with their proofs: of each batch, which its first position names, those at some positions.
+    /// Returns claims with their proofs.
+    /// `batches` maps the first position of each batch to the claimed positions.
     ///
     /// # Errors
     /// If the database fails.
@@ -112,7 +113,7 @@ impl ChainStore {
         Ok(groups)
     }
 
-    /// Returns contributions of which something is left and that were made until some time, in order of position.
+    /// Returns open contributions made until `time`, ordered by position.
     ///
     /// # Errors
     /// If the database fails.
@@ -145,7 +146,7 @@ impl ChainStore {
         rows.iter().map(read_contribution).collect()
     }
 
-    /// The claims on a contribution, in order.
+    /// Returns the claims on a contribution, in order.
     pub(crate) async fn claims(
         &self,
         model: ModelId,
@@ -173,7 +174,7 @@ impl ChainStore {
             .collect()
     }
 
-    /// Returns accuracies of a model, after the number of contributions that the page names.
+    /// Returns accuracies of a model, after the page's number of contributions.
     pub(crate) async fn accuracy(
         &self,
         model: ModelId,
@@ -201,7 +202,7 @@ impl ChainStore {
             .collect()
     }
 
-    /// The last measured accuracy.
+    /// Returns the last measured accuracy; `None` if none was measured.
     pub(crate) async fn last_accuracy(
         &self,
         model: ModelId,
@@ -220,7 +221,8 @@ impl ChainStore {
         Ok(self.accuracy(model, page).await?.pop())
     }
 
-    /// Changes in the order in which they became known. `explain` puts the reason of a model's contracts into words.
+    /// Returns changes in the order in which they became known.
+    /// `explain` describes a revert reason of a model's contracts in words.
     pub(crate) async fn events(
         &self,
         model: Option<ModelId>,
@@ -246,7 +248,7 @@ impl ChainStore {
         rows.iter().map(|row| read_event(row, &explain)).collect()
     }
 
-    /// The id of the last change; 0 where there is none.
+    /// Returns the id of the last change; 0 if there is none.
     pub(crate) async fn last_event(&self) -> Result<i64, StoreError> {
         let row = sqlx::query("SELECT MAX(id) FROM events")
             .fetch_one(&self.pool)

@@ -1,4 +1,4 @@
-//! Followed models, and forgetting one that a chain has lost.
+//! Followed models, and deleting one that the chain has lost.
 
 use alloy_primitives::Address;
 use sqlx::Row;
@@ -10,21 +10,21 @@ use super::{
 };
 use crate::taken::{Cursor, ModelId};
 
-/// Followed model, as far as finding it on a chain again needs.
+/// Followed model, with the facts that are needed to find it on a chain again.
 #[derive(Debug, Clone, Copy)]
 pub struct Followed {
-    /// Its number in the database.
+    /// Number of the model in the database.
     pub id: ModelId,
     /// Address of its trainer.
     pub trainer: Address,
-    /// Number of the block in which it was closed.
+    /// Number of the block in which the model was closed.
     pub from_block: u64,
-    /// Last block that was read of it.
+    /// Last block that the follower took.
     pub cursor: Cursor,
 }
 
 impl ChainStore {
-    /// Returns the models of a chain that are followed.
+    /// Returns the followed models of a chain.
     ///
     /// # Errors
     /// If the database fails.
@@ -50,7 +50,7 @@ impl ChainStore {
             .collect()
     }
 
-    /// Forgets a model with all that is stored of it.
+    /// Deletes a model with all its rows.
     pub(crate) async fn forget_model(&self, model: ModelId) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         if let Some(projection) = &self.projection {

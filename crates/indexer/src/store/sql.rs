@@ -1,4 +1,4 @@
-//! Values of columns: read from rows, and written many rows in one statement, which is what makes storing fast.
+//! Column values: reading them from rows, and inserting many rows in one fast statement.
 
 use alloy_primitives::{Address, B256};
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow, query::Query};
@@ -8,13 +8,14 @@ use super::error::StoreError;
 /// Transaction that writes.
 pub type Writing = Transaction<'static, Any>;
 
-/// Far below what a statement may have: `SQLite` looks for the name of each parameter among all of them.
+/// Maximum number of values in one statement, far below the limit of the databases.
+/// `SQLite` looks up the name of each parameter among all of them, so more values would be slower.
 const MOST_VALUES: usize = 1_000;
 
 /// Value of a column.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// A number.
+    /// A signed number.
     Int(i64),
     /// Bytes: an amount, a hash, an address, or data.
     Bytes(Vec<u8>),
@@ -40,13 +41,15 @@ impl From<&[u8]> for Value {
     }
 }
 
-/// Returns a number as a column has it: positions, times, nonces and numbers of blocks are far below 2^63.
+/// Returns a number as a column stores it.
+/// Positions, times, nonces and block numbers are far below 2^63.
 #[must_use]
 pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Inserts rows of `width` values each, that stand one after the other. `into` is a table with its columns.
+/// Inserts rows of `width` values each, given one after the other.
+/// `into` is a table with its columns.
 ///
 /// # Errors
 /// If the database fails.
@@ -69,7 +72,7 @@ pub async fn insert(
         };
         let rows: Vec<_> = (0..rows).map(row).collect();
         let statement = format!("INSERT INTO {into} VALUES {}", rows.join(","));
-        // As many rows as the last time is the same statement again, which is prepared.
+        // Full chunks repeat the same statement, so only those are prepared.
         let mut query =
             sqlx::query(AssertSqlSafe(statement)).persistent(rows.len() == most / width);
         for value in some {
