@@ -1,4 +1,4 @@
-//! Tests that a follower has what the contract has, whatever the chain does.
+//! Tests that a follower knows the same as the contract, whatever the chain does.
 
 use std::sync::{
     Arc,
@@ -23,7 +23,7 @@ use cotrain_protocol::{
 };
 use cotrain_test_support::{MarketStage, Postgres, Stage, assert_same};
 
-/// Returns the stage's model, as an index has it.
+/// Returns the stage's model from an index.
 fn followed(stage: &Stage, index: &Index) -> Arc<HostedModel> {
     index.model(stage.trainer).expect("followed")
 }
@@ -66,7 +66,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
         .await;
     follower.catch_up().await.expect("followed");
     assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
-    // Each has the id of what was signed, for one relayer or for anyone.
+    // Each row has the id that its author signed, for one relayer or for anyone.
     let rows = follower
         .contributions(
             &followed(stage, &follower),
@@ -107,7 +107,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
         .await
         .expect("claims");
     stage.refund(&anna, &claims).await;
-    // Somebody else pushes what is Ben's.
+    // Anna sends the transaction that refunds Ben's contributions.
     let claims = follower
         .claimable(&followed(stage, &follower), ben.address(), 100)
         .await
@@ -134,7 +134,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
         (Settled::Refunded, row.contribution.deposit)
     );
 
-    // Another database, from nothing, comes to the same; so does the first one, opened again.
+    // A new database comes to the same state; so does the first one, opened again.
     let anew = stage.follow(two).await;
     assert_same(stage, &anew, &[&anna, &ben, &cleo]).await;
     let again = stage.follow(one).await;
@@ -144,7 +144,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
     }
 }
 
-/// Checks that two indexes tell the same contributions and events.
+/// Checks that two indexes return the same contributions and events.
 async fn assert_same_history(stage: &Stage, one: &Index, other: &Index) {
     let all = Page::first(1_000);
     let rows = async |of: &Index| {
@@ -179,7 +179,7 @@ async fn announcements_are_followed_and_taken_back() {
         .expect("claims");
     stage.refund(&anna, &claims).await;
     follower.catch_up().await.expect("followed");
-    // Ben's lie, as Anna sees it.
+    // Returns the report that Anna can make on Ben's wrong label.
     let report = async |of: &Index| {
         let claimable = of
             .claimable(&followed(&stage, of), anna.address(), 100)
@@ -206,7 +206,7 @@ async fn announcements_are_followed_and_taken_back() {
         (after.from, after.until),
         (time + 3_600, Some(time + 7_200))
     );
-    // Another database, from nothing, and the first one, opened again, come to the same.
+    // A new database and the first one, opened again, come to the same state.
     for database in ["other.sqlite", "notice.sqlite"] {
         let other = stage.follow(database).await;
         assert_eq!(report(&other).await, after);
@@ -226,7 +226,7 @@ async fn announcements_are_followed_and_taken_back() {
     follower.catch_up().await.expect("followed");
     assert!(report(&follower).await.possible);
 
-    // As if nobody had announced it.
+    // Roll back the announcement.
     stage.roll_back(2).await;
     stage.mine(1).await;
     follower.catch_up().await.expect("followed");
@@ -290,7 +290,8 @@ async fn money_that_came_before_the_model_was_closed_is_known() {
     assert_eq!(model.account(ben.address()).next_nonce, 10);
 }
 
-/// A source that is no node: all blocks and events, and how each contract began, as a log that peers replicate has them.
+/// A source without a node, such as a log that peers replicate.
+/// It has all blocks and events, and the beginning of each contract.
 #[derive(Debug, Clone)]
 struct Recording {
     chain_id: u64,
@@ -300,7 +301,7 @@ struct Recording {
 }
 
 impl Recording {
-    /// Records all that a node has, and how a contract with ledger `L` began.
+    /// Records the whole chain of a node, and the beginning of a contract with ledger `L`.
     async fn of<L: Ledger>(node: &Node, contract: Address, from_block: u64) -> Self {
         let head = node.head().await.expect("a head").number;
         let mut blocks = Vec::new();
@@ -400,7 +401,8 @@ impl ContractSource for Recording {
     }
 }
 
-/// Checks that no contract of an index is in doubt: events of a source without a node are their own evidence.
+/// Checks that the index doubts no contract.
+/// The events of a source without a node are their own evidence.
 async fn assert_trusted(index: &Index<Recording>) {
     let health = index.health().await;
     assert!(!health.contracts.is_empty());
@@ -419,12 +421,12 @@ async fn assert_trusted(index: &Index<Recording>) {
 async fn index_follows_a_model_over_a_source_that_is_no_node() {
     let stage = Stage::before_closing().await;
     let [anna, ben] = [1, 2].map(Key::development);
-    // Before the model is closed.
+    // A deposit before the model is closed.
     stage.deposit(&ben, 10_u128.pow(17)).await;
     let stage = stage.close().await;
     stage.contribute(&anna, 1, &[1, 2, 3]).await;
     stage.contribute(&ben, 0, &[1, 3]).await;
-    // Far enough back for a range, and some blocks near the head.
+    // Move far enough ahead to need a range, with some blocks near the head.
     stage.mine(70).await;
     stage.contribute(&anna, 0, &[2]).await;
     let node = &stage.node;
@@ -486,7 +488,7 @@ async fn index_follows_a_market_over_a_source_that_is_no_node() {
     assert_trusted(&index).await;
 }
 
-/// Opens an index over a database of the stage, and begins to follow the market.
+/// Opens an index over one of the stage's databases, and begins to follow the market.
 async fn market_index(stage: &MarketStage, database: &str) -> (Index, Arc<HostedMarket>) {
     let path = stage.stage.path(database).display().to_string();
     let store = ChainStore::open(&path).await.expect("a store");
@@ -495,7 +497,7 @@ async fn market_index(stage: &MarketStage, database: &str) -> (Index, Arc<Hosted
     (index, market)
 }
 
-/// Checks that a followed market is what its events make without an index.
+/// Checks that a followed market equals the one read from its events without an index.
 async fn assert_same_market(stage: &MarketStage, followed: &HostedMarket) {
     let read = stage.read().await;
     let known = followed.state();
@@ -522,7 +524,7 @@ async fn market_is_the_same_after_a_restart_between_any_two_steps() {
     loop {
         index.catch_up().await.expect("followed");
         assert_same_market(&stage, &market).await;
-        // From the store alone: nothing is followed before the comparison.
+        // Load from the store alone: the new index follows nothing before the comparison.
         let (_, again) = market_index(&stage, "market.db").await;
         assert_same_market(&stage, &again).await;
         let ledger = market.state().ledger().clone();
@@ -532,7 +534,7 @@ async fn market_is_the_same_after_a_restart_between_any_two_steps() {
     }
     let now = index.now();
     assert_eq!(market.state().ledger().market().phase(now), Phase::Settled);
-    // Another database, from nothing, comes to the same rows.
+    // A new database comes to the same rows.
     let (anew, other) = market_index(&stage, "anew.db").await;
     anew.catch_up().await.expect("followed");
     assert_same_market(&stage, &other).await;
@@ -544,7 +546,7 @@ async fn market_is_the_same_after_a_restart_between_any_two_steps() {
     assert_eq!(found.expect("rows"), rows);
 }
 
-/// A node that may leave out the events of contributions.
+/// A node that can leave out the events of contributions.
 struct Forgetful<'a> {
     node: &'a Node,
     forgets: &'a AtomicBool,
@@ -625,7 +627,7 @@ async fn node_that_leaves_out_an_event_of_a_market_is_doubted() {
         assert_eq!(market.state().cursor(), before, "nothing was taken");
         assert_eq!(market.state().ledger().market().contribution_count(), 0);
     }
-    // It is told soon, and no later than the node mends.
+    // The market reports the trouble on the next step, before the node recovers.
     follower.step().await.expect("an answer");
     let trouble = market.trouble().expect("trouble");
     assert!(trouble.contains("1 contributions"), "{trouble}");
