@@ -1,9 +1,10 @@
-//! The clock of this machine: for durations, and for the times at which this process did something. Every rule of a
-//! contract goes by the time of the chain (`Coordinator::now`, `Node::now`).
+//! The clock of this machine, for durations and for the times of this process's own actions.
+//!
+//! The rules of contracts use the time of the chain (`Index::now`, `Node::now`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Unix seconds.
+/// Returns the machine's time, in Unix seconds.
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())

@@ -1,4 +1,4 @@
-//! Rows that tests of the tables begin with.
+//! Rows for the tests of the tables.
 
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{ChainStore, ModelId};
@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use crate::rows::{Progress, Submission};
 
-/// Follows a model on chain 1; returns its number.
+/// Adds a followed model on chain 1 to the database; returns its number.
 pub(crate) async fn followed(chain: &ChainStore) -> ModelId {
     let mut transaction = chain.write().await.expect("a transaction");
     let added = sqlx::query(
@@ -24,7 +24,7 @@ pub(crate) async fn followed(chain: &ChainStore) -> ModelId {
     ModelId(added.try_get(0).expect("an id"))
 }
 
-/// Returns a signed batch of the model, whose id ends with `nonce + 1`.
+/// Returns a signed batch of the model; its id ends with the byte `nonce + 1`.
 pub(crate) fn submission(nonce: u64) -> Submission {
     let id = B256::with_last_byte(u8::try_from(nonce).expect("small") + 1);
     Submission {

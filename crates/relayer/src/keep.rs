@@ -1,4 +1,4 @@
-//! Claims for accounts that have asked for it, when that brings more than the gas costs.
+//! Claims for accounts that have delegated them, if the claims pay more than their gas costs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,23 +27,24 @@ use crate::{
     store::RelayStore,
 };
 
-/// Contributions that are looked at in one go.
+/// Maximum number of contributions read at once.
 const PAGE: u32 = 2_000;
 
-/// Options of claiming for authors and reporters.
+/// Options of the keeper, which claims for authors and reporters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeepOptions {
-    /// Interval at which claims are looked for.
+    /// Interval between two searches for claims.
     pub interval: Duration,
-    /// Maximum price of a unit of gas, in wei: above it nothing is claimed, and nothing sent offers more.
+    /// Maximum price of gas, in wei per unit; `None` if unlimited.
+    /// If the price is higher, the keeper sends no claims, and no sent transaction offers more.
     pub max_gas_price: Option<u128>,
-    /// Maximum number of claims of one transaction.
+    /// Maximum number of claims in one transaction.
     pub max_claims: u32,
-    /// Minimum gain of a transaction above its gas, in wei.
+    /// Minimum gain of a transaction above the cost of its gas, in wei.
     pub min_gain: u128,
 }
 
-/// Claims for one model.
+/// Keeper of one model.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) node: Node,
@@ -56,15 +57,16 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 struct Possible {
     row: ContributionRow,
-    /// Money that the claim brings, in wei.
+    /// Money that the claim pays, in wei.
     gain: u128,
-    /// `true` if it may be lost soon: somebody has announced a report of it.
+    /// `true` if another account has announced a report, so the refund may be lost soon.
     urgent: bool,
 }
 
 impl Keeper {
-    /// Makes the claims that are worth it: at most one transaction of refunds, one of announcements, and one of reports an
-    /// account.
+    /// Sends the claims that are worth their gas.
+    ///
+    /// At most one transaction of refunds, one of announcements, and one of reports per account.
     pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
         let now = self.node.now().await?;
         let accounts = self.store.delegations(self.model.id(), now).await?;
@@ -95,8 +97,9 @@ impl Keeper {
         Ok(())
     }
 
-    /// Announces what accounts could report then, if their shares together are worth two transactions: the report that
-    /// comes later takes about as much gas as its announcement.
+    /// Announces contributions that accounts can report later, if the shares together pay for it.
+    ///
+    /// They must be worth two transactions: a report takes about as much gas as its announcement.
     async fn announcements(
         &self,
         outbox: &mut Outbox,
@@ -155,7 +158,7 @@ impl Keeper {
         self.claim(outbox, Act::Refund, possible, when).await
     }
 
-    /// Returns whether the trainer lets others push refunds to an account.
+    /// Returns `true` if the trainer lets others send refunds for an account.
     async fn can_push(&self, account: Address) -> Result<bool, OutboxError> {
         if self.model.state().trainer().has_nonces(account) {
             return Ok(true);
@@ -210,8 +213,10 @@ impl Keeper {
         Ok(())
     }
 
-    /// Sends the claims that are urgent or bring most, as many as fit, if together they bring more than their gas costs.
-    /// All are due at `now`, the time of the next block, by the keeper's own state.
+    /// Sends as many claims as fit, if together they pay more than their gas costs.
+    ///
+    /// Urgent claims go first, then those that pay most.
+    /// By the keeper's own state, all of them are due at `now`, the time of the next block.
     async fn claim(
         &self,
         outbox: &mut Outbox,
@@ -227,7 +232,7 @@ impl Keeper {
         possible.truncate(most);
         let facts = &self.model.info().facts;
         let trainer = facts.trainer;
-        // A wallet's code may use more gas when it is included than the claims are worth.
+        // A contract wallet's code may use more gas in the block than the claims are worth.
         let may_go_untried = match act {
             Act::ReportFor(delegation) => {
                 delegation.signer(&domain(facts.chain_id, trainer)) == Some(delegation.reporter)
@@ -252,7 +257,7 @@ impl Keeper {
                 return Ok(Attempt::TooMany(()));
             };
             if gain <= self.least_gain(gas, price) {
-                // The half that brings less may cost more than it brings.
+                // A smaller number of claims that pay most may still be worth its gas.
                 return Ok(Attempt::TooMany(()));
             }
             tracing::info!(purpose = act.name(), claims = size, gain, "claiming");
@@ -270,14 +275,14 @@ impl Keeper {
         Ok(())
     }
 
-    /// Returns the gain in wei above which a transaction of so much gas is worth it.
+    /// Returns the gain, in wei, that a transaction with this much gas must exceed.
     fn least_gain(&self, gas: u64, price: u128) -> u128 {
         price
             .saturating_mul(gas.into())
             .saturating_add(self.options.min_gain)
     }
 
-    /// All that is open and was contributed until `due`.
+    /// Returns all open contributions that were made up to `due`.
     async fn open(
         &self,
         due: u64,
@@ -300,14 +305,15 @@ impl Keeper {
     }
 }
 
-/// Returns the gas that claims would use; `None` if they have to wait, or if fewer may succeed: one that the contract
-/// refuses holds up no other.
+/// Returns the gas that claims would use; `None` if they have to wait, or if fewer may succeed.
 ///
-/// If the node cannot tell, and the claims may go untried, it is all that a transaction may use: the keeper's own state
-/// says that they are due in the next block.
+/// One claim that the contract refuses does not block the others.
+/// If the node cannot estimate claims that `may_go_untried`, the result is a transaction's maximum.
+/// This is safe because the keeper's own state has found them due in the next block.
 ///
 /// # Errors
-/// A failure that no smaller number mends: a fault of the node, or that the keeper has no money.
+/// A failure that a smaller number of claims cannot avoid.
+/// The node has failed, or the keeper has no money.
 fn gas_of(
     judged: Result<u64, Misfit>,
     may_go_untried: bool,
@@ -323,8 +329,10 @@ fn gas_of(
     }
 }
 
-/// Returns what the reports after an announcement would bring accounts together, in wei; `None` if it would serve none
-/// of them. Each account comes with the last second of its delegation.
+/// Returns the sum that accounts would get from reports after an announcement, in wei.
+/// `None` if no account could report.
+///
+/// Each account comes with the last second of its delegation.
 fn worth_announcing(
     trainer: &Trainer,
     now: u64,
@@ -335,20 +343,21 @@ fn worth_announcing(
     trainer.can_announce(now, one, predicted).ok()?;
     let waits = trainer.waits();
     let report = now.saturating_add(waits.report_notice);
-    // From then on, the owner may take what a report would pay.
+    // From the owner's claim on, the owner may take the money that a report would pay.
     if report >= one.time.saturating_add(waits.owner_claim) {
         return None;
     }
     let shares = accounts
-        // The delegation must still be good then.
+        // The delegation must still be valid at the time of the report.
         .filter(|(_, until)| *until >= report)
         .filter_map(|(account, _)| trainer.could_report(account, now, one, predicted).ok());
     let gain = shares.fold(0, u128::saturating_add);
     (gain > 0).then_some(gain)
 }
 
-/// Returns what a report brings an account, in wei; `None` if that is nothing: a share of nothing marks the reporter, and
-/// costs gas.
+/// Returns the share that a report pays an account, in wei; `None` if the share is 0.
+///
+/// A report without a share marks the reporter and costs gas.
 fn worth_reporting(
     trainer: &Trainer,
     reporter: Address,
@@ -381,14 +390,14 @@ mod tests {
         any_address_claim: 5_000,
         report_notice: NOTICE,
     };
-    /// Later than any second that is asked for.
+    /// A time later than any in these tests.
     const LATE: u64 = 1 << 40;
 
     fn account(number: u8) -> Address {
         Address::with_last_byte(number)
     }
 
-    /// Contributes that feature 3 is of class 1, at `now`.
+    /// Contributes that feature 3 belongs to class 1, at `now`.
     fn contribute(trainer: &mut Trainer, author: Address, now: u64) -> Record {
         let sample = encode_sparse(&[3]);
         let item = Item {
@@ -403,8 +412,8 @@ mod tests {
         Record::new(done.batch, done.deposit, now, &[(author, items)])
     }
 
-    /// A trainer on which each of some accounts has one refunded contribution, and a last contribution of somebody else,
-    /// whose deposit is `cost_weight`.
+    /// Returns a trainer, and a contribution of another account whose deposit is `cost_weight`.
+    /// Each of the `good` accounts has one refunded contribution.
     fn trainer(good: &[Address], cost_weight: u128, waits: Waits) -> (Trainer, Contribution) {
         let model = Classifier::new(Parameters::SparsePerceptron {
             features: 20,
@@ -423,7 +432,7 @@ mod tests {
             let refunded = trainer.refund(*author, now + WAITS.refund, &claims);
             refunded.expect("a refund");
         }
-        // An hour squared: the price is the cost weight.
+        // After 3600 * 3600 seconds, the price equals the cost weight.
         let record = contribute(&mut trainer, account(9), now + 3_600 * 3_600);
         let one = record.contributions()[0].clone();
         assert_eq!(one.deposit, cost_weight);
@@ -440,22 +449,22 @@ mod tests {
         let due = one.time + WAITS.refund;
         assert_eq!(worth(due, 0, &[(anna, LATE)]), Some(500));
         assert_eq!(worth(due, 0, &[(anna, LATE), (ben, LATE)]), Some(1_000));
-        // Before the wait is over, and where the model agrees.
+        // Nothing is worth announcing before the wait is over, or if the model agrees.
         assert_eq!(worth(due - 1, 0, &[(anna, LATE)]), None);
         assert_eq!(worth(due, 1, &[(anna, LATE)]), None);
-        // The report is in the last second before the owner may claim, or in that one.
+        // The last possible report is one second before the owner may claim.
         let last = one.time + WAITS.owner_claim - NOTICE - 1;
         assert_eq!(worth(last, 0, &[(anna, LATE)]), Some(500));
         assert_eq!(worth(last + 1, 0, &[(anna, LATE)]), None);
-        // The delegation ends with the second of the report, or before it.
+        // The delegation must last at least until the second of the report.
         assert_eq!(worth(due, 0, &[(anna, due + NOTICE)]), Some(500));
         assert_eq!(worth(due, 0, &[(anna, due + NOTICE - 1)]), None);
         let some = [(anna, due + NOTICE - 1), (ben, LATE)];
         assert_eq!(worth(due, 0, &some), Some(500));
-        // Without a refunded contribution, there is no share.
+        // An account without a refunded contribution has no share.
         assert_eq!(worth(due, 0, &[(account(13), LATE)]), None);
 
-        // A share of 1 wei is one, half of it is none.
+        // A share of 1 wei counts; half a wei rounds down to no share.
         let ask = |good: &[Address]| {
             let (trainer, one) = trainer(good, 1, WAITS);
             let now = one.time + WAITS.refund;

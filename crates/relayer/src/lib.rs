@@ -1,8 +1,10 @@
-//! Takes signed batches, relays them, claims for accounts that have asked for it, and drives markets.
+//! Takes and relays signed batches, claims for accounts that delegate it, and drives markets.
 //!
-//! A signed batch is *waiting* once it is stored, *sent* while a transaction with it is under way, and *included* or
-//! *refused* in the end. What the chain says decides: the [`Queue`] follows the index of its database, in the same
-//! transactions. Every transaction is stored before it is sent, and sent again at rising fees until its nonce is used.
+//! A stored signed batch is *waiting*. It is *sent* while a transaction with it is pending.
+//! It ends as *included* or *refused*.
+//! The chain decides: the [`Queue`] follows its database's index in the same transactions.
+//! The relayer stores every transaction before it sends it.
+//! It sends it again at rising fees until the nonce is used.
 
 mod clock;
 #[cfg(test)]

@@ -1,5 +1,7 @@
-//! Sends transactions so that each becomes part of the chain once: stored before they are sent, sent again at rising
-//! fees until they are included, watched until they are too deep to be taken back.
+//! Sends transactions so that the chain includes each exactly once.
+//!
+//! The outbox stores a transaction before it sends it, and sends it again at rising fees.
+//! It watches an included transaction until its block is too deep to be rolled back.
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +29,11 @@ use crate::{
     store::{InFlight, Purpose, RelayStore},
 };
 
-/// Longest time between two broadcasts of the same transaction: nodes forget what waits for long, or restart.
+/// Maximum time between two broadcasts of the same transaction.
+/// A node may drop a transaction that has been pending for long, or restart.
 const REBROADCAST: Duration = Duration::from_secs(5);
 
-/// Purpose of the steps of markets.
+/// Purpose of the transactions that drive markets.
 pub(crate) const SCORE: &str = "score";
 
 /// Failure to send a transaction.
@@ -44,21 +47,21 @@ pub(crate) enum OutboxError {
     Send(#[from] SendError),
 }
 
-/// Limits of the transactions for each purpose; `None`: none is configured.
+/// Limits of the transactions for each purpose; `None` if no limit is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Limits {
-    /// Maximum price of a unit of gas, in wei.
+    /// Maximum gas price of relay transactions, in wei.
     pub(crate) relay: Option<u128>,
-    /// Maximum price of a unit of gas, in wei.
+    /// Maximum gas price of claims, in wei.
     pub(crate) keep: Option<u128>,
-    /// Maximum price of a unit of gas, in wei.
+    /// Maximum gas price of a market's steps, in wei.
     pub(crate) score: Option<u128>,
     /// Maximum cost of all steps of one market, in wei.
     pub(crate) score_cost: Option<u128>,
 }
 
 impl Limits {
-    /// Returns the maximum price of a unit of gas, and the key of the configuration that sets it.
+    /// Returns the maximum gas price for a purpose, in wei, and its key in the configuration.
     fn price_of(&self, purpose: &str) -> (Option<u128>, &'static str) {
         match purpose {
             "relay" => (self.relay, "relay.max_gas_price"),
@@ -67,21 +70,21 @@ impl Limits {
         }
     }
 
-    /// Returns the maximum cost of all transactions of a model together.
+    /// Returns the maximum cost of all transactions of a purpose for one model, in wei.
     fn cost_of(&self, purpose: &str) -> Option<u128> {
         self.score_cost.filter(|_| purpose == SCORE)
     }
 }
 
-/// Progress of a transaction that is not included yet, within this process.
+/// Progress of a pending transaction, within this process.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     broadcast: Instant,
-    /// `true` if it was said that its offer is as high as it may be.
+    /// `true` if the log already says that its offer has reached the maximum.
     at_maximum: bool,
 }
 
-/// Call of a contract, with its purpose.
+/// Contract call, with its purpose.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) model: ModelId,
@@ -92,7 +95,7 @@ pub(crate) struct Call {
     pub(crate) gas_limit: u64,
 }
 
-/// The transactions of one key. One task owns it, so that no nonce is given away twice.
+/// Transactions of one key. One task owns the outbox, so no nonce is assigned twice.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     node: Node,
@@ -102,14 +105,14 @@ pub(crate) struct Outbox {
     bump_after: Duration,
     confirmations: u64,
     limits: Limits,
-    /// By the id of the transaction.
+    /// Pending transactions, by their id.
     waiting: BTreeMap<i64, Waiting>,
-    /// Time since which a transaction has no receipt although its nonce is used, by its id.
+    /// Time since which a transaction with a used nonce has no receipt, by its id.
     missing: BTreeMap<i64, Instant>,
 }
 
 impl Outbox {
-    /// Takes up where the last process stopped.
+    /// Opens the outbox of a key, and continues with the transactions that the last process left.
     pub(crate) async fn open(
         node: Node,
         store: RelayStore,
@@ -133,13 +136,15 @@ impl Outbox {
         })
     }
 
-    /// Returns the account that sends.
+    /// Returns the address of the sending account.
     pub(crate) fn address(&self) -> Address {
         self.key.address()
     }
 
-    /// Stores a transaction and sends it, with these signed batches in it. It is certain to be tried until its nonce
-    /// is used once this returns, also where the node does not answer.
+    /// Stores a transaction with the signed batches that it contains, and sends it.
+    ///
+    /// After this returns, the outbox tries the transaction until its nonce is used.
+    /// This also holds if the node does not answer.
     pub(crate) async fn send(
         &mut self,
         call: Call,
@@ -155,7 +160,8 @@ impl Outbox {
         };
         let budget = self.budget(call.model, call.purpose, None).await?;
         if self.limits.cost_of(call.purpose).is_some() {
-            // All that it may offer later has to be there: one that may not be bumped holds up those behind it.
+            // The budget must cover all later bumps.
+            // A transaction that cannot be bumped blocks those with later nonces.
             let (maximum, _) = self.limits.price_of(call.purpose);
             let most = fees::most(&self.node.fees().await?, maximum);
             let checked = budget.check(most.saturating_mul(call.gas_limit.into()));
@@ -177,7 +183,9 @@ impl Outbox {
         Ok(hash)
     }
 
-    /// Returns what a transaction for a purpose may cost, next to the others for the same model.
+    /// Returns the budget of a purpose for one model, less the cost of its transactions.
+    ///
+    /// The transaction with the id `transaction` does not count.
     async fn budget(
         &self,
         model: ModelId,
@@ -204,8 +212,9 @@ impl Outbox {
         }
     }
 
-    /// Looks after all that is not final: sends again, bumps fees, notes what became of it. `read_until` says up to
-    /// which block a model's logs were read.
+    /// Attends to all transactions that are not final: resends, bumps fees, and records outcomes.
+    ///
+    /// `read_until` returns the last block of a model whose logs were read.
     pub(crate) async fn tend(
         &mut self,
         read_until: impl Fn(ModelId) -> u64,
@@ -223,7 +232,7 @@ impl Outbox {
             return Ok(());
         }
         let head = self.node.head().await?.number;
-        // Asked for before the receipts: a nonce that is used has one.
+        // Read the nonce before the receipts, so that each used nonce already has its receipt.
         let used = self.node.nonce(self.key.address()).await?;
         for one in outgoing {
             let receipt = included(&self.node, &one.transaction).await?;
@@ -237,7 +246,7 @@ impl Outbox {
                         block: receipt.block,
                         hash: receipt.block_hash,
                     };
-                    // By its hash: what was read may be another branch.
+                    // Compare by hash: the follower may have read another branch.
                     if read_until(one.model) > receipt.block.saturating_add(DEEP)
                         || self.store.chain().knows_block(one.model, block).await?
                     {
@@ -249,7 +258,8 @@ impl Outbox {
                 }
                 (None, Some(_)) => self.store.set_sent(one.id).await?,
                 (None, None) if used > one.transaction.unsigned.nonce => {
-                    // One node behind an address may know the nonce before another one has the receipt.
+                    // Several nodes may share an address.
+                    // One may know the nonce before another one has the receipt.
                     let missing = self.missing.entry(one.id).or_insert_with(Instant::now);
                     if missing.elapsed() < LAG {
                         continue;
@@ -296,7 +306,7 @@ impl Outbox {
             .await?)
     }
 
-    /// Sends the last signature again, or a dearer one if that has waited for long.
+    /// Sends the last signature again, or a new one at a higher fee after `bump_after`.
     async fn send_again(&mut self, mut one: InFlight) -> Result<(), OutboxError> {
         let known = self.waiting.get(&one.id).copied();
         if clock::now() < one.sent + self.bump_after.as_secs() {
@@ -304,7 +314,7 @@ impl Outbox {
             return Ok(());
         }
         if one.purpose == SCORE && self.limits.score_cost.is_none() {
-            // Nobody says any more what it may cost.
+            // The configuration no longer sets a maximum cost, so the fee must not rise.
             self.rebroadcast(&one, known).await;
             return Ok(());
         }
@@ -340,7 +350,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends the last signature again as it is, unless that was done a moment ago.
+    /// Sends the last signature again, unless that was done a moment ago.
     async fn rebroadcast(&mut self, one: &InFlight, known: Option<Waiting>) {
         let pause = REBROADCAST.min(self.bump_after);
         if known.is_some_and(|known| known.broadcast.elapsed() < pause) {
@@ -363,7 +373,8 @@ impl Outbox {
         );
     }
 
-    /// Gives a transaction to the node. Its answer is only logged: the next look finds out what became of it.
+    /// Sends a transaction to the node.
+    /// An error is only logged: the next call of `tend` finds out the outcome.
     async fn broadcast(&self, signed: &Signed) {
         match self.node.broadcast(&signed.raw).await {
             Ok(()) | Err(NodeError::NonceTooLow) => {}

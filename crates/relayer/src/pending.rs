@@ -1,4 +1,4 @@
-//! Signed batches that are neither part of the chain nor refused: the money and nonces that they need.
+//! Pending signed batches: the money and the nonces that they reserve.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use cotrain_indexer::{ModelId, StoreError};
 
 use crate::{rows::Submission, store::RelayStore};
 
-/// Pending batches of one model: a copy in memory of what the database has, so that a check needs no query.
+/// Pending batches of one model: a copy of the database in memory, so checks need no query.
 #[derive(Debug, Default)]
 pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, Waiter>>>);
 
@@ -19,13 +19,13 @@ pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, Waiter>>>);
 #[derive(Debug, Clone, Copy)]
 struct Waiter {
     id: B256,
-    /// Maximum cost, in wei.
+    /// Maximum cost to the author, in wei.
     most: u128,
     contributions: u32,
-    /// In Unix seconds.
+    /// Time of submission, in Unix seconds.
     received: u64,
     deadline: u64,
-    /// Whether it is just being stored, so that the store may not have it yet.
+    /// `true` while the batch is being stored, so the store may not have it yet.
     storing: bool,
 }
 
@@ -42,20 +42,20 @@ impl Waiter {
     }
 }
 
-/// Pending batches of all authors together.
+/// Summary of the pending batches of all authors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Urgency {
     pub(crate) contributions: u64,
-    /// Time at which the first of them was submitted, in Unix seconds.
+    /// Time of the earliest submission, in Unix seconds.
     pub(crate) oldest: u64,
     pub(crate) earliest_deadline: u64,
 }
 
-/// Pending batches of one author.
+/// Summary of the pending batches of one author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Waiting {
     pub(crate) highest_nonce: Option<u64>,
-    /// Maximum cost of all of them, in wei.
+    /// Maximum cost of all of them together, in wei.
     pub(crate) committed: u128,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn most(submission: &Submission) -> u128 {
 }
 
 impl Pending {
-    /// Makes it what the store has.
+    /// Reloads all batches from the store; keeps those that are still being stored.
     pub(crate) async fn load(&self, store: &RelayStore, model: ModelId) -> Result<(), StoreError> {
         let mut all: HashMap<_, HashMap<_, _>> = HashMap::new();
         let mut after = -1;
@@ -96,7 +96,7 @@ impl Pending {
         Ok(())
     }
 
-    /// Makes what is known of one author what the store has: other processes store, too.
+    /// Reloads one author's batches from the store, as other processes store batches too.
     pub(crate) async fn load_author(
         &self,
         store: &RelayStore,
@@ -116,7 +116,12 @@ impl Pending {
         Ok(())
     }
 
-    /// Notes one that is being stored, unless another one has its nonce: that one's id then. Whether it is new.
+    /// Reserves the nonce of a batch that is about to be stored.
+    ///
+    /// Returns `true` if the batch is new.
+    ///
+    /// # Errors
+    /// The id of another batch that already has this nonce.
     pub(crate) fn reserve(&self, submission: &Submission) -> Result<bool, B256> {
         let mut all = self.lock();
         let of = all.entry(submission.batch.author).or_default();
@@ -130,7 +135,7 @@ impl Pending {
         }
     }
 
-    /// Notes that the store has one.
+    /// Marks a batch as stored.
     pub(crate) fn stored(&self, author: Address, nonce: u64) {
         let mut all = self.lock();
         if let Some(waiter) = all.get_mut(&author).and_then(|of| of.get_mut(&nonce)) {
@@ -138,7 +143,7 @@ impl Pending {
         }
     }
 
-    /// Forgets one, whatever became of it.
+    /// Removes a batch, whatever its outcome.
     pub(crate) fn forget(&self, author: Address, nonce: u64) {
         let mut all = self.lock();
         if let Some(of) = all.get_mut(&author) {
@@ -149,7 +154,7 @@ impl Pending {
         }
     }
 
-    /// Returns what is pending of an author.
+    /// Returns the highest nonce and the total cost of an author's pending batches.
     pub(crate) fn of(&self, author: Address) -> Waiting {
         let all = self.lock();
         let mut waiting = Waiting::default();
@@ -165,7 +170,8 @@ impl Pending {
         self.lock().values().map(HashMap::len).sum()
     }
 
-    /// Returns how many contributions are pending, and since when; `None` if none are.
+    /// Returns the number of pending contributions, the earliest submission and the next deadline.
+    /// `None` if no batch is pending.
     pub(crate) fn urgency(&self) -> Option<Urgency> {
         let all = self.lock();
         let waiters = all.values().flat_map(HashMap::values);

@@ -1,4 +1,4 @@
-//! Signed batches of all models: in the database, and in memory as far as they are pending.
+//! Signed batches of all models: in the database, with the pending ones also in memory.
 
 use std::{
     collections::HashMap,
@@ -14,8 +14,9 @@ use cotrain_indexer::{
 
 use crate::{pending::Pending, store::RelayStore};
 
-/// The relayer's part of a database, with a copy in memory of what is pending; cheap to clone.
+/// The relayer's tables in a database, with a copy of the pending batches in memory.
 ///
+/// The queue is cheap to clone.
 /// It follows the chain as the [`Projection`] of the database's index.
 #[derive(Debug, Clone)]
 pub struct Queue {
@@ -23,21 +24,22 @@ pub struct Queue {
     pending: Arc<Mutex<HashMap<ModelId, Arc<Pending>>>>,
 }
 
-/// Blocks and transactions of one model that were taken back.
+/// Rollback of one model's blocks and transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewound {
     /// Address of the model's trainer.
     pub trainer: Address,
-    /// Last block that was read of it.
+    /// Last block that the index had taken of the model.
     pub from: u64,
-    /// Last of these that the chain still has; `None` if the model is not on the chain any more, and forgotten.
+    /// Last of these blocks that the chain still has.
+    /// `None` if the chain no longer has the model, and the database has deleted it.
     pub to: Option<u64>,
-    /// Signed batches that were sent, and wait again.
+    /// Number of sent batches that are waiting again.
     pub waiting_again: u64,
 }
 
 impl Queue {
-    /// Opens a database, and creates it if it is a file that is not there: a path, or `postgres://…`.
+    /// Opens a database by a path or a `postgres://` URL; creates a missing file.
     ///
     /// # Errors
     /// [`StoreError::Open`], [`StoreError::Migrate`].
@@ -48,7 +50,7 @@ impl Queue {
         })
     }
 
-    /// Returns the index of the same database, which applies to the queue what it learns from the chain.
+    /// Returns the index of the same database, which applies the chain's changes to the queue.
     #[must_use]
     pub fn chain_store(&self) -> ChainStore {
         self.store
@@ -61,23 +63,26 @@ impl Queue {
         &self.store
     }
 
-    /// Returns what is pending of a model.
+    /// Returns the pending batches of a model.
     pub(crate) fn pending(&self, model: ModelId) -> Arc<Pending> {
         let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(model).or_default().clone()
     }
 
-    /// Makes memory what the database has of a model's pending batches.
+    /// Reloads a model's pending batches from the database.
     pub(crate) async fn load(&self, model: ModelId) -> Result<(), StoreError> {
         self.pending(model).load(&self.store, model).await
     }
 
-    /// Makes the database know no more of the node's chain than the node does. Transactions that are lost are given up,
-    /// and the signed batches in them wait again: they are sent with nonces that fit the chain. Nothing else may use
-    /// the database meanwhile.
+    /// Rolls the database back until it knows no more of the chain than the node does.
+    ///
+    /// The queue gives up lost transactions, and their signed batches wait again.
+    /// The outbox then sends them with nonces that fit the chain.
+    /// No other process may use the database meanwhile.
     ///
     /// # Errors
-    /// [`IndexError::OtherChain`] if a model is not on the chain although the chain is long enough to have it.
+    /// [`IndexError::OtherChain`] if the chain reaches a model's first block but lacks the model,
+    /// or if the database or the node fails.
     pub async fn rewind(&self, node: &Node) -> Result<Vec<Rewound>, IndexError> {
         let index = self.chain_store();
         let head = node.head().await?.number;
@@ -98,7 +103,7 @@ impl Queue {
         Ok(all)
     }
 
-    /// Gives up transactions that are in no block of the chain; returns the number of batches that wait again.
+    /// Gives up transactions that no block contains; returns the number of batches that wait again.
     async fn give_up_lost(&self, node: &Node, model: &Followed) -> Result<u64, IndexError> {
         let mut lost = Vec::new();
         for (id, attempts) in self.store.unsent(model.id).await? {
@@ -156,7 +161,7 @@ mod tests {
         store::{Attempt, NewSubmission, NewTransaction},
     };
 
-    /// Calls a method of a projection within a transaction, as the index does.
+    /// Calls a method of the projection within a transaction, as the index does.
     macro_rules! within {
         ($queue:ident . $method:ident ( $($argument:expr),* )) => {{
             let mut writing = $queue.store.chain().write().await.expect("a transaction");
@@ -198,7 +203,7 @@ mod tests {
         queue.on_loaded(model).await.expect("loaded");
         assert_eq!(queue.pending(model).len(), 4);
         let [included, crowded_out, skipped, held_up] = &all;
-        // Two of them are in a transaction of ours.
+        // One of our transactions contains two of them.
         let transaction = NewTransaction {
             model,
             purpose: "relay",
@@ -232,7 +237,7 @@ mod tests {
                 inclusion(included, included.id),
                 inclusion(crowded_out, B256::repeat_byte(0xee)),
             ],
-            // Anybody can have anything skipped: only our transaction counts.
+            // Anyone can make the contract skip a batch, so only skips of our transaction count.
             skips: vec![
                 skip(skipped, false, B256::repeat_byte(5)),
                 skip(skipped, false, attempt.hash),
@@ -257,7 +262,7 @@ mod tests {
         let refused = Some(Progress::Refused { reason });
         assert_eq!(progress(&queue, skipped).await, refused);
         assert_eq!(progress(&queue, held_up).await, Some(Progress::Waiting));
-        // What was refused is forgotten when memory is loaded the next time.
+        // The next reload of memory removes refused batches.
         assert_eq!(queue.pending(model).len(), 2);
         queue.on_loaded(model).await.expect("loaded");
         assert_eq!(queue.pending(model).len(), 1);

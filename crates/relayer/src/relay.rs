@@ -1,4 +1,4 @@
-//! Sends what contributors have signed, many in one transaction.
+//! Relays signed batches, many in one transaction.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -28,25 +28,26 @@ use crate::{
     rows::Submission,
 };
 
-/// Number of pending batches that are considered for each one that fits a transaction.
+/// Number of pending batches to consider for each contribution that fits a transaction.
 const LOOK_AT: u32 = 8;
 
-/// Options of relaying.
+/// Options of the relayer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayOptions {
-    /// Maximum number of contributions of one transaction.
+    /// Maximum number of contributions in one transaction.
     pub max_batch: u32,
-    /// Longest time that a contribution waits for others.
+    /// Maximum time that a contribution waits for others.
     pub max_age: Duration,
     /// Minimum fee for each contribution, in wei.
     pub min_fee: u128,
-    /// Maximum price of a unit of gas, in wei: above it nothing is relayed, and nothing sent offers more.
+    /// Maximum price of gas, in wei per unit; `None` if unlimited.
+    /// If the price is higher, the relayer sends nothing, and no sent transaction offers more.
     pub max_gas_price: Option<u128>,
     /// Maximum number of pending signed batches.
     pub max_waiting: u64,
 }
 
-/// Relays for one model.
+/// Relay of one model.
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) node: Node,
@@ -56,8 +57,10 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Sends what is due, if nothing of this model is on its way: contributions that follow each other at once are
-    /// dear, and what waits learns the price of what was sent.
+    /// Sends the batches that are due, unless a relay transaction of this model is pending.
+    ///
+    /// Contributions in quick succession raise the price.
+    /// So the next batches are priced after the previous ones are included.
     pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
         let id = self.model.id();
         let Some(urgency) = self.queue.pending(self.model.id()).urgency() else {
@@ -75,7 +78,7 @@ impl Relay {
             tracing::debug!(base = fees.base, "gas is too dear to relay");
             return Ok(());
         }
-        // What failed before goes alone, so that it fails nobody else.
+        // A batch that failed before goes alone, so that it cannot fail others.
         let failed = self.queue.store().failed(id, limit).await?;
         let failed = self.refuse_hopeless(failed, now, outbox.address()).await?;
         let waiting = self.queue.store().waiting(id, limit).await?;
@@ -84,7 +87,7 @@ impl Relay {
         if chosen.is_empty() {
             chosen = choose(&self.model, &waiting, self.options.max_batch, now);
         }
-        // Perhaps it is only together that they fail.
+        // The batches may fail only together, so smaller numbers are tried.
         let (sender, all) = (outbox.address(), &chosen);
         let split = split_to_fit(all.len(), all.len(), |size| async move {
             match self.prepare(sender, &all[..size]).await {
@@ -116,7 +119,7 @@ impl Relay {
         Ok(())
     }
 
-    /// The call that relays these, with as much gas as it needs; none where that is too much.
+    /// Returns the call that relays these batches; `None` if it needs too much gas.
     async fn prepare(
         &self,
         from: Address,
@@ -133,13 +136,13 @@ impl Relay {
             .node
             .estimate(from, Some(info.facts.trainer), U256::ZERO, data.clone())
             .await?;
-        // A wallet's code may use more when it is included than when it is only tried.
+        // A contract wallet's code may use more gas in the block than in the estimate.
         let domain = domain(info.facts.chain_id, info.facts.trainer);
         let wallets = batches
             .iter()
             .filter(|batch| batch.signer(&domain) != Some(batch.author))
             .count() as u64;
-        // Also alone, a batch needs the whole margin: the relayer pays for what others signed.
+        // Even a single batch gets the whole margin: the relayer pays for what others signed.
         let gas_limit = covering_gas(gas::with_margin(gas), wallets, gas_per_batch);
         Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
             model: self.model.id(),
@@ -150,8 +153,10 @@ impl Relay {
         }))
     }
 
-    /// Returns the gas of the longest lesson, taught alone, times two: it may be dearer then, and a contract wallet may
-    /// have to check a signature. It is only a bound; what is not used is not paid.
+    /// Returns the gas limit of one batch: twice the gas of the longest lesson, taught alone.
+    ///
+    /// The lesson may cost more later, and a contract wallet may have to check a signature.
+    /// Unused gas costs nothing.
     async fn gas_per_batch(&self, batches: &[SignedBatch]) -> Result<u64, NodeError> {
         let info = self.model.info();
         let Some(longest) = batches.iter().max_by_key(|batch| batch.items.len()) else {
@@ -170,7 +175,7 @@ impl Relay {
         Ok((2 * gas).min(TRANSACTION_GAS_LIMIT / 2))
     }
 
-    /// Refuses what can never be sent any more; gives the rest.
+    /// Refuses batches that can never be sent; returns the others.
     async fn refuse_hopeless(
         &self,
         waiting: Vec<Submission>,
@@ -190,7 +195,7 @@ impl Relay {
                     ..
                 } = submission.batch;
                 if now > deadline {
-                    // The price is a reason only if it was too high all the while.
+                    // Name the price as a reason only if it is still too high.
                     let price = state.trainer().price(submission.contributions.into(), now);
                     let why = if price > max_deposit {
                         format!(
@@ -206,7 +211,7 @@ impl Relay {
                     )));
                     gone.push(submission);
                 } else if !submission.batch.may_be_sent_by(sender) {
-                    // Taken before this coordinator's key was changed.
+                    // The batch was taken before the coordinator's key changed.
                     refused.push((submission.id, format!(
                         "it was signed for the relayer {}, and {sender} relays here now; sign it anew for {sender}",
                         submission.batch.relayer
@@ -258,7 +263,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Whether enough wait, or something has waited for long, or will be too late soon.
+    /// Returns `true` if enough contributions are pending, or one is old, or a deadline is near.
     fn is_due(&self, urgency: Urgency, now: u64) -> bool {
         let age = self.options.max_age.as_secs();
         urgency.contributions >= self.options.max_batch.into()
@@ -267,11 +272,13 @@ impl Relay {
     }
 }
 
-/// Returns the problem if fewer than these `size` signed batches may be relayed, or a single one never.
+/// Returns the problem if relaying fewer than `size` batches may help.
+/// For a single batch, the problem is permanent.
 ///
 /// # Errors
-/// The failure that is not theirs: a fault of the node, or that the relayer has no money. What somebody has signed waits
-/// then. Words of the node that are not understood are theirs only while fewer can be tried.
+/// A failure that is not the batches' fault: the node failed, or the relayer has no money.
+/// The signed batches then stay pending.
+/// An unclear answer of the node counts against the batches only while fewer can be tried.
 fn theirs(misfit: Misfit, size: usize) -> Result<String, Box<SendError>> {
     match misfit {
         Misfit::TooLarge(error) | Misfit::Refused(error) => Ok(with_sources(&error)),
@@ -280,8 +287,10 @@ fn theirs(misfit: Misfit, size: usize) -> Result<String, Box<SendError>> {
     }
 }
 
-/// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay. They
-/// come and go in the order of what they allow, the highest first.
+/// Returns the batches to send, with at most `most_contributions` contributions.
+///
+/// Each batch allows its price, and its author can pay it.
+/// `waiting` lists the batches with the highest maximum deposit first.
 fn choose<'a>(
     model: &HostedModel,
     waiting: &'a [Submission],
@@ -298,7 +307,7 @@ fn choose<'a>(
         let balance = left
             .entry(batch.author)
             .or_insert_with(|| trainer.balance(batch.author));
-        // Alone, one may be longer than that.
+        // A single batch may be longer than `most_contributions`.
         let fits = contributions + count <= most_contributions || chosen.is_empty();
         let allowed = trainer.price(count.into(), now) <= batch.max_deposit;
         let Some(rest) = balance
@@ -311,7 +320,8 @@ fn choose<'a>(
         contributions += count;
         chosen.push(submission);
     }
-    // Fewer are cheaper each: those go that allow least, until the rest pays the price of the rest.
+    // Fewer contributions cost less each.
+    // Drop the batches with the lowest maximum deposit until the others allow their common price.
     while let Some(last) = chosen.last() {
         if trainer.price(contributions.into(), now) <= last.batch.max_deposit {
             break;
@@ -329,7 +339,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns whether batches are refused, or tried in smaller number, for an error.
+    /// Returns `true` if the batches are refused, or a smaller number is tried, after this error.
     fn is_theirs(error: NodeError, size: usize) -> bool {
         theirs(Misfit::new(error.into(), None), size).is_ok()
     }
@@ -364,7 +374,7 @@ mod tests {
                 size
             ));
             assert!(!is_theirs(NodeError::Unavailable { method, message }, size));
-            // What is early is sent later.
+            // A batch that is too early is sent later.
             let early = Rejection::TooEarly {
                 now: 1,
                 earliest: 2,
@@ -372,7 +382,7 @@ mod tests {
             let misfit = Misfit::new(contract(early).into(), Some(2));
             assert!(theirs(misfit, size).is_err());
         }
-        // Words that are not understood are no reason to refuse what somebody has signed.
+        // An unclear answer of the node is no reason to refuse a signed batch.
         assert!(
             is_theirs(says("execution aborted"), 2) && !is_theirs(says("execution aborted"), 1)
         );

@@ -1,4 +1,4 @@
-//! Pending batches of the models of an index, and transactions that were sent.
+//! Pending batches of an index's models, and the sent transactions.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::{
     writer::Writer,
 };
 
-/// Terms on which signed batches are relayed.
+/// Terms on which a coordinator relays signed batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayTerms {
-    /// Account that sends them.
+    /// Account that sends the relay transactions.
     pub relayer: Address,
     /// Minimum fee for each contribution, in wei.
     pub min_fee: u128,
@@ -24,16 +24,16 @@ pub struct RelayTerms {
     pub max_waiting: u64,
 }
 
-/// Account of a trainer, with what is pending in its name.
+/// Account of a trainer, with the pending batches of its address taken into account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountView {
     /// Prepaid balance, in wei.
     pub balance: u128,
-    /// Number of its contributions that were refunded.
+    /// Number of the account's contributions that were refunded.
     pub good: u64,
-    /// Lowest nonce that is above all that are used or pending.
+    /// Lowest nonce above all used and pending ones.
     pub next_nonce: u64,
-    /// Maximum cost of everything pending, in wei.
+    /// Maximum cost of all pending batches, in wei.
     pub committed: u128,
 }
 
@@ -51,8 +51,10 @@ struct Inner {
 pub struct Relayer(Arc<Inner>);
 
 impl Relayer {
-    /// Creates a relayer over the queue in the database of `index`, within a tokio runtime. It takes signed batches on
-    /// `terms`, and delegations for `keeper`; neither if there are none.
+    /// Creates a relayer over the queue in the database of `index`, within a tokio runtime.
+    ///
+    /// It takes signed batches on `terms`, and delegations for `keeper`.
+    /// It rejects them if the argument is `None`.
     #[must_use]
     pub fn new(
         index: Index,
@@ -70,19 +72,19 @@ impl Relayer {
         }))
     }
 
-    /// Returns the index that the relayer goes by.
+    /// Returns the index that the relayer reads.
     #[must_use]
     pub fn index(&self) -> &Index {
         &self.0.index
     }
 
-    /// Returns the terms of relaying; `None` if nothing is relayed.
+    /// Returns the terms of relaying; `None` if the coordinator does not relay.
     #[must_use]
     pub fn terms(&self) -> Option<RelayTerms> {
         self.0.terms
     }
 
-    /// Returns the account that claims for others; `None` if none does.
+    /// Returns the account that claims for others; `None` if there is no keeper.
     #[must_use]
     pub fn keeper(&self) -> Option<Address> {
         self.0.keeper
@@ -100,12 +102,12 @@ impl Relayer {
         self.0.queue.pending(model.id())
     }
 
-    /// Stores a signed batch; durable when this returns.
+    /// Stores a signed batch; it is durable when this returns.
     pub(crate) async fn insert(&self, new: NewSubmission) -> Result<Inserted, StoreError> {
         self.0.writer.insert(new).await
     }
 
-    /// Returns what became of a signed batch, by its id.
+    /// Returns a signed batch with its progress, by its id; `None` if unknown.
     ///
     /// # Errors
     /// If the database fails.
@@ -113,7 +115,7 @@ impl Relayer {
         self.store().submission(id).await
     }
 
-    /// Returns signed batches in the order in which they were submitted, with the number by which a page begins.
+    /// Returns signed batches in order of submission, each with its number for paging.
     ///
     /// # Errors
     /// If the database fails.
@@ -126,7 +128,7 @@ impl Relayer {
         self.store().submissions(model.id(), author, page).await
     }
 
-    /// Returns the account of an address, with what is pending in the database.
+    /// Returns the account of an address, with its pending batches in the database.
     ///
     /// # Errors
     /// If the database fails.
@@ -138,14 +140,14 @@ impl Relayer {
         let (store, pending) = (self.store(), self.pending(model));
         pending.load_author(store, model.id(), address).await?;
         let mut account = account_of(model, &pending, address);
-        // Also of what is part of the chain in a block that was not read here yet.
+        // A higher nonce may be on the chain in a block that this process has not read yet.
         if let Some(highest) = store.highest_nonce(model.id(), address).await? {
             account.next_nonce = account.next_nonce.max(highest + 1);
         }
         Ok(account)
     }
 
-    /// Returns transactions that were sent, in order.
+    /// Returns sent transactions, in order of creation.
     ///
     /// # Errors
     /// If the database fails.
@@ -153,7 +155,7 @@ impl Relayer {
         self.store().transactions(page).await
     }
 
-    /// Returns what an account lets the keeper do.
+    /// Returns an account's delegation to the keeper; `None` if there is none.
     ///
     /// # Errors
     /// If the database fails.
@@ -165,7 +167,8 @@ impl Relayer {
         self.store().delegation(model.id(), account).await
     }
 
-    /// Makes memory what the database has of all pending batches: other processes store, too. A failure is logged.
+    /// Reloads all pending batches from the database, as other processes store batches too.
+    /// An error is only logged.
     pub async fn reconcile(&self) {
         for model in self.index().models() {
             if let Err(error) = self.queue().load(model.id()).await {
@@ -175,7 +178,7 @@ impl Relayer {
     }
 }
 
-/// Returns the account of an address, with what is pending in memory.
+/// Returns the account of an address, with its pending batches in memory.
 pub(crate) fn account_of(model: &HostedModel, pending: &Pending, address: Address) -> AccountView {
     let waiting = pending.of(address);
     let account = model.account(address);

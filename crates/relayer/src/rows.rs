@@ -1,4 +1,6 @@
-//! Rows of what is relayed: signed batches, transactions and delegations. Money is in wei, time in Unix seconds.
+//! Rows of the relayer: signed batches, transactions and delegations.
+//!
+//! Money is in wei, time in Unix seconds.
 
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::trainer::SignedBatch;
@@ -6,87 +8,87 @@ use cotrain_protocol::trainer::SignedBatch;
 /// Progress of a signed batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// Stored; it will be sent.
+    /// Stored, and to be sent.
     Waiting,
-    /// In a transaction that is not part of the chain yet.
+    /// Part of a transaction that the chain has not included yet.
     Sent {
-        /// The last one, by its hash.
+        /// Hash of the transaction's last attempt.
         transaction: Option<B256>,
     },
-    /// Part of the chain. A reorganization may take it back: then it waits again.
+    /// Part of the chain. After a reorganization it may wait again.
     Included {
-        /// By its hash.
+        /// Hash of the transaction.
         transaction: B256,
-        /// By its number.
+        /// Number of the block.
         block: u64,
         /// Position of its first contribution; the others follow it.
         position: u64,
     },
-    /// It will not be part of the chain, unless somebody else relays it.
+    /// Refused by this relayer; only another relayer could still include it.
     Refused {
-        /// In words.
+        /// Reason, in words.
         reason: String,
     },
 }
 
-/// Novelty of a signed batch that was submitted.
+/// Novelty of a submitted signed batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Novelty {
-    /// It is stored now, or waits again.
+    /// The batch is stored now, or waits again.
     New,
-    /// The same one was stored before: nothing is added.
+    /// The batch was stored before, and nothing changed.
     Known,
 }
 
-/// A signed batch that was submitted.
+/// A submitted signed batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// The hash that its author signed.
+    /// Hash that its author signed.
     pub id: B256,
-    /// For which model.
+    /// Trainer of its model.
     pub trainer: Address,
-    /// The batch as it was signed.
+    /// Batch as its author signed it.
     pub batch: SignedBatch,
     /// Number of its contributions.
     pub contributions: u32,
     /// Time at which it was submitted, in Unix seconds.
     pub received: u64,
-    /// Its progress.
+    /// Progress of the batch.
     pub progress: Progress,
 }
 
-/// A transaction of the coordinator's.
+/// A transaction of the coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionRow {
-    /// In the order in which they were made.
+    /// Id of the transaction, in order of creation.
     pub id: i64,
-    /// `relay`, `refund`, `announce`, `report` or `score`.
+    /// Purpose: `relay`, `refund`, `announce`, `report` or `score`.
     pub purpose: String,
-    /// For which model.
+    /// Trainer of its model.
     pub trainer: Address,
     /// Account that sends it.
     pub from: Address,
     /// Nonce of the sender.
     pub nonce: u64,
-    /// Hashes of all attempts, at rising fees.
+    /// Hashes of all attempts, in order of rising fees.
     pub hashes: Vec<B256>,
-    /// `sent`, `included`, `final` or `replaced`.
+    /// State: `sent`, `included`, `final` or `replaced`.
     pub state: &'static str,
-    /// The number of its block.
+    /// Number of its block; `None` if it is not included.
     pub block: Option<u64>,
-    /// Gas that it used.
+    /// Gas that it used; `None` if it is not included.
     pub gas_used: Option<u64>,
-    /// Time at which it was made, in Unix seconds.
+    /// Time of its creation, in Unix seconds.
     pub created: u64,
 }
 
-/// An account that asks the keeper to report for it.
+/// An account that lets the keeper claim for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DelegationRow {
-    /// The account.
+    /// Address of the account.
     pub account: Address,
-    /// The last second in which the keeper may.
+    /// Last second of the delegation, in Unix seconds.
     pub until: u64,
-    /// Time at which it was submitted, in Unix seconds.
+    /// Time of submission, in Unix seconds.
     pub received: u64,
 }

@@ -1,4 +1,4 @@
-//! Steps that markets need to go on, paid by the operator: the draw, and the scoring.
+//! Steps of markets that the operator pays for: the draw and the scoring.
 
 use std::{
     sync::Arc,
@@ -17,36 +17,38 @@ use crate::{
     wait::Backoff,
 };
 
-/// Time between two looks at a market.
+/// Pause between two checks of a market.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Time between two looks at a market that may not cost more.
+/// Pause between two checks of a market that has used up its maximum cost.
 const EXHAUSTED_PAUSE: Duration = Duration::from_mins(1);
 
-/// Options of driving markets.
+/// Options of the scorer, which drives markets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoreOptions {
-    /// Markets that are driven: each costs gas, so that somebody has to name it.
+    /// Addresses of the markets to drive; the operator names each one, as each costs gas.
     pub markets: Vec<Address>,
-    /// Maximum price of a unit of gas, in wei: above it no step is sent, and nothing sent offers more.
+    /// Maximum price of gas, in wei per unit; `None` if unlimited.
+    /// If the price is higher, the scorer sends no step, and no sent transaction offers more.
     pub max_gas_price: Option<u128>,
-    /// Maximum cost of all steps of one market, in wei. Each counts with the highest price that it offered for its gas.
+    /// Maximum cost of all steps of one market, in wei.
+    /// Each step counts with the highest price that it offered for its gas.
     pub max_cost: u128,
 }
 
-/// State of a market that each step changes: its progress, and the index of the drawn part.
+/// State of a market that every step changes: its progress, and the index of the drawn part.
 type StepState = (Progress, Option<usize>);
 
 /// Progress of the steps of one market, within this process.
 #[derive(Debug)]
 pub(crate) struct Steps {
     pace: Pace,
-    /// Earliest time of the next look at the market.
+    /// Earliest time of the next check of the market.
     next_look: Instant,
-    /// State before the last step: one that leaves it as it was has failed on the chain.
+    /// State before the last step; if it is unchanged afterwards, the step failed on the chain.
     before: Option<StepState>,
     failures: Backoff,
-    /// `true` if it was said that the market may not cost more.
+    /// `true` if the log already says that the market has used up its maximum cost.
     exhausted: bool,
 }
 
@@ -67,8 +69,10 @@ impl Steps {
         self.next_look = Instant::now() + wait;
     }
 
-    /// Returns how long to wait if the last step left the market in the state `now`, in which it found it: that step failed
-    /// on the chain. Only a step that changes the state ends the growth of the waits, since one that fails is sent, too.
+    /// Returns the wait if the last step has left the market in its earlier state.
+    ///
+    /// Such a step has failed on the chain.
+    /// Only a changed state resets the waits: a failing step can also be sent, so sending does not.
     fn failed_wait(&mut self, now: &StepState) -> Option<Duration> {
         let before = self.before.take()?;
         if before == *now {
@@ -79,7 +83,7 @@ impl Steps {
     }
 }
 
-/// Steps for one market.
+/// Scorer of one market.
 #[derive(Debug)]
 pub(crate) struct Scorer {
     pub(crate) node: Node,
@@ -89,8 +93,9 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// Sends the next step, if one is due and the step before was read from the chain. `now` is the time of the chain's next
-    /// block, in Unix seconds, as far as it is known.
+    /// Sends the next step, if one is due and the last step's block has been read.
+    ///
+    /// `now` is the time of the chain's next block, in Unix seconds, or 0 if unknown.
     pub(crate) async fn run(
         &self,
         outbox: &mut Outbox,
@@ -104,7 +109,7 @@ impl Scorer {
         let (cursor, state) = {
             let state = self.market.state();
             let (ledger, block) = (state.ledger(), state.cursor().block);
-            // Most of the time nothing is due, and nobody need be asked.
+            // Usually no step is due, and no request to the node is needed.
             if ledger.action(now, block, &steps.pace).is_none() {
                 return Ok(());
             }
@@ -147,7 +152,7 @@ impl Scorer {
         sent.map(|_| ())
     }
 
-    /// Sends the next step, and returns `true`; `false` if none is due after all, or gas is too dear.
+    /// Sends the next step and returns `true`; `false` if none is due, or gas is too dear.
     async fn send(
         &self,
         outbox: &mut Outbox,
@@ -155,7 +160,7 @@ impl Scorer {
         read: u64,
     ) -> Result<bool, OutboxError> {
         let head = self.node.head().await?;
-        // What is due in a state that is long past is not due any more.
+        // A step that was due in an old state may not be due any more.
         if head.number > read.saturating_add(DEEP) {
             return Ok(false);
         }
@@ -170,7 +175,7 @@ impl Scorer {
             let gas = node.estimate(sender, Some(market), U256::ZERO, data.into());
             gas.await.map_err(SendError::Node)
         };
-        // The follower goes on meanwhile.
+        // The clone lets the follower continue meanwhile.
         let ledger = self.market.state().ledger().clone();
         let ready = ledger.prepare(&head, now, &mut steps.pace, estimate).await;
         let Some(ready) = ready? else {
@@ -202,7 +207,7 @@ mod tests {
         let mut failed = || {
             steps.before = Some(begun);
             let wait = steps.failed_wait(&begun).expect("it failed");
-            // A look without a step before it says nothing.
+            // A check without a step before it returns no wait.
             assert_eq!(steps.failed_wait(&begun), None);
             wait.as_millis()
         };

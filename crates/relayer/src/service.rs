@@ -1,4 +1,4 @@
-//! The service that sends: what is pending, what can be claimed, and what markets need, with one key.
+//! The sending service: relays batches, makes claims and drives markets, with one key.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -19,40 +19,40 @@ use crate::{
 /// Polling interval of the queues of relay and keeper.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Interval at which memory is made what the database has.
+/// Interval between two reloads of the pending batches from the database.
 const RECONCILE: Duration = Duration::from_secs(5);
 
-/// Time without a failure after which the next one is the first again.
+/// Time without a failure after which the waits start again from the shortest.
 const LONG_ENOUGH: Duration = Duration::from_mins(1);
 
-/// Options of all that is sent.
+/// Options of all transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendOptions {
     /// Time after which a transaction is sent again with a higher fee.
     pub bump_after: Duration,
-    /// Number of further blocks after which a transaction is final.
+    /// Number of further blocks after which an included transaction is final.
     pub confirmations: u64,
 }
 
 /// Sender of transactions for all models of a relayer.
 #[derive(Debug)]
 pub struct Sending {
-    /// The relayer.
+    /// Relayer whose models the service serves.
     pub relayer: Relayer,
     /// Key that signs the transactions.
     pub key: Key,
-    /// Options of all that is sent.
+    /// Options of all transactions.
     pub send: SendOptions,
-    /// Options of relaying; `None` if nothing is relayed.
+    /// Options of relaying; `None` if the service does not relay.
     pub relay: Option<RelayOptions>,
-    /// Options of claiming; `None` if nothing is claimed.
+    /// Options of claiming; `None` if the service does not claim.
     pub keep: Option<KeepOptions>,
-    /// Options of driving markets; `None` if none is driven.
+    /// Options of driving markets; `None` if the service drives none.
     pub score: Option<ScoreOptions>,
 }
 
 impl Sending {
-    /// Sends until `stop`. What fails is logged, and tried again.
+    /// Sends transactions until `stop`; logs failures and retries.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::default();
         while !stop.is_cancelled() {
@@ -100,7 +100,7 @@ impl Sending {
                     cursor.map_or(0, |cursor| cursor.block)
                 })
                 .await?;
-            // One model's trouble is not the others'.
+            // A failure of one model must not stop the others.
             for model in &models {
                 if index.is_stopped(model) {
                     continue;
@@ -175,7 +175,7 @@ impl Sending {
         };
         let index = self.relayer.index();
         let facts = &market.info().facts;
-        // Foreign code may tell anything in its events, and burn the gas.
+        // Code of another release could emit any events and waste the gas.
         let is_driven = facts.own_code && options.markets.contains(&facts.trainer);
         if !is_driven || index.is_stopped(market) {
             return Ok(());

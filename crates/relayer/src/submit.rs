@@ -1,4 +1,4 @@
-//! Submitting: signed batches, checked and stored before they are answered for, and delegations.
+//! Submission: checks and stores signed batches before the reply, and takes delegations.
 
 use crate::{
     clock,
@@ -21,13 +21,13 @@ use cotrain_protocol::{
     trainer::{Delegation, NONCE_WINDOW, SignedBatch, domain, usual_signature},
 };
 
-/// Reason why a signed batch or a delegation was not taken.
+/// Reason why a submission was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The contract would skip it.
+    /// The contract would skip the batch.
     #[error(transparent)]
     Rejected(Rejection),
-    /// Its author has another one under way.
+    /// Another unfinished batch of the author has the same nonce.
     #[error(
         "{author} has another signed batch with the nonce {nonce} waiting, {other}; sign it anew with the nonce {next}"
     )]
@@ -36,54 +36,54 @@ pub enum SubmitError {
         author: Address,
         /// Nonce of both.
         nonce: u64,
-        /// The other one's id.
+        /// Id of the other batch.
         other: B256,
-        /// The lowest nonce above all that are used and all that wait.
+        /// Lowest nonce above all used and pending ones.
         next: u64,
     },
-    /// It was signed for another relayer.
+    /// The batch was signed for another relayer.
     #[error(
         "the batch was signed for the relayer {relayer}, this coordinator's is {expected}; sign it anew for {expected}"
     )]
     OtherRelayer {
-        /// The relayer that it names.
+        /// Relayer that the batch names.
         relayer: Address,
         /// The relayer of this coordinator.
         expected: Address,
     },
-    /// So many nonces at once would make the first of them useless.
+    /// The nonce is too far ahead; it would make the account's lowest nonces useless.
     #[error(
         "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
     )]
     NonceTooFar {
-        /// Its nonce.
+        /// Nonce of the batch.
         nonce: u64,
-        /// The highest that may be used.
+        /// Highest nonce that may be used now.
         most: u64,
     },
-    /// The relayer wants more.
+    /// The fee is below the relayer's minimum.
     #[error(
         "the fee is {}, expected at least {}: {contributions} times the relayer's fee; sign it anew with more",
         Amount(*fee),
         Amount(*wanted)
     )]
     FeeTooLow {
-        /// Fee that it offers, in wei.
+        /// Fee that the batch offers, in wei.
         fee: u128,
-        /// Minimum fee for all of it, in wei.
+        /// Minimum fee for the whole batch, in wei.
         wanted: u128,
         /// Number of its contributions.
         contributions: u32,
     },
-    /// The relayer is not keeping up.
+    /// The relayer already has the maximum number of pending batches.
     #[error("{waiting} signed batches wait already, {most} at most do; try again later")]
     TooManyWaiting {
-        /// So many.
+        /// Number of pending batches.
         waiting: u64,
-        /// At most.
+        /// Maximum number of pending batches.
         most: u64,
     },
-    /// The prepaid balance does not cover it and what waits.
+    /// The prepaid balance does not cover this batch and the pending ones.
     #[error(
         "the account {author} has {} prepaid, and this with what waits needs {}: {} is missing; prepay it with `cotrain deposit`",
         Amount(*balance),
@@ -91,27 +91,30 @@ pub enum SubmitError {
         Amount(required.saturating_sub(*balance))
     )]
     BalanceTooLow {
-        /// The account that signed.
+        /// Account that signed the batch.
         author: Address,
-        /// The most that all that waits and this may cost, in wei.
+        /// Maximum cost of the pending batches and this one, in wei.
         required: u128,
-        /// The prepaid balance, in wei.
+        /// Prepaid balance, in wei.
         balance: u128,
     },
-    /// This coordinator does not do that.
+    /// This coordinator does not offer the named service.
     #[error("this coordinator does not {0}")]
     NotServed(&'static str),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The node failed, which a contract wallet's signature needs.
+    /// The node failed while it checked a contract wallet's signature.
     #[error("the node failed")]
     Node(#[from] NodeError),
 }
 
 impl Relayer {
-    /// Checks a signed batch and stores it; it is durable when this returns. The same one again gives what became of
-    /// it. The database decides on nonces and money: other processes may take batches for the same model.
+    /// Checks a signed batch and stores it; it is durable when this returns.
+    ///
+    /// If the batch was submitted before, returns it with its progress.
+    /// The database decides on nonces and money.
+    /// Other processes may take batches for the same model.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -143,22 +146,22 @@ impl Relayer {
             terms,
             self.index().now(),
         ) {
-            // What was handed in before may be part of the chain by now, and its nonce used.
+            // A batch that was submitted before may be on the chain by now, with its nonce used.
             let known = self.submission(id).await?.ok_or(error)?;
             return Ok((known, Novelty::Known));
         }
-        // Before anything is reserved in the author's name.
+        // Check the signature before reserving anything in the author's name.
         self.check_signature(&submission).await?;
         loop {
             match self.reserve_and_store(model, &submission).await {
-                // The one that had the nonce is gone by now: it was refused, or not covered.
+                // The batch that had the nonce is gone: refused, or not covered by the balance.
                 Err(SubmitError::Conflict { nonce, next, .. }) if next <= nonce => {}
                 outcome => return outcome,
             }
         }
     }
 
-    /// Stores a checked batch, with its author's nonce and money reserved meanwhile.
+    /// Reserves the author's nonce and money, and stores a checked batch.
     async fn reserve_and_store(
         &self,
         model: &HostedModel,
@@ -170,7 +173,7 @@ impl Relayer {
         let reservation = if let Ok(reservation) = Reservation::new(model, &pending, submission) {
             reservation
         } else {
-            // Another process may have dealt with what waited.
+            // Another process may have finished the pending batches.
             pending.load_author(store, model.id(), author).await?;
             match Reservation::new(model, &pending, submission) {
                 Err(SubmitError::Conflict { other, .. }) => {
@@ -197,7 +200,7 @@ impl Relayer {
                 })?;
                 match known.progress {
                     Progress::Waiting | Progress::Sent { .. } => reservation.keep(),
-                    // What was wrong with it is not any more.
+                    // The reason of the refusal no longer holds.
                     Progress::Refused { .. } if store.revive(id, clock::now()).await? => {
                         reservation.keep();
                         return Ok((submission.clone(), Novelty::New));
@@ -240,7 +243,7 @@ impl Relayer {
         })
     }
 
-    /// Checks that a batch is signed by the author's key, or that the author's code says so (ERC-1271).
+    /// Checks that the author's key signed a batch, or the author's code accepts it (ERC-1271).
     async fn check_signature(&self, submission: &Submission) -> Result<(), SubmitError> {
         let batch = &submission.batch;
         if recover(&batch.signature, submission.id) == Some(batch.author) {
@@ -268,7 +271,7 @@ impl Relayer {
         }
     }
 
-    /// Lets the keeper claim for an account, until the time that its delegation says.
+    /// Lets the keeper claim for an account, until the end of its delegation.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -289,8 +292,8 @@ impl Relayer {
         if delegation.keeper != keeper {
             return Err(SubmitError::Rejected(invalid));
         }
-        // A delegation is free to submit but costs the keeper work, so it is accepted only from accounts with a balance
-        // or a contribution.
+        // A delegation is free to submit but costs the keeper work.
+        // So only accounts with a balance or a contribution may submit one.
         let has = model.account(account);
         let own = ContributionFilter {
             author: Some(account),
@@ -386,7 +389,8 @@ fn check(
     Ok(())
 }
 
-/// Reserves an author's nonce and money while a batch is being stored; dropping it releases them unless `keep` was called.
+/// Reservation of an author's nonce and money while a batch is being stored.
+/// Dropping it releases them, unless `keep` was called.
 struct Reservation<'a> {
     pending: &'a Pending,
     author: Address,
@@ -408,7 +412,7 @@ impl<'a> Reservation<'a> {
             other,
             next: account_of(model, pending, author).next_nonce,
         })?;
-        // What waited before stays, whatever becomes of handing it in again.
+        // A batch that was pending before stays, even if submitting it again fails.
         let reservation = Self {
             pending,
             author,

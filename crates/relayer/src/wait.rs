@@ -1,17 +1,17 @@
-//! Waits of services: between attempts that fail, and until they are told to stop.
+//! Waits of services: between failing attempts, and until the services have to stop.
 
 use std::time::Duration;
 
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-/// First wait, unless another one is named.
+/// First wait, unless the caller sets another one.
 const FIRST: Duration = Duration::from_millis(500);
 
 /// Longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Waits between attempts that fail in a row: each is twice as long as the one before, up to 30 seconds.
+/// Waits between failures in a row: each is twice the one before, up to 30 seconds.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -19,14 +19,14 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// Begins with half a second.
+    /// Returns waits that begin with half a second.
     fn default() -> Self {
         Self::up_from(FIRST)
     }
 }
 
 impl Backoff {
-    /// Begins with `first` if that is shorter than half a second, and with that otherwise.
+    /// Returns waits that begin with `first`, or with half a second if that is shorter.
     #[must_use]
     pub fn at_most_from(first: Duration) -> Self {
         Self::up_from(first.min(FIRST))
@@ -36,26 +36,26 @@ impl Backoff {
         Self { first, next: first }
     }
 
-    /// Returns the wait after a failure.
+    /// Returns the wait after a failure, and doubles the next one.
     pub fn failed(&mut self) -> Duration {
         let wait = self.next;
         self.next = (2 * wait).min(LONGEST);
         wait
     }
 
-    /// Returns the wait after a failure that will not pass soon: the longest one.
+    /// Returns the longest wait, for a failure that will not pass soon.
     pub fn failed_for_long(&mut self) -> Duration {
         self.next = LONGEST;
         LONGEST
     }
 
-    /// Begins anew, after a success.
+    /// Resets the waits after a success.
     pub fn succeeded(&mut self) {
         self.next = self.first;
     }
 }
 
-/// Waits, unless it is time to stop.
+/// Waits for a duration, or until `stop`.
 pub async fn pause(duration: Duration, stop: &CancellationToken) {
     let _ = time::timeout(duration, stop.cancelled()).await;
 }

@@ -1,29 +1,29 @@
-//! Stores signed batches, many in one transaction of the database.
+//! Stores signed batches, many in one database transaction.
 
 use cotrain_indexer::{StoreError, with_sources};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{Inserted, NewSubmission, RelayStore};
 
-/// Signed batches that are stored in one go.
+/// Maximum number of signed batches in one database transaction.
 const STORED_TOGETHER: usize = 512;
 
 /// Signed batch queued for storage, with the channel for the outcome.
 type ToStore = (NewSubmission, oneshot::Sender<Result<Inserted, StoreError>>);
 
-/// The queue of a task that stores signed batches.
+/// Queue of the task that stores signed batches.
 #[derive(Debug)]
 pub(crate) struct Writer(mpsc::Sender<ToStore>);
 
 impl Writer {
-    /// Starts the task, within a tokio runtime. It ends with the writer.
+    /// Starts the task, within a tokio runtime. The task ends with the writer.
     pub(crate) fn start(store: RelayStore) -> Self {
         let (writer, to_store) = mpsc::channel(4 * STORED_TOGETHER);
         tokio::spawn(store_together(store, to_store));
         Self(writer)
     }
 
-    /// Stores a signed batch; durable when this returns.
+    /// Stores a signed batch; it is durable when this returns.
     pub(crate) async fn insert(&self, new: NewSubmission) -> Result<Inserted, StoreError> {
         let (answer, stored) = oneshot::channel();
         let gone = StoreError::Database(sqlx::Error::PoolClosed);
@@ -34,7 +34,8 @@ impl Writer {
     }
 }
 
-/// Stores signed batches, as many as wait in one transaction: each costs a write to the disk, however many are in it.
+/// Stores all queued batches in one transaction.
+/// A transaction costs one write to the disk, however many batches it contains.
 async fn store_together(store: RelayStore, mut to_store: mpsc::Receiver<ToStore>) {
     let mut some = Vec::with_capacity(STORED_TOGETHER);
     while to_store.recv_many(&mut some, STORED_TOGETHER).await > 0 {
@@ -42,7 +43,7 @@ async fn store_together(store: RelayStore, mut to_store: mpsc::Receiver<ToStore>
         match store.insert_submissions(&submissions).await {
             Ok(outcomes) => {
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // Whoever asked may have gone; it is stored all the same.
+                    // The caller may have gone; the batch is stored anyway.
                     let _ = answer.send(Ok(outcome));
                 }
             }

@@ -1,11 +1,11 @@
-//! A database whose chain was set back to an earlier state knows no more than the chain does.
+//! Tests of a database whose chain was set back to an earlier state.
 
 use cotrain_chain::keys::Key;
 use cotrain_indexer::IndexError;
 use cotrain_relayer::{Queue, Rewound};
 use cotrain_test_support::{Stage, assert_same};
 
-/// A development chain that goes on from an earlier save: it is shorter than what the database has read of it.
+/// A development chain continues from an earlier save, so it is shorter than the database knows.
 #[tokio::test]
 async fn rewind_takes_back_what_the_chain_lost() {
     let stage = Stage::new().await;
@@ -32,14 +32,14 @@ async fn rewind_takes_back_what_the_chain_lost() {
         }]
     );
     assert_eq!(queue.rewind(&stage.node).await.expect("nothing"), []);
-    // Without a block after it: to the follower the node would lag.
+    // The chain has no further block, so the follower alone would take the node for a lagging one.
     let follower = stage.follow("rewound.db").await;
     assert_same(&stage, &follower, &[&anna]).await;
     let count = follower.model(stage.trainer).expect("a model");
     assert_eq!(count.summary(0).contributions, 1);
     drop((follower, count));
 
-    // So far back that the model is not there yet.
+    // Set the chain back to before the model existed.
     let head = stage.node.head().await.expect("a head").number;
     stage.roll_back(head - stage.from_block + 1).await;
     let rewound = queue.rewind(&stage.node).await.expect("rewound");
@@ -55,7 +55,7 @@ async fn rewind_takes_back_what_the_chain_lost() {
     );
 }
 
-/// Another chain with the same addresses is no earlier state of this one.
+/// Another chain with the same addresses is not an earlier state of this chain.
 #[tokio::test]
 async fn rewind_refuses_another_chain() {
     let stage = Stage::new().await;

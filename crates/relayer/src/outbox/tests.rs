@@ -1,4 +1,4 @@
-//! Transactions of one key on a development chain.
+//! Tests of one key's transactions on a development chain.
 
 use cotrain_indexer::ChainStore;
 use cotrain_test_support::Stage;
@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::*;
 
-/// Gas limit of the calls: each sends nothing to an account without code.
+/// Gas limit of the calls; each one only calls an account without code.
 const GAS: u64 = 30_000;
 
-/// Maximum price of a unit of gas, in wei.
+/// Maximum price of gas, in wei per unit.
 const MAX_PRICE: u128 = 100_000_000_000;
 
-/// A chain on which transactions wait until somebody asks for a block, and a database that follows its model.
+/// A chain that adds blocks only on request, and a database that follows its model.
 struct Sending {
     stage: Stage,
     model: ModelId,
@@ -36,7 +36,7 @@ impl Sending {
         }
     }
 
-    /// Opens an outbox that raises what waits at once.
+    /// Opens an outbox that bumps pending transactions without delay.
     async fn outbox(&self, limits: Limits) -> Outbox {
         let (node, store, key) = (
             self.stage.node.clone(),
@@ -64,7 +64,7 @@ impl Sending {
     }
 }
 
-/// Limits under which one step fits a market's budget and two do not.
+/// Returns limits that allow one step of a market, but not two.
 fn one_step() -> Limits {
     Limits {
         score: Some(MAX_PRICE),
@@ -85,7 +85,7 @@ async fn send_reserves_what_a_step_may_cost_later_and_stores_none_beyond_the_bud
     );
     assert_eq!(sending.outgoing().await.len(), 1);
 
-    // Another market has a budget of its own, and so has a claim.
+    // A claim does not count against a market's budget, and has none of its own.
     let claim = Call {
         purpose: "refund",
         ..sending.step()
@@ -112,7 +112,7 @@ async fn tend_raises_a_step_within_its_budget_and_not_at_all_once_scoring_is_off
     assert!(raised.max_fee <= MAX_PRICE);
 }
 
-/// Nodes behind one address may disagree for a moment: one knows the nonce, another does not have the receipt yet.
+/// Nodes behind one address may briefly disagree: one has the nonce, another no receipt yet.
 #[tokio::test]
 async fn tend_takes_a_transaction_for_replaced_only_after_the_lag_of_nodes() {
     let sending = Sending::new().await;

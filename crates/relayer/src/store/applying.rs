@@ -1,4 +1,4 @@
-//! Changes to signed batches and transactions by what the index learns, within its transactions.
+//! Updates of signed batches and transactions within the index's own transactions.
 
 use cotrain_indexer::{
     Cursor, Inclusion, ModelId, Skip, StoreError, Taken,
@@ -11,7 +11,7 @@ use cotrain_indexer::{
 use super::tables::RelayStore;
 
 impl RelayStore {
-    /// Marks the signed batches that blocks included or skipped.
+    /// Updates the signed batches that new blocks included or skipped.
     pub(crate) async fn apply(
         writing: &mut Writing,
         model: ModelId,
@@ -29,8 +29,9 @@ impl RelayStore {
         Ok(())
     }
 
-    /// Takes back what came after the block `fork`. Transactions of ours may come back by themselves: the outbox finds
-    /// out.
+    /// Rolls back everything after the block `fork`.
+    ///
+    /// Our transactions may be included again on the new branch; the outbox finds that out.
     pub(crate) async fn roll_back(
         writing: &mut Writing,
         model: ModelId,
@@ -51,7 +52,7 @@ impl RelayStore {
         Ok(())
     }
 
-    /// Deletes all rows of a model.
+    /// Deletes all of the relayer's rows of a model.
     pub(crate) async fn forget(writing: &mut Writing, model: ModelId) -> Result<(), StoreError> {
         for statement in [
             "DELETE FROM attempts WHERE transaction_id IN (SELECT id FROM transactions WHERE model = $1)",
@@ -73,7 +74,7 @@ async fn include(
     model: ModelId,
     included: &Inclusion,
 ) -> Result<(), StoreError> {
-    // First, so that the nonce is free for the one that has it now.
+    // Refuse the other batch first, which frees the nonce for the included one.
     let reason = format!(
         "its nonce {} was used by another signed batch; sign it with the next one",
         included.nonce
@@ -102,7 +103,9 @@ async fn include(
     Ok(())
 }
 
-/// Only for transactions of ours: anybody can have anything skipped in somebody's name.
+/// Updates a skipped batch, if one of our transactions skipped it.
+///
+/// Anyone can make the contract skip a batch of any author, so other skips do not count.
 async fn skip_submission(
     writing: &mut Writing,
     model: ModelId,

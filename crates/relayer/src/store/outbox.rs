@@ -1,4 +1,4 @@
-//! Transactions of ours: stored before they are sent, so that none is lost or made twice.
+//! Our transactions, stored before they are sent so that none is lost or made twice.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use cotrain_chain::keys::{Signed, Unsigned};
@@ -13,22 +13,22 @@ use sqlx::{Row, any::AnyRow};
 use super::tables::RelayStore;
 use crate::{clock, rows::TransactionRow};
 
-/// A transaction that is about to be sent.
+/// A transaction to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewTransaction {
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce`, `report` or `score`.
+    /// Purpose: `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) purpose: &'static str,
     pub(crate) sender: Address,
     pub(crate) nonce: u64,
     pub(crate) to: Address,
     pub(crate) data: Bytes,
     pub(crate) gas_limit: u64,
-    /// In Unix seconds.
+    /// Time of creation, in Unix seconds.
     pub(crate) created: u64,
 }
 
-/// A transaction at some fees, as it was signed. Fees are wei a gas.
+/// A signed attempt at a transaction. Fees are in wei per unit of gas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) hash: B256,
@@ -39,33 +39,33 @@ pub(crate) struct Attempt {
     pub(crate) sent: u64,
 }
 
-/// Purpose of a transaction, with what else is stored beside it.
+/// Purpose of a transaction, with the further facts that are stored with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purpose {
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce`, `report` or `score`.
+    /// Name: `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) name: &'static str,
-    /// The account that sends it.
+    /// Account that sends the transaction.
     pub(crate) sender: Address,
-    /// Ids of the signed batches in it.
+    /// Ids of the signed batches that the transaction contains.
     pub(crate) submissions: Vec<B256>,
 }
 
-/// A transaction of which it is not certain yet that it stays part of the chain.
+/// A transaction that is not final yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InFlight {
     pub(crate) id: i64,
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce`, `report` or `score`.
+    /// Purpose: `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) purpose: String,
-    /// The block that it is in; `None`: it is not part of the chain, as far as is known.
+    /// Number of its block; `None` if no known block includes it.
     pub(crate) block: Option<u64>,
     /// Time of the last signature, in Unix seconds.
     pub(crate) sent: u64,
     pub(crate) transaction: Outgoing,
 }
 
-/// Keeps transactions in the database, with the signed batches in them.
+/// Stores transactions in the database, with the signed batches that they contain.
 impl TxStore for RelayStore {
     type Purpose = Purpose;
     type Id = i64;
@@ -95,7 +95,7 @@ impl TxStore for RelayStore {
 }
 
 impl Attempt {
-    /// Returns the last signature of a transaction, made at `sent` (Unix seconds).
+    /// Returns the last signature of a transaction; `sent` is its time, in Unix seconds.
     fn last_of(outgoing: &Outgoing, sent: u64) -> Self {
         Self {
             hash: outgoing.last.hash,
@@ -115,7 +115,7 @@ impl Attempt {
 }
 
 impl RelayStore {
-    /// Stores a transaction with its first attempt, and that these signed batches are in it.
+    /// Stores a transaction with its first attempt, and links the signed batches that it contains.
     pub(crate) async fn enqueue(
         &self,
         new: &NewTransaction,
@@ -152,7 +152,7 @@ impl RelayStore {
         Ok(id)
     }
 
-    /// Stores another attempt at a transaction.
+    /// Stores a further attempt at a transaction.
     pub(crate) async fn add_attempt(&self, id: i64, attempt: &Attempt) -> Result<(), StoreError> {
         let mut writing = self.chain.write().await?;
         insert_attempt(&mut writing, id, attempt).await?;
@@ -160,7 +160,7 @@ impl RelayStore {
         Ok(())
     }
 
-    /// The attempts at a transaction, in the order of rising fees.
+    /// Returns the attempts at a transaction, in order of rising fees.
     pub(crate) async fn attempts(&self, id: i64) -> Result<Vec<Attempt>, StoreError> {
         let rows = sqlx::query(
             "SELECT hash, raw, max_fee, priority_fee, sent FROM attempts WHERE transaction_id = $1 ORDER BY max_fee",
@@ -171,7 +171,7 @@ impl RelayStore {
         rows.iter().map(read_attempt).collect()
     }
 
-    /// Returns the sender's transactions on a chain that are not final, in the order of their nonces.
+    /// Returns the sender's transactions on a chain that are not final, ordered by nonce.
     pub(crate) async fn outgoing(
         &self,
         chain_id: u64,
@@ -218,7 +218,7 @@ impl RelayStore {
         Ok(all)
     }
 
-    /// The nonce after the last one that was given away on this chain.
+    /// Returns the nonce after the last assigned one of this chain.
     pub(crate) async fn next_nonce(
         &self,
         chain_id: u64,
@@ -235,7 +235,7 @@ impl RelayStore {
         Ok(number_option(&row, 0)?.map_or(0, |last| last + 1))
     }
 
-    /// Whether a transaction of this purpose is on its way for a model.
+    /// Returns `true` if a transaction of this purpose is pending for a model.
     pub(crate) async fn is_on_its_way(
         &self,
         model: ModelId,
@@ -251,8 +251,9 @@ impl RelayStore {
         Ok(row.is_some())
     }
 
-    /// Returns whether a transaction of this purpose is on its way for a model, or in a block after `read`, the last one
-    /// whose logs were read.
+    /// Returns `true` if a transaction of this purpose is pending for a model, or not yet read.
+    ///
+    /// `read` is the last block whose logs were read.
     pub(crate) async fn is_unread(
         &self,
         model: ModelId,
@@ -271,9 +272,11 @@ impl RelayStore {
         Ok(row.is_some())
     }
 
-    /// Returns the most that the transactions of a purpose have cost for a model or may yet cost, in wei, but for the one
-    /// with the id `except`: the gas that they used or may use, at the highest price that each offered. One that was
-    /// replaced counts, too: the node may only have lost its receipt.
+    /// Returns the maximum total cost of a model's transactions of one purpose, in wei.
+    ///
+    /// Each counts with the gas that it used or may use, at the highest price that it offered.
+    /// The transaction with the id `except` does not count.
+    /// Replaced ones do: the node may only have lost their receipts.
     pub(crate) async fn cost(
         &self,
         model: ModelId,
@@ -298,8 +301,10 @@ impl RelayStore {
         Ok(cost)
     }
 
-    /// A transaction became part of the chain. Where it failed there, what was in it waits again, to be sent one by
-    /// one; what failed alone is refused.
+    /// Records that the chain included a transaction.
+    ///
+    /// If it failed there, its signed batches wait again, to be sent one by one.
+    /// A batch that fails again is refused.
     pub(crate) async fn set_included(
         &self,
         id: i64,
@@ -329,12 +334,12 @@ impl RelayStore {
         Ok(())
     }
 
-    /// A transaction's block is so deep that it stays.
+    /// Records that a transaction's block is too deep to be rolled back.
     pub(crate) async fn set_final(&self, id: i64) -> Result<(), StoreError> {
         self.set_state(id, 2).await
     }
 
-    /// Another branch of the chain does not have it.
+    /// Records that the chain's present branch does not include the transaction.
     pub(crate) async fn set_sent(&self, id: i64) -> Result<(), StoreError> {
         let mut writing = self.chain.write().await?;
         sqlx::query(
@@ -347,7 +352,8 @@ impl RelayStore {
         Ok(())
     }
 
-    /// Its nonce was used by something else: it will never be part of the chain, and what was in it waits again.
+    /// Records that another transaction used the nonce, so this one can never be included.
+    /// Its signed batches wait again.
     pub(crate) async fn set_replaced(&self, id: i64) -> Result<(), StoreError> {
         let mut writing = self.chain.write().await?;
         sqlx::query("UPDATE transactions SET state = 3 WHERE id = $1")
@@ -359,8 +365,9 @@ impl RelayStore {
         Ok(())
     }
 
-    /// Makes pending again the signed batches of a transaction that is part of the chain and was read, if it
-    /// neither included nor skipped them.
+    /// Makes the signed batches of a read transaction pending again, if it did not settle them.
+    ///
+    /// It has settled a batch if it included or skipped the batch.
     pub(crate) async fn release_unsettled(&self, id: i64) -> Result<(), StoreError> {
         let unsettled =
             sqlx::query("SELECT 1 FROM submissions WHERE outbox = $1 AND state = 1 LIMIT 1")
@@ -387,7 +394,7 @@ impl RelayStore {
         Ok(())
     }
 
-    /// Transactions, in the order in which they were made.
+    /// Returns transactions, in order of creation.
     pub(crate) async fn transactions(&self, page: Page) -> Result<Vec<TransactionRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT t.id, t.purpose, m.trainer, t.sender, t.nonce, t.state, t.block, t.gas_used, t.created \
@@ -479,7 +486,7 @@ mod tests {
         store::NewSubmission,
     };
 
-    /// Sends these in a transaction of their own, which fails.
+    /// Stores a transaction with these batches, which then fails on the chain.
     async fn fail(store: &RelayStore, model: ModelId, nonce: u64, ids: &[B256]) {
         let new = NewTransaction {
             model,
@@ -546,7 +553,7 @@ mod tests {
             .progress;
         assert!(matches!(refused, Progress::Refused { reason } if reason.contains("failed")));
 
-        // Handed in again, it begins anew.
+        // A batch that is submitted again starts afresh.
         assert!(store.revive(one.id, 9).await.expect("stored"));
         let waiting = store.waiting(model, 10).await.expect("read");
         assert_eq!(
@@ -595,14 +602,14 @@ mod tests {
         let one = send("score", 2).await;
         assert_eq!((cost(None).await, cost(Some(one)).await), (2_000, 0));
         assert!(is_unread(100).await);
-        // A higher offer counts in place of the one before.
+        // A higher offer replaces the earlier one in the cost.
         store
             .add_attempt(one, &attempt(12, 5))
             .await
             .expect("stored");
         assert_eq!(cost(None).await, 5_000);
 
-        // Included, it costs the gas that it used, also if it failed.
+        // An included transaction costs the gas that it used, even if it failed.
         store
             .set_included(one, 7, 300, false)
             .await
@@ -614,7 +621,7 @@ mod tests {
 
         let two = send("score", 3).await;
         assert_eq!((cost(None).await, cost(Some(two)).await), (3_500, 1_500));
-        // Another branch may not have it.
+        // After a reorganization, the branch may not include it.
         store.set_included(two, 8, 400, true).await.expect("stored");
         store.set_sent(two).await.expect("stored");
         assert_eq!((cost(None).await, is_unread(8).await), (3_500, true));

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::{outbox::release, tables::RelayStore};
 
 impl RelayStore {
-    /// Returns the ids of a model's transactions that are part of no block, each with the hashes of its attempts.
+    /// Returns the ids of a model's transactions that no block includes, with all their hashes.
     pub(crate) async fn unsent(&self, model: ModelId) -> Result<Vec<(i64, Vec<B256>)>, StoreError> {
         let rows = sqlx::query(
             "SELECT t.id, a.hash FROM transactions t JOIN attempts a ON a.transaction_id = t.id \
@@ -27,8 +27,11 @@ impl RelayStore {
         Ok(all)
     }
 
-    /// Forgets transactions that the chain lost, whose nonces may be others' now. What was in them waits again; with how
-    /// many that are. Signed again with the same nonce, they would be the same, so nothing of them may stay.
+    /// Deletes transactions that the chain has lost; returns the number of batches that wait again.
+    ///
+    /// Other transactions may now use their nonces.
+    /// A batch that is signed again with the same nonce yields the same transaction.
+    /// So the database must keep nothing of the old one.
     pub(crate) async fn give_up(&self, transactions: &[i64]) -> Result<u64, StoreError> {
         let mut writing = self.chain.write().await?;
         let mut released = 0;

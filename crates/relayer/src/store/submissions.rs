@@ -1,4 +1,4 @@
-//! Signed batches that were submitted, and delegations.
+//! Submitted signed batches, and delegations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,20 +20,20 @@ use crate::rows::{DelegationRow, Progress, Submission};
 /// Outcome of storing a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inserted {
-    /// It is stored now.
+    /// The batch is stored now.
     New,
-    /// It was stored before.
+    /// The batch was stored before.
     Known,
-    /// Another one waits with the same nonce.
+    /// Another unfinished batch has the same nonce.
     Conflict,
-    /// Together with what waits it may cost more than its author has.
+    /// Its author cannot pay for it together with the unfinished batches.
     Uncovered {
-        /// Maximum cost of all of it, in wei.
+        /// Maximum cost of all of them together, in wei.
         required: u128,
     },
 }
 
-/// A signed batch that is to be stored.
+/// A signed batch that is about to be stored.
 #[derive(Debug, Clone)]
 pub(crate) struct NewSubmission {
     pub(crate) model: ModelId,
@@ -42,25 +42,29 @@ pub(crate) struct NewSubmission {
     pub(crate) balance: u128,
 }
 
-/// Condition of one author's batches that are pending or on their way.
+/// SQL condition for one author's waiting and sent batches.
 ///
 /// The plus keeps `SQLite` from the index of states, by which it reads all pending batches of the model.
 const UNFINISHED_OF: &str = "s.model = $1 AND s.author = $2 AND +s.state < 2";
 
-/// Statement for the highest nonce of an author's batches that are pending or included.
+/// SQL statement for the highest nonce of an author's unfinished or included batches.
 ///
-/// A nonce is at least 0. Saying so makes `SQLite` take the index of nonces.
+/// A nonce is at least 0. The explicit condition makes `SQLite` use the index of nonces.
 const HIGHEST_NONCE: &str = "SELECT MAX(nonce) FROM submissions WHERE model = $1 AND author = $2 AND nonce >= 0 AND state < 3";
 
-/// "cots", and the model: the lock of those who add to a model's submissions, in `PostgreSQL`.
+/// Key of the `PostgreSQL` lock for adding to a model's submissions.
+///
+/// It is "cots", combined with the model's number.
 const SUBMITTING: i64 = 0x636f_7473_0000_0000;
 
 const COLUMNS: &str = "s.seq, s.id, m.trainer, s.author, s.nonce, s.deadline, s.max_deposit, s.fee, s.items, \
     s.signature, s.contributions, s.received, s.state, s.transaction_hash, s.block, s.position, s.reason, s.outbox, s.relayer";
 
 impl RelayStore {
-    /// Stores batches that wait; durable when it returns. In their order, what became of each. No nonce is taken twice,
-    /// and no more money than there is, whoever else writes to the database.
+    /// Stores new batches and returns their outcomes in order; they are durable when this returns.
+    ///
+    /// Whoever else writes to the database, no nonce is used twice.
+    /// No author commits more money than the balance holds.
     pub(crate) async fn insert_submissions(
         &self,
         submissions: &[NewSubmission],
@@ -69,7 +73,7 @@ impl RelayStore {
         if self.chain.is_postgres() {
             let models: BTreeSet<i64> = submissions.iter().map(|new| new.model.0).collect();
             for model in models {
-                // Of two that add to the same author's, neither would see the other's.
+                // Without the lock, two writers for one author would not see each other's batches.
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(SUBMITTING | model)
                     .execute(&mut *writing)
@@ -133,7 +137,7 @@ impl RelayStore {
                 });
                 continue;
             }
-            // The same one twice in one go: the first is new.
+            // If the same batch occurs twice in one call, the first one is new.
             outcomes.push(if inserted.remove(&submission.id) {
                 Inserted::New
             } else {
@@ -152,7 +156,7 @@ impl RelayStore {
         Ok(outcomes)
     }
 
-    /// Returns a batch with its progress.
+    /// Returns a batch with its progress; `None` if unknown.
     pub(crate) async fn submission(&self, id: B256) -> Result<Option<Submission>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model WHERE s.id = $1"
@@ -168,7 +172,7 @@ impl RelayStore {
         }
     }
 
-    /// The one that waits or is included with a nonce.
+    /// Returns the id of the unfinished or included batch with a nonce; `None` if there is none.
     pub(crate) async fn submission_with_nonce(
         &self,
         model: ModelId,
@@ -186,7 +190,7 @@ impl RelayStore {
         row.map(|row| hash(&row, 0)).transpose()
     }
 
-    /// Returns the highest nonce of an author's that waits or is included.
+    /// Returns an author's highest nonce among unfinished or included batches.
     pub(crate) async fn highest_nonce(
         &self,
         model: ModelId,
@@ -200,7 +204,7 @@ impl RelayStore {
         number_option(&row, 0)
     }
 
-    /// Returns what waits, or is on its way, of one author.
+    /// Returns the waiting and sent batches of one author.
     pub(crate) async fn unfinished_of(
         &self,
         model: ModelId,
@@ -220,7 +224,7 @@ impl RelayStore {
             .collect()
     }
 
-    /// Returns batches of a model, in the order in which they were submitted.
+    /// Returns batches of a model, in order of submission.
     pub(crate) async fn submissions(
         &self,
         model: ModelId,
@@ -253,7 +257,7 @@ impl RelayStore {
             .collect())
     }
 
-    /// Those that wait, or are on their way, for a model, in order.
+    /// Returns the waiting and sent batches of a model, in order of submission.
     pub(crate) async fn unfinished(
         &self,
         model: ModelId,
@@ -264,8 +268,10 @@ impl RelayStore {
         self.some(model, which, after, limit).await
     }
 
-    /// Those that wait to be sent and have never failed: the ones first that allow the highest deposit, so that nobody is kept waiting by
-    /// offers that are never taken up.
+    /// Returns the waiting batches that have never failed.
+    ///
+    /// Those with the highest maximum deposit come first.
+    /// So batches that allow too little cannot keep others waiting.
     pub(crate) async fn waiting(
         &self,
         model: ModelId,
@@ -277,7 +283,7 @@ impl RelayStore {
         Ok(rows.into_iter().map(|(_, submission)| submission).collect())
     }
 
-    /// Those that wait after a transaction with them failed on the chain.
+    /// Returns the batches that wait again after their transaction failed on the chain.
     pub(crate) async fn failed(
         &self,
         model: ModelId,
@@ -288,7 +294,7 @@ impl RelayStore {
         Ok(rows.into_iter().map(|(_, submission)| submission).collect())
     }
 
-    /// Those that wait and whose deadline is before `now`.
+    /// Returns the waiting batches whose deadline is before `now`.
     pub(crate) async fn expired(
         &self,
         model: ModelId,
@@ -300,7 +306,7 @@ impl RelayStore {
         Ok(rows.into_iter().map(|(_, submission)| submission).collect())
     }
 
-    /// `which` is a condition on `$2`, with an order.
+    /// Returns some batches; `which` is an SQL condition on `$2`, with an order.
     async fn some(
         &self,
         model: ModelId,
@@ -323,7 +329,7 @@ impl RelayStore {
             .collect()
     }
 
-    /// Lets one wait again that was refused; not where its nonce has gone to another one.
+    /// Makes a refused batch wait again; returns `false` if another batch has its nonce.
     pub(crate) async fn revive(&self, id: B256, now: u64) -> Result<bool, StoreError> {
         let mut writing = self.chain.write().await?;
         let changed = sqlx::query(
@@ -339,7 +345,7 @@ impl RelayStore {
         Ok(changed.rows_affected() > 0)
     }
 
-    /// Ends waiting: these will not be sent.
+    /// Refuses batches: they will not be sent.
     pub(crate) async fn refuse(
         &self,
         model: ModelId,
@@ -359,7 +365,8 @@ impl RelayStore {
             let Some(row) = row else {
                 continue;
             };
-            // Not its id, which is a hash of its contents: from one, others could find out by guessing what was signed.
+            // The event must not contain the id, which is a hash of the contents.
+            // With the id, others could guess what the author signed and verify the guess.
             let (author, nonce) = (address(&row, 0)?, number(&row, 1)?);
             let detail = serde_json::json!({ "author": author, "nonce": nonce, "reason": reason });
             note(&mut writing, model, block, "refused", &detail).await?;
@@ -368,7 +375,7 @@ impl RelayStore {
         Ok(())
     }
 
-    /// Names the last transaction of one that was sent.
+    /// Adds the last transaction's hash to a batch that was sent.
     async fn with_attempt(
         &self,
         (seq, mut submission, outbox): (i64, Submission, Option<i64>),
@@ -383,7 +390,7 @@ impl RelayStore {
         Ok((seq, submission, outbox))
     }
 
-    /// Stores what an account allows the keeper; a later one replaces an earlier one.
+    /// Stores an account's delegation to the keeper; a later one replaces an earlier one.
     pub(crate) async fn delegate(
         &self,
         model: ModelId,
@@ -409,7 +416,7 @@ impl RelayStore {
         Ok(())
     }
 
-    /// The accounts that the keeper may report for until some time after `now`, with what they signed.
+    /// Returns the accounts that the keeper may claim for after `now`, with their signatures.
     pub(crate) async fn delegations(
         &self,
         model: ModelId,
@@ -428,7 +435,7 @@ impl RelayStore {
             .collect()
     }
 
-    /// Returns what one account allows the keeper.
+    /// Returns the delegation of one account; `None` if there is none.
     pub(crate) async fn delegation(
         &self,
         model: ModelId,
@@ -445,7 +452,8 @@ impl RelayStore {
     }
 }
 
-/// Takes out again what an author cannot pay for of what was just inserted; with what all would cost together, in wei.
+/// Deletes the inserted batches that an author cannot pay for.
+/// Returns their ids, each with the sum that would have been required, in wei.
 async fn uncover(
     writing: &mut Writing,
     model: ModelId,
@@ -483,7 +491,7 @@ async fn uncover(
     Ok(over)
 }
 
-/// With the number by which a page begins, and the transaction that it is in.
+/// Reads a batch, with its number for paging and the id of its transaction.
 fn read_submission(row: &AnyRow) -> Result<(i64, Submission, Option<i64>), StoreError> {
     let contributions = u32::try_from(number(row, 10)?).map_err(|_| StoreError::Malformed {
         what: "a number of contributions",
@@ -539,7 +547,7 @@ mod tests {
 
     use super::*;
 
-    /// An answer about one account must not cost more the more batches of others are pending.
+    /// The cost of an answer about one account must not grow with other accounts' pending batches.
     #[tokio::test]
     async fn questions_about_one_author_use_an_index_of_authors() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The database, as the relayer uses it.
+//! The database with the relayer's tables.
 
 use cotrain_indexer::ChainStore;
 
