@@ -1,4 +1,4 @@
-//! Incentive mechanisms: what a contribution costs, what can be got out of it, and by which transactions.
+//! Incentive mechanisms: the price of a contribution, the possible claims, and their transactions.
 
 mod contract;
 mod fees;
@@ -29,73 +29,76 @@ use crate::{SimulateError, vocabulary::Action};
 
 pub use crate::vocabulary::{Fact, Words};
 
-/// A deployed model and the money around it. Whatever changes it is a transaction on its chain; what it
-/// says is computed free by the same rules beside the chain ([`cotrain_protocol`]).
+/// A deployed model with the money around it.
 ///
-/// A mechanism of one's own implements this, or goes around another one: docs/extending.md.
+/// Each change is a transaction on the mechanism's chain.
+/// Answers are free: the reference model ([`cotrain_protocol`]) computes them by the same rules.
+///
+/// A new mechanism implements this trait, or wraps another mechanism: see docs/extending.md.
 pub trait Mechanism {
-    /// Returns the name for people, such as `deposit, refund, take`.
+    /// Returns the title for readers, such as `deposit, refund, take`.
     fn title(&self) -> &'static str;
 
-    /// The chain that it is on.
+    /// Returns the chain that the mechanism runs on.
     fn chain(&self) -> &dyn Chain;
 
-    /// The same, to be changed.
+    /// Returns the chain that the mechanism runs on, mutably.
     fn chain_mut(&mut self) -> &mut dyn Chain;
 
-    /// The model, as contributions have made it.
+    /// Returns the model after all contributions so far.
     fn classifier(&self) -> &Classifier;
 
     /// Returns the cost of the deployment.
     fn deployment_cost(&self) -> DeploymentCost;
 
-    /// Wei that each of `n` contributions in one transaction deposits now.
+    /// Returns the deposit of each of `n` contributions in one transaction now, in wei.
     fn price(&self, n: usize) -> u128;
 
-    /// Whether it takes contributions now.
+    /// Returns `true` if the mechanism takes contributions now.
     fn is_open(&self) -> bool {
         true
     }
 
-    /// Wei that it keeps for an account and that the account can get at any time.
+    /// Returns the money that an account can withdraw at any time, in wei.
     fn balance(&self, _account: Address) -> u128 {
         0
     }
 
-    /// Good contributions of an account.
+    /// Returns the number of an account's good contributions.
     fn good(&self, account: Address) -> u64;
 
-    /// Good contributions of all accounts.
+    /// Returns the number of good contributions of all accounts.
     fn total_good(&self) -> u64;
 
-    /// Sends contributions in one transaction, with exactly the deposits they need. None where the author
-    /// cannot pay for the gas.
+    /// Sends contributions in one transaction, with exactly the deposits that they need.
+    /// Returns `None` if the author cannot pay for the gas.
     ///
     /// # Errors
-    /// Where the chain refuses what the rules allow, or computes something else than they do.
+    /// If the chain rejects a transaction that the rules allow, or computes a different result.
     fn contribute(
         &mut self,
         author: Address,
         items: &[Item<'_>],
     ) -> Result<Option<Sent>, SimulateError>;
 
-    /// The moments, in Unix seconds and in order, at which other claims on a contribution become possible.
+    /// Returns the times at which the possible claims on a contribution change.
+    /// They are in Unix seconds, in ascending order.
     fn edges(&self, contribution: &Contribution) -> Vec<u64>;
 
-    /// Whether nothing is left to claim.
+    /// Returns `true` if nothing of a contribution is left to claim.
     fn is_settled(&self, pending: &Pending) -> bool;
 
-    /// Returns the next step towards a report of a contribution, whatever the model says of it.
+    /// Returns the next step towards a report of a contribution, whatever the model predicts.
     fn report_stage(&self, _contribution: &Contribution) -> ReportStage {
         ReportStage::Report
     }
 
-    /// The claim on a contribution that would succeed for `claimer` now, if there is one. Free: nothing is
-    /// sent.
+    /// Returns the claim on a contribution that would succeed for `claimer` now.
+    /// `None` if there is none. This sends no transaction, so it is free.
     fn opportunity(&self, claimer: Address, pending: &mut Pending) -> Option<Opportunity>;
 
-    /// Sends claims of a kind, found by [`Mechanism::opportunity`], in order of position. None where the
-    /// claimer cannot pay for the gas.
+    /// Sends claims of one kind that [`Mechanism::opportunity`] has found, ordered by position.
+    /// Returns `None` if the claimer cannot pay for the gas.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
@@ -106,10 +109,11 @@ pub trait Mechanism {
         pending: &[&Pending],
     ) -> Result<Option<Claimed>, SimulateError>;
 
-    /// Gas that a claim would use now in a transaction of its own. Free: nothing is sent.
+    /// Returns the gas that a claim would use now in its own transaction.
+    /// This sends no transaction, so it is free.
     ///
     /// # Errors
-    /// Where the claim would fail.
+    /// If the claim would fail.
     fn claim_gas(
         &mut self,
         claimer: Address,
@@ -117,12 +121,13 @@ pub trait Mechanism {
         pending: &Pending,
     ) -> Result<u64, SimulateError>;
 
-    /// Wei that an account can collect, apart from claims on contributions.
+    /// Returns the money that an account can collect apart from claims, in wei.
     fn dues(&self, _account: Address) -> u128 {
         0
     }
 
-    /// Collects what is due, if anything is. None where nothing is, or the account cannot pay for the gas.
+    /// Collects the money that is due to an account.
+    /// Returns `None` if nothing is due, or if the account cannot pay for the gas.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
@@ -130,13 +135,13 @@ pub trait Mechanism {
         Ok(None)
     }
 
-    /// Wei that asking for one prediction in a transaction costs; none where nobody is paid for that.
+    /// Returns the price of one prediction in a transaction, in wei; `None` if none are sold.
     fn prediction_price(&self) -> Option<u128> {
         None
     }
 
-    /// Pays for the predictions of some samples. None where the caller cannot pay, or nobody is paid for
-    /// that.
+    /// Pays for the predictions of some samples.
+    /// Returns `None` if the caller cannot pay, or if the mechanism sells no predictions.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
@@ -148,8 +153,9 @@ pub trait Mechanism {
         Ok(None)
     }
 
-    /// Makes good contributions count for an account's share of what is paid for predictions, where they do not
-    /// yet: gas used. None where there is nothing to do, or the account cannot pay for the gas.
+    /// Registers an account's good contributions for its share of the payments for predictions.
+    /// Returns the gas used.
+    /// `None` if there is nothing to register, or if the account cannot pay for the gas.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
@@ -157,13 +163,13 @@ pub trait Mechanism {
         Ok(None)
     }
 
-    /// The next moment, in Unix seconds, at which something happens that is nobody's turn; none where nothing
-    /// does.
+    /// Returns the time of the next event that no agent causes, in Unix seconds.
+    /// `None` if there is none.
     fn next_event(&self) -> Option<u64> {
         None
     }
 
-    /// Does what is due now and nobody's turn.
+    /// Performs the events that are due now and that no agent causes.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
@@ -176,21 +182,21 @@ pub trait Mechanism {
         Vec::new()
     }
 
-    /// The words in which its runs are told.
+    /// Returns the vocabulary for reports of runs.
     fn words(&self) -> Words;
 
-    /// Says how it ended and why, in sentences; nothing if there is nothing to say.
+    /// Returns sentences that say how the run ended and why; empty if there is nothing to say.
     fn outcome(&self) -> String {
         String::new()
     }
 
-    /// Holds all of the chain's state that matters against the rules.
+    /// Compares the on-chain state with the reference model.
     ///
     /// # Errors
-    /// [`SimulateError::Diverged`] where they differ.
+    /// [`SimulateError::Diverged`] if they differ.
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError>;
 
-    /// Returns the way of relaying signed contributions; `None` if the mechanism takes none.
+    /// Returns the interface for relaying; `None` if the mechanism takes no signed contributions.
     fn relaying(&mut self) -> Option<&mut dyn Relaying> {
         None
     }
@@ -198,32 +204,36 @@ pub trait Mechanism {
 
 /// Relaying of signed contributions.
 pub trait Relaying {
-    /// Wei that each of `n` contributions in one relay deposits now.
+    /// Returns the deposit of each of `n` contributions in one relay now, in wei.
     fn price(&self, n: usize) -> u128;
 
-    /// Wei that an account has prepaid and not spent.
+    /// Returns the money that an account has prepaid and not yet spent, in wei.
     fn prepaid(&self, account: Address) -> u128;
 
     /// Returns the hash that the author of a batch signs for this model.
     fn signing_hash(&self, batch: &SignedBatch) -> B256;
 
-    /// Returns the account that relays, for which all is signed.
+    /// Returns the account that relays; authors name it in their signed batches.
     fn relayer(&self) -> Address;
 
-    /// Adds to what `account` has prepaid: gas used. None where it cannot pay for the gas.
+    /// Adds to the prepaid money of `account`.
+    /// Returns the gas used; `None` if the account cannot pay for the gas.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
     fn prepay(&mut self, account: Address, amount: u128) -> Result<Option<u64>, SimulateError>;
 
-    /// Gas that a contribution would use now in a transaction of its own. Free: nothing is sent.
+    /// Returns the gas that a contribution would use now in its own transaction.
+    /// This sends no transaction, so it is free.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
     fn contribution_alone(&mut self, items: &[u8]) -> Result<u64, SimulateError>;
 
-    /// Relays signed batches, all of which the rules accept now: as many, from the first on, as the gas of one
-    /// transaction is enough for, if each lesson may use `gas_per_batch`. Returns how many, at least one.
+    /// Relays as many signed batches, from the first one on, as the gas of one transaction allows.
+    ///
+    /// The rules accept all of them now, and each lesson may use `gas_per_batch`.
+    /// Returns the number of relayed batches, at least one.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
@@ -234,19 +244,19 @@ pub trait Relaying {
     ) -> Result<(usize, Sent), SimulateError>;
 }
 
-/// A contribution of which something may still be claimed.
+/// A contribution that may still be claimed.
 #[derive(Debug)]
 pub struct Pending {
-    /// All that came in the same transaction.
+    /// All contributions of the same transaction.
     record: Rc<Record>,
-    /// Its place among them.
+    /// Index among these contributions.
     place: usize,
-    /// The version of the model that the prediction for the sample is by, and the prediction.
+    /// Version of the model that predicted the sample's label, and the label; `None` before that.
     prediction: Option<(u64, u16)>,
 }
 
 impl Pending {
-    /// All contributions of one transaction.
+    /// Returns all contributions of one transaction.
     #[must_use]
     pub fn all_of(record: Record) -> Vec<Self> {
         let record = Rc::new(record);
@@ -258,13 +268,14 @@ impl Pending {
         (0..record.contributions().len()).map(pending).collect()
     }
 
-    /// The contribution.
+    /// Returns the contribution itself.
     #[must_use]
     pub fn contribution(&self) -> &Contribution {
         &self.record.contributions()[self.place]
     }
 
-    /// Returns the label that the model predicts for its sample now. Predictions are kept until the model changes.
+    /// Returns the label that the model predicts for the sample now.
+    /// The prediction is cached until the model changes.
     pub fn predict(&mut self, classifier: &Classifier) -> u16 {
         if let Some((version, label)) = self.prediction
             && version == classifier.version()
@@ -280,7 +291,7 @@ impl Pending {
     }
 }
 
-/// Claims on these contributions, which are in order of position: a group for each batch.
+/// Returns claims on contributions that are ordered by position, with one group per batch.
 pub(crate) fn claims_on(pending: &[&Pending]) -> Vec<Claims> {
     pending
         .chunk_by(|one, next| Rc::ptr_eq(&one.record, &next.record))
@@ -291,16 +302,16 @@ pub(crate) fn claims_on(pending: &[&Pending]) -> Vec<Claims> {
         .collect()
 }
 
-/// The ways to get money out of a deposit.
+/// Kind of a claim on a deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimKind {
-    /// The author's, where the model agrees.
+    /// The author takes the deposit back, because the model agrees.
     Refund,
-    /// Somebody else's, where the model disagrees.
+    /// Another account takes a share, because the model disagrees.
     Report,
-    /// Anyone's, long after.
+    /// Any account takes the rest, long afterwards.
     Late,
-    /// Anyone's, long enough before a report: it brings nothing itself.
+    /// Any account announces a report in advance; the announcement itself pays nothing.
     Announcement,
 }
 
@@ -318,11 +329,11 @@ impl From<ClaimKind> for Action {
 /// The next step towards a report of a contribution that the model disagrees with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportStage {
-    /// To announce it.
+    /// Announce the report.
     Announce,
-    /// To wait until its notice is over.
+    /// Wait until the notice is over.
     Wait,
-    /// To report it.
+    /// Report the contribution.
     Report,
 }
 
@@ -333,13 +344,14 @@ pub struct Opportunity {
     pub position: u64,
     /// Kind of the claim.
     pub kind: ClaimKind,
-    /// Wei that it would bring; of an announcement, that the report after it would bring as things are.
+    /// Sum that the claim would pay, in wei.
+    /// For an announcement, it is the sum that its report would pay in the present state.
     pub amount: u128,
 }
 
-/// Contributions that were accepted, in one transaction.
+/// Contributions that the chain accepted in one transaction.
 pub struct Sent {
-    /// Each of them.
+    /// The contributions, in order.
     pub pending: Vec<Pending>,
     /// Gas used.
     pub gas: u64,
@@ -347,39 +359,39 @@ pub struct Sent {
     pub changed: usize,
 }
 
-/// Claims that were paid, in one transaction.
+/// Claims that the chain paid in one transaction.
 pub struct Claimed {
-    /// Wei, of each.
+    /// Sum of each claim, in wei.
     pub amounts: Vec<u128>,
     /// Gas used.
     pub gas: u64,
 }
 
-/// Money that was collected, in one transaction or more.
+/// Money that an account collected, in one or more transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collected {
-    /// Wei.
+    /// Collected sum, in wei.
     pub amount: u128,
     /// Gas used.
     pub gas: u64,
 }
 
-/// Predictions that were paid for, in one transaction.
+/// Predictions that a caller paid for in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// A label a sample.
+    /// Predicted label of each sample.
     pub labels: Vec<u16>,
-    /// Wei paid.
+    /// Paid sum, in wei.
     pub paid: u128,
     /// Gas used.
     pub gas: u64,
 }
 
-/// Transactions that nobody's turn brought about.
+/// Transactions that no agent sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Upkeep {
     /// Number of transactions.
     pub transactions: u64,
-    /// Gas of all of them.
+    /// Total gas of these transactions.
     pub gas: u64,
 }

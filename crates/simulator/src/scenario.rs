@@ -1,4 +1,4 @@
-//! Scenarios: what is simulated, read from TOML into a checked type.
+//! Scenarios: descriptions of simulated economies, read from TOML into a checked type.
 
 use std::{
     fs,
@@ -24,14 +24,14 @@ pub use self::{error::ScenarioError, strategy::Strategy};
 pub use crate::money::UNIT;
 use crate::{agent::Habits, agents::Target};
 
-/// Pairs of a scenario's name and the text of its file.
+/// Expands to pairs of a scenario's name and the text of its file.
 macro_rules! embedded {
     ($($name:literal),+ $(,)?) => {
         [$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),+]
     };
 }
 
-/// The scenarios that come with cotrain: name and text of the file.
+/// Embedded scenarios: name and text of the file.
 const EMBEDDED: &[(&str, &str)] = &embedded![
     "movie-reviews",
     "callers",
@@ -52,7 +52,7 @@ const EMBEDDED: &[(&str, &str)] = &embedded![
     "imdb-market",
 ];
 
-/// A scenario whose every value has been checked.
+/// A scenario with checked values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     name: String,
@@ -69,16 +69,17 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Names and texts of the scenarios that come with cotrain, the default one first.
+    /// Returns names and texts of the embedded scenarios, the default one first.
     #[must_use]
     pub fn embedded() -> &'static [(&'static str, &'static str)] {
         EMBEDDED
     }
 
-    /// The scenario of that name, or, where `name_or_path` ends in `.toml`, the one in that file.
+    /// Returns the embedded scenario with a name.
+    /// If `name_or_path` ends with `.toml`, reads that file instead.
     ///
     /// # Errors
-    /// Where there is none, or it holds an unknown key or an impossible value.
+    /// If there is no such scenario, or it has an unknown key or an impossible value.
     pub fn find(name_or_path: &str) -> Result<Self, ScenarioError> {
         if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, &format!("scenarios/{name}.toml"), text, None);
@@ -108,11 +109,13 @@ impl Scenario {
         Self::parse(&name, name_or_path, &text, Some(folder))
     }
 
-    /// A scenario from its text. `file` names it in errors; data files are looked for in `folder`
-    /// where it is given.
+    /// Parses a scenario from its text.
+    ///
+    /// `file` names the file in errors.
+    /// `folder` contains its data files; `None` if the caller has to name a folder later.
     ///
     /// # Errors
-    /// Where the text holds an unknown key or an impossible value.
+    /// If the text has an unknown key or an impossible value.
     pub fn parse(
         name: &str,
         file: &str,
@@ -122,26 +125,28 @@ impl Scenario {
         check::check(name, file, text, folder)
     }
 
-    /// The scenario's name: that of its file without the ending.
+    /// Returns the scenario's name: its file's name without the extension.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name of its file, as errors give it.
+    /// Returns the name of its file, as errors show it.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// Its file, as it was read.
+    /// Returns the text of its file.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Returns its file with the whole paths of its data files, so that it can be run again from any
-    /// place: as they are read with `data_dir`.
+    /// Returns the text of its file with absolute paths of the data files.
+    ///
+    /// So it can be run again from any directory.
+    /// The paths are those that a run with `data_dir` reads.
     #[must_use]
     pub fn text_to_run_again(&self, data_dir: Option<&Path>) -> String {
         #[derive(Deserialize)]
@@ -162,7 +167,7 @@ impl Scenario {
             .into_iter()
             .flatten()
             .collect();
-        // From the last to the first, so that no range moves before its turn.
+        // Replace from the last path to the first, so that the ranges of earlier paths stay valid.
         paths.sort_by_key(|path| std::cmp::Reverse(path.span().start));
         for path in paths {
             let Ok(whole) = std::path::absolute(folder.join(path.get_ref())) else {
@@ -176,14 +181,15 @@ impl Scenario {
         text
     }
 
-    /// Returns the point of the scenario, in a sentence.
+    /// Returns the purpose of the scenario, in a sentence.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// The source of its data, with the paths to read: in `data_dir` where it is given, else beside
-    /// the scenario's own file.
+    /// Returns the source of its data, with the paths to read.
+    ///
+    /// They are in `data_dir`, or beside the scenario's own file if `data_dir` is `None`.
     pub(crate) fn data_source(&self, data_dir: Option<&Path>) -> Result<Source, ScenarioError> {
         let mut source = self.data.source.clone();
         let (train, test) = match &mut source {
@@ -202,7 +208,7 @@ impl Scenario {
         Ok(source)
     }
 
-    /// Whether every class that an agent is after is one of the data's, which only the data tells.
+    /// Checks that the data has every class that an agent targets; only the data tells its classes.
     pub(crate) fn check_targets(&self, classes: u16) -> Result<(), ScenarioError> {
         for (place, agent) in self.agents.iter().enumerate() {
             if let Strategy::TargetedPoisoner {
@@ -225,7 +231,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Returns the data that it needs, in a few words.
+    /// Returns a short description of the data that the scenario needs.
     #[must_use]
     pub fn data_summary(&self) -> String {
         match &self.data.source {
@@ -244,37 +250,37 @@ impl Scenario {
 /// Source of the examples, and their division.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Data {
-    /// Paths in it are as the scenario's file has them.
+    /// Source of the examples, with the paths as in the scenario's file.
     pub(crate) source: Source,
-    /// Folder to look for them in, unless the user names one.
+    /// Folder of the data files, unless the user names another one.
     pub(crate) folder: Option<PathBuf>,
-    /// The share of the examples kept for testing where there is no separate test file.
+    /// Share of the examples kept for testing, if there is no separate test file.
     pub(crate) test_share: f64,
-    /// The most frequent words or features to keep; none: all there are.
+    /// Number of the most frequent words or features to keep; `None` for all.
     pub(crate) features: Option<usize>,
     /// Number of training samples, from the first one on; `None` for all.
     pub(crate) train_samples: Option<usize>,
-    /// The share of the training part that the initial model is trained on.
+    /// Share of the training samples that the initial model learns from.
     pub(crate) initial_share: f64,
 }
 
-/// The model.
+/// Model of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Model {
     pub(crate) kind: Kind,
     /// Additive smoothing of naive Bayes.
     pub(crate) smoothing: f64,
-    /// The limits of the numbers that a dense model learns from.
+    /// Limits of the numbers that a dense model learns from.
     pub(crate) limits: Limits,
     /// Whether a dense perceptron keeps the intercept that it is created with.
     pub(crate) fixed_intercept: bool,
 }
 
-/// One participant.
+/// One participant of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Participant {
     pub(crate) name: String,
-    /// Wei.
+    /// Money at the start, in wei.
     pub(crate) start_balance: u128,
     pub(crate) habits: Habits,
     pub(crate) strategy: Strategy,

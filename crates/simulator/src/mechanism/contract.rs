@@ -1,4 +1,4 @@
-//! Parts that mechanisms share: the deploying account, sending, and the comparison of the chain with the rules.
+//! Parts that mechanisms share: the owner's account, sending, and comparison with the rules.
 
 use std::fmt::Debug;
 
@@ -9,10 +9,10 @@ use cotrain_protocol::Rejection;
 
 use crate::SimulateError;
 
-/// The account that deploys the model and owns it. It takes no part in the economy.
+/// Account that deploys and owns the model. It takes no part in the economy.
 pub const OWNER: Address = Address::repeat_byte(0x0a);
 
-/// Sends a transaction that the rules allow. None where its sender cannot pay for the gas.
+/// Sends a transaction that the rules allow; returns `None` if its sender cannot pay for the gas.
 pub(crate) fn send(
     chain: &mut dyn Chain,
     transaction: Transaction,
@@ -21,8 +21,9 @@ pub(crate) fn send(
     if gas_price == 0 {
         return chain.send(transaction).map(Some);
     }
-    // As a wallet does: run it free, add a margin (a refund of gas comes after the limit has
-    // been checked, and is at most a fifth), and see whether the account can pay for that.
+    // Do what a wallet does: simulate the call, add a margin, and check that the account can pay.
+    // The chain subtracts a refund of gas only after it has checked the limit.
+    // A refund is at most a fifth of the gas, so a margin of one half is enough.
     let estimate = chain.call(transaction.clone())?.gas_used;
     let gas_limit = (estimate + estimate / 2).min(TRANSACTION_GAS_LIMIT);
     let most = transaction.value + U256::from(gas_limit) * U256::from(gas_price);
@@ -33,12 +34,12 @@ pub(crate) fn send(
     chain.send(transaction).map(Some)
 }
 
-/// Returns the error of a chain that refuses a contribution of so many bytes.
+/// Returns the error of a chain that rejects a contribution of this many bytes.
 pub(crate) fn refused(error: ChainError, bytes: usize) -> SimulateError {
     match error {
         ChainError::Halted { .. }
         | ChainError::Reverted {
-            // The classifier runs out of gas and says nothing.
+            // The classifier ran out of gas and gave no reason.
             revert:
                 Revert::Contract(Rejection::TooManyFeatures { .. } | Rejection::ClassifierFailed),
             ..
@@ -47,7 +48,7 @@ pub(crate) fn refused(error: ChainError, bytes: usize) -> SimulateError {
     }
 }
 
-/// Whether the chain says what the rules say.
+/// Checks that the chain returns the same value as the rules.
 pub(crate) fn same<T: PartialEq + Debug>(
     call: &'static str,
     chain: &T,
@@ -63,7 +64,7 @@ pub(crate) fn same<T: PartialEq + Debug>(
     })
 }
 
-/// The chain accepted what the rules reject.
+/// Returns a function for the error that the chain accepted what the rules reject.
 pub(crate) fn accepted(call: &'static str) -> impl Fn(Rejection) -> SimulateError {
     move |rejection| SimulateError::Diverged {
         call,

@@ -1,4 +1,4 @@
-//! Callers who pay: the contract that sells a trainer's predictions, and its twin.
+//! Paid predictions: the contract that sells a trainer's predictions, and its reference model.
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, fees as calls};
@@ -12,14 +12,14 @@ use super::{
 };
 use crate::SimulateError;
 
-/// Sells a trainer's predictions.
+/// Contract that sells a trainer's predictions, with its reference model.
 pub(crate) struct PredictionFees {
     address: Address,
     twin: fees::PredictionFees,
 }
 
 impl PredictionFees {
-    /// Deploys the contract.
+    /// Deploys the contract for a trainer, at a price per prediction in wei.
     pub(crate) fn deploy(
         chain: &mut dyn Chain,
         trainer: Address,
@@ -32,12 +32,12 @@ impl PredictionFees {
         })
     }
 
-    /// Wei for one prediction.
+    /// Returns the price of one prediction, in wei.
     pub(crate) fn price(&self) -> u128 {
         self.twin.price()
     }
 
-    /// Pays for predictions. None where the caller cannot pay the gas.
+    /// Pays for predictions; returns `None` if the caller cannot pay for them and the gas.
     pub(crate) fn ask(
         &mut self,
         chain: &mut dyn Chain,
@@ -63,12 +63,12 @@ impl PredictionFees {
         }))
     }
 
-    /// Wei that an account has earned by what it is registered with.
+    /// Returns the money that an account has earned by its registered contributions, in wei.
     pub(crate) fn dues(&self, account: Address) -> u128 {
         self.twin.earned(account)
     }
 
-    /// Collects for an account. None where nothing is due or it cannot pay the gas.
+    /// Collects for an account; returns `None` if nothing is due, or it cannot pay for the gas.
     pub(crate) fn collect(
         &mut self,
         chain: &mut dyn Chain,
@@ -89,7 +89,8 @@ impl PredictionFees {
         }))
     }
 
-    /// Registers an account's good contributions, where they are more than when it last was: gas used.
+    /// Registers an account's good contributions, if their number has changed since the last time.
+    /// Returns the gas used; `None` if there is nothing to register, or it cannot pay for the gas.
     pub(crate) fn register(
         &mut self,
         chain: &mut dyn Chain,
@@ -107,7 +108,7 @@ impl PredictionFees {
         Ok(Some(receipt.gas_used))
     }
 
-    /// Holds the chain against the twin.
+    /// Compares the chain with the reference model.
     pub(crate) fn compare(
         &self,
         chain: &mut dyn Chain,

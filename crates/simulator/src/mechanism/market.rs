@@ -1,5 +1,6 @@
-//! The prediction market: contributions are staked on, and paid by what they did for the accuracy on a hidden
-//! test set.
+//! The prediction market: contributors stake money, and scores pay them.
+//!
+//! A score is the accuracy that a contribution adds on a hidden test set.
 
 use std::{cmp::Ordering, ops::Range};
 
@@ -24,21 +25,21 @@ use super::{
 };
 use crate::{SimulateError, money::UNIT, scenario::Offer};
 
-/// The figures of a settled market.
+/// Figures of a settled market.
 struct Ended {
-    /// Samples that the model got right before the contributions.
+    /// Number of test samples that the model predicted right before the contributions.
     before: u64,
-    /// Samples that it gets right after the last pass.
+    /// Number of test samples that the model predicts right after the last pass.
     after: u64,
-    /// Samples that were scored on.
+    /// Number of test samples in the scoring.
     samples: u64,
-    /// Wei that were locked.
+    /// Bounty of the provider, in wei.
     bounty: u128,
-    /// Wei that went back to the provider.
+    /// Part of the bounty that went back to the provider, in wei.
     remainder: u128,
 }
 
-/// Says what a market paid for, and why the rest went back.
+/// Returns sentences that say what a market paid for, and why the rest went back.
 fn outcome(ended: &Ended) -> String {
     let Ended {
         before,
@@ -73,14 +74,14 @@ fn outcome(ended: &Ended) -> String {
     format!("{scored} {money}")
 }
 
-/// A market on a chain, and its twin. The provider is the owner, and drives the scoring.
+/// A market on a chain, with its reference model. The owner is the provider and drives the scoring.
 pub(crate) struct MarketMechanism<'c> {
     chain: Box<dyn Chain + 'c>,
     deployment: Deployment,
     twin: Market,
-    /// The parts of the test set.
+    /// Parts of the test set, as encoded batches.
     parts: Vec<Vec<u8>>,
-    /// Every transaction's contributions, in order.
+    /// Contributions of every transaction, in order.
     contributions: Vec<Contributions>,
     /// Sizes of the steps of the scoring.
     pace: Pace,
@@ -123,7 +124,7 @@ impl<'c> MarketMechanism<'c> {
             steps: 0,
         };
         market.open(offer.bounty)?;
-        // What it took to open belongs to the deployment.
+        // The transactions of the opening belong to the deployment.
         let opening = std::mem::take(&mut market.upkeep);
         market.deployment.cost.transactions += opening.transactions;
         market.deployment.cost.gas += opening.gas;
@@ -139,7 +140,7 @@ impl<'c> MarketMechanism<'c> {
         self.drive(calls::commit(&commitments), bounty)?;
         let committed = self.twin.commit(OWNER, now, block, bounty, &commitments);
         committed.map_err(accepted("commit"))?;
-        // The draw is by the hash of the next block, which has to be complete: it takes one more.
+        // The draw uses the hash of the next block, so one more transaction completes that block.
         let nothing = Transaction::call(OWNER, OWNER, Vec::new());
         self.send_as_owner(nothing)?;
         let (drawn_in, hash) = (
@@ -161,7 +162,7 @@ impl<'c> MarketMechanism<'c> {
         Ok(())
     }
 
-    /// All steps of the scoring, one after the other.
+    /// Sends all steps of the scoring in order.
     fn score(&mut self) -> Result<(), SimulateError> {
         loop {
             let now = self.chain.now();
@@ -226,7 +227,7 @@ impl<'c> MarketMechanism<'c> {
         Ok(())
     }
 
-    /// A call by the owner.
+    /// Sends a call from the owner.
     fn drive(&mut self, call: Vec<u8>, wei: u128) -> Result<(), SimulateError> {
         let transaction =
             Transaction::call(OWNER, self.deployment.trainer, call).with_value(U256::from(wei));
@@ -264,7 +265,7 @@ impl Mechanism for MarketMechanism<'_> {
         self.chain.as_mut()
     }
 
-    /// The model that the market begins with, until a pass is over; then that of the last pass.
+    /// Returns the initial model; once the market is settled, the model of the last pass.
     fn classifier(&self) -> &Classifier {
         match self.twin.model() {
             Some(model) if self.twin.phase(self.chain.now()) == Phase::Settled => model,
@@ -284,7 +285,7 @@ impl Mechanism for MarketMechanism<'_> {
         self.twin.phase(self.chain.now()) == Phase::Open
     }
 
-    /// Nobody's contributions are called good before the end.
+    /// Returns 0: the market has no good contributions.
     fn good(&self, _account: Address) -> u64 {
         0
     }
@@ -332,7 +333,7 @@ impl Mechanism for MarketMechanism<'_> {
         }))
     }
 
-    /// There are no claims on single contributions.
+    /// Returns no times: the market has no claims on single contributions.
     fn edges(&self, _contribution: &Contribution) -> Vec<u64> {
         Vec::new()
     }
@@ -382,7 +383,7 @@ impl Mechanism for MarketMechanism<'_> {
         }))
     }
 
-    /// The closing; all that follows happens in the same second.
+    /// Returns the closing time; everything after it happens in the same second.
     fn next_event(&self) -> Option<u64> {
         match self.twin.phase(self.chain.now()) {
             Phase::Open | Phase::Revealing => self.twin.closing_time(),
@@ -390,7 +391,7 @@ impl Mechanism for MarketMechanism<'_> {
         }
     }
 
-    /// Reveals the rest, scores and settles.
+    /// Reveals the other parts, scores, and collects the remainder.
     fn advance(&mut self) -> Result<Upkeep, SimulateError> {
         if self.twin.phase(self.chain.now()) == Phase::Revealing {
             for part in 0..self.parts.len() {
@@ -469,12 +470,13 @@ impl Mechanism for MarketMechanism<'_> {
     }
 }
 
-/// Returns the salt of a part's commitment, which makes it unguessable. Simulated contributors do not guess.
+/// Returns the salt of a part's commitment.
+/// A real salt must be unguessable; this one need not be, as simulated contributors do not guess.
 fn salt(part: u64) -> B256 {
     keccak256(format!("cotrain test set {part}"))
 }
 
-/// The test set in parts of nearly equal size, as batches.
+/// Returns the test set in parts of nearly equal size, as encoded batches.
 fn parts(test: &Samples, offer: Offer) -> Result<Vec<Vec<u8>>, SimulateError> {
     let n = offer.test_samples.min(test.len());
     (0..offer.parts)

@@ -1,4 +1,4 @@
-//! Mechanisms that extend `CollaborativeTrainer`: deposit, refund, take; points.
+//! Mechanisms that extend `CollaborativeTrainer`: deposit-refund-take, and points.
 
 use std::thread;
 
@@ -26,17 +26,19 @@ use super::{
 };
 use crate::{SimulateError, beside::Second, vocabulary::Action};
 
-/// The account that sends what others have signed. It takes no part in the economy.
+/// Account that relays signed batches. It takes no part in the economy.
 pub(crate) const RELAYER: Address = Address::repeat_byte(0x0b);
-/// Wei that a balance in the trainer can hold.
+/// Maximum balance of an account in the trainer, in wei.
 pub(crate) const LARGEST_BALANCE: u128 = (1 << 96) - 1;
 
-/// A trainer on a chain, and its twin by the rules of `protocol`, by which clients decide, free and at once.
+/// A trainer on a chain, with its reference model from `protocol`.
+///
+/// Clients decide by the reference model, which is free and needs no transaction.
 pub(crate) struct TrainerMechanism<'c> {
     chain: Box<dyn Chain + 'c>,
     deployment: Deployment,
     twin: Trainer,
-    /// Contract that sells predictions; `None` if nobody sells them.
+    /// Contract that sells predictions; `None` if none are sold.
     fees: Option<PredictionFees>,
     second: Second,
 }
@@ -83,7 +85,8 @@ impl<'c> TrainerMechanism<'c> {
         })
     }
 
-    /// Sends as many of these, from the first on, as the gas of one transaction is enough for. Returns how many.
+    /// Sends as many batches, from the first one on, as the gas of one transaction allows.
+    /// Returns their number and the receipt.
     fn send_fitting(
         &mut self,
         batches: &[SignedBatch],
@@ -108,7 +111,7 @@ impl<'c> TrainerMechanism<'c> {
                     bytes: sample_bytes(&batches[0].items),
                 });
             }
-            // Too many: a tenth fewer at a time.
+            // The batches need too much gas: try a tenth fewer.
             n -= n.div_ceil(10);
         }
     }
@@ -137,7 +140,7 @@ impl<'c> TrainerMechanism<'c> {
         terms.mechanism().description()
     }
 
-    /// One number of the trainer's state.
+    /// Reads one number of the trainer's state.
     fn read(&mut self, call: Vec<u8>) -> Result<U256, ChainError> {
         let call = Transaction::call(Address::ZERO, self.deployment.trainer, call);
         let answer = self.chain.call(call)?.output;
@@ -248,7 +251,7 @@ impl Mechanism for TrainerMechanism<'_> {
             kind,
             amount,
         };
-        // In the order of what it costs to find out: this is asked millions of times.
+        // Cheap checks go first, as this runs millions of times.
         if now >= time + self.twin.waits().any_address_claim {
             let left = self
                 .twin
@@ -365,8 +368,8 @@ impl Mechanism for TrainerMechanism<'_> {
         }
     }
 
-    /// Every word of the model, the money held, the counts of contributions and of those that were good,
-    /// for all and for each of `accounts`, and what these have prepaid.
+    /// Compares the weights, the money, and the numbers of all and of good contributions.
+    /// For each of `accounts`, compares good contributions and prepaid money too.
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
         let words = self.deployment.words(self.chain.as_mut())?;
         same("words", &words, &self.twin.classifier().words())?;
@@ -488,7 +491,7 @@ impl Relaying for TrainerMechanism<'_> {
     }
 }
 
-/// A batch of these items.
+/// Returns a batch of these items, encoded.
 pub(crate) fn encode(items: &[Item<'_>]) -> Result<Vec<u8>, SimulateError> {
     let bytes = items.iter().map(|item| item.sample.len()).max();
     encode_batch(items).map_err(|_| SimulateError::SampleTooLarge {
@@ -496,12 +499,13 @@ pub(crate) fn encode(items: &[Item<'_>]) -> Result<Vec<u8>, SimulateError> {
     })
 }
 
-/// Returns the length of the sample of a batch of one, in bytes: its label and its length come before it.
+/// Returns the length of the sample in a batch of one item, in bytes.
+/// The label and the length, 4 bytes together, come before it.
 fn sample_bytes(batch: &[u8]) -> usize {
     batch.len().saturating_sub(4)
 }
 
-/// Returns an accepted batch as the chain tells it.
+/// Returns an accepted batch as the chain's events contain it, without its signature.
 fn without_signature(signed: &SignedBatch) -> RelayedBatch {
     RelayedBatch {
         author: signed.author,

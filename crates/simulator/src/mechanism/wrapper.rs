@@ -1,4 +1,4 @@
-//! Layers around a mechanism: all that it does, and something more.
+//! Layers around a mechanism: they pass all calls on, and add something.
 
 use alloy_primitives::Address;
 use cotrain_chain::Chain;
@@ -11,31 +11,31 @@ use super::{
 };
 use crate::SimulateError;
 
-/// A layer around another mechanism, which it lets do everything and then adds something to.
+/// A layer around another mechanism: it passes every call on, and then adds something.
 ///
 /// Each layer is a [`Mechanism`] itself.
 pub trait MechanismLayer {
-    /// Returns its name.
+    /// Returns the title for readers.
     fn title(&self) -> &'static str;
 
-    /// Returns the mechanism inside.
+    /// Returns the wrapped mechanism.
     fn inner(&self) -> &dyn Mechanism;
 
-    /// Returns the mechanism inside, to be changed.
+    /// Returns the wrapped mechanism, mutably.
     fn inner_mut(&mut self) -> &mut dyn Mechanism;
 
-    /// Reacts to contributions that were made in one transaction.
+    /// Reacts to the contributions of one transaction.
     ///
     /// # Errors
-    /// Returns the errors of what it does then.
+    /// If an action of the layer fails.
     fn contributed(&mut self, _author: Address, _sent: &Sent) -> Result<(), SimulateError> {
         Ok(())
     }
 
-    /// Reacts to claims that were paid in one transaction.
+    /// Reacts to the paid claims of one transaction.
     ///
     /// # Errors
-    /// Returns the errors of what it does then.
+    /// If an action of the layer fails.
     fn claimed(
         &mut self,
         _claimer: Address,

@@ -1,4 +1,4 @@
-//! The checks that turn a scenario's file into a [`Scenario`].
+//! Checks that turn a scenario's file into a [`Scenario`].
 
 use std::{collections::HashSet, fmt, path::PathBuf};
 
@@ -21,7 +21,7 @@ use crate::{
     money::{UNIT, to_integer},
 };
 
-/// A scenario from its text, or the first thing wrong with it.
+/// Returns a scenario from its text, or the first mistake in it.
 pub(super) fn check(
     name: &str,
     file: &str,
@@ -242,7 +242,7 @@ impl Check<'_> {
         Ok(agents)
     }
 
-    /// Returns the description, in which nothing may be that a terminal would obey.
+    /// Returns the description, which must not contain control characters of a terminal.
     fn description(&self, description: String) -> Result<String, ScenarioError> {
         if escaped_lines(&description) == description {
             return Ok(description);
@@ -406,7 +406,7 @@ impl Check<'_> {
         Ok(strategy)
     }
 
-    /// A whole number from 1 to `most`, where one is given.
+    /// Sets `count` to a given number from 1 to `most`; leaves it unchanged if none is given.
     fn count(
         &self,
         key: &str,
@@ -426,25 +426,25 @@ impl Check<'_> {
         }
     }
 
-    /// Wei in that many units.
+    /// Converts units to wei.
     pub(super) fn units(&self, key: &str, units: Number) -> Result<u128, ScenarioError> {
         let units = self.within(key, units.0, 0.000_001, 1e9)?;
         Ok(to_integer(units * 1e6) * (UNIT / 1_000_000))
     }
 
-    /// Wei in that many gwei.
+    /// Converts gwei to wei.
     fn gwei(&self, key: &str, gwei: Number) -> Result<u128, ScenarioError> {
         Ok(to_integer(self.within(key, gwei.0, 0.0, 1e9)? * 1e9))
     }
 
-    /// A whole number of seconds.
+    /// Converts a duration to a whole number of seconds.
     pub(super) fn seconds(&self, key: &str, duration: &Duration) -> Result<u64, ScenarioError> {
         self.duration(key, duration, 1.0, 1e12)?;
         if duration.seconds.fract() != 0.0 {
             let allowed = "expected a whole number of seconds";
             return self.impossible(key, format!("{:?}", duration.text), allowed);
         }
-        // At most 10^12, which fits.
+        // The duration is at most 10^12 seconds, which fits.
         Ok(u64::try_from(to_integer(duration.seconds)).unwrap_or(u64::MAX))
     }
 

@@ -4,72 +4,72 @@ use std::path::PathBuf;
 
 use cotrain_learning::text::escaped;
 
-/// Reason why there is no scenario to run.
+/// Reason why a scenario cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// Neither a name nor a file.
+    /// The text is neither a scenario's name nor a file.
     #[error(
         "there is no scenario `{}`{}; known are {known}; for your own give the path of a .toml file",
         escaped(name), mean(*nearest)
     )]
     Unknown {
-        /// Name that was asked for.
+        /// Requested name.
         name: String,
-        /// The known name that is most like it, if one is.
+        /// Most similar existing name; `None` if none is similar.
         nearest: Option<&'static str>,
-        /// Names that exist.
+        /// Names of all scenarios.
         known: String,
     },
-    /// The scenario's data is not part of cotrain.
+    /// The user must name the folder of the scenario's data, as it is not embedded.
     #[error("scenario `{name}` needs {files}: say with `--data DIR` in which folder they are")]
     NoData {
-        /// The scenario.
+        /// Name of the scenario.
         name: String,
-        /// The files.
+        /// Description of the needed files.
         files: String,
     },
     /// The file cannot be read.
     #[error("cannot read the scenario {}", path.display())]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         source: std::io::Error,
     },
-    /// Not TOML, an unknown key, or a value of the wrong kind.
+    /// The file is not TOML, or has an unknown key, or a value of the wrong type.
     #[error("{file}: {message}")]
     Malformed {
-        /// The file.
+        /// Name of the file.
         file: String,
-        /// The parser's words, with the line.
+        /// Message of the parser, with the line.
         message: String,
     },
-    /// A value that cannot be.
+    /// A value is outside its allowed range.
     #[error("{file}: `{key}` is {value}; {allowed}")]
     Impossible {
-        /// The file.
+        /// Name of the file.
         file: String,
-        /// The key, with the tables it lies in.
+        /// Key, with the tables that contain it.
         key: String,
-        /// The value seen.
+        /// Value in the file.
         value: String,
-        /// Values that are allowed.
+        /// Description of the allowed values.
         allowed: String,
     },
-    /// A value that cannot be set, as nothing is where its path leads.
+    /// A value cannot be set, because its path leads nowhere.
     #[error("{file}: cannot set `{path}`: {reason}")]
     Setting {
-        /// The file.
+        /// Name of the file.
         file: String,
-        /// The path.
+        /// Path of the setting.
         path: String,
         /// Cause.
         reason: String,
     },
-    /// Values that were set make no good scenario.
+    /// The scenario is invalid after values were changed.
     #[error("with {settings}")]
     With {
-        /// All of them.
+        /// All changed values.
         settings: String,
         /// Cause.
         source: Box<ScenarioError>,

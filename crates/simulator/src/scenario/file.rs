@@ -1,4 +1,4 @@
-//! The form of a scenario's file.
+//! Format of a scenario's file.
 
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ pub(super) struct ModelTable {
     pub(super) fixed_intercept: Option<bool>,
 }
 
-/// The names of those that are given.
+/// Returns the names of the keys that are present.
 fn given<const N: usize>(keys: [(&'static str, bool); N]) -> Vec<&'static str> {
     keys.into_iter()
         .filter_map(|(key, given)| given.then_some(key))
@@ -88,7 +88,7 @@ pub(super) struct AgentTable {
 }
 
 impl AgentTable {
-    /// The keys that are given and that not every kind of agent has.
+    /// Returns the present keys that only some kinds of agents have.
     pub(super) fn own_keys(&self) -> Vec<&'static str> {
         given([
             ("mistakes", self.mistakes.is_some()),

@@ -1,7 +1,8 @@
-//! The section of a scenario that says how contributors are paid: a mechanism, its terms and what only simulations have.
+//! The section of a scenario about the payment of contributors.
 //!
-//! Keys, units and bounds of the terms are those of the mechanism's description. What a file has beside them is in the
-//! [`Section`] of each mechanism, which is in a file of its own.
+//! It names a mechanism, its terms and some settings of the simulation.
+//! The mechanism's description defines keys, units and bounds of the terms.
+//! The [`Section`] of each mechanism defines the other keys, in a file of its own.
 
 use cotrain_protocol::mechanism::{Mechanism, Term, Terms, Unit};
 
@@ -13,19 +14,19 @@ mod market;
 mod table;
 mod trainer;
 
-/// Keys of a scenario's section on a mechanism, but for its terms one by one.
+/// Section of a scenario for one mechanism, apart from its single terms.
 struct Section {
-    /// Keys beside those of the terms.
+    /// Keys in addition to those of the terms, with their units.
     own: &'static [(&'static str, Unit)],
-    /// Names of the terms that have no key: the own keys say them.
+    /// Names of the terms without a key of their own; `own` keys determine them.
     hidden: &'static [&'static str],
-    /// Finds the value of a term whose key is not given; `None` if the file has to say it.
+    /// Function for the value of a term whose key is missing; `None` if the key is required.
     preset: fn(&Check<'_>, &IncentiveTable, &Term) -> Result<Option<u128>, ScenarioError>,
-    /// Checks how the terms fit each other, and reads what the simulation needs beside them.
+    /// Function that checks the terms against each other, and reads the `own` keys.
     finish: fn(&Check<'_>, &IncentiveTable, Terms) -> Result<Incentive, ScenarioError>,
 }
 
-/// Returns the section of a mechanism: the list that a new one has to be put in.
+/// Returns the section of a mechanism; a new mechanism must be added here.
 fn section(mechanism: Mechanism) -> &'static Section {
     match mechanism {
         Mechanism::DepositRefundTake | Mechanism::Points => &trainer::SECTION,
@@ -33,7 +34,7 @@ fn section(mechanism: Mechanism) -> &'static Section {
     }
 }
 
-/// Returns the keys of a mechanism's section and their units, those of the terms first.
+/// Returns the keys of a mechanism's section with their units, the terms first.
 fn keys(mechanism: Mechanism) -> Vec<(String, Unit)> {
     let section = section(mechanism);
     let terms = mechanism.description().terms.iter();
@@ -45,7 +46,7 @@ fn keys(mechanism: Mechanism) -> Vec<(String, Unit)> {
         .collect()
 }
 
-/// Returns the key of a term: its name in small letters, with underscores.
+/// Returns the key of a term: its name in lower case, with underscores.
 fn key_of(term: &Term) -> String {
     let mut key = String::new();
     for letter in term.name.chars() {
@@ -77,7 +78,7 @@ impl Check<'_> {
         }
         match Terms::from_values(mechanism, &values) {
             Some(terms) => (section.finish)(self, table, terms),
-            // The description's bounds are those of the types.
+            // The bounds in the description equal those of the types, so this does not happen.
             None => self.impossible(
                 "incentive",
                 format!("{values:?}"),
@@ -86,7 +87,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads a term, or takes its preset, and checks its bounds.
+    /// Reads a term or its preset, and checks its bounds.
     fn term(
         &self,
         section: &Section,
@@ -100,7 +101,7 @@ impl Check<'_> {
         let value = match given {
             None => preset()?,
             Some(Given::Money(units)) => Some(self.units(&key, *units)?),
-            // Zero is written for what is zero if it is left out.
+            // A zero is valid if leaving the key out also means zero.
             Some(Given::Duration(wait)) if wait.seconds == 0.0 && preset()? == Some(0) => Some(0),
             Some(Given::Duration(wait)) => Some(self.seconds(&key, wait)?.into()),
             Some(Given::Count(count)) => Some(*count as u128),
@@ -124,7 +125,7 @@ impl Check<'_> {
         Ok(value)
     }
 
-    /// Reads a whole number from `least` to `most`, or takes the one that is meant if none is given.
+    /// Reads a whole number from `least` to `most`; returns `otherwise` if none is given.
     fn whole(
         &self,
         table: &IncentiveTable,
@@ -142,7 +143,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads a sum of money in wei; `None` if it is not given.
+    /// Reads a sum of money, in wei; `None` if it is not given.
     fn money(&self, table: &IncentiveTable, name: &str) -> Result<Option<u128>, ScenarioError> {
         match table.get(name) {
             Some(Given::Money(units)) => self.units(&format!("incentive.{name}"), *units).map(Some),
@@ -151,7 +152,7 @@ impl Check<'_> {
     }
 }
 
-/// Returns the advice for a value that is not given.
+/// Returns the advice for a missing value.
 fn missing(unit: Unit) -> &'static str {
     match unit {
         Unit::Wei => "say how many units it is",

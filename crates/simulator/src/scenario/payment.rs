@@ -1,4 +1,4 @@
-//! Payment of a scenario's contributors.
+//! Payment of contributors in a scenario.
 
 use cotrain_protocol::{
     market,
@@ -6,7 +6,7 @@ use cotrain_protocol::{
     trainer::{self, Waits},
 };
 
-/// Mechanism with its terms, and what a simulation needs beside them.
+/// Mechanism with its terms, and the further settings that a simulation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Incentive {
     /// A trainer.
@@ -15,14 +15,14 @@ pub(crate) enum Incentive {
         mechanism: trainer::Incentive,
         /// Waits before claims.
         waits: Waits,
-        /// Wei that a prediction costs, if contributors are paid for them.
+        /// Price of a prediction, in wei; `None` if none are sold.
         prediction_price: Option<u128>,
     },
     /// A prediction market.
     Market {
         /// Terms that the market is created with.
         terms: market::Terms,
-        /// Offer of its provider.
+        /// Offer of the market's provider.
         offer: Offer,
     },
 }
@@ -41,7 +41,7 @@ impl Incentive {
         terms.mechanism().description()
     }
 
-    /// Returns the seconds after which nothing has to wait any more.
+    /// Returns the time after which no claim or payment has to wait, in seconds.
     pub(crate) fn longest_wait(&self) -> u64 {
         match self {
             Self::Trainer { waits, .. } => waits.any_address_claim,

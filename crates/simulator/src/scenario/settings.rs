@@ -1,4 +1,4 @@
-//! Changing single values of a scenario.
+//! Changes to single values of a scenario.
 
 use std::{fmt, str::FromStr};
 
@@ -7,11 +7,11 @@ use toml::{Table, Value};
 
 use super::{Scenario, ScenarioError, file::File};
 
-/// A value of a scenario that is to be another one.
+/// A new value for one key of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
-    /// Keys joined by dots, such as `incentive.refund_wait`; of an agent
-    /// `agents.NAME.KEY`.
+    /// Keys joined by dots, such as `incentive.refund_wait`.
+    /// For an agent: `agents.NAME.KEY`.
     pub path: String,
     /// New value.
     pub value: Value,
@@ -23,12 +23,12 @@ impl fmt::Display for Setting {
     }
 }
 
-/// A path of a scenario and the values that it takes in turn.
+/// A path of a scenario, with the values that it takes in turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
-    /// As [`Setting::path`].
+    /// Path, as in [`Setting::path`].
     pub path: String,
-    /// At least one, each once.
+    /// Values, at least one, without repetition.
     pub values: Vec<Value>,
 }
 
@@ -42,21 +42,21 @@ impl fmt::Display for Axis {
     }
 }
 
-/// Reason why a text is no axis.
+/// Reason why a text cannot be read as an axis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AxisError {
-    /// No path, or no values.
+    /// The path or the values are missing.
     #[error("`{0}` is not PATH=VALUE,VALUE,… such as incentive.refund_wait=12h,1day")]
     Form(String),
-    /// Nothing between two commas.
+    /// There is nothing between two commas.
     #[error("`{0}` has an empty value; write \"\" for an empty text")]
     Empty(String),
-    /// The same value again.
+    /// A value occurs twice.
     #[error("`{path}` is to be {value} twice; name each value once")]
     Twice {
-        /// The path.
+        /// Path of the axis.
         path: String,
-        /// The value.
+        /// Repeated value.
         value: String,
     },
 }
@@ -64,8 +64,10 @@ pub enum AxisError {
 impl FromStr for Axis {
     type Err = AxisError;
 
-    /// Reads `PATH=VALUE,VALUE,…`. A value is one of TOML, and a text where it is none: `12 hours`
-    /// needs no quotes, a text with a comma does.
+    /// Reads `PATH=VALUE,VALUE,…`.
+    ///
+    /// A value that is not valid TOML counts as a text.
+    /// So `12 hours` needs no quotes, but a text with a comma does.
     fn from_str(text: &str) -> Result<Self, AxisError> {
         let form = || AxisError::Form(text.to_owned());
         let (path, values) = text.split_once('=').ok_or_else(form)?;
@@ -95,7 +97,7 @@ impl FromStr for Axis {
     }
 }
 
-/// The parts between commas that are in no quotes, brackets or braces.
+/// Splits a text at commas that are outside of quotes, brackets and braces.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut quote, mut depth) = (None, 0_u32);
@@ -123,7 +125,7 @@ fn read(text: &str) -> Value {
     value.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// A value as it is shown: a text without quotes.
+/// Returns a value for display: a text without quotes.
 #[must_use]
 pub fn shown(value: &Value) -> String {
     match value {
@@ -132,12 +134,12 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-/// A value as a number: a number as it is, a duration such as `"12 hours"` in days. None of
-/// anything else.
+/// Returns a value as a number; `None` if it is neither a number nor a duration.
+/// A duration such as `"12 hours"` becomes days.
 #[must_use]
 pub fn number(value: &Value) -> Option<f64> {
     match value {
-        // Beyond 2^53 it is rounded; no scenario holds such numbers.
+        // Integers above 2^53 are rounded; no scenario has such numbers.
         #[allow(clippy::cast_precision_loss)]
         Value::Integer(value) => Some(*value as f64),
         Value::Float(value) => value.is_finite().then_some(*value),
@@ -150,11 +152,11 @@ pub fn number(value: &Value) -> Option<f64> {
 }
 
 impl Scenario {
-    /// The scenario with other values, checked like one that was read from a file. Its text is
-    /// written anew, without comments.
+    /// Returns the scenario with other values, checked like one from a file.
+    /// Its text is written again, without comments.
     ///
     /// # Errors
-    /// Where a path is none of a scenario's, or the values make no good one.
+    /// If a path does not exist in a scenario, or the changed scenario is invalid.
     pub fn with(&self, settings: &[Setting]) -> Result<Self, ScenarioError> {
         if settings.is_empty() {
             return Ok(self.clone());
@@ -176,7 +178,7 @@ impl Scenario {
             settings: list(settings),
             source: Box::new(source),
         };
-        // Before the text is written: a line of a text that nobody has seen would say nothing.
+        // Check before writing the text: the user never sees it, so errors must not name its lines.
         table
             .clone()
             .try_into::<File>()
@@ -186,13 +188,13 @@ impl Scenario {
     }
 }
 
-/// Settings in a line.
+/// Returns settings in one line.
 fn list(settings: &[Setting]) -> String {
     let settings: Vec<_> = settings.iter().map(Setting::to_string).collect();
     settings.join(", ")
 }
 
-/// Changes one value, or says why it cannot be.
+/// Changes one value, or returns the reason why that is impossible.
 fn set(scenario: &mut Table, Setting { path, value }: &Setting) -> Result<(), String> {
     let (mut table, mut seen, rest) = match path.strip_prefix("agents.") {
         Some(rest) => {
@@ -229,8 +231,8 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// The agent that `NAME.KEY` is about, its name and the key. Names may have dots in them: the
-/// longest that fits is meant.
+/// Returns the agent that `NAME.KEY` is about, with its name and the key.
+/// A name may contain dots, so the longest name that fits counts.
 fn agent<'t, 'p>(
     scenario: &'t mut Table,
     path: &'p str,

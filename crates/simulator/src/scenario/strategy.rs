@@ -1,4 +1,4 @@
-//! The kinds of agents that a scenario can name.
+//! Kinds of agents that a scenario can name.
 
 use crate::{
     agent::{Agent, Habits, Profile},
@@ -8,59 +8,59 @@ use crate::{
     },
 };
 
-/// A kind of agent, with what is its own.
+/// A kind of agent with its own settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Strategy {
-    /// [`Honest`]; careless with many mistakes.
+    /// [`Honest`] agent, which is careless if `mistakes` is high.
     Honest {
-        /// The probability of a mistake.
+        /// Probability of a mistake, from 0 to 1.
         mistakes: f64,
     },
-    /// [`Flipper`].
+    /// [`Flipper`] agent.
     Flipper {
-        /// The probability of a mistake.
+        /// Probability of a mistake, from 0 to 1.
         mistakes: f64,
     },
-    /// [`Caller`].
+    /// [`Caller`] agent.
     Caller {
-        /// Predictions paid for at a time.
+        /// Number of predictions paid for at a time.
         predictions: usize,
     },
-    /// [`Copycat`].
+    /// [`Copycat`] agent.
     Copycat,
-    /// [`Sybil`].
+    /// [`Sybil`] agent.
     Sybil {
-        /// Addresses.
+        /// Number of its addresses.
         identities: usize,
     },
-    /// [`Takeover`].
+    /// [`Takeover`] agent.
     Takeover {
-        /// Contributions in one transaction.
+        /// Number of contributions in one transaction.
         batch: usize,
     },
-    /// [`TargetedPoisoner`].
+    /// [`TargetedPoisoner`] agent.
     TargetedPoisoner {
-        /// Subject of its lies.
+        /// Target of its false contributions.
         target: Target,
-        /// The share of its open contributions that the model has to agree with.
+        /// Share of its open contributions that the model has to agree with, from 0 to 1.
         agreement: f64,
     },
-    /// [`Lazy`].
+    /// [`Lazy`] agent.
     Lazy,
-    /// [`SelfReporter`].
+    /// [`SelfReporter`] agent.
     SelfReporter,
-    /// [`LastMinute`].
+    /// [`LastMinute`] agent.
     LastMinute,
-    /// [`Rational`].
+    /// [`Rational`] agent.
     Rational,
-    /// [`FlipAndReport`].
+    /// [`FlipAndReport`] agent.
     FlipAndReport,
-    /// [`Outlier`].
+    /// [`Outlier`] agent.
     Outlier,
 }
 
 impl Strategy {
-    /// One of each, as it is where a scenario says nothing of what is its own.
+    /// Agents of every kind, each with its default settings.
     pub const ALL: [Self; 13] = [
         Self::Honest { mistakes: 0.0 },
         Self::Flipper { mistakes: 0.0 },
@@ -80,7 +80,7 @@ impl Strategy {
         Self::Outlier,
     ];
 
-    /// An agent of this kind.
+    /// Creates an agent of this kind.
     #[must_use]
     pub fn agent(self, habits: Habits) -> Box<dyn Agent> {
         match self {
@@ -105,7 +105,7 @@ impl Strategy {
         }
     }
 
-    /// Whether it has something to do where there are no claims and no good marks.
+    /// Returns `true` if the agent can act in a mechanism without claims and good contributions.
     #[must_use]
     pub fn lives_without_claims(self) -> bool {
         match self {
@@ -145,7 +145,7 @@ impl Strategy {
         }
     }
 
-    /// Returns the name in scenarios.
+    /// Returns the name of the kind in scenarios.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.profile().kind

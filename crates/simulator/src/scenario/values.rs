@@ -1,10 +1,10 @@
-//! Numbers and durations as a scenario's file has them.
+//! Numbers and durations in the format of a scenario's file.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A number, whole or not.
+/// A number, which may be a fraction.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Number(pub(super) f64);
 
@@ -18,7 +18,8 @@ impl<'de> Deserialize<'de> for Number {
                 f.write_str("a number")
             }
 
-            // Beyond 2^53 a number is rounded; every bound below is far smaller or checked again.
+            // A number above 2^53 is rounded.
+            // All later bounds are far smaller, or are checked again.
             #[allow(clippy::cast_precision_loss)]
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Number, E> {
                 Ok(Number(value as f64))
@@ -32,7 +33,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// A duration as it was written, with its unit.
+/// A duration as written, with its unit.
 pub(super) struct Duration {
     pub(super) seconds: f64,
     pub(super) text: String,

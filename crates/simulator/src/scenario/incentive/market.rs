@@ -1,15 +1,15 @@
-//! Keys of scenarios for prediction markets.
+//! Keys of scenarios with prediction markets.
 
 use cotrain_protocol::mechanism::{Term, Terms, Unit};
 
 use super::{IncentiveTable, Section, missing};
 use crate::scenario::{Incentive, Offer, ScenarioError, check::Check};
 
-/// Numbers of parts that a test set may have, and the one that it has if none is given.
+/// Minimum and maximum number of parts of a test set, and the default.
 const PARTS: (usize, usize) = (2, 256);
 const USUAL_PARTS: usize = 10;
 
-/// The largest number of samples in a test set, and the one that it has if none is given.
+/// Maximum number of samples in a test set, and the default.
 const MOST_TEST_SAMPLES: usize = 1_000_000;
 const USUAL_TEST_SAMPLES: usize = 1_000;
 

@@ -1,4 +1,4 @@
-//! The form of the section in a scenario's file.
+//! Format of the section about payment in a scenario's file.
 
 use std::fmt;
 
@@ -8,20 +8,22 @@ use serde::{Deserialize, Deserializer, de};
 use super::keys;
 use crate::scenario::values::{Duration, Number};
 
-/// The section as it was written. Any mechanism's keys may be in it: which are allowed is checked once its kind is known.
+/// The section as written. It may contain the keys of any mechanism.
+///
+/// Once the mechanism is known, the check rejects the keys of other mechanisms.
 pub(in crate::scenario) struct IncentiveTable {
     pub(super) kind: String,
-    /// Keys and values in the order of the file.
+    /// Keys and values, in the order of the file.
     pub(super) given: Vec<(String, Given)>,
 }
 
-/// A value, in the unit of its key.
+/// A value in the unit of its key.
 pub(super) enum Given {
-    /// Money, in units of the simulation.
+    /// Money, in the simulation's units.
     Money(Number),
-    /// Time.
+    /// Duration.
     Duration(Duration),
-    /// A plain number.
+    /// Plain number.
     Count(usize),
 }
 

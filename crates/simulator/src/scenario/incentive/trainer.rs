@@ -1,4 +1,4 @@
-//! Keys of scenarios for trainers.
+//! Keys of scenarios with trainers.
 
 use cotrain_protocol::{
     mechanism::{Term, Terms, Unit},
@@ -8,11 +8,12 @@ use cotrain_protocol::{
 use super::{IncentiveTable, Section, table::Given};
 use crate::scenario::{Incentive, ScenarioError, check::Check};
 
-/// The key that the weight of deposits is made of: the deposit after a pause of an hour is 60 times the weight.
+/// Key that determines the cost weight: the deposit after an hour's pause is 60 times the weight.
 const HOURLY: &str = "deposit_after_one_hour";
 
-/// The largest deposit after an hour, in units: the contract's cost weight is below 2^80 wei, and
-/// this is 60 times that.
+/// Maximum deposit after an hour, in units.
+///
+/// The contract's cost weight is below 2^80 wei, and this is 60 times that limit.
 const LARGEST_HOURLY_DEPOSIT: f64 = 7.2e7;
 
 pub(super) const SECTION: Section = Section {
@@ -37,7 +38,7 @@ fn preset(
                     .filter(|value| term.validate(*value).is_ok())
                     .or(Some(0)))
             }
-            // It is asked for, or refused, in its turn.
+            // The term `anyAddressClaimWait` is asked for, or rejected, later.
             _ => Ok(Some(0)),
         },
         "reportNotice" => Ok(Some(0)),
