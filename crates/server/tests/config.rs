@@ -1,4 +1,4 @@
-//! Sources of a configuration, and messages about mistakes.
+//! Sources of a configuration, and error messages about mistakes.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -9,7 +9,7 @@ use cotrain_server::config::{
 };
 use tempfile::TempDir;
 
-/// Creates a file with this text. Returns its directory too, which must be kept.
+/// Creates a file with this text. The caller must keep the returned directory.
 fn file(text: &str) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cotrain.toml");
@@ -60,7 +60,7 @@ fn the_example_sets_every_key_when_its_comments_are_taken_away() {
             set.unwrap_or(line).to_owned()
         })
         .collect();
-    // Setting all keys names three keys for signing, which is the last mistake that is reported.
+    // Setting all keys names three signing keys, which is the last mistake that the check reports.
     let error = of_text(&lines.join("\n")).unwrap_err();
     assert!(error.contains("there is more than one key"), "{error}");
 }
@@ -230,7 +230,7 @@ fn lists_are_read_from_files_and_variables() {
         .with_variables(variables(&[("COTRAIN_MODELS", &format!("{one}, {other}"))]));
     assert_eq!(Config::load(&sources).unwrap().models, config.models);
     assert_eq!(config.models.len(), 2);
-    // Each list keeps its own source, whatever it replaces.
+    // Each list keeps its own source, even if it replaces another one.
     let (_directory, path) = file(&format!("models = [\"{one}\"]\n[api]\ncors = [\"*\"]"));
     let sources = Sources::default()
         .with_file(&path)
@@ -246,8 +246,8 @@ fn lists_are_read_from_files_and_variables() {
     assert_eq!(source("api.cors"), &format!("file {}", path.display()));
 }
 
-/// The coordinator refuses an ambiguous file extension and does not assume libsvm, like every
-/// command that reads data.
+/// Like every command that reads data, the coordinator rejects an ambiguous file extension.
+/// It does not assume libsvm.
 #[test]
 fn the_ending_of_data_says_how_they_are_written() {
     let data = |name: &str| {

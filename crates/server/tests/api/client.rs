@@ -26,7 +26,7 @@ use crate::world::World;
 pub(crate) const RELAYER: Address = Address::repeat_byte(0x66);
 pub(crate) const KEEPER: Address = Address::repeat_byte(0x77);
 
-/// Configuration of a coordinator's services and API.
+/// Configuration of a coordinator's services and API, for one test.
 pub(crate) struct Setup {
     pub(crate) api: ApiSection,
     pub(crate) terms: Option<RelayTerms>,
@@ -143,7 +143,7 @@ impl Api {
         self.coordinator.index()
     }
 
-    /// Returns an answer whose body is not read yet.
+    /// Returns a response whose body has not been read yet.
     pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
@@ -167,7 +167,7 @@ impl Api {
         self.ask(request.body(Body::empty()).unwrap()).await
     }
 
-    /// Returns the body of an answer of status 200.
+    /// Returns the body of an answer with status 200.
     #[track_caller]
     pub(crate) fn json(&self, path: &str) -> impl Future<Output = Value> {
         let path = path.to_owned();
@@ -255,12 +255,12 @@ impl Client {
         self.batch_with(nonce, |_| {})
     }
 
-    /// Returns such a contribution, changed before it is signed.
+    /// Returns the same contribution, changed before it is signed.
     pub(crate) fn batch_with(&self, nonce: u64, change: impl FnOnce(&mut SignedBatch)) -> Value {
         self.signed(nonce, change).0
     }
 
-    /// Returns such a contribution with its id.
+    /// Returns the same contribution with its id.
     pub(crate) fn signed(
         &self,
         nonce: u64,

@@ -1,4 +1,4 @@
-//! The document, and the pages that it generates.
+//! The OpenAPI document, and the pages that show it.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 
-/// Returns every operation, as `GET /path` with its part of the document.
+/// Returns every operation as `GET /path`, with its part of the document.
 async fn operations(client: &Client) -> Vec<(String, Value)> {
     let document = client.json("/openapi.json").await;
     let mut operations = Vec::new();

@@ -1,4 +1,4 @@
-//! Prediction markets, from their creation to the last payment.
+//! Prediction markets, from creation to the last payment.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
 const STAKE: u128 = MarketStage::TERMS.stake;
 const BOUNTY: u128 = MarketStage::BOUNTY;
 
-/// Market, and the API over it and a model.
+/// A market, with an API over the market and a model.
 struct Place {
     stage: MarketStage,
     api: Api,
@@ -212,8 +212,8 @@ async fn market_is_told_until_it_opens(place: &Place) {
     assert_eq!(standing(&committed), (MarketPhase::Committed, None));
     assert_eq!((committed.bounty.0, committed.held.0), (BOUNTY, BOUNTY));
     assert_eq!((committed.parts, committed.drawn_part), (3, None));
-    // Contracts see the hashes of the last 256 blocks. The draw uses that of the block after the
-    // commitments.
+    // Contracts can read the hashes of only the last 256 blocks.
+    // The draw uses the hash of the block after the commitments.
     assert_eq!(
         deadlines(&committed),
         (Some(block + 257), Some(reveal_until), None, None)

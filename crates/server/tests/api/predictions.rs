@@ -34,8 +34,8 @@ async fn every_sort_of_input_is_predicted() {
             Some(1),
             0,
         ),
-        // The second column has weight 1, and its mean is 3. The values are two deviations below
-        // and 6.5 above their means. The model learned from one at most.
+        // The second column has weight 1 and mean 3.
+        // The values are 2 deviations below and 6.5 above their means; the model's limit is 1.
         (
             table,
             json!({"row": [0, 9.5]}),
@@ -60,7 +60,7 @@ async fn every_sort_of_input_is_predicted() {
             None,
             0,
         ),
-        // The features are in the contract's form, with the constant.
+        // The features are in the contract's encoding, including the constant.
         (
             table,
             json!({"features": [0, 5, 4096]}),

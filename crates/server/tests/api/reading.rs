@@ -1,4 +1,4 @@
-//! Reading of models, contributions and accounts.
+//! Reading models, contributions and accounts.
 
 use axum::{body::Body, http::Request};
 use cotrain_chain::node::Block;
@@ -78,8 +78,8 @@ async fn prices_are_of_as_many_as_are_asked_for() {
         client.index().now(),
         "the chain's time, not that of this machine"
     );
-    // For each, a hundredth of the time has passed since the previous one. So the deposit is ten
-    // times as high, except for rounding.
+    // The price counts only a hundredth of the pause for each of the 100 contributions.
+    // So the deposit is ten times as high, except for rounding.
     assert!(wei(&many, "each") > 9 * wei(&one, "each"));
     assert_eq!(wei(&many, "total"), 100 * wei(&many, "each"));
     for n in ["0", "1000001", "-1", "", "1e3"] {
@@ -363,7 +363,7 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
     let put = client.ask(put).await;
     assert_eq!(put.problem(405), "method-not-allowed");
     assert_eq!(put.header("allow"), "GET,HEAD");
-    // Without a limit, a page has the maximum number of rows if that is below the default.
+    // Without a limit, a page has the default number of rows or the maximum, whichever is lower.
     assert_eq!(
         client.json(&format!("{model}/contributions")).await["rows"]
             .as_array()

@@ -101,7 +101,7 @@ async fn a_batch_is_taken_once_and_followed() {
     assert_eq!(others, json!({"rows": [], "next": null}));
 }
 
-/// Before its inclusion, a batch could be copied, or sent by somebody else.
+/// Before its inclusion, another account could copy a batch or send it.
 #[tokio::test]
 async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
     let client = Client::new().await;
@@ -189,7 +189,7 @@ async fn a_refused_batch_says_why() {
             422,
             "balance-too-low",
         ),
-        // The window has 64 nonces, and this one is just above it.
+        // The window has 64 nonces, and this nonce is just above it.
         (client.batch(2 + 64), 409, "nonce-too-far"),
         (
             client.batch_with(20, |batch| batch.deadline = 999),
@@ -270,7 +270,7 @@ async fn a_malformed_batch_is_refused() {
         with("nonce", json!(-1)),
         with("deadline", json!(1_u64 << 40)),
         with("author", json!("\0")),
-        // The first address has a letter in the wrong case; the second is the zero address.
+        // The first address has a letter in the wrong case. The second one is the zero address.
         with("author", json!(wrong)),
         with("author", json!(format!("0x{}", "0".repeat(40)))),
         with("signature", json!(format!("0x{}", "00".repeat(65_536)))),

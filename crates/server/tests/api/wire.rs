@@ -1,4 +1,4 @@
-//! Answers as types of the API's client.
+//! Answers read as types of the API's client.
 
 use cotrain_client::api::{
     AccountAnswer, DelegationView, EncodingView, Incentive, ModelView, Price, Problem, Status,

@@ -1,4 +1,4 @@
-//! Chain with three models, which the tests of this program share.
+//! A chain with three models that the tests of this program share.
 
 use std::sync::{Arc, Weak};
 
@@ -24,13 +24,13 @@ use cotrain_protocol::{
 use cotrain_test_support::{Stage, items};
 use tokio::sync::Mutex;
 
-/// Time of the first block, in Unix seconds. It differs from this machine's.
+/// Time of the first block, in Unix seconds. It differs from this machine's time.
 const START: u64 = 4_000_000_000;
 
-/// Money that the author has prepaid in the trainer of the text model, in wei.
+/// Prepaid money of the author in the trainer of the text model, in wei.
 const PREPAID: u128 = 1 << 60;
 
-/// Nonce of the author that is used already.
+/// Nonce that the author has already used.
 pub(crate) const USED: u64 = 1;
 
 /// Shared chain; it exists as long as a test holds it.
@@ -46,13 +46,13 @@ pub(crate) struct World {
     raw_closed: u64,
     /// Account with three contributions to the text model, one of them refunded.
     pub(crate) author: Key,
-    /// Money that the author has prepaid, in wei.
+    /// Prepaid money of the author, in wei.
     pub(crate) balance: u128,
     /// Deposit of the first contribution, in wei.
     pub(crate) deposit: u128,
-    /// Time at which the report of contribution 3 was announced, in Unix seconds.
+    /// Time of the announcement of a report of contribution 3, in Unix seconds.
     pub(crate) announced: u64,
-    /// The latest block.
+    /// Number and hash of the latest block.
     pub(crate) head: u64,
     pub(crate) head_hash: B256,
 }
