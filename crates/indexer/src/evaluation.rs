@@ -13,7 +13,7 @@ use cotrain_protocol::classifier::Classifier;
 pub struct Evaluation {
     /// Samples that the model predicts.
     pub samples: Arc<TestSamples>,
-    /// Contributions between two measurements.
+    /// Number of contributions between two measurements.
     pub every: u64,
 }
 

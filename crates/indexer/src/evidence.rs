@@ -57,9 +57,9 @@ pub trait Evidence: fmt::Debug + Send + Sync + Sized {
 /// Counters of a trainer after a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
-    /// Contributions.
+    /// Number of contributions.
     pub(crate) contributions: u64,
-    /// Contributions that were refunded.
+    /// Number of contributions that were refunded.
     pub(crate) good: u64,
     /// Wei that the events account for, or that the contract holds.
     pub(crate) money: U256,

@@ -158,7 +158,7 @@ impl<S: ContractSource> Index<S> {
     /// Follows all contracts to the chain's head.
     ///
     /// # Errors
-    /// If one of them cannot be followed.
+    /// If a contract cannot be followed.
     pub async fn catch_up(&self) -> Result<(), FollowError> {
         for contract in self.contracts() {
             let (source, store) = (self.0.source.clone(), self.0.store.clone());
@@ -609,7 +609,7 @@ pub enum FollowError {
     /// A model cannot be read.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Its events cannot be followed.
+    /// The events of a contract cannot be followed.
     #[error(transparent)]
     Index(#[from] IndexError),
     /// The database failed.

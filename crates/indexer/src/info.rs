@@ -49,7 +49,7 @@ pub enum ModelError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The node has deleted events that are needed.
+    /// The node has deleted events that the follower needs.
     #[error(
         "the node does not have the events of block {block}, and the model {trainer}, closed in block {from_block}, needs all events since its creation; use a node that keeps them; an archive of old states is not needed"
     )]

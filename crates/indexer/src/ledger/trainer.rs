@@ -222,7 +222,8 @@ impl TrainerLedger {
         )
     }
 
-    /// `ids` are those of the signed batches, one a part.
+    /// Records the contributions of one transaction.
+    /// `ids` has one entry per part: the signed batch's id, or `None` if the part was not relayed.
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the fields of two events"
