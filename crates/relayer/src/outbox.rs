@@ -88,7 +88,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce`, `report` or `score`.
+    /// Purpose: `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) purpose: &'static str,
     pub(crate) to: Address,
     pub(crate) data: Bytes,

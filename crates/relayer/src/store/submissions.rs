@@ -44,7 +44,8 @@ pub(crate) struct NewSubmission {
 
 /// SQL condition for one author's waiting and sent batches.
 ///
-/// The plus keeps `SQLite` from the index of states, by which it reads all pending batches of the model.
+/// The plus keeps `SQLite` from using the index of states.
+/// With that index, it would read all pending batches of the model.
 const UNFINISHED_OF: &str = "s.model = $1 AND s.author = $2 AND +s.state < 2";
 
 /// SQL statement for the highest nonce of an author's unfinished or included batches.
