@@ -286,7 +286,7 @@ pub(crate) struct Participant {
     pub(crate) strategy: Strategy,
 }
 
-/// Returns the name of an embedded scenario that a text seems to mean.
+/// Returns the name of the embedded scenario most similar to a text; `None` if none is similar.
 fn nearest(text: &str) -> Option<&'static str> {
     let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
     EMBEDDED
