@@ -1,4 +1,4 @@
-//! anvil, Foundry's development node: finding it, starting it, saving its chain, stopping it.
+//! Finds, starts and stops anvil, Foundry's development node, and saves its chain.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,23 +20,26 @@ use url::Url;
 
 use crate::keys::DEVELOPMENT_CHAIN;
 
-/// The environment variable that names the binary.
+/// Environment variable with the path of the binary.
 const VARIABLE: &str = "COTRAIN_ANVIL";
 /// Text that anvil writes before the address that it listens on.
 const LISTENING: &str = "Listening on ";
-/// Time that anvil may take to start or to stop. Loading or writing a large state takes seconds.
+/// Time limit for anvil's start and stop. Loading or writing a large state takes seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The most that is kept of what anvil says on stderr, in bytes.
+/// Maximum length of anvil's stderr output that is kept, in bytes.
 const WORDS: u64 = 4_096;
 
-/// Becomes anvil, and leaves a shell behind that kills it once our end of its stdin is closed without a line: when this
-/// process ends, however it ends. `$$` is the process that becomes anvil, also within the parentheses.
+/// Shell script that becomes anvil and leaves a second shell behind, which watches over it.
+///
+/// That shell kills anvil if the pipe to its stdin closes before it reads a line.
+/// So anvil ends with this process, however that ends.
+/// `$$` is the id of the process that becomes anvil, also within the parentheses.
 #[cfg(unix)]
 const TIED: &str = r#"exec 3<&0 </dev/null
 (read -r _ <&3 || kill -KILL $$) >/dev/null 2>&1 &
 exec "$@" 3<&-"#;
 
-/// Arguments that fork an empty chain beside it: nothing of that chain is worth keeping or waiting for.
+/// Arguments to fork an empty chain, without keeping its data or waiting for it.
 const FORKING: [&str; 3] = [
     "--fork-block-number=0",
     "--no-storage-caching",
@@ -46,52 +49,52 @@ const FORKING: [&str; 3] = [
 /// Failure of an anvil process.
 #[derive(Debug, thiserror::Error)]
 pub enum AnvilError {
-    /// The variable names something else.
+    /// The variable names no file.
     #[error("{VARIABLE} is {path}, and there is no such file; name the anvil binary, or unset it")]
     NotThere {
-        /// Its value.
+        /// Value of the variable.
         path: PathBuf,
     },
-    /// It is nowhere.
+    /// anvil was not found.
     #[error(
         "there is no anvil in {VARIABLE}, PATH or node_modules; {}",
         how_to_get()
     )]
     NotFound,
-    /// It is there and cannot be run.
+    /// The binary exists but cannot be run.
     #[error("cannot run {path}")]
     CannotRun {
-        /// The binary.
+        /// Path of the binary.
         path: PathBuf,
         /// Cause.
         source: io::Error,
     },
-    /// It ended before it answered.
+    /// anvil ended before it listened.
     #[error("anvil ended before it answered ({status}): {words}")]
     Ended {
         /// Exit status.
         status: ExitStatus,
-        /// Text that it wrote.
+        /// Text that anvil wrote to stderr.
         words: String,
     },
-    /// It did not say where it listens, or did not end when told to.
+    /// anvil did not listen in time, or did not end in time after the signal.
     #[error("anvil did not {what} within {} s", PATIENCE.as_secs())]
     TooSlow {
-        /// Task of the process, for the message.
+        /// Expected action of the process, for the message.
         what: &'static str,
     },
-    /// The operating system refuses.
+    /// The operating system refused an operation.
     #[error("cannot {what} anvil")]
     System {
-        /// Attempt that failed, for the message.
+        /// Operation that failed, for the message.
         what: &'static str,
         /// Cause.
         source: io::Error,
     },
-    /// It does not give its chain away.
+    /// anvil did not return its chain.
     #[error("cannot save the chain of anvil at {url}: {reason}")]
     Unsaved {
-        /// Address that it listens on.
+        /// Address that anvil listens on.
         url: Url,
         /// Cause.
         reason: String,
@@ -99,7 +102,7 @@ pub enum AnvilError {
 }
 
 fn how_to_get() -> &'static str {
-    // Only for this system does npm have the binary in a package of its own.
+    // npm has the binary in a package of its own only for this system.
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         "get it with `npm install @foundry-rs/anvil-linux-amd64@1.7.1`, or see https://getfoundry.sh"
     } else {
@@ -107,34 +110,41 @@ fn how_to_get() -> &'static str {
     }
 }
 
-/// Options of starting anvil.
+/// Options for a new anvil process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnvilConfig {
-    /// The port to listen on; 0: any that is free.
+    /// Port to listen on; 0 for any free port.
     pub port: u16,
-    /// The file with the chain's state: read at the start where it exists, written at the end.
+    /// File with the chain's state.
+    ///
+    /// anvil reads it at the start if it exists, and writes it at the end.
     pub state: Option<PathBuf>,
-    /// A file that [`SavedChain::write`] wrote: read at the start, never written.
+    /// File from [`SavedChain::write`]. anvil reads it at the start and never writes it.
     pub load: Option<PathBuf>,
-    /// Seconds from block to block; none: a block for each transaction.
+    /// Seconds between blocks; `None` for one block per transaction.
     pub block_time: Option<u64>,
-    /// The chain's id.
+    /// Id of the chain.
     pub chain_id: u64,
-    /// Number of well-known accounts that have money.
+    /// Number of publicly known accounts that anvil funds.
     pub accounts: u32,
-    /// The rules, by their name.
+    /// Name of the hard fork whose rules the chain follows.
     pub hardfork: String,
-    /// The time of the first block, in Unix seconds; none: now.
+    /// Time of the first block, in Unix seconds; `None` for the current time.
     pub timestamp: Option<u64>,
-    /// Whether blocks have the roots of their states. To compute one takes time in proportion to the whole state, for
-    /// each block; nothing is proved without.
+    /// Whether blocks have state roots.
+    ///
+    /// anvil computes each root from the whole state, in time proportional to its size. Without
+    /// roots, the node cannot prove anything.
     pub state_roots: bool,
-    /// Further arguments, as they are.
+    /// Further arguments, passed unchanged.
     pub arguments: Vec<String>,
 }
 
 impl Default for AnvilConfig {
-    /// Any port, no file, a block for each transaction, chain 31337, ten accounts, Osaka from now on, with roots.
+    /// Returns options for any free port, no file and one block per transaction.
+    ///
+    /// The chain has id 31337, ten funded accounts, state roots and the rules of Osaka; its time
+    /// starts now.
     fn default() -> Self {
         Self {
             port: 0,
@@ -152,8 +162,10 @@ impl Default for AnvilConfig {
 }
 
 impl AnvilConfig {
-    /// For a simulation that begins at `start` (Unix seconds): nobody has money, and nothing is kept that slows many
-    /// blocks down.
+    /// Returns options for a simulation that begins at `start` (Unix seconds).
+    ///
+    /// No account has money. anvil leaves out state roots and history, which would slow down many
+    /// blocks.
     #[must_use]
     pub fn for_simulation(start: u64) -> Self {
         let arguments = [
@@ -173,24 +185,28 @@ impl AnvilConfig {
     }
 }
 
-/// A running anvil. It ends with this value, or before that by [`Anvil::stop`]; and with this process, also where that
-/// is killed (on Unix).
+/// A running anvil.
+///
+/// It ends when this value is dropped, or before that by [`Anvil::stop`]. It also ends with this
+/// process, on Unix even if the process is killed.
 #[derive(Debug)]
 pub struct Anvil {
     child: Child,
-    /// The open end that keeps it running.
+    /// Write end of anvil's stdin, which keeps anvil running while it is open.
     tie: Option<ChildStdin>,
     url: Url,
-    /// The node that it is a fork of, which ends with it.
+    /// Node that this one forks, if any. It ends with this one.
     _below: Option<Box<Anvil>>,
 }
 
 impl Anvil {
-    /// The binary: what `COTRAIN_ANVIL` names, or the one in PATH, or the one that npm has installed in the working
-    /// directory or one above it.
+    /// Finds the binary and returns its path.
+    ///
+    /// That is the file that `COTRAIN_ANVIL` names, or else the first one in PATH. Otherwise it is
+    /// the binary that npm installed in the working directory or one above it.
     ///
     /// # Errors
-    /// [`AnvilError::NotThere`], or [`AnvilError::NotFound`], which says how to get it.
+    /// [`AnvilError::NotThere`], or [`AnvilError::NotFound`], which says how to get anvil.
     pub fn find() -> Result<PathBuf, AnvilError> {
         if let Some(path) = env::var_os(VARIABLE).map(PathBuf::from) {
             if !path.is_file() {
@@ -212,12 +228,12 @@ impl Anvil {
             .ok_or(AnvilError::NotFound)
     }
 
-    /// Starts anvil and waits until it listens. An interrupt from the terminal (Ctrl-C) does not reach it.
+    /// Starts anvil and waits until it listens. Ctrl-C in the terminal does not reach it.
     ///
     /// # Errors
-    /// As [`Anvil::find`], and where it does not start.
+    /// Those of [`Anvil::find`], or if anvil does not start.
     pub fn spawn(config: &AnvilConfig) -> Result<Self, AnvilError> {
-        // anvil leaves the roots out where it forks another node, and only there.
+        // anvil leaves out the roots only if it forks another node.
         let below = if config.state_roots {
             None
         } else {
@@ -256,22 +272,22 @@ impl Anvil {
         }
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the address that anvil listens on.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Returns the id of its process.
+    /// Returns the id of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns how it ended, if it has.
+    /// Returns the exit status if anvil has ended, else `None`.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not report it.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>, AnvilError> {
         self.child.try_wait().map_err(|source| AnvilError::System {
             what: "wait for",
@@ -279,10 +295,10 @@ impl Anvil {
         })
     }
 
-    /// Tells it to end, which is when it writes its state, and waits for that.
+    /// Interrupts anvil and waits until it has ended. anvil writes its state when it ends.
     ///
     /// # Errors
-    /// Where it does not end by itself; then it is killed.
+    /// If anvil does not end in time; then it is killed.
     pub fn stop(mut self) -> Result<(), AnvilError> {
         interrupt(&mut self.child).map_err(|source| AnvilError::System {
             what: "stop",
@@ -306,13 +322,13 @@ impl Anvil {
 impl Drop for Anvil {
     fn drop(&mut self) {
         untie(self.tie.take());
-        // Where it has ended already there is nothing to kill.
+        // If anvil has ended already, this fails harmlessly.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Returns a command that runs a program so that it ends with this process.
+/// Returns a command that runs a program and ends it with this process.
 #[cfg(unix)]
 fn tied(program: &Path) -> Command {
     let mut command = Command::new("/bin/sh");
@@ -325,23 +341,25 @@ fn tied(program: &Path) -> Command {
     Command::new(program)
 }
 
-/// Tells the shell beside anvil that there is nothing left to kill: by then its number may be another process's.
+/// Releases the shell beside anvil, which must not kill: anvil's id may be another process's now.
 fn untie(tie: Option<ChildStdin>) {
     if let Some(mut tie) = tie {
         let _ = tie.write_all(b"\n");
     }
 }
 
-/// A chain as anvil gives it away, whole: blocks, transactions, and the state after its last block.
+/// A chain as anvil dumps it: all blocks and transactions, and the state after the last block.
 #[derive(Debug, Clone)]
 pub struct SavedChain(Value);
 
-/// Time that anvil may take to hand out its chain.
+/// Time limit for anvil's dump of its chain.
 const SAVING: Duration = Duration::from_mins(5);
 
 impl SavedChain {
-    /// Asks the anvil at `url` for its chain. The states after earlier blocks are left out: with them, the time and the
-    /// size grow with the number of blocks times the size of the state. Those in `states` are kept.
+    /// Asks the anvil at `url` for its chain.
+    ///
+    /// Of the states after earlier blocks it keeps only those in `states`.
+    /// With all of them, time and size would grow with the number of blocks times the state's size.
     ///
     /// # Errors
     /// [`AnvilError::Unsaved`].
@@ -359,12 +377,12 @@ impl SavedChain {
     }
 }
 
-/// The states after some blocks of a chain, as anvil gives them away.
+/// States after some blocks of a chain, as anvil dumps them.
 #[derive(Debug, Clone, Default)]
 pub struct HistoricalStates(Vec<Value>);
 
 impl HistoricalStates {
-    /// Asks the anvil at `url` for the states after the blocks of which `wanted` says yes to the hash.
+    /// Asks the anvil at `url` for the states after the blocks whose hash `wanted` accepts.
     ///
     /// # Errors
     /// [`AnvilError::Unsaved`].
@@ -378,19 +396,19 @@ impl HistoricalStates {
         Ok(Self(states))
     }
 
-    /// Returns whether the state after the block with this hash is among them.
+    /// Returns `true` if the state after the block with this hash is among them.
     #[must_use]
     pub fn has(&self, block: B256) -> bool {
         self.0.iter().any(|state| hash_of(state) == Some(block))
     }
 }
 
-/// Returns the hash of the block that a historical state comes after.
+/// Returns the hash of the block that a historical state belongs to.
 fn hash_of(state: &Value) -> Option<B256> {
     state.get(0)?.as_str()?.parse().ok()
 }
 
-/// Asks for a chain.
+/// Asks for a chain, with the states after all blocks if `states` is set.
 async fn dump(url: &Url, states: bool) -> Result<Value, AnvilError> {
     let unsaved = |reason: String| AnvilError::Unsaved {
         url: url.clone(),
@@ -408,7 +426,10 @@ async fn dump(url: &Url, states: bool) -> Result<Value, AnvilError> {
     serde_json::from_slice(&unpacked).map_err(|error| unsaved(error.to_string()))
 }
 
-/// Asks anvil for something. Not by [`crate::node::Node`], whose patience and bounds are for small answers of strangers.
+/// Sends a request to anvil and returns the result.
+///
+/// [`crate::node::Node`] is unsuitable: its timeouts and limits suit small answers of untrusted
+/// nodes.
 async fn ask(url: &Url, method: &str, parameters: Value) -> Result<Value, AnvilError> {
     let unsaved = |reason: String| AnvilError::Unsaved {
         url: url.clone(),
@@ -428,8 +449,10 @@ async fn ask(url: &Url, method: &str, parameters: Value) -> Result<Value, AnvilE
     }
 }
 
-/// Leaves out blocks that are not on the chain, with their transactions: the first block of a process that loaded another
-/// chain, and branches that were left. Loaded again, they could take the place of those that are.
+/// Removes blocks that are not on the best chain, with their transactions.
+///
+/// These are abandoned branches, and the first block of a process that loaded another chain.
+/// When anvil loads the dump, they could replace the blocks of the best chain.
 async fn leave_out_other_branches(url: &Url, chain: &mut Value) -> Result<(), AnvilError> {
     let best = chain.get("best_block_number").and_then(Value::as_u64);
     let best = json!([format!("{:#x}", best.unwrap_or_default()), false]);
@@ -473,7 +496,9 @@ fn header(block: &Value) -> Option<Header> {
     Header::deserialize(block.get("header")?).ok()
 }
 
-/// The binary's own package first: the launcher beside it passes no signals on.
+/// Finds the binary in a `node_modules` directory.
+///
+/// The binary's own package comes first, because the launcher in `.bin` passes no signals on.
 fn in_node_modules(modules: &Path, name: &str) -> Option<PathBuf> {
     let packages = fs::read_dir(modules.join("@foundry-rs")).ok()?;
     packages
@@ -484,7 +509,7 @@ fn in_node_modules(modules: &Path, name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// A chain to fork: nothing is in it, and nothing happens there.
+/// Returns the options of an empty chain to fork, on which nothing happens.
 fn empty(config: &AnvilConfig) -> AnvilConfig {
     AnvilConfig {
         chain_id: config.chain_id,
@@ -523,7 +548,9 @@ fn arguments(config: &AnvilConfig, below: Option<&Anvil>) -> Vec<String> {
     arguments
 }
 
-/// Waits until anvil says where it listens. What it says is read to its end, because it stops where nobody listens.
+/// Waits until anvil reports the address that it listens on.
+///
+/// Threads read all of its output, because anvil stops if nobody reads it.
 fn listening(child: &mut Child) -> Result<Url, AnvilError> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let words = thread::spawn(move || {
@@ -567,20 +594,21 @@ fn listening(child: &mut Child) -> Result<Url, AnvilError> {
     }
 }
 
-/// The directory in which Linux tells of processes.
+/// Directory in which Linux describes the running processes.
 const PROCESSES: &str = "/proc";
 
-/// An anvil that the program which started it has left behind.
+/// An anvil that outlived the program which started it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphan {
-    /// The id of its process.
+    /// Process id.
     pub id: u32,
     /// Command line that started it.
     pub command: String,
 }
 
-/// Returns the anvils of ours whose program was killed before it could end them: earlier versions did not tie the two
-/// together. Only Linux tells.
+/// Returns the anvils of cotrain that outlived the process that started them.
+///
+/// Earlier versions did not tie the two together. Only Linux reports orphans.
 #[must_use]
 pub fn orphans() -> Vec<Orphan> {
     let processes = fs::read_dir(PROCESSES).into_iter().flatten().flatten();
@@ -592,7 +620,7 @@ pub fn orphans() -> Vec<Orphan> {
         .collect()
 }
 
-/// Returns the process `id` if it is an orphan, where `processes` is what the system tells of all.
+/// Returns the process `id` if it is an orphan. `processes` is the directory of all processes.
 fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
     let process = processes.join(id.to_string());
     let command = fs::read(process.join("cmdline")).ok()?;
@@ -601,7 +629,7 @@ fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
         .map(String::from_utf8_lossy)
         .collect();
     let program = Path::new(&**words.first()?).file_stem()?.to_owned();
-    // As `arguments` has them, in this order; nobody else types that.
+    // The arguments that `arguments` writes, in this order. No user types them like that.
     let begins = [
         "--port=",
         "--chain-id=",
@@ -615,10 +643,10 @@ fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
             .zip(&words[1..])
             .all(|(begin, word)| word.starts_with(begin));
     let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // Behind the name, which may have anything in it: the state, and the parent.
+    // The state and the parent follow the name. The name may contain any character.
     let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-    // Processes that lose their parent get the first one, or that of a user's session. In a container, cotrain may be the
-    // first process itself; its node is no orphan then.
+    // An orphan gets the first process as its parent, or the first one of the user's session.
+    // In a container, cotrain may be the first process itself; its node is no orphan then.
     let lost = || {
         let name = fs::read_to_string(processes.join(parent).join("comm"));
         name.is_ok_and(|name| match name.trim_end() {
@@ -633,10 +661,10 @@ fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
     })
 }
 
-/// Ends an [`Orphan`], if it still is one.
+/// Kills an [`Orphan`], if it still is one.
 ///
 /// # Errors
-/// Where it is not ours to end.
+/// If the operating system does not allow it.
 #[cfg(unix)]
 pub fn end(id: u32) -> io::Result<()> {
     use nix::{
@@ -650,7 +678,7 @@ pub fn end(id: u32) -> io::Result<()> {
     Ok(kill(Pid::from_raw(pid), Signal::SIGKILL)?)
 }
 
-/// There are none that could be told.
+/// Does nothing: [`orphans`] finds none on this system.
 ///
 /// # Errors
 /// None.
@@ -659,7 +687,7 @@ pub fn end(_id: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// As Ctrl-C does.
+/// Sends SIGINT, like Ctrl-C.
 #[cfg(unix)]
 fn interrupt(child: &mut Child) -> io::Result<()> {
     use nix::{
@@ -670,7 +698,7 @@ fn interrupt(child: &mut Child) -> io::Result<()> {
     Ok(kill(Pid::from_raw(pid), Signal::SIGINT)?)
 }
 
-/// There is no other way to tell it.
+/// Kills the process, because this system has no gentler signal.
 #[cfg(not(unix))]
 fn interrupt(child: &mut Child) -> io::Result<()> {
     child.kill()
@@ -680,7 +708,7 @@ fn interrupt(child: &mut Child) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Describes a process as Linux does.
+    /// Writes files that describe a process like Linux's.
     fn put(processes: &Path, id: u32, name: &str, parent: u32, command: &[&str]) {
         let process = processes.join(id.to_string());
         fs::create_dir_all(&process).expect("a directory");
@@ -700,13 +728,13 @@ mod tests {
             .collect();
         for (first, parent, name, command, wanted) in [
             ("init", 1, "init", &ours[..], true),
-            // The first process of a user's session.
+            // The parent is the first process of a user's session.
             ("init", 5, "systemd", &ours[..], true),
             ("init", 5, "cotrain", &ours[..], false),
             ("init", 5, "sh", &ours[..], false),
-            // A container whose first process is cotrain.
+            // In this container, cotrain is the first process.
             ("cotrain", 1, "cotrain", &ours[..], false),
-            // Somebody else's.
+            // Another program started this one.
             ("init", 1, "init", &["/opt/anvil", "--port=1"][..], false),
         ] {
             let folder = tempfile::tempdir().expect("a folder");

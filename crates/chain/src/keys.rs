@@ -1,4 +1,4 @@
-//! Keys of accounts: what signs transactions and messages.
+//! Keys of accounts, which sign transactions and messages.
 
 mod keystore;
 
@@ -20,10 +20,10 @@ use alloy_signer_local::PrivateKeySigner;
 
 use keystore::Fault;
 
-/// Chain id of the development chains, those of anvil and hardhat, whose accounts' keys everybody knows.
+/// Chain id of anvil's and hardhat's development chains, whose accounts have publicly known keys.
 pub const DEVELOPMENT_CHAIN: u64 = 31_337;
 
-/// The secrets of the accounts that anvil and hardhat give money to. Everybody knows them.
+/// Secrets of the accounts that anvil and hardhat fund. They are publicly known.
 const DEVELOPMENT: [B256; 10] = [
     b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
     b256!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
@@ -45,7 +45,7 @@ pub enum KeyError {
         "the secret is not a key; expected 64 hexadecimal digits, with or without 0x, other than zero"
     )]
     NotAKey,
-    /// The secret is a small number, which anyone can guess. It is not repeated here.
+    /// The secret is a small number, which anyone can guess. The message does not repeat it.
     #[error(
         "the secret is a small number, and whoever tries small numbers has its money; make a key with \
          `cotrain key new`"
@@ -56,33 +56,33 @@ pub enum KeyError {
         "the password from {from} is empty; a key file without a password is anyone's, so give it one"
     )]
     EmptyPassword {
-        /// The password's origin: a file, a variable or the terminal.
+        /// Origin of the password: a file, a variable or the terminal.
         from: String,
     },
     /// The password file cannot be read.
     #[error("cannot read the password file {path}")]
     NoPassword {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         source: io::Error,
     },
-    /// The file says that it is for another account than its key is.
+    /// The account that the file names differs from its key's.
     #[error(
         "{path} says it is for {claimed}, but its key is of {found}; use a key file that is whole"
     )]
     OtherAccount {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The account that the file names.
+        /// Account that the file names.
         claimed: Address,
-        /// The account of its key.
+        /// Account of the file's key.
         found: Address,
     },
     /// The file cannot be read.
     #[error("cannot read the key file {path}")]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         source: io::Error,
@@ -90,7 +90,7 @@ pub enum KeyError {
     /// The file is not an encrypted key.
     #[error("{path} is not an encrypted key (JSON, Web3 secret storage): {reason}")]
     NotAKeystore {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         reason: String,
@@ -98,20 +98,20 @@ pub enum KeyError {
     /// The password does not open the file.
     #[error("the password does not open the key file {path}; give the one it was made with")]
     WrongPassword {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// The file cannot be written.
     #[error("cannot write the key file {path}")]
     Unwritable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         source: io::Error,
     },
 }
 
-/// The key of an account. What is shown of it is the address only, and it is wiped from memory when it is dropped.
+/// Key of an account. Its debug output shows only the address; dropping it wipes it from memory.
 #[derive(Clone)]
 pub struct Key {
     signer: PrivateKeySigner,
@@ -120,72 +120,75 @@ pub struct Key {
 /// A transaction before it is signed (EIP-1559).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsigned {
-    /// The chain it is for.
+    /// Chain that the transaction is for.
     pub chain_id: u64,
-    /// Number of the sender's transactions before it.
+    /// Number of transactions that the sender has sent before.
     pub nonce: u64,
-    /// The contract called; none: `data` creates a contract.
+    /// Contract to call; `None` if `data` creates a contract.
     pub to: Option<Address>,
-    /// Wei sent along.
+    /// Value sent with the transaction, in wei.
     pub value: U256,
     /// Calldata, or the code that creates a contract.
     pub data: Bytes,
-    /// The most gas it may use.
+    /// Maximum gas that the transaction may use.
     pub gas_limit: u64,
-    /// The most wei to pay for a unit of gas, all included.
+    /// Maximum price of a unit of gas, base and priority fee together, in wei.
     pub max_fee: u128,
-    /// The most wei of that which the builder of the block gets.
+    /// Maximum part of that price for the builder of the block, in wei.
     pub priority_fee: u128,
 }
 
 /// A signed transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
-    /// Its hash, by which its receipt is found.
+    /// Hash of the transaction, which identifies its receipt.
     pub hash: B256,
-    /// As it is sent.
+    /// Encoded transaction, as the node receives it.
     pub raw: Bytes,
 }
 
 impl Key {
-    /// The account.
+    /// Returns the account's address.
     #[must_use]
     pub fn address(&self) -> Address {
         self.signer.address()
     }
 
-    /// The key with this secret: 64 hexadecimal digits, with or without `0x`.
+    /// Reads a key from its secret: 64 hexadecimal digits, with or without `0x`.
     ///
     /// # Errors
-    /// Where that is no key. The error does not repeat the secret.
+    /// [`KeyError::NotAKey`] or [`KeyError::Guessable`]. The message does not repeat the secret.
     pub fn from_hex(secret: &str) -> Result<Self, KeyError> {
         let signer: PrivateKeySigner = secret.trim().parse().map_err(|_| KeyError::NotAKey)?;
-        // No random number has so many zeros.
+        // A random key has so many leading zeros only by a negligible chance.
         if signer.to_bytes().starts_with(&[0; 16]) {
             return Err(KeyError::Guessable);
         }
         Ok(Self { signer })
     }
 
-    /// Returns `true` if this is one of the keys that everybody knows (see [`Key::development`]).
+    /// Returns `true` if this is one of the publicly known keys (see [`Key::development`]).
     #[must_use]
     pub fn is_development(&self) -> bool {
         DEVELOPMENT.contains(&self.signer.to_bytes())
     }
 
-    /// Returns `true` if everybody knows the key and the chain is no development chain: others would take what is sent
-    /// there.
+    /// Returns `true` if the key is publicly known and the chain is no development chain.
+    ///
+    /// On such a chain, anyone could take what the account receives.
     #[must_use]
     pub fn is_exposed_on(&self, chain_id: u64) -> bool {
         self.is_development() && chain_id != DEVELOPMENT_CHAIN
     }
 
-    /// Opens an encrypted key file (JSON, Web3 secret storage). A warning is logged of everything unusual
-    /// about it, and if other accounts of the machine can read it.
+    /// Opens an encrypted key file (JSON, Web3 secret storage).
+    ///
+    /// It logs a warning about everything unusual in the file, and if other accounts of the machine
+    /// can read it.
     ///
     /// # Errors
-    /// If the file cannot be read, the password is empty, or the file is not such a file, has another
-    /// password, or names another account than its key's.
+    /// If the file cannot be read, is not a key file, or names another account than its key's.
+    /// Also if the password is empty or wrong.
     pub fn from_keystore(path: &Path, password: &str) -> Result<Self, KeyError> {
         let text = fs::read_to_string(path).map_err(|source| KeyError::Unreadable {
             path: path.to_owned(),
@@ -220,8 +223,10 @@ impl Key {
         Ok(Self { signer })
     }
 
-    /// Makes a new key, and an encrypted file in `directory` with it. The file is named after the address,
-    /// only its owner may read it, and none is ever overwritten.
+    /// Creates a new key and writes it to an encrypted file in `directory`.
+    ///
+    /// The file is named after the address, and only its owner may read it. An existing file is
+    /// never overwritten.
     ///
     /// # Errors
     /// If the password is empty or the file cannot be written.
@@ -241,8 +246,9 @@ impl Key {
         Ok((key, path))
     }
 
-    /// One of the ten accounts that anvil and hardhat give money to. Everybody has these keys: they are for development
-    /// only. `index` is taken modulo 10.
+    /// Returns one of the ten accounts that anvil and hardhat fund. `index` is taken modulo 10.
+    ///
+    /// These keys are publicly known, so they are for development only.
     #[must_use]
     #[allow(
         clippy::missing_panics_doc,
@@ -254,13 +260,13 @@ impl Key {
         Self { signer }
     }
 
-    /// Signs a hash: r, s and v, which is 27 or 28.
+    /// Signs a hash. The signature is r, s and v; v is 27 or 28.
     #[must_use]
     pub fn sign_hash(&self, hash: &B256) -> [u8; 65] {
         self.signature(hash).as_bytes()
     }
 
-    /// Signs a transaction. Nothing is sent.
+    /// Signs a transaction, and does not send it.
     #[must_use]
     pub fn sign_transaction(&self, transaction: &Unsigned) -> Signed {
         let transaction = TxEip1559 {
@@ -296,11 +302,12 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Reads a password: the first line of a file. A warning is logged if other accounts of the machine can
-/// read it.
+/// Reads a password from the first line of a file.
+///
+/// It logs a warning if other accounts of the machine can read the file.
 ///
 /// # Errors
-/// If the file cannot be read, or the line is empty, as in the place of a secret that was not mounted.
+/// If the file cannot be read, or the line is empty. It is empty if a secret was not mounted there.
 pub fn password_file(path: &Path) -> Result<String, KeyError> {
     let text = fs::read_to_string(path).map_err(|source| KeyError::NoPassword {
         path: path.to_owned(),
@@ -313,10 +320,10 @@ pub fn password_file(path: &Path) -> Result<String, KeyError> {
     Ok(password.to_owned())
 }
 
-/// Checks that a password is one: not empty, and more than blanks.
+/// Checks that a password has a character other than white space.
 ///
 /// # Errors
-/// [`KeyError::EmptyPassword`], which names its origin.
+/// [`KeyError::EmptyPassword`] with `from`, the password's origin.
 pub fn check_password(password: &str, from: &str) -> Result<(), KeyError> {
     if password.trim().is_empty() {
         let from = from.to_owned();
@@ -325,7 +332,7 @@ pub fn check_password(password: &str, from: &str) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Logs a warning if a file with a secret can be read by more than its owner.
+/// Logs a warning if other accounts than its owner can read a file with a secret.
 fn warn_of_readers(path: &Path) {
     #[cfg(unix)]
     {
@@ -345,7 +352,7 @@ fn warn_of_readers(path: &Path) {
     let _ = path;
 }
 
-/// Writes a new file that only its owner may read and write. None of it stays if that fails.
+/// Writes a new file that only its owner may read and write. If that fails, it removes the file.
 fn write_owners(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,4 +1,4 @@
-//! Encrypted secrets, as wallets keep them: JSON of Web3 secret storage, version 3.
+//! Encrypted secrets in the format of wallets: JSON of Web3 secret storage, version 3.
 
 use aes::Aes128;
 use alloy_primitives::{Address, hex, keccak256};
@@ -10,28 +10,29 @@ use scrypt::Params;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
-/// Work of a new file's key derivation, as the exponent of scrypt's n: geth's and ethers' own. It takes
-/// 256 MiB and about a second.
+/// Exponent of scrypt's n in new files, the same as geth's and ethers'.
+///
+/// Deriving a key takes 256 MiB and about a second.
 pub(super) const LOG_N: u8 = 18;
 const R: u32 = 8;
 const P: u32 = 1;
 
-/// Rounds of PBKDF2 below which a file counts as weak, as geth writes them.
+/// Minimum of PBKDF2 rounds below which a file counts as weak: the rounds of geth's files.
 const USUAL_ROUNDS: u64 = 262_144;
-/// Limits of the work that a file may ask for: 1 GiB, eight times the usual time, and a minute.
+/// Limits of the work that a file may demand: 1 GiB, eight times the usual time, and a minute.
 const MAX_MEMORY: u64 = 1 << 30;
 const MAX_WORK: u64 = 1 << 24;
 const MAX_ROUNDS: u64 = 1 << 26;
 
-/// Length of a derived key, in bytes: half decrypts, half checks the password.
+/// Length of a derived key, in bytes: one half decrypts, the other checks the password.
 const DERIVED: usize = 32;
 
 /// Reason why a secret cannot be decrypted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The password is another one.
+    /// The password is wrong.
     Password,
-    /// The file is malformed or of another form, in words.
+    /// The file is malformed or of another format. The text describes the fault.
     File(String),
 }
 
@@ -39,13 +40,13 @@ pub(super) enum Fault {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) secret: [u8; 32],
-    /// Everything that other programs would not expect of the file, in words.
+    /// Descriptions of everything in the file that other programs would not expect.
     pub(super) unusual: Vec<String>,
-    /// The address that the file says it is for.
+    /// Account that the file names, if any.
     pub(super) address: Option<Address>,
 }
 
-/// Decrypts a file's secret.
+/// Decrypts the secret of a key file.
 pub(super) fn decrypt(text: &str, password: &str) -> Result<Opened, Fault> {
     let mut unusual = Vec::new();
     let plain = text.trim_start_matches('\u{feff}');
@@ -95,7 +96,7 @@ pub(super) fn decrypt(text: &str, password: &str) -> Result<Opened, Fault> {
     })
 }
 
-/// Encrypts a secret, with random bytes for salt, vector and id.
+/// Encrypts a secret, with random salt, initialization vector and id.
 pub(super) fn encrypt(
     secret: &[u8; 32],
     address: Address,
@@ -132,7 +133,7 @@ pub(super) fn encrypt(
     file.to_string() + "\n"
 }
 
-/// Derives the key that decrypts and checks.
+/// Derives the key that decrypts the secret and checks the password.
 fn derive(
     crypto: &Object<'_>,
     password: &str,
@@ -141,7 +142,7 @@ fn derive(
     let kdf = crypto.text("kdf")?.to_lowercase();
     let parameters = crypto.object("kdfparams")?;
     let length = parameters.number("dklen")?;
-    // A longer key begins with the shorter one, and nothing more of it is used.
+    // A longer key begins with the shorter one, and decryption uses only that beginning.
     if length < DERIVED as u64 {
         return wrong(&parameters.path("dklen"), length, "32 or more");
     }
@@ -161,7 +162,7 @@ fn derive(
                      work than these"
                 )));
             }
-            // What old Python tools wrote: it is as much work, on less memory at a time.
+            // Old Python tools wrote such parameters: the same work with less memory at a time.
             let usual = n.saturating_mul(r).saturating_mul(p) >= u64::from(R) << LOG_N;
             if (r, p) != (u64::from(R), u64::from(P)) {
                 unusual.push(format!(
@@ -175,7 +176,7 @@ fn derive(
                 ));
             }
             let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-            // A power of two below 2^31 has fewer than 32 zeros.
+            // A power of two below 2^31 has fewer than 32 trailing zeros.
             let log_n = u8::try_from(n.trailing_zeros()).unwrap_or(u8::MAX);
             Ok(scrypted(password, &salt, log_n, small(r), small(p)))
         }
@@ -215,7 +216,7 @@ fn apply(derived: &[u8; DERIVED], vector: &[u8; 16], secret: &mut [u8; 32]) {
     Ctr128BE::<Aes128>::new(&key.into(), vector.into()).apply_keystream(secret);
 }
 
-/// Formats random bytes as an id of version 4 (RFC 9562).
+/// Formats random bytes as a UUID of version 4 (RFC 9562).
 fn uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -224,7 +225,7 @@ fn uuid(mut bytes: [u8; 16]) -> String {
     parts.join("-")
 }
 
-/// A JSON object of the file, and its path for messages.
+/// JSON object of the file, with its path for messages.
 struct Object<'a> {
     name: String,
     value: &'a Value,
@@ -296,9 +297,9 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Reads a whole number, which some tools write with a fraction of 0.
+/// Reads a whole number. Some tools write it with a fraction of 0.
 fn whole(value: &Value) -> Option<u64> {
-    // Exact, as far as anything here goes.
+    // Floats represent all whole numbers below 2^53 exactly, and the bound here is 9e15.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let float = |number: f64| {
         let exact = number.fract() == 0.0 && (0.0..9e15).contains(&number);
@@ -308,7 +309,7 @@ fn whole(value: &Value) -> Option<u64> {
 }
 
 fn wrong<T>(path: &str, found: impl std::fmt::Display, expected: &str) -> Result<T, Fault> {
-    // The file may be anything at all.
+    // A stranger's file may have a value of any length, so the message shows its first characters.
     let found: String = found.to_string().chars().take(80).collect();
     Err(Fault::File(format!(
         "its `{path}` is {}, expected {expected}",
@@ -320,12 +321,12 @@ fn wrong<T>(path: &str, found: impl std::fmt::Display, expected: &str) -> Result
 mod tests {
     use super::*;
 
-    /// The key of the test vectors of Web3 secret storage.
+    /// Key of the test vectors of Web3 secret storage.
     const SECRET: &str = "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
     const PASSWORD: &str = "testpassword";
-    /// The vector with PBKDF2.
+    /// Test vector with PBKDF2.
     const PBKDF2: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},"ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2","kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256","salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},"mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
-    /// The vector with scrypt, as old Python tools wrote it: r = 1, p = 8.
+    /// Test vector with scrypt, with r = 1 and p = 8 as in files of old Python tools.
     const SCRYPT: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"r":1,"p":8,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},"mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
 
     fn unusual(text: &str) -> Vec<String> {
@@ -427,7 +428,7 @@ mod tests {
             let told_here = file(&PBKDF2.replace(found, put));
             assert!(told_here.starts_with(told), "{told_here}");
         }
-        // Neither time nor memory without bound.
+        // The reader bounds both time and memory.
         for (found, put) in [
             ("262144", "262145"),
             ("262144", "1"),
