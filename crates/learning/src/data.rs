@@ -23,56 +23,62 @@ use table::TableSpec;
 
 use crate::text::escaped_list;
 
-/// The share of data without test data of its own that is set aside to measure on, where nobody says another.
+/// Default share of a data set without test data that is set aside for measuring.
 pub const TEST_SHARE: f64 = 0.2;
 
-/// Numbers in data must lie within `-MAX_NUMBER..=MAX_NUMBER`, so that their squares and sums stay
-/// finite.
+/// Bound of the numbers in data: each must lie within `-MAX_NUMBER..=MAX_NUMBER`.
+///
+/// So their squares and sums stay finite.
 pub(crate) const MAX_NUMBER: f64 = 1e100;
 
-/// Whether a number is within the bounds; what is not a number is not.
+/// Returns `true` if a number is within the bounds, which NaN never is.
 pub(crate) fn in_bounds(value: f64) -> bool {
     value.abs() <= MAX_NUMBER
 }
 
-/// The highest index in libsvm data.
+/// Largest index in libsvm data.
 pub(crate) const MAX_INDEX: u32 = 1 << 24;
 
-/// The most classes that a model can have.
+/// Maximum number of classes of a model.
 pub(crate) const MAX_CLASSES: usize = 256;
 
-/// Source of examples. Files may be gzipped; their first bytes tell, not their names.
+/// Source of examples. Its files may be gzipped: the first bytes decide, not the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The embedded film-review sentences with a mean sentiment of at least 0.25 either way:
-    /// 10,375 texts; class `positive` where the sentiment is.
+    /// The embedded sentences of film reviews: 10,375 texts.
+    ///
+    /// The mean sentiment of each is at least 0.25 or at most -0.25. If it is positive, the class
+    /// is `positive`.
     MovieReviews,
     /// A table with a header.
     Table {
         /// Format of the table.
         format: TableFormat,
-        /// The training data.
+        /// File with the training data.
         train: PathBuf,
-        /// The test data, with the same header; without it, a share of `train` is set aside.
+        /// File with the test data and the same header; `None` sets a share of `train` aside.
         test: Option<PathBuf>,
-        /// The name of the column with the class.
+        /// Name of the column with the class.
         label: String,
-        /// The name of the column with the text; without it, every column but `label` is a number.
+        /// Name of the column with the text; `None` if every column but `label` has numbers.
         text: Option<String>,
     },
-    /// Lines of `label index:value …`: an integer, then indices from 1 that increase. `#` starts a
-    /// comment. An index that is not given has value 0.
+    /// Lines of `label index:value …`: an integer, then increasing indices from 1.
+    ///
+    /// `#` starts a comment. An index that is absent has the value 0.
     Libsvm {
-        /// The training data.
+        /// File with the training data.
         train: PathBuf,
-        /// The test data; without it, a share of `train` is set aside.
+        /// File with the test data; `None` sets a share of `train` aside.
         test: Option<PathBuf>,
     },
 }
 
 impl Source {
-    /// Returns the data that people name: `movie-reviews`, or a file whose ending says how it is written. `test` is a
-    /// file with test data, and the columns are those of a table.
+    /// Returns the source that a user names: `movie-reviews`, or a file.
+    ///
+    /// The ending of the file's name decides its format. `test` is a file with test data; the
+    /// columns are those of a table.
     ///
     /// # Errors
     /// [`DataError::Ending`].
@@ -103,14 +109,16 @@ impl Source {
     }
 }
 
-/// Returns the ending of a file's name, without that of gzip.
+/// Returns the ending of a file's name, without gzip's `.gz`.
 fn ending(path: &Path) -> Option<&str> {
     let unpacked = path.to_str()?.strip_suffix(".gz").map(Path::new);
     unpacked.unwrap_or(path).extension()?.to_str()
 }
 
 impl TableFormat {
-    /// Returns the format of the table in a file by the ending of its name; `None` if it is no table's.
+    /// Returns the format of a table by the ending of its file's name.
+    ///
+    /// It is `None` if the ending is not that of a table.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         match ending(path)? {
@@ -124,7 +132,7 @@ impl TableFormat {
 /// Format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
-    /// Commas between fields that may be quoted.
+    /// Commas between fields, which may be quoted.
     Csv,
     /// Tabs between fields; a quotation mark has no meaning.
     Tsv,
@@ -137,17 +145,19 @@ pub struct Dataset {
     pub train: Part,
     /// Examples to measure on.
     pub test: Part,
-    /// The name of each class, by its number: in numerical order where all are integers, else in
-    /// lexicographic order.
+    /// Name of each class, by its number.
+    ///
+    /// They are in numerical order if all are integers, else in lexicographic order.
     pub classes: Vec<String>,
-    /// The names of a table's columns of numbers, in order; empty for other sources.
+    /// Names of a table's columns of numbers, in order; empty for other sources.
     pub columns: Vec<String>,
 }
 
 impl Dataset {
-    /// Returns the names of columns that seem to number the rows, as pandas writes them: without a
-    /// name or called `Unnamed`, or with consecutive whole numbers, each once. A model would learn from
-    /// them in which order the rows stood.
+    /// Returns the names of columns that seem to number the rows, as in files of pandas.
+    ///
+    /// Such a column has no name, or a name that begins with `Unnamed: `, or consecutive whole
+    /// numbers. From it, a model would learn the order of the rows.
     #[must_use]
     pub fn row_numbers(&self) -> Vec<String> {
         let rows = || self.train.examples().chain(self.test.examples());
@@ -163,7 +173,7 @@ impl Dataset {
                 .collect();
             values.sort_unstable_by(f64::total_cmp);
             let consecutive = values.windows(2).all(|pair| consecutive(pair[0], pair[1]));
-            // Fewer rows may count up by chance.
+            // In fewer rows, consecutive numbers may be a coincidence.
             values.len() >= 10 && consecutive && values.first().is_some_and(|it| it.fract() == 0.0)
         };
         self.columns
@@ -175,7 +185,7 @@ impl Dataset {
     }
 }
 
-// Whole numbers are exact as far as rows are counted.
+// Floats represent whole numbers exactly, as far as files number their rows.
 #[allow(clippy::float_cmp)]
 fn consecutive(before: f64, after: f64) -> bool {
     after == before + 1.0
@@ -183,14 +193,16 @@ fn consecutive(before: f64, after: f64) -> bool {
 
 /// Reads a data set.
 ///
-/// Where `source` has test data of its own, both parts keep the order of their files, and
-/// `test_share` and `seed` do not matter. Otherwise the examples are shuffled by `seed` and
-/// `test_share` of them, rounded, at least one and not all, are set aside.
+/// If `source` has test data, both parts keep the order of their files, and `test_share` and `seed`
+/// have no effect.
+/// Otherwise `seed` decides the order of the examples, and a part of them becomes the test data.
+/// That part is `test_share` of them, rounded; at least one, and not all.
 ///
 /// # Errors
-/// Where a file cannot be read, a line is malformed, there are not at least two examples and two
-/// classes to learn from, test data has a class that the training data lacks, or `test_share` is
-/// not between 0 and 1.
+/// If a file cannot be read, or a line is malformed.
+/// If the training data has fewer than two examples or two classes, or the test data has a class
+/// that it lacks.
+/// If `test_share` is not between 0 and 1.
 pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
     let (train, test) = match source {
         Source::MovieReviews => (reviews::read()?, None),
@@ -220,13 +232,14 @@ pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, Data
     }
 }
 
-/// Reads further examples for a model whose `classes` are known, in the order of the file; test data
-/// that `source` has of its own is not looked at. `columns` are those that the model learned from, in
-/// its order, where it learned from a table of numbers.
+/// Reads further examples for a model with these `classes`, in the order of the file.
+///
+/// It does not read the test data of `source`.
+/// `columns` are those of the model, in its order, if it learned from a table of numbers.
 ///
 /// # Errors
-/// Where the file cannot be read, a line is malformed, there is no example, one has another class, or
-/// the file has other columns of numbers than the model, or has them in another order.
+/// If the file cannot be read, a line is malformed, there is no example, or one has another class.
+/// If the columns of numbers differ from the model's, or have another order.
 pub fn load_more(
     source: &Source,
     classes: &[String],
@@ -262,11 +275,14 @@ pub fn load_more(
     Ok(Part::new(raw, numbers))
 }
 
-/// Reads the texts of a table's columns by their names, in the order of the names and of the file: of each
-/// row, the line where it starts, from 1, and its texts. Other columns are passed over.
+/// Reads the texts of a table's columns, and skips all other columns.
+///
+/// It returns the rows in the order of the file. Each has the line where it starts, from 1, and its
+/// texts in the order of `columns`.
 ///
 /// # Errors
-/// If the file cannot be read, a column is missing, or a row has another number of fields than the header.
+/// If the file cannot be read, a column is missing, or the number of a row's fields differs from
+/// the header's.
 pub fn read_columns(
     path: &Path,
     format: TableFormat,
@@ -275,7 +291,7 @@ pub fn read_columns(
     table::columns(path, &file::read(path)?, format, columns)
 }
 
-/// Reads the names of a table's columns, in its order.
+/// Reads the names of a table's columns, in the order of the file.
 ///
 /// # Errors
 /// If the file cannot be read, or is no table.
@@ -284,8 +300,7 @@ pub fn table_columns(path: &Path, format: TableFormat) -> Result<Vec<String>, Da
 }
 
 impl Dataset {
-    /// Checks that the columns are those of a model, in its order, where it learned from a table of
-    /// numbers.
+    /// Checks that a table of numbers has the columns of a model, in the model's order.
     ///
     /// # Errors
     /// [`DataError::NotTheColumns`], with both lists.
@@ -294,18 +309,19 @@ impl Dataset {
     }
 }
 
-/// The columns of the tables that a model takes.
+/// Columns of the tables that a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelColumns<'a> {
-    /// The names, in the order of the features.
+    /// Names of the columns, in the order of the features.
     pub names: &'a [String],
-    /// The number of columns that had no examples when the model was created: the last ones. A table may leave all of
-    /// them out, and they are 0 then.
+    /// Number of columns, the last ones, that had no examples when the model was created.
+    ///
+    /// A table may leave out all of them; their values are 0 then.
     pub reserved: usize,
 }
 
 impl<'a> ModelColumns<'a> {
-    /// Returns the names of the columns that no table may leave out.
+    /// Returns the names of the columns that every table must have.
     #[must_use]
     pub fn needed(&self) -> &'a [String] {
         let needed = self.names.len().saturating_sub(self.reserved);
@@ -313,14 +329,17 @@ impl<'a> ModelColumns<'a> {
     }
 }
 
-/// A number means what its column says: a table with other columns, or another order of them, is refused.
+/// Checks the columns of a table against the model's.
+///
+/// A number means what its column says. So the model takes no table with other columns, or with
+/// another order of them.
 fn same_columns(
     path: &Path,
     found: &[String],
     wanted: Option<ModelColumns<'_>>,
 ) -> Result<(), DataError> {
     match wanted {
-        // Another sort of example than the model learned from is refused by its encoder.
+        // If the file has no columns, the model's encoder refuses the examples.
         Some(wanted) if !found.is_empty() && found != wanted.names && found != wanted.needed() => {
             let names = escaped_list(wanted.names);
             let reserved = escaped_list(&wanted.names[wanted.needed().len()..]);
@@ -337,12 +356,12 @@ fn same_columns(
     }
 }
 
-/// One file as read: labels are still strings.
+/// Contents of one file. Labels are still strings.
 struct Raw {
     path: PathBuf,
     inputs: Inputs,
     labels: Vec<String>,
-    /// The line where each example starts, from 1.
+    /// Line where each example starts, from 1.
     lines: Vec<u64>,
     columns: Vec<String>,
 }
@@ -382,7 +401,7 @@ fn join(train: Raw, test: Raw) -> Result<Dataset, DataError> {
     })
 }
 
-// The casts are of counts of examples, far below 2^52.
+// The casts concern numbers of examples, far below 2^52.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! The model that a deployment begins with: from a data set to a trained classifier.
+//! Initial model of a deployment: from a data set to a trained classifier.
 
 use std::str::FromStr;
 
@@ -15,9 +15,9 @@ use crate::{
 /// Part of the training data that the initial model sees.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Initial {
-    /// A share of all examples, above 0 and at most 1.
+    /// Share of all examples, above 0 and at most 1.
     Share(f64),
-    /// A number of examples.
+    /// Number of examples.
     Examples(usize),
 }
 
@@ -45,24 +45,24 @@ impl FromStr for Initial {
     }
 }
 
-/// Choices of how an initial model is made.
+/// Options for an initial model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// The data.
+    /// Source of the data.
     pub source: Source,
     /// Part of the training data that the model sees.
     pub initial: Initial,
     /// Seed of everything random.
     pub seed: u64,
-    /// The learner; `None` for the one that suits the data.
+    /// Learner of the model; `None` for the one that suits the data.
     pub learner: Option<Kind>,
-    /// Names of classes that the data have no examples of.
+    /// Names of classes without examples in the data.
     pub reserved_classes: Vec<String>,
-    /// Options of turning examples into samples.
+    /// Options of the encoding.
     pub encoding: encode::Options,
 }
 
-/// Reason why data cannot be made into an initial model.
+/// Reason why the data gives no initial model.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PrepareError {
@@ -72,43 +72,43 @@ pub enum PrepareError {
     /// The data cannot be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A class that is to be reserved has no name.
+    /// A reserved class has no name.
     #[error("a reserved class is empty; give it a name")]
     EmptyClass,
-    /// A class that is to be reserved is one already.
+    /// The model already has a reserved class.
     #[error(
         "cannot reserve the class `{}`: the model has it already; leave it out",
         escaped(name)
     )]
     KnownClass {
-        /// The name.
+        /// Name of the class.
         name: String,
     },
-    /// A feature that is to be reserved is the column of the classes.
+    /// A reserved feature is the column of the classes.
     #[error(
         "cannot reserve the feature `{}`: that column has the classes; leave it out",
         escaped(name)
     )]
     LabelColumn {
-        /// The name.
+        /// Name of the feature.
         name: String,
     },
-    /// There are fewer examples than the model is to see.
+    /// The data has fewer examples than the model should see.
     #[error("the model is to see {wanted} examples, and there are {examples} to train on")]
     TooFew {
-        /// Number that was asked for.
+        /// Requested number of examples.
         wanted: usize,
-        /// Number that the data have.
+        /// Number of examples in the data.
         examples: usize,
     },
 }
 
-/// Data that an initial model can be trained on.
+/// Data for the training of an initial model.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// The data as they were read, with the reserved classes.
+    /// The data set, with the reserved classes.
     pub dataset: Dataset,
-    /// Their samples.
+    /// Samples of the data set.
     pub encoded: Encoded,
     /// Number of examples that the model sees.
     pub trained_on: usize,
@@ -149,7 +149,7 @@ impl Prepared {
         train::train(self.learner, &samples, &settings, &self.encoded.test)
     }
 
-    /// Returns the first example of the test data, and the name of its class.
+    /// Returns the first example of the test data, with the name of its class.
     #[must_use]
     pub fn test_example(&self) -> Option<(Example<'_>, &str)> {
         let example = self.dataset.test.examples().next()?;
@@ -175,7 +175,7 @@ fn reserve(classes: &mut Vec<String>, reserved: &[String]) -> Result<(), Prepare
     Ok(())
 }
 
-/// Checks that no feature to reserve is the column of the classes.
+/// Checks that no reserved feature is the column of the classes.
 fn check_features(
     dataset: &Dataset,
     source: &Source,
@@ -194,7 +194,7 @@ fn check_features(
     }
 }
 
-// Sets of data are far below 2^52 and the share is in [0, 1].
+// Data sets are far below 2^52 examples, and the share is in [0, 1].
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

@@ -1,4 +1,4 @@
-//! Examples as people give them: a row, a list of features, or a file of many.
+//! Encodes examples as users give them: a row, a list of features, or a file with many.
 
 use std::{
     fs,
@@ -17,15 +17,16 @@ use crate::{
     text::escaped,
 };
 
-/// A sample, and how much of the input is in it.
+/// Sample, with figures on what it holds of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The bytes that a contract takes.
+    /// Encoded sample, as contracts take it.
     pub sample: Vec<u8>,
-    /// Words, indices or columns of the input that the model knows; `None` for a dense sample that was
-    /// given as bytes.
+    /// Number of the input's words, indices or columns that the model knows.
+    ///
+    /// It is `None` for a dense sample that the user gave as bytes.
     pub known: Option<usize>,
-    /// Numbers outside the model's range, which were moved to its bounds.
+    /// Number of values outside the model's range, which the encoder moved to its bounds.
     pub clipped: usize,
 }
 
@@ -40,7 +41,7 @@ impl From<Noted> for Encoded {
 }
 
 impl Encoded {
-    /// Takes a sample that was given as such.
+    /// Wraps a sample that the user gave as bytes.
     #[must_use]
     pub fn raw(encoding: Encoding, sample: Vec<u8>) -> Self {
         Self {
@@ -50,18 +51,18 @@ impl Encoded {
         }
     }
 
-    /// Returns `true` if the model knows nothing of the input: all that it can say is its prior.
+    /// Returns `true` if the model knows nothing of the input. Its prediction is its prior then.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.known == Some(0)
     }
 }
 
-/// Reason why an input cannot be made into samples.
+/// Reason why an input cannot be encoded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// The encoder does not take the example.
+    /// The encoder refused the example.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The data cannot be read.
@@ -70,64 +71,64 @@ pub enum InputError {
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The failure.
+        /// Cause.
         source: std::io::Error,
     },
-    /// A field of a row is no number.
+    /// A field of a row is not a number.
     #[error(
         "`{}` is no number; expected numbers separated by commas",
         escaped(field)
     )]
     NoNumber {
-        /// The field.
+        /// Text of the field.
         field: String,
     },
-    /// A part of a row is no index with a value.
+    /// A part of a row is not an index with a value.
     #[error(
         "`{}` is no entry; expected `index:value` with an index from 1",
         escaped(entry)
     )]
     NoEntry {
-        /// The part.
+        /// Text of the part.
         entry: String,
     },
-    /// A field of a list is no feature.
+    /// A field of a list is not a feature.
     #[error(
         "`{}` is no feature; expected their numbers from 0, separated by commas",
         escaped(field)
     )]
     NoFeature {
-        /// The field.
+        /// Text of the field.
         field: String,
     },
-    /// Features are named to a model whose samples are numbers.
+    /// The user listed features for a model whose samples are numbers.
     #[error("the samples of a {kind} are numbers")]
     NotSparse {
-        /// The model's learner.
+        /// Learner of the model.
         kind: Kind,
     },
-    /// A row is given to a model of texts.
+    /// The user gave a row to a model of texts.
     #[error("the model learned from text")]
     TextWanted,
-    /// A column of texts is named for a model of something else.
+    /// The user named a column of texts for a model of another sort.
     #[error("the model did not learn from texts")]
     NoTexts,
-    /// A column is named of a file without columns.
+    /// The user named a column of a file without columns.
     #[error("{} has no columns", path.display())]
     NoColumns {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// A line of a file cannot be encoded.
     #[error("line {line} of {}", path.display())]
     Line {
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: u64,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The reason.
+        /// Cause.
         source: Box<InputError>,
     },
     /// An example of labeled data cannot be encoded.
@@ -135,9 +136,9 @@ pub enum InputError {
     Example {
         /// Number of the example, from 1.
         number: usize,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The reason.
+        /// Cause.
         source: EncodeError,
     },
 }
@@ -150,7 +151,9 @@ pub fn encode_text(encoder: &Encoder, text: &str) -> Result<Encoded, InputError>
     Ok(encoder.encode_noting(Example::Text(text))?.into())
 }
 
-/// Encodes a row: numbers separated by commas, or `index:value …` with indices from 1, as the model learned from.
+/// Encodes a row, in the form of the data that the model learned from.
+///
+/// That is numbers separated by commas, or `index:value …` with indices from 1.
 ///
 /// # Errors
 /// If the row has another form, or the model learned from texts.
@@ -189,10 +192,10 @@ pub fn row_of(example: Example<'_>) -> Option<String> {
     }
 }
 
-/// Encodes a list of the features that are present: their numbers from 0, separated by commas.
+/// Encodes a list of the present features: their numbers from 0, separated by commas.
 ///
 /// # Errors
-/// If a number is none, or the model's samples are not features that are present.
+/// If a field is not a number, or the model's samples do not list present features.
 pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, InputError> {
     let encoding = parameters.encoding();
     if encoding != Encoding::Sparse {
@@ -215,8 +218,11 @@ pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, I
     Ok(Encoded::raw(encoding, encode_sparse(&features)))
 }
 
-/// Encodes a file of examples without classes. With `text_column`, and if the first line of a table names the model's
-/// columns, each row is an example; otherwise each line is one ([`encode_lines`]).
+/// Encodes a file of examples without classes.
+///
+/// With `text_column`, each row of a table is an example.
+/// The same holds if the first line of a table names the model's columns.
+/// Otherwise each line is an example ([`encode_lines`]).
 ///
 /// # Errors
 /// If the file cannot be read, or an example cannot be encoded.
@@ -231,7 +237,7 @@ pub fn encode_file(
     encode_lines(encoder, path, &read(path)?)
 }
 
-/// Encodes a text that has an example a line; blank lines are passed over. Errors name `path`.
+/// Encodes each line of a text that is not blank as an example. Errors name `path`.
 ///
 /// # Errors
 /// If an example cannot be encoded.
@@ -244,10 +250,11 @@ pub fn encode_lines(
     encode_all(encoder, path, lines.collect())
 }
 
-/// Encodes labeled data for a model with these classes. Data with other columns or classes than the model's is refused.
+/// Encodes labeled data for a model with these classes.
 ///
 /// # Errors
 /// If the data cannot be read, or an example cannot be encoded.
+/// If the data has other columns or classes than the model.
 pub fn encode_labeled(
     encoder: &Encoder,
     source: &Source,
@@ -287,7 +294,9 @@ fn encode_all(
     examples.into_iter().map(encode).collect()
 }
 
-/// Returns the rows of a table with a header, each as [`encode_row`] reads it; `None` if the file is no such table.
+/// Returns the rows of a table with a header, in the form that [`encode_row`] reads.
+///
+/// It returns `None` if the file is no such table.
 fn table(
     encoder: &Encoder,
     path: &Path,
@@ -318,7 +327,8 @@ fn table(
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 read_rows(&names)
             };
-            // Columns that had no examples may be left out, all of them: a file that has some would lose what it says.
+            // A file may leave out all reserved columns, but not only some of them: the encoder
+            // would ignore the values of those that it has.
             let (_, reserved) = all.split_at(needed.len());
             let without = |error| {
                 let header = table_columns(path, format)?;
@@ -329,7 +339,7 @@ fn table(
                 read_rows(needed)
             };
             match read_rows(all).or_else(without) {
-                // Rows of numbers alone, in the model's order.
+                // The rows are numbers in the model's order, without a header.
                 Err(_) if begins_with_numbers(path) => Ok(None),
                 rows => Ok(Some(rows?)),
             }
@@ -338,7 +348,7 @@ fn table(
     }
 }
 
-/// Returns `true` if the first line of a file is numbers, so that it is no header.
+/// Returns `true` if the first line of a file consists of numbers and is therefore no header.
 fn begins_with_numbers(path: &Path) -> bool {
     read(path).is_ok_and(|text| {
         let first = lines(&text).next();
@@ -369,7 +379,7 @@ fn numbers(row: &str) -> Result<Vec<f64>, InputError> {
     row.split(',').map(number).collect()
 }
 
-/// Reads indices, which are from 0 then, and their values.
+/// Reads the entries of a row as indices from 0 and values.
 fn entries(row: &str) -> Result<(Vec<u32>, Vec<f64>), InputError> {
     let entry = |pair: &str| {
         let (index, value) = pair.split_once(':')?;
@@ -492,7 +502,8 @@ mod tests {
             let all = encode_file(encoder, path, column).expect("samples");
             all.into_iter().map(|it| it.sample).collect::<Vec<_>>()
         };
-        // Columns by name, in any order and with others between them; reserved ones may be missing, all of them.
+        // The file names its columns, in any order and with others between them. It may lack the
+        // reserved ones, but only all of them.
         let table = put("named.csv", "id,b,a\n7,1,0\n8,0,1\n");
         assert_eq!(samples(&columns(), &table, None), [[0, 1], [0, 0]]);
         let bare = put("bare.csv", "1,0,0\n\n0,1,0\n");

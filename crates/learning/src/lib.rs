@@ -1,13 +1,14 @@
-//! Data sets, encoding to samples, initial training in floats, quantizing to the numbers of the
-//! contracts.
+//! Data sets, encoding as samples, initial training in floats, and rounding to the contracts'
+//! numbers.
 //!
-//! The way of an example: [`data::load`] reads it as text, numbers or indices with a class;
-//! [`encode::encode`] turns it into the bytes that a contract takes; [`train::train`] fits a model
-//! in floats and rounds it to the integers that a contract stores.
+//! [`data::load`] reads an example as text, numbers or indices, with a class.
+//! [`encode::encode`] turns it into the bytes that a contract takes.
+//! [`train::train`] fits a model in floats and rounds it to the integers that a contract stores.
 //!
-//! Everything here gives the same bytes for the same input and seed on every machine: floats meet
-//! only `+ - * /`, square roots and rounding, in a fixed order, because other functions differ
-//! between mathematics libraries and matrix products between processors.
+//! The same input and seed give the same bytes on every machine.
+//! So floats are only added, subtracted, multiplied, divided, rounded and square-rooted, in a fixed
+//! order.
+//! Other functions differ between mathematics libraries, and matrix products between processors.
 
 pub mod data;
 pub mod encode;

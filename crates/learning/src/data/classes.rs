@@ -5,7 +5,7 @@ use super::error::shown;
 use super::{DataError, MAX_CLASSES, Raw};
 use crate::text::escaped_list;
 
-/// The classes of a training file, in order.
+/// Classes of a training file, in order.
 pub(super) enum Classes {
     Integers(Vec<i64>),
     Names(Vec<String>),
@@ -40,7 +40,7 @@ impl Classes {
         }
     }
 
-    /// The class number of each example of `raw`; `train` is the file that the classes are from.
+    /// Returns the class number of each example of `raw`; `train` is the file with the classes.
     pub(super) fn numbers(&self, raw: &Raw, train: &Path) -> Result<Vec<u16>, DataError> {
         let number = |(label, line): (&String, &u64)| {
             self.number(label).ok_or_else(|| DataError::UnknownClass {
@@ -77,7 +77,7 @@ impl Classes {
     }
 }
 
-/// The class number of each example of `raw`, of a model whose classes are these, in any order.
+/// Returns the class number of each example of `raw`, given the model's classes in any order.
 pub(super) fn known(raw: &Raw, classes: &[String]) -> Result<Vec<u16>, DataError> {
     let numbers: HashMap<&str, u16> = classes.iter().map(String::as_str).zip(0..).collect();
     let number = |(label, line): (&String, &u64)| {
@@ -97,7 +97,7 @@ pub(super) fn known(raw: &Raw, classes: &[String]) -> Result<Vec<u16>, DataError
     raw.labels.iter().zip(&raw.lines).map(number).collect()
 }
 
-/// The classes of a file in order, as messages list them: a wrong column may have thousands.
+/// Returns the first classes of a file in order, for messages: a wrong column may have thousands.
 fn first_names(raw: &Raw) -> String {
     const SHOWN: usize = 10;
     let names: BTreeSet<&str> = raw.labels.iter().map(String::as_str).collect();

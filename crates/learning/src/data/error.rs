@@ -10,27 +10,27 @@ use crate::text::{escaped, escaped_to};
 /// Fault of a data set.
 #[derive(Debug, Error)]
 pub enum DataError {
-    /// A name says nothing of how the data are written.
+    /// The name does not tell the format of the data.
     #[error(
         "the data `{}` is neither `movie-reviews` nor a file that ends in .csv, .tsv or .libsvm (and .gz, where it is packed)",
         path.display()
     )]
     Ending {
-        /// The name.
+        /// Name that the user gave.
         path: PathBuf,
     },
-    /// A file could not be read.
+    /// The file could not be read.
     #[error("cannot read `{}`", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         source: io::Error,
     },
-    /// A gzipped file is damaged.
+    /// The gzipped file is damaged.
     #[error("`{}` starts as gzip does but cannot be unpacked; fetch or pack it again", path.display())]
     Unpack {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         source: io::Error,
@@ -42,94 +42,94 @@ pub enum DataError {
         if *total == 1 { "it" } else { "them" },
         List(lines, *total))]
     Malformed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The first of the malformed lines.
+        /// First malformed lines.
         lines: Vec<MalformedLine>,
         /// Number of malformed lines.
         total: usize,
     },
-    /// Quotation marks do not pair up, so some field has no end.
+    /// The number of quotation marks is odd, so some field has no end.
     #[error("`{}` has an odd number of quotation marks, so a quoted field never ends; inside quotes, double a mark that belongs to the text", path.display())]
     OpenQuote {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// A table is empty.
+    /// The table is empty.
     #[error("`{}` is empty, expected a header with the names of the columns", path.display())]
     NoHeader {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// A column that was asked for is not in the header.
+    /// The header lacks a requested column.
     #[error("`{}` has no column `{}`; its columns are {columns}", path.display(), escaped(column))]
     MissingColumn {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The column asked for.
+        /// Requested column.
         column: String,
-        /// The columns there are, escaped and separated by commas.
+        /// Existing columns, escaped and separated by commas.
         columns: String,
     },
-    /// The header of a table is one field, in which another separator stands than the format's.
+    /// The header is a single field that contains another separator than the format's.
     #[error(
         "`{}` has one column, `{}`, as its fields are separated by {found}, expected {wanted}; {advice}",
         path.display(), escaped(header)
     )]
     Separator {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The header.
+        /// Text of the header.
         header: String,
-        /// The separator that stands in it.
+        /// Separator in the header.
         found: &'static str,
-        /// The separator of the format.
+        /// Separator of the format.
         wanted: &'static str,
-        /// The next step.
+        /// Next step for the user.
         advice: &'static str,
     },
-    /// Two columns have one name.
+    /// Two columns have the same name.
     #[error("`{}` has two columns `{}`; rename one of them", path.display(), escaped(column))]
     DuplicateColumn {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The name.
+        /// Name of both columns.
         column: String,
     },
     /// The label is the only column, or the text column is the label column.
     #[error("`{}` has nothing to learn from beside the label column `{}`; name another label or text column", path.display(), escaped(label))]
     NoInputs {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The label column.
+        /// Name of the label column.
         label: String,
     },
-    /// The columns of the test data are not those of the training data.
+    /// The columns of the test data differ from those of the training data.
     #[error("`{}` has the columns {found}, but `{}` has {wanted}; give both the same columns in the same order", test.display(), train.display())]
     ColumnsDiffer {
-        /// The training data's file.
+        /// File of the training data.
         train: PathBuf,
         /// Its columns of numbers, escaped and separated by commas.
         wanted: String,
-        /// The test data's file.
+        /// File of the test data.
         test: PathBuf,
         /// Its columns of numbers, escaped and separated by commas.
         found: String,
     },
-    /// The columns of further data are not those that the model learned from.
+    /// The columns of further data differ from those that the model learned from.
     #[error("`{}` has the columns {found}, but the model has {wanted}; give it the same columns in the same order", path.display())]
     NotTheColumns {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Its columns of numbers, escaped and separated by commas.
         found: String,
-        /// The model's, separated by commas.
+        /// Columns of the model, separated by commas.
         wanted: String,
     },
     /// There are too few examples.
     #[error("the number of examples in `{}` is {examples}, expected at least {wanted}", path.display())]
     TooFew {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Number of examples found.
         examples: usize,
@@ -139,9 +139,9 @@ pub enum DataError {
     /// All examples have the same class.
     #[error("all {examples} examples in `{}` have the class `{}`; a model needs at least two classes", path.display(), escaped(class))]
     OneClass {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The class.
+        /// Name of the class.
         class: String,
         /// Number of examples found.
         examples: usize,
@@ -149,58 +149,58 @@ pub enum DataError {
     /// There are more classes than a model can have.
     #[error("`{}` has {classes} classes, at most {MAX_CLASSES} are possible; is the label column the right one?", path.display())]
     TooManyClasses {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Number of classes found.
         classes: usize,
     },
-    /// Test data has a class that the training data lacks.
+    /// The test data has a class that the training data lacks.
     #[error("line {line} of `{}` has the class `{}`, which `{}` does not have; its classes are {classes}", test.display(), escaped(class), train.display())]
     UnknownClass {
-        /// The training data's file.
+        /// File of the training data.
         train: PathBuf,
-        /// The test data's file.
+        /// File of the test data.
         test: PathBuf,
-        /// The line in it, from 1.
+        /// Line of the test data, from 1.
         line: u64,
-        /// The unknown class.
+        /// Unknown class.
         class: String,
-        /// The classes of the training data, escaped and separated by commas.
+        /// Classes of the training data, escaped and separated by commas.
         classes: String,
     },
-    /// Further data has a class that the model lacks.
+    /// The further data has a class that the model lacks.
     #[error("line {line} of `{}` has the class `{}`, which the model does not have; the file has the classes {found}, but the model has {classes}; is the label column the right one?", path.display(), escaped(class))]
     NotAClass {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The line in it, from 1.
+        /// Line of the file, from 1.
         line: u64,
-        /// The unknown class.
+        /// Unknown class.
         class: String,
-        /// The classes of the file, escaped and separated by commas; the first ones, of many.
+        /// First classes of the file, escaped and separated by commas.
         found: String,
-        /// The classes of the model, escaped and separated by commas.
+        /// Classes of the model, escaped and separated by commas.
         classes: String,
     },
-    /// The share of test data is not a share.
+    /// The share of test data is not between 0 and 1.
     #[error("the share of test data is {value}, expected a number above 0 and below 1")]
     TestShare {
-        /// The share given.
+        /// Value that the caller gave.
         value: f64,
     },
 }
 
-/// A malformed line.
+/// Malformed line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("line {line}: {fault}")]
 pub struct MalformedLine {
-    /// Its number, from 1.
+    /// Number of the line, from 1.
     pub line: u64,
     /// Fault of the line.
     pub fault: LineFault,
 }
 
-/// Fault of a line. Messages cut values after 40 characters.
+/// Fault of a line. Messages cut its values after 40 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum LineFault {
@@ -231,7 +231,7 @@ pub enum LineFault {
     Value { index: u32, value: String },
 }
 
-/// Gathers malformed lines, and keeps the first ones.
+/// Collector of malformed lines, which keeps the first ones and counts all.
 pub(super) struct Malformed {
     path: PathBuf,
     lines: Vec<MalformedLine>,
@@ -268,7 +268,7 @@ impl Malformed {
     }
 }
 
-/// A value as messages show it.
+/// Returns a value as messages show it: escaped, and cut after 40 characters.
 pub(super) fn shown(value: &[u8]) -> String {
     const LONGEST: usize = 40;
     escaped_to(&String::from_utf8_lossy(value), LONGEST).to_string()

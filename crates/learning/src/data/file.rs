@@ -6,11 +6,12 @@ use flate2::read::MultiGzDecoder;
 
 use super::DataError;
 
-/// U+FEFF in UTF-8.
+/// UTF-8 encoding of U+FEFF, the byte order mark.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Returns the bytes of a file, unpacked if they are gzipped, without a mark of the byte order, which
-/// spreadsheets write before a text.
+/// Reads the bytes of a file, and unpacks them if they are gzipped.
+///
+/// It removes the byte order mark that spreadsheets write at the start of a text.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     let bytes = fs::read(path).map_err(|source| DataError::Read {
         path: path.to_owned(),
@@ -23,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// The bytes as they are, or unpacked where they start as gzip does (RFC 1952, 2.3.1).
+/// Returns the bytes, unpacked if they start like a gzip file (RFC 1952, 2.3.1).
 pub(super) fn unpacked(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DataError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);

@@ -8,7 +8,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Raw, DataError> {
     let mut malformed = Malformed::new(path);
     let mut rows = SparseRows::default();
     let (mut labels, mut lines) = (Vec::new(), Vec::new());
-    // Files of old Macs end their lines with CR alone; before LF, it is white space.
+    // Files of old Macs end their lines with CR alone. A CR before an LF is white space.
     let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
     for (line, number) in bytes.split(|&byte| byte == end).zip(1..) {
         match parse_line(line, &mut rows) {
@@ -18,7 +18,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Raw, DataError> {
                 lines.push(number);
             }
             Ok(None) => {}
-            // The entries before the fault stay in `rows`, which is not used then.
+            // `rows` keeps the entries before the fault. After a fault, nobody uses it.
             Err(fault) => malformed.add(number, fault),
         }
     }
@@ -32,7 +32,9 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Raw, DataError> {
     })
 }
 
-/// Adds a line's entries to `rows`; its label, or none where the line is blank or a comment.
+/// Adds the entries of a line to `rows`.
+///
+/// It returns the label of the line, or `None` if the line is blank or a comment.
 fn parse_line(line: &[u8], rows: &mut SparseRows) -> Result<Option<i64>, LineFault> {
     let mut words = line
         .split(|&byte| byte == b'#')
@@ -68,7 +70,7 @@ fn parse_pair(word: &[u8]) -> Result<(u32, f64), LineFault> {
         .ok_or_else(|| LineFault::Index {
             value: shown(index),
         })?;
-    // Most data is of ones.
+    // Most values are 1, and this is faster than parsing them.
     let value = if value == b"1" {
         1.0
     } else {

@@ -4,18 +4,18 @@ use ndarray::{Array2, Axis};
 
 use super::Raw;
 
-/// A raw example.
+/// Raw example, before encoding.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Example<'a> {
-    /// A text.
+    /// A text of any length.
     Text(&'a str),
-    /// A row of a table, one number a column.
+    /// Numbers of a table's row, one for each column.
     Numbers(&'a [f64]),
-    /// The entries of a libsvm line that are not 0.
+    /// Entries of a libsvm line that are not 0.
     Indexed {
-        /// Indices from 0 (one less than in the file), increasing.
+        /// Increasing indices from 0, each one less than in the file.
         indices: &'a [u32],
-        /// The value at each index; none where all are 1.
+        /// Value at each index; `None` if all are 1.
         values: Option<&'a [f64]>,
     },
 }
@@ -26,12 +26,12 @@ pub struct Part {
     inputs: Inputs,
     labels: Vec<u16>,
     path: PathBuf,
-    /// The line of the file where each example starts, from 1.
+    /// Line of the file where each example starts, from 1.
     lines: Vec<u64>,
 }
 
 impl Part {
-    /// Creates a part of examples as read, with the class number of each.
+    /// Creates a part from the examples of a file and the class number of each.
     pub(super) fn new(raw: Raw, labels: Vec<u16>) -> Self {
         debug_assert_eq!(raw.inputs.len(), labels.len());
         Self {
@@ -42,12 +42,12 @@ impl Part {
         }
     }
 
-    /// The file that the examples are from.
+    /// Returns the file of the examples.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The lines of that file where the examples start, from 1.
+    /// Returns the lines of that file where the examples start, from 1.
     pub(crate) fn lines(&self) -> &[u64] {
         &self.lines
     }
@@ -64,19 +64,19 @@ impl Part {
         }
     }
 
-    /// The class number of each example.
+    /// Returns the class number of each example.
     #[must_use]
     pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
-    /// The examples in order.
+    /// Returns the examples in order.
     #[must_use]
     pub fn examples(&self) -> impl ExactSizeIterator<Item = Example<'_>> {
         (0..self.labels.len()).map(|index| self.example(index))
     }
 
-    /// The examples at `places`, in that order.
+    /// Returns the examples at the indices `places`, in that order.
     pub(super) fn select(&self, places: &[usize]) -> Self {
         Self {
             inputs: self.inputs.select(places),
@@ -87,7 +87,7 @@ impl Part {
     }
 }
 
-/// The inputs of examples, by what they are.
+/// Inputs of examples, by their sort.
 #[derive(Clone, Debug)]
 pub(super) enum Inputs {
     Text(Vec<String>),
@@ -131,15 +131,15 @@ impl Inputs {
 #[derive(Clone, Debug, Default)]
 pub(super) struct SparseRows {
     indices: Vec<u32>,
-    /// Parallel to `indices`; absent as long as all are 1, which is most data and saves memory.
+    /// Values parallel to `indices`; `None` as long as all are 1, which saves memory for most data.
     values: Option<Vec<f64>>,
-    /// End of each row in `indices`.
+    /// End of each row, as an offset in `indices`.
     ends: Vec<usize>,
 }
 
 impl SparseRows {
-    /// Adds an entry to the row that is being built; an entry of 0 is the same as none.
-    // Data that says 1 says it exactly.
+    /// Adds an entry to the unfinished row. It drops an entry of 0.
+    // A value that the data writes as 1 is exactly 1.
     #[allow(clippy::float_cmp)]
     pub(super) fn push(&mut self, index: u32, value: f64) {
         if value == 0.0 {
@@ -154,7 +154,7 @@ impl SparseRows {
         }
     }
 
-    /// Ends the row that is being built.
+    /// Ends the unfinished row.
     pub(super) fn end_row(&mut self) {
         self.ends.push(self.indices.len());
     }

@@ -10,7 +10,7 @@ static SNIPPETS: &[u8] = include_bytes!("../../data/movie-review-snippets.tsv.gz
 /// Name of the embedded file in messages.
 const NAME: &str = "movie-review-snippets.tsv.gz";
 
-/// Sentences of a weaker sentiment are left out: people do not agree on them.
+/// Minimum size of a sentiment. People do not agree on weaker ones, so `read` skips them.
 const WEAKEST_SENTIMENT: f64 = 0.25;
 
 pub(super) fn read() -> Result<Raw, DataError> {

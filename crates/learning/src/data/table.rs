@@ -11,14 +11,15 @@ use crate::text::escaped_list;
 /// Format of a table, and the names of the columns to read.
 pub(super) struct TableSpec<'a> {
     pub(super) format: TableFormat,
-    /// The column with the class.
+    /// Name of the column with the class.
     pub(super) label: &'a str,
-    /// The column with the text; without it, all but the label are numbers.
+    /// Name of the column with the text; `None` if all columns but the label have numbers.
     pub(super) text: Option<&'a str>,
 }
 
-/// Reads the texts of some columns, by their names: of each row, the line where it starts and a text for
-/// each name.
+/// Reads the texts of some columns, given by their names.
+///
+/// Each row has the line where it starts, and a text for each name.
 pub(super) fn columns(
     path: &Path,
     bytes: &[u8],
@@ -95,7 +96,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<R
         }
         Ok(())
     })?;
-    // There is a header, or reading has failed.
+    // If the file had no header, reading has failed before.
     let Some(table) = table else {
         let path = path.to_owned();
         return Err(DataError::NoHeader { path });
@@ -103,14 +104,14 @@ pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<R
     table.finish()
 }
 
-/// Reads all records of a table, the header first, each with the line where it starts.
+/// Reads all records of a table, the header first. Each has the line where it starts.
 fn records(
     path: &Path,
     bytes: &[u8],
     format: TableFormat,
     mut each: impl FnMut(&ByteRecord, u64) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    // The reader would take the rest of the file for one field.
+    // With an odd number, the reader would take the rest of the file for one field.
     let open = bytes
         .iter()
         .fold(false, |open, &byte| open ^ (byte == b'"'));
@@ -150,14 +151,15 @@ fn records(
     Ok(())
 }
 
-/// Returns the byte where a record starts, or where the line ends before it do.
+/// Returns the offset at which a record starts, or at which blank lines before it start.
 fn start(record: &ByteRecord) -> usize {
     let start = record.position().map_or(0, csv::Position::byte);
     usize::try_from(start).unwrap_or(usize::MAX)
 }
 
-/// Numbers of lines, as editors count them: LF, CR LF and CR each end one, also within quotes. The
-/// reader counts LF alone, and too late.
+/// Counter of lines, as editors count them: LF, CR LF and CR each end a line, also within quotes.
+///
+/// The reader counts only LF, and too late.
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -173,8 +175,9 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Returns the line, from 1, of the record at `start` or after the line ends there. Starts must
-    /// not decrease.
+    /// Returns the line, from 1, of the record at `start` or after the blank lines there.
+    ///
+    /// `start` must not decrease between calls.
     fn line(&mut self, start: usize) -> u64 {
         while let Some(&byte) = self.bytes.get(self.at) {
             let ends = matches!(byte, b'\r' | b'\n');
@@ -193,7 +196,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A table that is being read.
+/// Table whose records are being read.
 struct Table {
     columns: Vec<String>,
     label: usize,
@@ -278,12 +281,12 @@ impl Table {
                 self.labels.push(label);
                 self.lines.push(line);
             }
-            // What was added before the fault is not used then.
+            // `numbers` keeps the values before the fault. After a fault, nobody uses it.
             Err(fault) => self.malformed.add(line, fault),
         }
     }
 
-    /// Adds a record's inputs; its label.
+    /// Adds the inputs of a record. It returns the label.
     fn try_add(&mut self, record: &ByteRecord) -> Result<String, LineFault> {
         if record.len() != self.columns.len() {
             return Err(LineFault::FieldCount {
@@ -315,7 +318,7 @@ impl Table {
         let (inputs, columns) = match self.inputs {
             Columns::Text { texts, .. } => (Inputs::Text(texts), Vec::new()),
             Columns::Numbers { columns, numbers } => {
-                // As no line was malformed, there are that many numbers.
+                // No line was malformed, so there are exactly that many numbers.
                 let rows = Array2::from_shape_vec((self.labels.len(), columns.len()), numbers)
                     .unwrap_or_default();
                 let names = columns.iter().map(|&column| self.columns[column].clone());
@@ -332,7 +335,7 @@ impl Table {
     }
 }
 
-/// Checks that the only column of a table is not a header with another separator in it.
+/// Checks that the only column of a table is not a header with another separator.
 fn separated(path: &Path, header: &str, format: TableFormat) -> Result<(), DataError> {
     const COMMAS: &str = "`,`";
     const TABS: &str = "tabs";
@@ -367,7 +370,7 @@ fn separated(path: &Path, header: &str, format: TableFormat) -> Result<(), DataE
     })
 }
 
-/// The names in a header, each once.
+/// Returns the names in a header, which must differ.
 fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, DataError> {
     let mut malformed = Malformed::new(path);
     let mut names: Vec<String> = Vec::new();
