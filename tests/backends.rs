@@ -111,7 +111,8 @@ fn history<C: Chain>(chain: &mut C) -> (Vec<Answer>, Vec<U256>, B256) {
     for transaction in transactions(&model) {
         answers.push(Answer::of(chain.call(transaction.clone())));
         answers.push(Answer::of(chain.send(transaction.clone())));
-        // Three times in one second, and then later. The chain refuses to go back in time.
+        // The chain runs it three times in one second, then once later. It refuses to go back in
+        // time.
         answers.push(Answer::of(chain.send(transaction.clone())));
         let before = chain.state_digest().expect("a digest");
         let attempted = Answer::of(chain.attempt(transaction));
@@ -146,12 +147,12 @@ fn transactions(model: &Deployment) -> Vec<Transaction> {
     vec![
         contribute(&[1, 5, 17]),
         contribute(&[2, 99]),
-        // Reverts: no such feature, too little money, nothing to learn.
+        // These revert: no such feature, too little money, nothing to learn.
         contribute(&[100]),
         contribute(&[7]).with_value(U256::ZERO),
         Transaction::call(AUTHOR, model.trainer, bindings::contribute(&[])),
-        // Not of this release's contracts: one reverts with a word, one runs out of gas, one has an
-        // invalid opcode.
+        // These are not contracts of this release. One reverts with a word, one runs out of gas, and
+        // one has an invalid opcode.
         Transaction::create(
             AUTHOR,
             Bytes::from_static(&[0x60, 0xaa, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xfd]),
@@ -159,7 +160,7 @@ fn transactions(model: &Deployment) -> Vec<Transaction> {
         Transaction::create(AUTHOR, Bytes::from_static(&[0x5b, 0x5f, 0x56])).with_gas_limit(90_000),
         Transaction::create(AUTHOR, Bytes::from_static(&[0xfe])).with_gas_limit(90_000),
         contribute(&[3]).with_gas_limit(60_000),
-        // Never included: too little gas, too much gas, no money for value, for gas, for both.
+        // No block includes these: too little gas, too much gas, too little money in three ways.
         contribute(&[3]).with_gas_limit(21_000),
         contribute(&[3]).with_gas_limit(TRANSACTION_GAS_LIMIT + 1),
         Transaction::call(POOR, AUTHOR, vec![]).with_value(U256::from(1)),
@@ -184,7 +185,7 @@ fn the_same_history_leaves_the_same_state() {
     let fast = spawn(&AnvilConfig::for_simulation(CONFIG.start));
     let mut remote = Remote::connect(fast.url(), CONFIG).expect("a chain");
     assert_eq!(history(&mut remote), wanted);
-    // An anvil as users start it: with accounts that have money, and with fees.
+    // A user starts anvil with funded accounts and with fees.
     let plain = anvil(&[&format!("--timestamp={}", CONFIG.start - 5)]);
     let mut remote = Remote::connect(plain.url(), CONFIG).expect("a chain");
     assert_eq!(history(&mut remote), wanted);

@@ -290,7 +290,7 @@ async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
         .await
         .expect("a node");
     let (block, trainer) = (receipt.block_hash, [stage.trainer]);
-    // Once: the client then reads all logs of the block. Always: the client reports it.
+    // After one empty answer, the client reads all logs of the block. If they stay empty, it fails.
     proxy.set_for(1, Fault::on(LOGS, Fault::Empty));
     assert_eq!(node.logs_of(block, &trainer, &[]).await, Ok(receipt.logs));
     proxy.set(Fault::on(LOGS, Fault::Empty));
@@ -299,7 +299,7 @@ async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
         matches!(empty, Err(NodeError::Contradictory { .. })),
         "{empty:?}"
     );
-    // Another contract has no logs in it.
+    // The block has no logs of another contract.
     let others = node.logs_of(block, &[Address::repeat_byte(9)], &[]).await;
     assert_eq!(others, Ok(Vec::new()));
 }

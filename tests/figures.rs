@@ -26,7 +26,7 @@ fn main() {
     let folder = (arguments.next().as_deref() == Some("--data"))
         .then(|| arguments.next().expect("--data needs a folder"));
 
-    // The larger one first: the system reports the maximum memory of all runs so far.
+    // The larger run comes first: the system reports the maximum memory of all runs so far.
     match folder.as_deref().map(Path::new) {
         Some(folder) => imdb(&command, folder),
         None => say("no --data: the figures of the IMDB data are left out"),
@@ -40,7 +40,7 @@ fn main() {
 /// Measures how much faster a sweep is with two threads than with one.
 fn sweep_speed_up(command: &Path) {
     const TURNS: usize = 3;
-    // In alternating turns, so that other load of the machine affects both.
+    // The commands take turns, so that other load of the machine affects both.
     let mut seconds = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
         for (jobs, seconds) in ["1", "2"].into_iter().zip(&mut seconds) {

@@ -1,5 +1,6 @@
-//! The rules of the house: which crate may use which, that files of a crate do not import each other in circles, which
-//! crates of others we take, and how we write.
+//! House rules: the crates that each crate may use, and the circles of imports within a crate.
+//!
+//! They also cover the licenses of other authors' crates, and the style of comments and docs.
 
 #[path = "house/circles.rs"]
 mod circles;
@@ -16,8 +17,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Crates of ours that each crate may use, and guarded crates of others that it may name.
-/// `bindings` and everything above it may use what stands below; nothing uses what stands above.
+/// Crates of this workspace that each crate may use, and guarded external crates.
+///
+/// A crate may not use any other crate of the workspace.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-protocol", &["secp256k1"]),
     ("cotrain-bindings", &["cotrain-protocol"]),
@@ -33,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
-    // Of `learning`, the escaping of strangers' text; JSON and waiting for the client of the API.
+    // From `learning` it uses the escaping of strangers' text. The API client needs JSON and async.
     (
         "cotrain-client",
         &[
@@ -63,12 +65,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rand_chacha",
         ],
     ),
-    // Of `learning`, the escaping of strangers' text.
+    // From `learning` it uses the escaping of strangers' text.
     (
         "cotrain-report",
         &["cotrain-learning", "cotrain-simulator", "serde_json"],
     ),
-    // No HTTP server: who claims a refund links an index, and nothing that serves it.
+    // It has no HTTP server: a command that claims a refund links the index, but no server.
     (
         "cotrain-indexer",
         &[
@@ -144,8 +146,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-tests", &[]),
 ];
 
-/// Crates that only those named above for them may use: the EVM, HTTP of both sides, the database, schemas of the API, and the text forms of results.
-/// Chance too, which the rules must not know, and signatures, whose one home the rules are.
+/// External crates that a crate may use only if `ALLOWED` lists them.
+///
+/// These are the EVM, HTTP clients and servers, the database, the API's schemas and JSON.
+/// Others are random numbers, which the rules must not use, and signatures, which only the rules
+/// check.
 const GUARDED: &[&str] = &[
     "revm",
     "reqwest",
@@ -260,7 +265,7 @@ fn only_listed_files_name_a_mechanism() {
     let root = files::root();
     let found = mechanisms::naming(&root);
     let shared = mechanisms::SHARED.iter().map(|file| (*file).to_owned());
-    // Its variants are those of `Self`.
+    // The file of `Mechanism` itself names its variants by `Self`, so the search misses it.
     let listed: Vec<_> = shared
         .filter(|file| file != "crates/protocol/src/mechanism.rs")
         .collect();
@@ -297,7 +302,7 @@ fn names_of_mechanisms_are_found_in_code_alone() {
     }
 }
 
-/// Returns the circles of a crate with these files.
+/// Returns the circles of a crate that consists of these files.
 fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {
@@ -332,15 +337,15 @@ fn circles_are_found_however_they_are_written() {
             "{b}"
         );
     }
-    // A name that the root hands on is of the file that defines it.
+    // The file that defines a name counts, even if the root re-exports the name.
     let through = ("a.rs", "pub struct A;\nuse crate::B;");
     let back = ("b.rs", "pub struct B;\nuse crate::a::A;");
     assert_eq!(circles_of(&[root, through, back]), [["a.rs", "b.rs"]]);
-    // The root is above all, and needs them all.
+    // The crate's root uses its modules, so a module that uses the root closes a circle.
     let root = ("main.rs", "mod a;\npub struct Root;\nfn main() { a::of() }");
     let a = ("a.rs", "use crate::Root;\npub fn of() {}");
     assert_eq!(circles_of(&[root, a]), [["a.rs", "main.rs"]]);
-    // Through a file and one below it.
+    // The circle leads through a file and its child.
     let files = [
         ("lib.rs", "mod p;\nmod q;"),
         ("p.rs", "mod child;\npub struct P;\nfn of() { child::of() }"),
@@ -348,7 +353,7 @@ fn circles_are_found_however_they_are_written() {
         ("q.rs", "use crate::p::P;\npub struct Q;"),
     ];
     assert_eq!(circles_of(&files), [["p.rs", "p/child.rs", "q.rs"]]);
-    // Children of one file.
+    // Two children of one file form a circle.
     let files = [
         ("lib.rs", "mod p;"),
         ("p.rs", "mod a;\nmod b;\npub use self::a::A;"),
@@ -378,7 +383,7 @@ fn what_is_handed_on_and_what_tests_use_is_no_circle() {
         let found = circles_of(&[("lib.rs", "mod a;\nmod b;"), ("a.rs", a), b]);
         assert!(found.is_empty(), "{a}: {found:?}");
     }
-    // What both sides need is in a third file.
+    // A third file has what both files need.
     let files = [
         (
             "main.rs",
@@ -394,7 +399,7 @@ fn what_is_handed_on_and_what_tests_use_is_no_circle() {
     assert!(circles_of(&files).is_empty());
 }
 
-/// Commands of the command line that serve, by their files below `crates/cli/src/live`.
+/// Commands that may start a server, as files below `crates/cli/src/live`.
 const SERVING: &[&str] = &["serve.rs", "up.rs"];
 
 #[test]

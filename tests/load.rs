@@ -258,7 +258,9 @@ fn body(batch: &SignedBatch) -> Value {
     })
 }
 
-/// Measures signed contributions. Each is durable before the server answers. Returns the ids of some of them.
+/// Measures how fast the server accepts signed batches. Each is durable before the server answers.
+///
+/// Returns the ids of some of them.
 async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) -> Vec<B256> {
     let domain = domain(stage.node.chain_id(), stage.trainer);
     let batches: Vec<_> = (0..SUBMISSIONS)

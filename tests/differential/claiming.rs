@@ -68,7 +68,7 @@ impl Pair {
         match self.chance.random_range(0..40) {
             0..4 => self.forge(&mut claims),
             4 => return self.claim_torn(operation, caller, &claims),
-            // The same group twice.
+            // The same group comes twice.
             5 => claims.extend(claims.first().cloned()),
             6 => claims.clear(),
             _ => {}
@@ -196,8 +196,8 @@ impl Pair {
                 forged.keeper = self.model.classifier;
                 forged = author.delegate(chain_id, trainer, Form::Long, &forged);
             }
-            // Of no account; of a contract without signatures; of a precompile that answers with
-            // its input.
+            // The account does not exist, is a contract without signatures, or is a precompile that
+            // returns its input.
             5 => {
                 let nobody = [
                     Address::ZERO,

@@ -57,7 +57,7 @@ fn run(kind: Kind, seed: u64) {
                 let call = bindings::write(usize::try_from(offset).expect("small"), &words);
                 (call, twin.write(caller, offset, &words))
             }
-            // Rarely, so that most steps come before.
+            // The closing is rare, so that most steps come before it.
             8 if step > 30 => {
                 let trainer = *[Address::ZERO, TEACHER]
                     .choose(&mut chance)

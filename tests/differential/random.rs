@@ -92,7 +92,7 @@ fn numbers(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<i64> {
                 2 => -largest,
                 _ => chance.random_range(-largest..=largest) >> shift,
             };
-            // At most as long as the rest allows, and at most the encoding's largest number.
+            // The number fits the rest of the length, and the encoding.
             let most = i64::try_from(rest.isqrt()).expect("few bits");
             let number = number.clamp(-most, most).min(room(classifier));
             rest -= u128::from(number.unsigned_abs()).pow(2);
@@ -176,8 +176,8 @@ fn sample_out_of_bounds(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec
     match chance.random_range(0..3) {
         0 => numbers[place] = (largest + 1).min(room),
         1 => {
-            // One more for the smallest number: the sample had the maximum squared length, or
-            // nearly.
+            // The sample had the maximum squared length, or nearly. So one more for its smallest
+            // number exceeds it.
             let smallest = numbers.iter_mut().rev().find(|number| -**number < largest);
             if let Some(number) = smallest {
                 *number -= 1;
@@ -307,15 +307,16 @@ pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
     let style = chance.random_range(0..4);
     let words: Vec<U256> = (0..count)
         .map(|place| match style {
-            // Nothing learned yet: every class is empty.
+            // Nothing is learned yet: every class is empty.
             0 => U256::ZERO,
             1 => U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007),
-            // At the edges of every lane width, where sums saturate. Classes are nearly full.
+            // These are at the edges of every lane width, where sums saturate. Classes are nearly
+            // full.
             2 if place < headers => U256::from(chance.random_range(u32::MAX - 9..=u32::MAX)),
             2 => U256::from_limbs(core::array::from_fn(|_| {
                 *EDGES.choose(chance).expect("edges")
             })),
-            // Any bits.
+            // The word has any bits.
             _ => U256::from_limbs(chance.random()),
         })
         .collect();

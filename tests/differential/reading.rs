@@ -65,7 +65,7 @@ impl Pair {
             self.at()
         );
         self.tally.count("evaluate", true);
-        // The same call with a label missing.
+        // The same call lacks a label.
         let call = bindings::evaluate(&samples, &labels[1..]);
         let answer = self
             .chain

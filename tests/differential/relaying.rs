@@ -53,7 +53,7 @@ impl Pair {
             .map(|items| {
                 let batch = self.signed_batch(relayer, price, items);
                 self.signed.push(batch.clone());
-                // An earlier batch, or this one, which is then sent twice.
+                // The relay repeats an earlier batch, or this one.
                 let again = self.signed.choose(&mut self.chance).cloned();
                 if self.chance.random_bool(0.1) {
                     again.unwrap_or(batch)
@@ -144,7 +144,7 @@ impl Pair {
         };
         match self.chance.random_range(0..11) {
             0 => forged.fee ^= 1,
-            // For anyone, or for another relayer than the signed one.
+            // The forged batch is for anyone, or for another relayer than the signed one.
             10 => {
                 let others = [Address::ZERO, STRANGER, OWNER];
                 forged.relayer = *others.choose(&mut self.chance).expect("three");
@@ -153,8 +153,8 @@ impl Pair {
             2 => forged.deadline ^= 1,
             3 => forged.nonce += 1,
             4 => forged.items.push(0),
-            // Of no account; of a contract without signatures; of a precompile that answers with
-            // its input.
+            // The author does not exist, is a contract without signatures, or is a precompile that
+            // returns its input.
             5 => {
                 let nobody = [
                     Address::ZERO,
@@ -207,7 +207,7 @@ impl Pair {
                 self.compare_root(self.twin.contribution_count());
             }
         }
-        // The next nonce, the highest used one and those below it, and the end of the window.
+        // This covers the next nonce, the highest used one, those below it and the window's end.
         for author in &*AUTHORS {
             let within = self.chance.random_range(5..66);
             self.compare_nonces(author.address, [2, 3, 4, within, 66, 67, 68]);
@@ -260,7 +260,7 @@ impl Pair {
             batches: accepted
                 .map(|(signed, _)| events::RelayedBatch {
                     author: signed.author,
-                    // The actual sender, even if a forger wrote another relayer.
+                    // The contract records the actual sender, even if a forger wrote another one.
                     relayer: match signed.relayer {
                         Address::ZERO => Address::ZERO,
                         _ => relayer,

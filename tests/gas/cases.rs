@@ -36,8 +36,8 @@ const PLENTY: u128 = 100_000_000_000_000_000_000;
 /// Measures all cases by these rules.
 pub(crate) fn measure(rules: Rules) -> Figures {
     [
-        // In alphabetical order, as forge runs them. One model is created again below, which
-        // changes the gas.
+        // As in forge, `sparse_perceptron` comes after `announcing` and `hundred`. All three create
+        // a model of the same kind and size for different gas, and the last figure counts.
         announcing,
         hundred,
         sparse_perceptron,
@@ -142,8 +142,8 @@ fn dense_nearest_centroid(host: &mut Host) {
 /// Then 100 are refunded in one transaction, by their author and by another account.
 /// At last 100 are reported, by the reporter and by a keeper.
 fn hundred(host: &mut Host) {
-    // So biased to class 0 that 150 lessons of class 1 do not turn it. Only lessons of class 1
-    // change the model.
+    // The bias to class 0 is so strong that 150 lessons of class 1 do not turn the model. Only
+    // lessons of class 1 change it.
     let parameters = Parameters::SparsePerceptron {
         features: 1_000,
         learning_rate: 1,
@@ -271,7 +271,7 @@ impl Host {
         self.settle(size, predicted, sample);
         self.measure(&format!("{size}-unchanged"), predicted, sample);
         self.measure(&format!("{size}-learns"), 1 - predicted, sample);
-        // It does not change the model, and gets change back.
+        // The predicted label does not change the model, and the contract pays the rest back.
         self.pass(DAY);
         let label = self.predict(sample);
         let call = bindings::contribute(&items(&[(label, sample)]));

@@ -199,7 +199,7 @@ impl Host {
         let key = signing_key(key);
         let batch = SignedBatch {
             author: Address::from_private_key(&key),
-            // The sender, as most batches are signed.
+            // Most batches name the sender as their relayer.
             relayer: CAROL,
             max_deposit: 1_000_000_000_000_000_000_000,
             fee: 10_000_000_000_000,

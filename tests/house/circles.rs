@@ -1,12 +1,15 @@
 //! Import circles between the files of one crate.
 //!
-//! A file imports another if it names something that the other defines, in a `use` or in a path. A re-export is followed
-//! to the file that defines the name. Neither `mod child;` nor `pub use child::…` alone imports the child: it shows what
-//! the child defines.
-//! A module and its children are one thing in Rust: the children see all that it has. So what a file uses of the files
-//! above it is no import, unless that is the crate's root. What it uses of the files beside it is one, and so is what a
-//! file uses of those below it.
-//! Code that only tests see is left out: it may use everything.
+//! A file imports another if it names something that the other defines, in a `use` or in a path.
+//! If a name is re-exported, the file that defines it counts.
+//! Neither `mod child;` nor `pub use child::…` alone imports the child: they only publish it.
+//!
+//! In Rust, the children of a module see everything in it.
+//! So a file that uses its parent's names does not import the parent, unless that is the crate's
+//! root.
+//! A file that names something of a sibling or a child does import it.
+//!
+//! Code that only tests compile does not count: it may use everything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,11 +24,13 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// Longest chain of re-exports that is followed.
+/// Maximum length of a chain of re-exports that the search follows.
 const MAX_HOPS: usize = 16;
 
-/// Returns the circles of a crate, sorted: groups of files that import each other, directly or through others, each with
-/// the imports between them in words.
+/// Returns the circles of a crate, sorted.
+///
+/// A circle is a group of files that import each other, directly or through others. It comes with
+/// descriptions of the imports between them.
 pub(crate) fn of(root: &Path) -> Vec<(Vec<String>, Vec<String>)> {
     let tree = Tree::read(root);
     let edges = tree.edges();
@@ -58,7 +63,7 @@ pub(crate) fn of(root: &Path) -> Vec<(Vec<String>, Vec<String>)> {
     circles
 }
 
-/// Imports between files, each with one of the names that are imported.
+/// Imports between files, given by their indices, each with one of the imported names.
 type Edges = BTreeMap<(usize, usize), String>;
 
 fn reach(edges: &Edges, from: usize) -> BTreeSet<usize> {
@@ -75,29 +80,29 @@ fn reach(edges: &Edges, from: usize) -> BTreeSet<usize> {
     reached
 }
 
-/// The modules of a crate.
+/// Modules of a crate, and their files.
 struct Tree {
-    /// Paths from the folder of the crate's root file.
+    /// Paths relative to the folder of the crate's root file.
     files: Vec<String>,
     modules: Vec<Module>,
 }
 
-/// A module, in a file of its own or within one.
+/// Module in a file of its own, or within another module's file.
 struct Module {
     file: usize,
     parent: usize,
     children: BTreeMap<String, usize>,
-    /// Names that it defines.
+    /// Names that the module defines.
     items: BTreeSet<String>,
     imports: BTreeMap<String, Import>,
     globs: Vec<Vec<String>>,
-    /// Paths in its code.
+    /// Paths in the module's code.
     paths: BTreeSet<Vec<String>>,
 }
 
 struct Import {
     path: Vec<String>,
-    /// `true` if others can name it through this module.
+    /// `true` if other modules can use the name through this module.
     visible: bool,
 }
 
@@ -107,7 +112,7 @@ enum Found {
     Item {
         file: usize,
     },
-    /// Another crate has it.
+    /// Path of another crate.
     Elsewhere,
     Nothing,
 }
@@ -123,7 +128,7 @@ impl Tree {
         tree
     }
 
-    /// Reads a module's file; its children are in `folder`.
+    /// Reads a module's file, and its children in `folder`.
     fn read_file(&mut self, path: &Path, folder: &Path, base: &Path, parent: usize) -> usize {
         let text = fs::read_to_string(path)
             .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
@@ -201,7 +206,7 @@ impl Tree {
         edges
     }
 
-    /// Returns `true` if a file is that of a module above this one, but for the crate's root.
+    /// Returns `true` if a file is that of a module above this one, except the crate's root.
     fn is_above(&self, file: usize, number: usize) -> bool {
         let mut above = self.modules[number].parent;
         while above != 0 {
@@ -213,7 +218,7 @@ impl Tree {
         false
     }
 
-    /// Resolves a path as a module's code writes it.
+    /// Resolves a path that occurs in a module's code.
     fn resolve(&self, number: usize, path: &[String], hops: usize) -> Found {
         let module = &self.modules[number];
         let Some((first, rest)) = path.split_first() else {
@@ -223,7 +228,7 @@ impl Tree {
             "crate" => self.look_up(0, rest, hops),
             "self" => self.look_up(number, rest, hops),
             "super" => {
-                // Of several, each but the first is one of the parent's.
+                // Each `super` after the first one goes up one more level.
                 let mut above = module.parent;
                 let mut rest = rest;
                 while rest.first().is_some_and(|it| it == "super") {
@@ -246,7 +251,7 @@ impl Tree {
         };
         if let Some(child) = module.children.get(name) {
             return match self.look_up(*child, rest, hops) {
-                // A macro made the name.
+                // A macro has defined the name, so the search counts the child's file.
                 Found::Nothing => Found::Module(*child),
                 found => found,
             };
@@ -258,7 +263,7 @@ impl Tree {
             return Found::Nothing;
         }
         if let Some(import) = module.imports.get(name) {
-            // An import of `name` itself does not lead through the import.
+            // An import such as `use name::name` refers to another crate, not to itself.
             if import.path.first() == Some(name) && !module.children.contains_key(name) {
                 return Found::Elsewhere;
             }
@@ -280,7 +285,7 @@ impl Tree {
 }
 
 impl Module {
-    /// Returns `true` if a path leads to what this module or those below it have.
+    /// Returns `true` if a path leads to an item of this module or of a module below it.
     fn is_own(&self, path: &[String]) -> bool {
         path[0] == "self" || self.children.contains_key(&path[0])
     }
@@ -309,7 +314,7 @@ impl Module {
                 if renamed.ident != "self" {
                     path.push(renamed.ident.to_string());
                 }
-                // Several may be imported as `_`.
+                // A module may import several names as `_`, so the path tells them apart.
                 let name = match renamed.rename.to_string() {
                     name if name == "_" => path.join("::"),
                     name => name,
@@ -325,7 +330,7 @@ impl Module {
         }
     }
 
-    /// Notes the paths in the tokens of a macro or an attribute.
+    /// Records the paths among the tokens of a macro or an attribute.
     fn scan(&mut self, mut cursor: Cursor<'_>) {
         let mut path: Vec<String> = Vec::new();
         let mut joined = false;
@@ -410,7 +415,7 @@ impl<'ast> Visit<'ast> for Module {
     }
 }
 
-/// Returns `true` if only tests see an item.
+/// Returns `true` if an item is compiled only for tests.
 fn is_test_only(item: &Item) -> bool {
     let attributes = match item {
         Item::Const(it) => &it.attrs,

@@ -1,4 +1,4 @@
-//! Files of the repository.
+//! Access to the files of the repository.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Returns all files below a folder whose names end so, in order.
+/// Returns all files below a folder whose names end with `ending`, in order.
 pub(crate) fn below(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

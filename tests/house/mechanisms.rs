@@ -1,4 +1,4 @@
-//! Files that name a mechanism of this release: those of its own, and one list.
+//! Search for files that name a mechanism, outside the mechanisms' own files.
 
 use std::{
     collections::BTreeSet,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::files::below;
 
-/// Files that every new mechanism touches, beside those of its own: docs/extending.md explains them.
+/// Files that every new mechanism must change, beside its own. `docs/extending.md` explains them.
 pub(crate) const SHARED: &[&str] = &[
     "crates/bindings/src/code.rs",
     "crates/client/src/api/models.rs",
@@ -20,8 +20,9 @@ pub(crate) const SHARED: &[&str] = &[
     "crates/simulator/src/simulation.rs",
 ];
 
-/// Folders and files of the mechanisms that there are, by parts of their paths. The command line is among them: its
-/// commands are those of one mechanism each, or of a trainer.
+/// Parts of the paths of files that belong to one mechanism.
+///
+/// They include the command line, because each command is for one mechanism, or for trainers.
 const OWN: &[&str] = &[
     "/cli/",
     "/market/",
@@ -30,7 +31,7 @@ const OWN: &[&str] = &[
     "/trainer.rs",
 ];
 
-/// Names of enums, with those of their variants that stand for one mechanism.
+/// Names of enums, each with those of its variants that stand for a mechanism.
 const VARIANTS: &[(&str, &[&str])] = &[
     (
         "Mechanism",
@@ -43,7 +44,9 @@ const VARIANTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Returns the files under a repository's `crates`, from its root on, that name a mechanism and are of none alone.
+/// Returns the paths of files in `crates` that name a mechanism and do not belong to one.
+///
+/// The paths begin at the repository's root.
 pub(crate) fn naming(root: &Path) -> BTreeSet<String> {
     let files = below(&root.join("crates"), ".rs");
     let is_shared = |path: &PathBuf| {
@@ -65,7 +68,7 @@ pub(crate) fn naming(root: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Returns `true` if code names a mechanism, other than in comments and tests of its own.
+/// Returns `true` if the code names a mechanism outside comments and its own tests.
 pub(crate) fn names_one(text: &str) -> bool {
     let code = text
         .split("#[cfg(test)]\nmod tests {")

@@ -1,4 +1,6 @@
-//! Licenses, sources and bans of all crates that are compiled, by deny.toml: what `cargo deny check` says, without that tool.
+//! Checks licenses, sources and bans of all compiled crates against deny.toml.
+//!
+//! It replaces `cargo deny check`, without that tool.
 
 use std::fs;
 
@@ -47,7 +49,7 @@ fn metadata() -> Metadata {
     MetadataCommand::new().exec().expect("cargo metadata")
 }
 
-/// Returns whether an expression, such as `MIT OR Apache-2.0`, is met by one of these licenses.
+/// Returns `true` if these licenses satisfy an expression such as `MIT OR Apache-2.0`.
 fn is_met(expression: &str, allowed: &[Licensee]) -> bool {
     let expression = Expression::parse_mode(expression, ParseMode::LAX);
     expression.is_ok_and(|it| it.evaluate(|wanted| allowed.iter().any(|one| one.satisfies(wanted))))
@@ -101,7 +103,7 @@ fn sources_of_all_crates_are_allowed_and_none_is_banned() {
         if let Some(Banned { reason, .. }) = banned {
             panic!("`{}` is banned by deny.toml: {reason}", package.name);
         }
-        // Ours have no source.
+        // The workspace's own crates have no source.
         let Some(source) = &package.source else {
             continue;
         };

@@ -1,10 +1,13 @@
-//! The style rule of CONTRIBUTING.md: first words of doc comments, and the length of sentences in the docs.
+//! Style rules of CONTRIBUTING.md: first words of doc comments, and length of sentences in docs.
 
 use std::fs;
 
 use crate::files::{below, root};
 
-/// Words that no doc comment begins with: they hide the verb of a function, or the noun of a type. "Whether" stays for fields.
+/// Words that no doc comment may begin with.
+///
+/// They hide the verb of a function, or the noun of a type. "Whether" is missing, because fields
+/// may begin with it.
 const OPENERS: &[&str] = &[
     "How", "Of", "What", "When", "Where", "Which", "Who", "Whose", "Why",
 ];
@@ -12,7 +15,7 @@ const OPENERS: &[&str] = &[
 /// Maximum number of words in a sentence of the docs.
 const MAX_WORDS: usize = 25;
 
-/// Maximum share of longer sentences in a page, in percent.
+/// Maximum share of too long sentences in a page, in percent.
 const MAX_LONG: usize = 5;
 
 /// Returns the first line of each block of doc comments in Rust, with its number.
@@ -30,7 +33,7 @@ fn rust_openings(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// Returns the first line of each `NatSpec` entry but `@inheritdoc`, with its number.
+/// Returns the first line of each `NatSpec` entry, with its number, without `@inheritdoc`.
 fn natspec_openings(text: &str) -> Vec<(usize, &str)> {
     let entry = |line: &'_ str| -> Option<usize> {
         let begun = line.trim_start().strip_prefix("/// @")?;
@@ -48,7 +51,7 @@ fn natspec_openings(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
-/// Returns the first word, without marks around it.
+/// Returns the first word, without punctuation around it.
 fn first_word(text: &str) -> &str {
     let word = text.split_whitespace().next().unwrap_or_default();
     word.trim_matches(|letter: char| !letter.is_alphanumeric())
@@ -90,7 +93,7 @@ fn doc_comments_begin_with_a_verb_or_a_noun() {
     );
 }
 
-/// Returns the sentences of a page's prose: no code, tables, headings or comments.
+/// Returns the sentences of a page's prose, without code, tables, headings and comments.
 fn sentences(page: &str) -> Vec<String> {
     let mut prose = String::new();
     let mut fenced = false;
@@ -103,7 +106,7 @@ fn sentences(page: &str) -> Vec<String> {
         let is_code =
             fenced || text.starts_with("```") || (line.starts_with("    ") && item.is_none());
         let is_prose = !is_code && !text.starts_with(['|', '#', '<', '!']);
-        // A paragraph, a list's item and a heading end a sentence.
+        // An empty line, a heading or a new list item ends a sentence.
         if !is_prose || text.is_empty() || item.is_some() {
             prose.push('\n');
         }
@@ -130,7 +133,7 @@ fn sentences(page: &str) -> Vec<String> {
     found
 }
 
-/// Returns the number of words; what stands between backticks is one.
+/// Returns the number of words. Text between backticks counts as one word.
 fn word_count(sentence: &str) -> usize {
     let mut outside = true;
     let mut text = String::new();
@@ -141,7 +144,7 @@ fn word_count(sentence: &str) -> usize {
     text.split_whitespace().count()
 }
 
-/// Returns the sentences of a page that are too long, and the number of all.
+/// Returns the sentences of a page that are too long, and the number of all sentences.
 fn long(page: &str) -> (Vec<String>, usize) {
     let all = sentences(page);
     let count = all.len();

@@ -336,7 +336,7 @@ impl Node {
         Ok(block)
     }
 
-    /// Returns the time of the next block in Unix seconds, as far as the node tells.
+    /// Returns the time of the next block in Unix seconds, as far as the node reports it.
     ///
     /// It is the time of the block that the node is building, or else of its latest block.
     /// Contracts use the time of the block, never this machine's.

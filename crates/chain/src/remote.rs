@@ -81,8 +81,7 @@ pub enum RemoteError {
 ///
 /// The node sends transactions for accounts without their keys. Each transaction is a block of its
 /// own.
-/// The chain has the time that it is told, like [`Embedded`]. Nobody else may use it at the same
-/// time.
+/// Its time moves only on request, like [`Embedded`]'s. Nobody else may use it at the same time.
 #[derive(Debug)]
 pub struct Remote {
     runtime: Runtime,
@@ -160,7 +159,7 @@ struct TraceLog {
 impl Remote {
     /// Connects to the empty chain of the node at `url`, and makes it behave like [`Embedded`].
     ///
-    /// It gets no base fee, the same receiver of fees, and the time that it is told.
+    /// It gets no base fee and the same receiver of fees, and its time moves only on request.
     ///
     /// # Errors
     /// If the node is not for development, its chain is not empty or its time is past the start.
@@ -451,8 +450,8 @@ impl Trace {
 
 /// Checks the bounds of a transaction's gas limit.
 ///
-/// anvil checks the maximum only if it is told to. If the limit is below the minimum, anvil does
-/// not answer for half a minute.
+/// anvil checks the maximum only if an option asks for it. If the limit is below the minimum, anvil
+/// does not answer for half a minute.
 fn check_gas_limit(transaction: &Transaction) -> Result<(), ChainError> {
     let creates = transaction.to.is_none();
     let least = calculate_initial_tx_gas(SpecId::OSAKA, &transaction.data, creates, 0, 0, 0, None);

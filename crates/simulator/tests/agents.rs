@@ -1,4 +1,4 @@
-//! Each kind of agent achieves its purpose.
+//! Tests that each kind of agent achieves its purpose.
 
 use std::collections::HashSet;
 

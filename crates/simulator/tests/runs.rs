@@ -1,4 +1,4 @@
-//! Whole runs are reproducible to the bit, and no money appears or vanishes.
+//! Tests that whole runs are reproducible to the bit, and that no money appears or vanishes.
 
 use std::{error::Error, fmt::Write, num::NonZeroUsize};
 

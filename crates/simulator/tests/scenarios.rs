@@ -1,4 +1,4 @@
-//! Scenario files: what is accepted, and what is said of what is not.
+//! Tests which scenario files are accepted, and the messages for the others.
 
 use cotrain_simulator::scenario::{Scenario, ScenarioError};
 use insta::assert_snapshot;

@@ -1,4 +1,6 @@
-//! Sweeps: results do not depend on how the runs are executed, and tables hold all of them.
+//! Tests that a sweep's results do not depend on the order or number of threads of its runs.
+//!
+//! Its tables hold the results of all runs.
 
 use std::num::NonZeroUsize;
 

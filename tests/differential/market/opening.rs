@@ -30,7 +30,7 @@ impl MarketPair {
             let salt = B256::from(self.chance.random::<[u8; 32]>());
             let samples = self.chance.random_range(1..6);
             let model = self.twin.initial().classifier();
-            // Rarely, because a market whose part the model refuses can only fail.
+            // This is rare, because a market whose part the model refuses can only fail.
             let items = if self.chance.random_bool(0.01) {
                 random::bad_items(model, &mut self.chance)
             } else {
@@ -67,7 +67,7 @@ impl MarketPair {
     }
 
     pub(super) fn draw(&mut self) {
-        // Sometimes until the hash is forgotten, or just before.
+        // Sometimes it waits until the chain forgets the hash, or just before.
         if self.twin.drawn_part().is_none() && self.chance.random_bool(0.2) {
             let blocks = self.chance.random_range(254..260);
             let last = self.twin.committed_block() + blocks;

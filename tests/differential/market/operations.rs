@@ -127,7 +127,7 @@ impl MarketPair {
     pub(super) fn score_any(&mut self) {
         let cursor = self.twin.progress().cursor;
         let place = (0..=cursor).filter(|batch| !self.twin.root(*batch).is_zero());
-        // Batches before the cursor, without the one at it. At the end there is none at it.
+        // These are batches before the cursor, without the one at it. The end has none at it.
         let place = place
             .count()
             .saturating_sub(usize::from(cursor < self.twin.contribution_count()));

@@ -29,7 +29,7 @@ impl Postgres {
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // So that `nobody` can enter it.
+        // The user `nobody` must be able to enter the folder.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permitted");
         let data = folder.path().join("data");
         fs::create_dir(&data).expect("a folder");
@@ -95,7 +95,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Nothing is kept: the server's children end with it.
+        // The data is temporary, so killing the server is safe. Its child processes end with it.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -117,8 +117,7 @@ struct Script {
 }
 
 impl FaultyProxy {
-    /// Creates a proxy on a free port before the node at `node`. It passes everything until told
-    /// otherwise.
+    /// Creates a proxy on a free port before the node at `node`. It passes everything at first.
     ///
     /// `seed` decides the random draws.
     ///

@@ -453,8 +453,7 @@ impl World {
             assert_eq!(self.trainer, before);
             return;
         };
-        // Only a contribution that is claimed twice may end otherwise than the look beforehand
-        // told.
+        // The look beforehand predicted each outcome, unless a contribution is claimed twice.
         let mut outcomes: BTreeMap<_, Vec<Result<u128, Rejection>>> = BTreeMap::new();
         for (position, amount) in &settled.settled {
             outcomes.entry(*position).or_default().push(Ok(*amount));
