@@ -151,8 +151,8 @@ fn transactions(model: &Deployment) -> Vec<Transaction> {
         contribute(&[100]),
         contribute(&[7]).with_value(U256::ZERO),
         Transaction::call(AUTHOR, model.trainer, bindings::contribute(&[])),
-        // These are not contracts of this release. One reverts with a word, one runs out of gas, and
-        // one has an invalid opcode.
+        // These are not contracts of this release. One reverts with a word, one runs out of gas,
+        // and one has an invalid opcode.
         Transaction::create(
             AUTHOR,
             Bytes::from_static(&[0x60, 0xaa, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xfd]),

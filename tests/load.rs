@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 const SUBMISSIONS: usize = 20_000;
 /// Number of signed batches of one author: the maximum that may be pending.
 const OF_ONE: usize = 64;
-/// Number of signed batches whose state is asked for.
+/// Number of signed batches whose state the clients request.
 const ASKED: usize = 1_000;
 /// Number of concurrent connections.
 const CLIENTS: usize = 48;

@@ -15,7 +15,7 @@ const BALANCE_END: u128 = 1 << 96;
 const NONCE_END: u64 = 1 << 48;
 
 impl Pair {
-    /// Deposits money for some contributions, or all that the account can hold, or one wei more.
+    /// Deposits money for some contributions, or up to the largest balance, or one wei more.
     pub(crate) fn deposit(&mut self) {
         let [sender, account] = [(); 2].map(|()| {
             *everyone()

@@ -32,7 +32,7 @@ pub(crate) const WAITS: Waits = Waits {
     report_notice: 0,
 };
 
-/// Waits with reports that must be announced half a day before.
+/// Waits of a model that needs a notice of half a day before a report.
 pub(crate) const WITH_NOTICE: Waits = Waits {
     report_notice: DAY / 2,
     ..WAITS
@@ -54,7 +54,7 @@ pub(crate) struct Pair {
     pub(crate) records: Vec<Record>,
     /// Latest signed batches.
     pub(crate) signed: Vec<SignedBatch>,
-    /// For each author, a nonce above all that they have signed or canceled.
+    /// Nonce of each author above every nonce that they have signed or canceled.
     pub(crate) nonces: BTreeMap<Address, u64>,
     pub(crate) chance: ChaCha8Rng,
     pub(crate) tally: Tally,

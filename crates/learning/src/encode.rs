@@ -60,9 +60,9 @@ pub struct Encoded {
 ///
 /// The encoder depends on the training part alone:
 /// - text: it chooses the words that are features. These are the `features` (by default 2,000)
-///   words that occur in the most examples, numbered by falling frequency; ties are in the order of
-///   the words. A word is at least two letters, digits or underscores, in lower case, and has the
-///   value 1.
+///   words that occur in the most examples. Their numbers follow falling frequency; ties are in the
+///   order of the words. A word is at least two letters, digits or underscores, in lower case, and
+///   has the value 1.
 /// - libsvm: it chooses the indices that are features. If `features` is given, they are chosen and
 ///   numbered like words; otherwise all indices up to the largest keep their order.
 /// - tables: every column is a feature, and `features` may only equal their number.
@@ -77,9 +77,9 @@ pub struct Encoded {
 /// [`encode_with`]. Numbers beyond are moved to the bounds.
 ///
 /// The samples of a dense perceptron end with one more number, a constant, unless
-/// [`Options::fixed_intercept`] is set. The contract's intercept never changes, and the weight of
-/// the constant stands in for it: it moves at the same rate as the intercept in training. A nearest
-/// centroid would gain nothing from a constant, as it adds the same to each distance.
+/// [`Options::fixed_intercept`] is set. The contract's intercept never changes, so the weight of
+/// the constant replaces it. That weight moves at the same rate as the intercept in training. A
+/// nearest centroid would gain nothing from a constant, as it adds the same to each distance.
 ///
 /// # Errors
 /// Returns an error if `kind` is binary and there are more classes. Returns an error if there are
@@ -135,8 +135,10 @@ pub fn encode_with(
     })
 }
 
-/// Returns the kind of classifier that fits a data set of any classes: naive Bayes for texts and
-/// for numbers that are 0 or 1, the dense nearest centroid for other numbers.
+/// Returns the kind of classifier that fits a data set with any number of classes.
+///
+/// It is naive Bayes for texts and for numbers that are 0 or 1. For other numbers it is the dense
+/// nearest centroid.
 #[must_use]
 pub fn suited(dataset: &Dataset) -> Kind {
     let parts = [&dataset.train, &dataset.test];

@@ -1,8 +1,9 @@
 //! Text from strangers: safe display, and rules for names that may be registered.
 //!
-//! Anyone may register a model. So a name, a class or a column may contain anything: codes that
-//! clear a terminal, marks that reverse the order of letters, or a whole book. [`escaped`] is for
-//! each such text in a message; [`escaped_lines`] and [`escaped_json`] are for all output.
+//! Anyone may register a model. So a name, a class or a column may contain anything. Examples are
+//! codes that clear a terminal, marks that reverse the order of letters, or a whole book.
+//! [`escaped`] is for each such text in a message; [`escaped_lines`] and [`escaped_json`] are for
+//! all output.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

@@ -1,7 +1,7 @@
 //! Tests models that skip classes without samples.
 //!
-//! Their evaluation costs many times more after the first contribution of each class, and has to be
-//! divided.
+//! Their evaluation costs many times more after the first contribution of each class, so a driver
+//! must divide it.
 
 use alloy_primitives::B256;
 use cotrain_bindings::{Revert, market as calls};

@@ -191,7 +191,7 @@ pub enum ReserveFault {
     /// The encoder would split the name into these words.
     #[error("texts with it are read as {}; reserve that", quoted(.0))]
     OtherWords(Vec<String>),
-    /// The features are indices, and the name is none.
+    /// The features are indices, and the name is not an index.
     #[error("the features are indices, expected a whole number from 1 to {MAX_INDEX}")]
     NoIndex,
 }
