@@ -99,6 +99,8 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+// ---------------------------------------------------------------- Help and scenarios
+
 #[test]
 fn help_teaches() {
     let folder = Folder::new();
@@ -361,6 +363,8 @@ fn scenarios_are_listed() {
     assert_eq!(list[0]["name"], "movie-reviews", "the default comes first");
 }
 
+// ---------------------------------------------------------------- Mistakes
+
 #[test]
 fn mistakes_exit_with_2_and_say_what_to_do() {
     let folder = Folder::new();
@@ -416,6 +420,16 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
         "nothing is left behind"
     );
 }
+
+#[test]
+fn a_wrong_log_level_is_a_mistake() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["simulate", "tiny.toml"]);
+    let said = Outcome::of(command.env("RUST_LOG", "cotrain=loud")).mistake();
+    insta::assert_snapshot!(said, @"error: RUST_LOG is `cotrain=loud`; expected a level from `error` to `trace`, or `cotrain=debug` for one part");
+}
+
+// ---------------------------------------------------------------- Results of simulations
 
 #[test]
 fn json_is_one_object_with_exactly_these_keys() {
@@ -535,6 +549,8 @@ fn the_same_seed_gives_the_same_files() {
     assert!(folder.read("first/events.csv") != folder.read("third/events.csv"));
 }
 
+// ---------------------------------------------------------------- Simulations on a node
+
 #[test]
 fn a_node_gives_the_same_results() {
     let folder = Folder::new();
@@ -600,6 +616,8 @@ fn an_interrupt_leaves_no_node_behind() {
         );
     }
 }
+
+// ---------------------------------------------------------------- Directory of results
 
 #[test]
 fn results_of_the_same_run_are_replaced_and_others_kept() {
@@ -689,6 +707,8 @@ fn results_that_cannot_be_written_are_found_before_the_run() {
     );
 }
 
+// ---------------------------------------------------------------- Standard output and error
+
 #[test]
 fn quiet_leaves_stderr_to_errors() {
     let folder = Folder::new();
@@ -713,14 +733,6 @@ fn quiet_leaves_stderr_to_errors() {
             .mistake()
             .starts_with("error: ")
     );
-}
-
-#[test]
-fn a_wrong_log_level_is_a_mistake() {
-    let folder = Folder::new();
-    let mut command = folder.command(&["simulate", "tiny.toml"]);
-    let said = Outcome::of(command.env("RUST_LOG", "cotrain=loud")).mistake();
-    insta::assert_snapshot!(said, @"error: RUST_LOG is `cotrain=loud`; expected a level from `error` to `trace`, or `cotrain=debug` for one part");
 }
 
 #[test]

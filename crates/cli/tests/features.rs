@@ -1,5 +1,5 @@
-//! Features of a model against anvil: reserved features, the constant of a dense perceptron, and
-//! the card's facts about them.
+//! The features of a model: those that are reserved, the constant of a dense perceptron, and what its card says of
+//! them: against anvil.
 
 mod common;
 
@@ -22,6 +22,8 @@ fn predict(place: &Place, input: &[&str]) -> Value {
     let predicted: Value = place.json(&[&["predict", "--json"], input].concat());
     predicted["predictions"][0].clone()
 }
+
+// ---------------------------------------------------------------- Reserved features
 
 /// Deploys the film reviews.
 fn texts_deployment<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -157,6 +159,8 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     );
     assert_eq!(predict(&place, &["--row", "0,0,1,0"])["class"], "ham");
 }
+
+// ---------------------------------------------------------------- Intercept
 
 /// Writes rows on both sides of 0.
 fn put_rows(place: &Place) {
@@ -294,6 +298,8 @@ fn only_a_dense_perceptron_has_an_intercept_to_fix() {
         "{told}"
     );
 }
+
+// ---------------------------------------------------------------- Bounds of numbers
 
 /// For a text without known words, no advice about numbers is printed.
 #[test]

@@ -59,6 +59,8 @@ fn words(node: &Node, deployed: &Value) -> Vec<U256> {
     bindings::read_words(&answer).expect("words")
 }
 
+// ---------------------------------------------------------------- Deployment
+
 #[test]
 fn a_deployment_survives_being_killed_anywhere() {
     let undisturbed = Place::new(&AnvilConfig::default());
@@ -120,6 +122,58 @@ fn a_deployment_survives_being_killed_anywhere() {
 }
 
 #[test]
+fn a_journal_belongs_to_a_chain_and_says_what_differs() {
+    let place = Place::new(&AnvilConfig::default());
+    place.put(
+        "mail.csv",
+        "class,body\nspam,win money\nham,see you\nspam,win a prize\nham,lunch is at noon\nspam,free money\n\
+         ham,the minutes\nspam,claim the prize\nham,see the minutes\n",
+    );
+    let deploy = |initial: &'static str| {
+        vec![
+            "deploy",
+            "--data=mail.csv",
+            "--label-column=class",
+            "--text-column=body",
+            "--name=kk",
+            "--dev=0",
+            "--yes",
+            "--json",
+            "--initial",
+            initial,
+        ]
+    };
+    let first: Value = place.json(&deploy("3"));
+    let again: Value = place.json(&deploy("3"));
+    assert_eq!(first["trainer"], again["trainer"], "nothing is done twice");
+    let told = place.mistake(&deploy("4"));
+    let trainer: Address = first["trainer"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("an address");
+    assert!(
+        told.contains(&format!("deployed already, at {trainer}")),
+        "{told}"
+    );
+    assert!(told.contains("--initial was 3, now 4"), "{told}");
+    assert!(!told.contains("NaiveBayes"), "{told}");
+
+    // Another chain with the same addresses, but a new history.
+    let other = Anvil::spawn(&AnvilConfig {
+        timestamp: Some(1_900_000_000),
+        ..AnvilConfig::default()
+    })
+    .expect("anvil");
+    let mut command = place.command(&deploy("4"));
+    command.env("COTRAIN_RPC", other.url().as_str());
+    let output = command.output().expect("it starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+}
+
+// ---------------------------------------------------------------- Predictions
+
+#[test]
 fn predictions_here_are_the_contracts() {
     let place = Place::new(&AnvilConfig::default());
     place.success(&DEPLOY);
@@ -172,6 +226,8 @@ fn predictions_here_are_the_contracts() {
     let there: Value = place.json(&["evaluate", "--limit", "300", "--on-chain", "--json"]);
     assert_eq!(here["correct"], there["correct"]);
 }
+
+// ---------------------------------------------------------------- Contributions and claims
 
 #[test]
 fn a_contributor_goes_all_the_way() {
@@ -334,70 +390,6 @@ fn a_report_is_announced_before_it_is_made() {
     assert!(order("announced") < order("reported"), "{events}");
 }
 
-#[test]
-fn keys_are_encrypted_and_told_from_their_addresses() {
-    let place = Place::new(&AnvilConfig {
-        chain_id: 7_000,
-        ..AnvilConfig::default()
-    });
-    let told = place.mistake(&["deploy", "--dev", "0", "--yes"]);
-    assert!(
-        told.contains("whose id is 31337, and this node's is 7000"),
-        "{told}"
-    );
-    let told = place.mistake(&["deploy", "--yes"]);
-    assert!(told.contains("no key is given"), "{told}");
-
-    place.put("secret.txt", "correct horse\n");
-    let made: Value = place.json(&[
-        "key",
-        "new",
-        "--out",
-        ".",
-        "--password-file",
-        "secret.txt",
-        "--json",
-    ]);
-    let file = made["keystore"].as_str().expect("a path");
-    let shown = place.success(&[
-        "key",
-        "address",
-        "--keystore",
-        file,
-        "--password-file",
-        "secret.txt",
-    ]);
-    assert_eq!(
-        shown.trim().to_lowercase(),
-        made["address"].as_str().expect("an address")
-    );
-    place.put("secret.txt", "wrong\n");
-    let told = place.mistake(&[
-        "key",
-        "address",
-        "--keystore",
-        file,
-        "--password-file",
-        "secret.txt",
-    ]);
-    assert!(
-        told.contains("the password does not open the key file"),
-        "{told}"
-    );
-    let told = place.mistake(&["key", "address", "--keystore", file]);
-    assert!(told.contains("there is no terminal"), "{told}");
-
-    // The program never repeats a key of the environment.
-    let secret = "not a key at all";
-    let mut command = place.command(&["key", "address"]);
-    let output = command
-        .env("COTRAIN_KEY", secret)
-        .output()
-        .expect("it starts");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(!String::from_utf8_lossy(&output.stderr).contains(secret));
-}
-
 /// Moves the time of the chain without a block.
 fn move_time(place: &Place, seconds: u64) {
     let body =
@@ -477,6 +469,74 @@ fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
     }
 }
 
+// ---------------------------------------------------------------- Keys
+
+#[test]
+fn keys_are_encrypted_and_told_from_their_addresses() {
+    let place = Place::new(&AnvilConfig {
+        chain_id: 7_000,
+        ..AnvilConfig::default()
+    });
+    let told = place.mistake(&["deploy", "--dev", "0", "--yes"]);
+    assert!(
+        told.contains("whose id is 31337, and this node's is 7000"),
+        "{told}"
+    );
+    let told = place.mistake(&["deploy", "--yes"]);
+    assert!(told.contains("no key is given"), "{told}");
+
+    place.put("secret.txt", "correct horse\n");
+    let made: Value = place.json(&[
+        "key",
+        "new",
+        "--out",
+        ".",
+        "--password-file",
+        "secret.txt",
+        "--json",
+    ]);
+    let file = made["keystore"].as_str().expect("a path");
+    let shown = place.success(&[
+        "key",
+        "address",
+        "--keystore",
+        file,
+        "--password-file",
+        "secret.txt",
+    ]);
+    assert_eq!(
+        shown.trim().to_lowercase(),
+        made["address"].as_str().expect("an address")
+    );
+    place.put("secret.txt", "wrong\n");
+    let told = place.mistake(&[
+        "key",
+        "address",
+        "--keystore",
+        file,
+        "--password-file",
+        "secret.txt",
+    ]);
+    assert!(
+        told.contains("the password does not open the key file"),
+        "{told}"
+    );
+    let told = place.mistake(&["key", "address", "--keystore", file]);
+    assert!(told.contains("there is no terminal"), "{told}");
+
+    // The program never repeats a key of the environment.
+    let secret = "not a key at all";
+    let mut command = place.command(&["key", "address"]);
+    let output = command
+        .env("COTRAIN_KEY", secret)
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(secret));
+}
+
+// ---------------------------------------------------------------- Waits for a node
+
 #[test]
 fn a_word_comes_before_any_wait_for_a_node() {
     let place = Place::new(&AnvilConfig::default());
@@ -498,54 +558,4 @@ fn a_word_comes_before_any_wait_for_a_node() {
     child.wait().expect("gone");
     assert!(line.contains("asking again"), "{line}");
     assert!(after < Duration::from_secs(5), "{after:?}");
-}
-
-#[test]
-fn a_journal_belongs_to_a_chain_and_says_what_differs() {
-    let place = Place::new(&AnvilConfig::default());
-    place.put(
-        "mail.csv",
-        "class,body\nspam,win money\nham,see you\nspam,win a prize\nham,lunch is at noon\nspam,free money\n\
-         ham,the minutes\nspam,claim the prize\nham,see the minutes\n",
-    );
-    let deploy = |initial: &'static str| {
-        vec![
-            "deploy",
-            "--data=mail.csv",
-            "--label-column=class",
-            "--text-column=body",
-            "--name=kk",
-            "--dev=0",
-            "--yes",
-            "--json",
-            "--initial",
-            initial,
-        ]
-    };
-    let first: Value = place.json(&deploy("3"));
-    let again: Value = place.json(&deploy("3"));
-    assert_eq!(first["trainer"], again["trainer"], "nothing is done twice");
-    let told = place.mistake(&deploy("4"));
-    let trainer: Address = first["trainer"]
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .expect("an address");
-    assert!(
-        told.contains(&format!("deployed already, at {trainer}")),
-        "{told}"
-    );
-    assert!(told.contains("--initial was 3, now 4"), "{told}");
-    assert!(!told.contains("NaiveBayes"), "{told}");
-
-    // Another chain with the same addresses, but a new history.
-    let other = Anvil::spawn(&AnvilConfig {
-        timestamp: Some(1_900_000_000),
-        ..AnvilConfig::default()
-    })
-    .expect("anvil");
-    let mut command = place.command(&deploy("4"));
-    command.env("COTRAIN_RPC", other.url().as_str());
-    let output = command.output().expect("it starts");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
 }

@@ -165,6 +165,8 @@ fn contribute_many(place: &Place) -> u128 {
     made.into()
 }
 
+// ---------------------------------------------------------------- From creation to the last payment
+
 /// Tries calls that are not due, which change nothing, and checks that a bill comes before each
 /// cost.
 fn refuse_while_open(place: &Place) {
@@ -298,6 +300,23 @@ fn market_runs_from_its_creation_to_the_last_payment() {
 }
 
 #[test]
+fn market_fails_if_the_provider_does_not_reveal() {
+    let place = Place::new(&AnvilConfig::default());
+    let _: Value = place.json(&CREATE);
+    contribute(&place, "1", "0");
+    wait(&place, 3_601 + 86_401);
+    assert_eq!(shown(&place)["phase"], "failed");
+    let told = place.mistake(&["market", "reveal", "--dev", "0"]);
+    assert!(told.contains("is failed"), "{told}");
+    let collected: Value = place.json(&["market", "collect", "--dev", "1", "--json"]);
+    assert_eq!(wei(&collected["amount"]), 4 * ETHER / 100, "the stakes");
+    let told = place.mistake(&["market", "collect", "--dev", "0"]);
+    assert!(told.contains("has nothing to collect"), "{told}");
+}
+
+// ---------------------------------------------------------------- Creation
+
+#[test]
 fn market_create_survives_being_killed_anywhere() {
     let place = Place::new(&AnvilConfig::default());
     let node = block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node");
@@ -377,21 +396,6 @@ fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
 }
 
 #[test]
-fn market_fails_if_the_provider_does_not_reveal() {
-    let place = Place::new(&AnvilConfig::default());
-    let _: Value = place.json(&CREATE);
-    contribute(&place, "1", "0");
-    wait(&place, 3_601 + 86_401);
-    assert_eq!(shown(&place)["phase"], "failed");
-    let told = place.mistake(&["market", "reveal", "--dev", "0"]);
-    assert!(told.contains("is failed"), "{told}");
-    let collected: Value = place.json(&["market", "collect", "--dev", "1", "--json"]);
-    assert_eq!(wei(&collected["amount"]), 4 * ETHER / 100, "the stakes");
-    let told = place.mistake(&["market", "collect", "--dev", "0"]);
-    assert!(told.contains("has nothing to collect"), "{told}");
-}
-
-#[test]
 fn market_create_names_the_option_that_is_outside_its_bounds() {
     let place = Place::new(&AnvilConfig::default());
     for (option, value, why) in [
@@ -415,6 +419,8 @@ fn market_create_names_the_option_that_is_outside_its_bounds() {
         assert!(told.contains(why), "{option} {value}: {told}");
     }
 }
+
+// ---------------------------------------------------------------- Coordinator
 
 /// A coordinator, which is killed at the end.
 struct Serving(Child);

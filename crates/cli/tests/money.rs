@@ -1,4 +1,4 @@
-//! Money in commands: bills, questions and refusals before a payment, partial results after errors.
+//! Money in commands: bills, questions and refusals before it moves, partial results after an error.
 
 mod common;
 
@@ -131,6 +131,8 @@ const TABLE: [&str; 13] = [
     "--yes",
     "--json",
 ];
+
+// ---------------------------------------------------------------- Bills and questions
 
 #[test]
 fn much_money_is_told_and_asked_for_before_it_moves() {
@@ -300,6 +302,117 @@ fn elsewhere_everything_is_asked_for() {
     assert_eq!(nonce_of(&place, account), before);
 }
 
+/// Another key of the same kind as [`SECRET`].
+#[cfg(unix)]
+const OTHER_SECRET: &str = "0x7d1f6a3cf0b9e2845ac61b7730d2c95e81f4a6089bb3d75c2e104f96c83ab05d";
+
+#[cfg(unix)]
+#[test]
+fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
+    let place = Place::new(&AnvilConfig {
+        chain_id: 7_000,
+        ..AnvilConfig::default()
+    });
+    let other = Key::from_hex(OTHER_SECRET).expect("a key").address();
+    for account in [own_account(), other] {
+        // 10,000 ether.
+        ask(
+            &place,
+            "anvil_setBalance",
+            &json!([account, "0x21e19e0c9bab2400000"]),
+        );
+    }
+    let pass = |seconds: u64| {
+        ask(&place, "evm_increaseTime", &json!([seconds]));
+        ask(&place, "evm_mine", &json!([]));
+    };
+    let success = |secret: &str, arguments: &[&str]| {
+        let mut command = place.command(&[arguments, &["--yes"]].concat());
+        let output = command.env("COTRAIN_KEY", secret).output();
+        let output = output.expect("it starts");
+        let told = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        (String::from_utf8(output.stdout).expect("UTF-8"), told)
+    };
+    let deploy = ["deploy", "--name", "films", "--features", "300"];
+    let waits = ["--refund-wait", "1h", "--report-notice", "6h"];
+    success(SECRET, &[&deploy[..], &waits].concat());
+    success(
+        SECRET,
+        &["contribute", "--data", "movie-reviews", "--limit", "20"],
+    );
+    // The two texts have opposite labels, so the model cannot agree with both.
+    let pair = |text: &str| {
+        for label in ["positive", "negative"] {
+            success(
+                OTHER_SECRET,
+                &["contribute", "--text", text, "--label", label],
+            );
+        }
+    };
+    pair("a warm and funny film");
+    pair("a dull and boring story");
+    pass(3_600);
+    success(SECRET, &["refund"]);
+
+    // The first run makes two announcements; no report is possible yet.
+    let report = |answer: &str| {
+        let mut command = place.command(&["report", "--json"]);
+        command.env("COTRAIN_KEY", SECRET);
+        let mut terminal = Terminal::start(command);
+        terminal.until("Go on? [y/N]");
+        terminal.answer(answer);
+        terminal.end()
+    };
+    let before = nonce_of(&place, own_account());
+    let bills = |screen: &str| {
+        let lines = screen.lines().map(str::trim_end);
+        let starts = |start: &str| lines.clone().filter(|line| line.starts_with(start)).count();
+        // The question, the total, the gas and the gain appear once for everything.
+        ["Go on? [y/N]", "  total ", "  gas ", "  brings "].map(starts)
+    };
+    let (status, stdout, screen) = report("n");
+    assert_eq!((status, stdout.as_str()), (Some(2), ""), "{screen}");
+    assert_eq!(bills(&screen), [1; 4], "{screen}");
+    assert!(
+        screen.contains("announce the report of 2 contributions\r\n"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("nothing was sent, as you wished"),
+        "{screen}"
+    );
+    assert_eq!(nonce_of(&place, own_account()), before, "a no is a no");
+    success(SECRET, &["report"]);
+
+    // One more announcement is due before those two can be reported.
+    pair("the actors laugh and cry");
+    pass(6 * 3_600);
+    let before = nonce_of(&place, own_account());
+    let (status, stdout, screen) = report("y");
+    assert_eq!(status, Some(0), "{screen}");
+    assert_eq!(bills(&screen), [1; 4], "{screen}");
+    assert!(
+        screen.contains("report 2 contributions, and announce the report of 1 contribution\r\n"),
+        "{screen}"
+    );
+    let done: Value = serde_json::from_str(&stdout).expect("JSON");
+    let length = |name: &str| done[name].as_array().map(Vec::len);
+    assert_eq!((length("claims"), length("announced")), (Some(2), Some(1)));
+    let sent = length("transactions").expect("transactions") as u64;
+    assert_eq!((sent, nonce_of(&place, own_account())), (2, before + 2));
+    // The gain on the bill equals the payments.
+    let wei = |one: &Value| {
+        let text = one["amount"].as_str().expect("wei");
+        text.parse::<u128>().expect("wei")
+    };
+    let claims = done["claims"].as_array().expect("claims");
+    assert_eq!(claims.iter().map(wei).sum::<u128>(), wei(&done));
+    assert!(wei(&done) > 0, "{done}");
+}
+
+// ---------------------------------------------------------------- Contributions
+
 #[test]
 fn a_part_is_told_and_done_again_pays_nothing_twice() {
     let place = Place::new(&AnvilConfig::default());
@@ -369,6 +482,175 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
     twice.push("--again");
     assert_eq!(place.json::<Value>(&twice)["contributions"], 5);
 }
+
+#[test]
+fn other_columns_classes_and_ranges_are_refused() {
+    let place = Place::new(&AnvilConfig::default());
+    put_tables(&place);
+    place.success(&TABLE);
+    let before = nonce(&place, 1);
+    let columns = ["--label-column", "kind"];
+    for (file, found) in [("re.csv", "d, c, b, a"), ("ren.csv", "w, x, y, z")] {
+        for command in [
+            vec!["evaluate"],
+            vec!["contribute", "--dev", "1", "--limit", "5"],
+        ] {
+            let told = place.mistake(&[&command[..], &["--data", file], &columns].concat());
+            let both = format!("has the columns {found}, but the model has a, b, c, d");
+            assert!(told.contains(&both), "{told}");
+        }
+    }
+    for command in [vec!["evaluate"], vec!["contribute", "--dev", "1"]] {
+        let told = place.mistake(&[&command[..], &["--data", "colors.csv"], &columns].concat());
+        assert!(
+            told.contains(
+                "the file has the classes blue, green, pink, but the model has blue, green, red"
+            ),
+            "{told}"
+        );
+    }
+
+    let right: Value = place.json(&[
+        "evaluate",
+        "--data",
+        "t.csv",
+        "--label-column",
+        "kind",
+        "--json",
+    ]);
+    assert_eq!(right["correct"], 150);
+    assert_eq!(right["misfits"]["clipped_inputs"], 0);
+    let (status, stdout, stderr) = place.outcome(&[
+        "evaluate",
+        "--data",
+        "out.csv",
+        "--label-column",
+        "kind",
+        "--json",
+    ]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let outside: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(outside["misfits"]["clipped_inputs"], 150);
+    assert_eq!(outside["misfits"]["clipped_values"], 600);
+    assert!(
+        stderr.contains(
+            "150 of 150 inputs have values outside the model's range; 600 values were clipped"
+        ),
+        "{stderr}"
+    );
+    let out = [
+        "contribute",
+        "--data",
+        "out.csv",
+        "--label-column",
+        "kind",
+        "--limit",
+        "2",
+        "--dev",
+        "1",
+        "--json",
+    ];
+    let told = place.mistake(&out);
+    assert!(
+        told.contains("say --allow-clipped") || told.contains("Say --allow-clipped"),
+        "{told}"
+    );
+    assert_eq!(nonce(&place, 1), before);
+    let allowed: Value = place.json(&[&out[..], &["--allow-clipped"]].concat());
+    assert_eq!(allowed["contributions"], 2);
+
+    let (status, stdout, stderr) = place.outcome(&["predict", "--row", "1e50,1,1,1", "--json"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
+    // One number is clipped to the largest one. The row is too long even then, so all its numbers
+    // are scaled down.
+    assert_eq!(predicted["predictions"][0]["clipped"], 4);
+    assert!(
+        stderr.contains("outside the model's range; 4 values were clipped"),
+        "{stderr}"
+    );
+    place.put("rows.txt", "1,2,3,9\n1e50,1,1,1\n1e50,1,1,-1e50\n");
+    let (_, stdout, stderr) =
+        place.outcome(&["predict", "--file", "rows.txt", "--skip", "1", "--json"]);
+    assert!(
+        stderr.contains("2 of 2 inputs have values outside"),
+        "{stderr}"
+    );
+    let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(predicted["misfits"]["clipped_values"], 8);
+    assert_eq!(predicted["partial"], false);
+}
+
+#[test]
+fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    let before = nonce(&place, 5);
+    for text in ["xyzzy plugh", ""] {
+        let (status, stdout, stderr) = place.outcome(&["predict", "--text", text, "--json"]);
+        assert_eq!(status, Some(0), "{stderr}");
+        let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
+        assert_eq!(predicted["predictions"][0]["known"], 0);
+        assert!(
+            stderr.contains("the model knows none of the input's words")
+                && stderr.contains("prior"),
+            "{stderr}"
+        );
+        let contribute = [
+            "contribute",
+            "--text",
+            text,
+            "--label",
+            "positive",
+            "--dev",
+            "5",
+        ];
+        let told = place.mistake(&contribute);
+        assert!(
+            told.contains("nothing was sent") && told.contains("--allow-unknown"),
+            "{told}"
+        );
+    }
+    for raw in [["--features", ""], ["--sample", "0x"]] {
+        let contribute = [&["contribute"], &raw[..], &["--label", "1", "--dev", "5"]].concat();
+        let told = place.mistake(&contribute);
+        assert!(told.contains("--allow-unknown"), "{told}");
+    }
+    assert_eq!(nonce(&place, 5), before);
+
+    place.put(
+        "mail.csv",
+        "class,body\npositive,a good film\nnegative,xyzzy\npositive,plugh\nnegative,a bad film\n",
+    );
+    let mail = [
+        "contribute",
+        "--data",
+        "mail.csv",
+        "--label-column",
+        "class",
+        "--text-column",
+        "body",
+        "--dev",
+        "5",
+        "--json",
+    ];
+    let (status, stdout, stderr) = place.outcome(&mail);
+    assert_eq!(status, Some(0), "{stderr}");
+    let some: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (&some["contributions"], &some["left_out"]["unknown"]),
+        (&json!(2), &json!(2))
+    );
+    assert!(
+        stderr.contains("none of the words of 2 of 4 inputs: they are left out"),
+        "{stderr}"
+    );
+    let all: Value = place.json(&[&mail[..], &["--allow-unknown"]].concat());
+    assert_eq!(all["contributions"], 2);
+    assert_eq!(all["left_out"]["contributed_before"], 2);
+}
+
+// ---------------------------------------------------------------- Contributions by a relayer
 
 /// The relayer that [`FewWords`] names.
 const RELAYER: &str = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720";
@@ -617,237 +899,109 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
     assert_eq!(coordinator.handed.lock().expect("a list").len(), 0);
 }
 
+/// Checks a far nonce, because its use would use up all nonces far below it.
 #[test]
-fn other_columns_classes_and_ranges_are_refused() {
-    let place = Place::new(&AnvilConfig::default());
-    put_tables(&place);
-    place.success(&TABLE);
-    let before = nonce(&place, 1);
-    let columns = ["--label-column", "kind"];
-    for (file, found) in [("re.csv", "d, c, b, a"), ("ren.csv", "w, x, y, z")] {
-        for command in [
-            vec!["evaluate"],
-            vec!["contribute", "--dev", "1", "--limit", "5"],
-        ] {
-            let told = place.mistake(&[&command[..], &["--data", file], &columns].concat());
-            let both = format!("has the columns {found}, but the model has a, b, c, d");
-            assert!(told.contains(&both), "{told}");
-        }
-    }
-    for command in [vec!["evaluate"], vec!["contribute", "--dev", "1"]] {
-        let told = place.mistake(&[&command[..], &["--data", "colors.csv"], &columns].concat());
-        assert!(
-            told.contains(
-                "the file has the classes blue, green, pink, but the model has blue, green, red"
-            ),
-            "{told}"
-        );
-    }
-
-    let right: Value = place.json(&[
-        "evaluate",
-        "--data",
-        "t.csv",
-        "--label-column",
-        "kind",
-        "--json",
-    ]);
-    assert_eq!(right["correct"], 150);
-    assert_eq!(right["misfits"]["clipped_inputs"], 0);
-    let (status, stdout, stderr) = place.outcome(&[
-        "evaluate",
-        "--data",
-        "out.csv",
-        "--label-column",
-        "kind",
-        "--json",
-    ]);
-    assert_eq!(status, Some(0), "{stderr}");
-    let outside: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!(outside["misfits"]["clipped_inputs"], 150);
-    assert_eq!(outside["misfits"]["clipped_values"], 600);
-    assert!(
-        stderr.contains(
-            "150 of 150 inputs have values outside the model's range; 600 values were clipped"
-        ),
-        "{stderr}"
-    );
-    let out = [
-        "contribute",
-        "--data",
-        "out.csv",
-        "--label-column",
-        "kind",
-        "--limit",
-        "2",
-        "--dev",
-        "1",
-        "--json",
-    ];
-    let told = place.mistake(&out);
-    assert!(
-        told.contains("say --allow-clipped") || told.contains("Say --allow-clipped"),
-        "{told}"
-    );
-    assert_eq!(nonce(&place, 1), before);
-    let allowed: Value = place.json(&[&out[..], &["--allow-clipped"]].concat());
-    assert_eq!(allowed["contributions"], 2);
-
-    let (status, stdout, stderr) = place.outcome(&["predict", "--row", "1e50,1,1,1", "--json"]);
-    assert_eq!(status, Some(0), "{stderr}");
-    let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
-    // One number is clipped to the largest one. The row is too long even then, so all its numbers
-    // are scaled down.
-    assert_eq!(predicted["predictions"][0]["clipped"], 4);
-    assert!(
-        stderr.contains("outside the model's range; 4 values were clipped"),
-        "{stderr}"
-    );
-    place.put("rows.txt", "1,2,3,9\n1e50,1,1,1\n1e50,1,1,-1e50\n");
-    let (_, stdout, stderr) =
-        place.outcome(&["predict", "--file", "rows.txt", "--skip", "1", "--json"]);
-    assert!(
-        stderr.contains("2 of 2 inputs have values outside"),
-        "{stderr}"
-    );
-    let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!(predicted["misfits"]["clipped_values"], 8);
-    assert_eq!(predicted["partial"], false);
-}
-
-#[test]
-fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
+fn no_nonce_far_above_the_chains_is_signed() {
     let place = Place::new(&AnvilConfig::default());
     place.success(&DEPLOY);
-    let before = nonce(&place, 5);
-    for text in ["xyzzy plugh", ""] {
-        let (status, stdout, stderr) = place.outcome(&["predict", "--text", text, "--json"]);
-        assert_eq!(status, Some(0), "{stderr}");
-        let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
-        assert_eq!(predicted["predictions"][0]["known"], 0);
-        assert!(
-            stderr.contains("the model knows none of the input's words")
-                && stderr.contains("prior"),
-            "{stderr}"
-        );
-        let contribute = [
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let contribute = |coordinator: &FewWords| {
+        place.outcome(&[
             "contribute",
             "--text",
-            text,
+            "a good film",
             "--label",
             "positive",
             "--dev",
-            "5",
-        ];
-        let told = place.mistake(&contribute);
-        assert!(
-            told.contains("nothing was sent") && told.contains("--allow-unknown"),
-            "{told}"
-        );
+            "3",
+            "--relay",
+            &coordinator.url,
+        ])
+    };
+    for nonce in [4_096, (1 << 48) - 1, 1 << 48, u64::MAX] {
+        let coordinator = FewWords::at_nonce(nonce);
+        let (status, _, stderr) = contribute(&coordinator);
+        assert_eq!(status, Some(1), "{stderr}");
+        let told = format!("the coordinator wants the nonce {nonce}, and the chain has not used");
+        assert!(stderr.contains(&told), "{stderr}");
+        assert!(coordinator.handed.lock().expect("a list").is_empty());
     }
-    for raw in [["--features", ""], ["--sample", "0x"]] {
-        let contribute = [&["contribute"], &raw[..], &["--label", "1", "--dev", "5"]].concat();
-        let told = place.mistake(&contribute);
-        assert!(told.contains("--allow-unknown"), "{told}");
-    }
-    assert_eq!(nonce(&place, 5), before);
-
-    place.put(
-        "mail.csv",
-        "class,body\npositive,a good film\nnegative,xyzzy\npositive,plugh\nnegative,a bad film\n",
-    );
-    let mail = [
-        "contribute",
-        "--data",
-        "mail.csv",
-        "--label-column",
-        "class",
-        "--text-column",
-        "body",
-        "--dev",
-        "5",
-        "--json",
-    ];
-    let (status, stdout, stderr) = place.outcome(&mail);
+    let coordinator = FewWords::at_nonce(4_095);
+    let (status, _, stderr) = contribute(&coordinator);
     assert_eq!(status, Some(0), "{stderr}");
-    let some: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!(
-        (&some["contributions"], &some["left_out"]["unknown"]),
-        (&json!(2), &json!(2))
-    );
-    assert!(
-        stderr.contains("none of the words of 2 of 4 inputs: they are left out"),
-        "{stderr}"
-    );
-    let all: Value = place.json(&[&mail[..], &["--allow-unknown"]].concat());
-    assert_eq!(all["contributions"], 2);
-    assert_eq!(all["left_out"]["contributed_before"], 2);
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 1);
 }
 
+/// Checks the budget of signatures, because a coordinator may relay what it has refused.
 #[test]
-fn addresses_with_a_wrong_digit_are_refused() {
-    let place = Place::new(&AnvilConfig::default());
-    let deployed: Value = place.json(&DEPLOY);
-    let before = nonce(&place, 1);
-    // The right address ends with C8.
-    let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
-    let zero = "0x0000000000000000000000000000000000000000";
-    for address in [wrong, zero] {
-        for command in [
-            vec!["deposit", "1", "--for", address, "--dev", "1"],
-            vec!["withdraw", "1", "--to", address, "--dev", "1"],
-            vec!["status", "--account", address],
-            vec!["models", "--registry", address],
-            vec!["predict", "--text", "good", "--model", address],
-            vec!["deploy", "--factory", address, "--dev", "1", "--yes"],
-            vec!["deploy", "--trainer-code", address, "--dev", "1", "--yes"],
-            vec![
-                "deploy",
-                "--classifier-code",
-                address,
-                "--dev",
-                "1",
-                "--yes",
-            ],
-        ] {
-            let told = place.mistake(&command);
-            let reason = if address == zero {
-                "belongs to nobody"
-            } else {
-                "checksum"
-            };
-            assert!(told.contains(reason), "{command:?}: {told}");
-        }
-    }
-    assert_eq!(nonce(&place, 1), before);
-    // An address without a checksum has none to check.
-    let lower = deployed["trainer"]
-        .as_str()
-        .expect("an address")
-        .to_lowercase();
-    place.success(&["predict", "--text", "a good film", "--model", &lower]);
-}
-
-#[test]
-fn an_account_without_money_is_told_who_has_what_and_needs_what() {
+fn signatures_are_held_to_the_maximum_total() {
     let place = Place::new(&AnvilConfig::default());
     place.success(&DEPLOY);
-    let run = |arguments: &[&str]| {
-        let output = place.command(arguments).env("COTRAIN_KEY", SECRET).output();
-        let output = output.expect("it starts");
-        assert_eq!(output.status.code(), Some(2));
-        String::from_utf8(output.stderr).expect("UTF-8")
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let contribute = |coordinator: &FewWords, more: &[&str]| {
+        let sign = ["contribute", "--text", "a good film", "--label", "positive"];
+        let relay = [
+            "--max-deposit",
+            "0.01ether",
+            "--dev",
+            "3",
+            "--relay",
+            &coordinator.url,
+        ];
+        place.outcome(&[&sign[..], &relay, more].concat())
     };
-    let account = own_account();
-    let poor = format!("the account {account} has 0 ether on chain 31337, and this needs ");
-    let told = run(&["deposit", "1ether"]);
+    for (total, signatures) in [("0.01ether", 1), ("0.029ether", 2), ("0.03ether", 3)] {
+        let coordinator = FewWords::taking_none();
+        let (status, _, stderr) = contribute(&coordinator, &["--max-total", total]);
+        assert_eq!(status, Some(1), "{stderr}");
+        assert!(
+            stderr.contains("nothing more was signed: the signatures"),
+            "{stderr}"
+        );
+        assert_eq!(coordinator.handed.lock().expect("a list").len(), signatures);
+    }
+    let coordinator = FewWords::taking_none();
+    assert_ne!(contribute(&coordinator, &[]).0, Some(0));
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 4);
+}
+
+#[test]
+fn what_waits_with_a_coordinator_is_not_signed_again() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let coordinator = FewWords::with("600000000000000000", "7", 9, false);
+    let relayed = ["--dev", "3", "--relay", &coordinator.url];
+    let data = [
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--limit",
+        "5",
+        "--allow-unknown",
+    ];
+    let handed = || coordinator.handed.lock().expect("a list").len();
+    let told = place.mistake(&[&data[..], &relayed].concat());
     assert!(
-        told.contains(&format!("{poor}1 ether, and gas besides")),
+        told.contains(&format!(
+            "nothing was signed: batches of {} that may cost 7 wei wait with {}, and may have these examples",
+            Key::development(3).address(),
+            coordinator.url
+        )) && told.contains("say --again"),
         "{told}"
     );
-    let told = run(&["contribute", "--text", "a good film", "--label", "positive"]);
-    assert!(told.contains(&poor), "{told}");
+    assert_eq!(handed(), 0);
+    // Continuing with --skip is allowed, and --again signs the samples twice.
+    place.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
+    assert_eq!(handed(), 1);
+    place.success(&[&data[..], &relayed, &["--again"]].concat());
+    assert_eq!(handed(), 2);
+    let single = ["contribute", "--text", "a good film", "--label", "positive"];
+    place.success(&[&single[..], &relayed].concat());
+    assert_eq!(handed(), 3);
 }
+
+// ---------------------------------------------------------------- Deployments
 
 #[test]
 fn a_second_model_pays_for_no_code_that_the_chain_has() {
@@ -983,108 +1137,6 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     assert_eq!(nonce(&place, 6), 8, "nothing was done twice");
 }
 
-/// Checks a far nonce, because its use would use up all nonces far below it.
-#[test]
-fn no_nonce_far_above_the_chains_is_signed() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
-    let contribute = |coordinator: &FewWords| {
-        place.outcome(&[
-            "contribute",
-            "--text",
-            "a good film",
-            "--label",
-            "positive",
-            "--dev",
-            "3",
-            "--relay",
-            &coordinator.url,
-        ])
-    };
-    for nonce in [4_096, (1 << 48) - 1, 1 << 48, u64::MAX] {
-        let coordinator = FewWords::at_nonce(nonce);
-        let (status, _, stderr) = contribute(&coordinator);
-        assert_eq!(status, Some(1), "{stderr}");
-        let told = format!("the coordinator wants the nonce {nonce}, and the chain has not used");
-        assert!(stderr.contains(&told), "{stderr}");
-        assert!(coordinator.handed.lock().expect("a list").is_empty());
-    }
-    let coordinator = FewWords::at_nonce(4_095);
-    let (status, _, stderr) = contribute(&coordinator);
-    assert_eq!(status, Some(0), "{stderr}");
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 1);
-}
-
-/// Checks the budget of signatures, because a coordinator may relay what it has refused.
-#[test]
-fn signatures_are_held_to_the_maximum_total() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
-    let contribute = |coordinator: &FewWords, more: &[&str]| {
-        let sign = ["contribute", "--text", "a good film", "--label", "positive"];
-        let relay = [
-            "--max-deposit",
-            "0.01ether",
-            "--dev",
-            "3",
-            "--relay",
-            &coordinator.url,
-        ];
-        place.outcome(&[&sign[..], &relay, more].concat())
-    };
-    for (total, signatures) in [("0.01ether", 1), ("0.029ether", 2), ("0.03ether", 3)] {
-        let coordinator = FewWords::taking_none();
-        let (status, _, stderr) = contribute(&coordinator, &["--max-total", total]);
-        assert_eq!(status, Some(1), "{stderr}");
-        assert!(
-            stderr.contains("nothing more was signed: the signatures"),
-            "{stderr}"
-        );
-        assert_eq!(coordinator.handed.lock().expect("a list").len(), signatures);
-    }
-    let coordinator = FewWords::taking_none();
-    assert_ne!(contribute(&coordinator, &[]).0, Some(0));
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 4);
-}
-
-#[test]
-fn what_waits_with_a_coordinator_is_not_signed_again() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
-    let coordinator = FewWords::with("600000000000000000", "7", 9, false);
-    let relayed = ["--dev", "3", "--relay", &coordinator.url];
-    let data = [
-        "contribute",
-        "--data",
-        "movie-reviews",
-        "--limit",
-        "5",
-        "--allow-unknown",
-    ];
-    let handed = || coordinator.handed.lock().expect("a list").len();
-    let told = place.mistake(&[&data[..], &relayed].concat());
-    assert!(
-        told.contains(&format!(
-            "nothing was signed: batches of {} that may cost 7 wei wait with {}, and may have these examples",
-            Key::development(3).address(),
-            coordinator.url
-        )) && told.contains("say --again"),
-        "{told}"
-    );
-    assert_eq!(handed(), 0);
-    // Continuing with --skip is allowed, and --again signs the samples twice.
-    place.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
-    assert_eq!(handed(), 1);
-    place.success(&[&data[..], &relayed, &["--again"]].concat());
-    assert_eq!(handed(), 2);
-    let single = ["contribute", "--text", "a good film", "--label", "positive"];
-    place.success(&[&single[..], &relayed].concat());
-    assert_eq!(handed(), 3);
-}
-
 #[test]
 fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
     let place = Place::new(&AnvilConfig::default());
@@ -1133,111 +1185,69 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
     assert_eq!(nonce(&place, 0), before);
 }
 
-/// Another key of the same kind as [`SECRET`].
-#[cfg(unix)]
-const OTHER_SECRET: &str = "0x7d1f6a3cf0b9e2845ac61b7730d2c95e81f4a6089bb3d75c2e104f96c83ab05d";
+// ---------------------------------------------------------------- Addresses and accounts
 
-#[cfg(unix)]
 #[test]
-fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
-    let place = Place::new(&AnvilConfig {
-        chain_id: 7_000,
-        ..AnvilConfig::default()
-    });
-    let other = Key::from_hex(OTHER_SECRET).expect("a key").address();
-    for account in [own_account(), other] {
-        // 10,000 ether.
-        ask(
-            &place,
-            "anvil_setBalance",
-            &json!([account, "0x21e19e0c9bab2400000"]),
-        );
-    }
-    let pass = |seconds: u64| {
-        ask(&place, "evm_increaseTime", &json!([seconds]));
-        ask(&place, "evm_mine", &json!([]));
-    };
-    let success = |secret: &str, arguments: &[&str]| {
-        let mut command = place.command(&[arguments, &["--yes"]].concat());
-        let output = command.env("COTRAIN_KEY", secret).output();
-        let output = output.expect("it starts");
-        let told = String::from_utf8(output.stderr).expect("UTF-8");
-        assert!(output.status.success(), "{arguments:?}: {told}");
-        (String::from_utf8(output.stdout).expect("UTF-8"), told)
-    };
-    let deploy = ["deploy", "--name", "films", "--features", "300"];
-    let waits = ["--refund-wait", "1h", "--report-notice", "6h"];
-    success(SECRET, &[&deploy[..], &waits].concat());
-    success(
-        SECRET,
-        &["contribute", "--data", "movie-reviews", "--limit", "20"],
-    );
-    // The two texts have opposite labels, so the model cannot agree with both.
-    let pair = |text: &str| {
-        for label in ["positive", "negative"] {
-            success(
-                OTHER_SECRET,
-                &["contribute", "--text", text, "--label", label],
-            );
+fn addresses_with_a_wrong_digit_are_refused() {
+    let place = Place::new(&AnvilConfig::default());
+    let deployed: Value = place.json(&DEPLOY);
+    let before = nonce(&place, 1);
+    // The right address ends with C8.
+    let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
+    let zero = "0x0000000000000000000000000000000000000000";
+    for address in [wrong, zero] {
+        for command in [
+            vec!["deposit", "1", "--for", address, "--dev", "1"],
+            vec!["withdraw", "1", "--to", address, "--dev", "1"],
+            vec!["status", "--account", address],
+            vec!["models", "--registry", address],
+            vec!["predict", "--text", "good", "--model", address],
+            vec!["deploy", "--factory", address, "--dev", "1", "--yes"],
+            vec!["deploy", "--trainer-code", address, "--dev", "1", "--yes"],
+            vec![
+                "deploy",
+                "--classifier-code",
+                address,
+                "--dev",
+                "1",
+                "--yes",
+            ],
+        ] {
+            let told = place.mistake(&command);
+            let reason = if address == zero {
+                "belongs to nobody"
+            } else {
+                "checksum"
+            };
+            assert!(told.contains(reason), "{command:?}: {told}");
         }
-    };
-    pair("a warm and funny film");
-    pair("a dull and boring story");
-    pass(3_600);
-    success(SECRET, &["refund"]);
+    }
+    assert_eq!(nonce(&place, 1), before);
+    // An address without a checksum has none to check.
+    let lower = deployed["trainer"]
+        .as_str()
+        .expect("an address")
+        .to_lowercase();
+    place.success(&["predict", "--text", "a good film", "--model", &lower]);
+}
 
-    // The first run makes two announcements; no report is possible yet.
-    let report = |answer: &str| {
-        let mut command = place.command(&["report", "--json"]);
-        command.env("COTRAIN_KEY", SECRET);
-        let mut terminal = Terminal::start(command);
-        terminal.until("Go on? [y/N]");
-        terminal.answer(answer);
-        terminal.end()
+#[test]
+fn an_account_without_money_is_told_who_has_what_and_needs_what() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    let run = |arguments: &[&str]| {
+        let output = place.command(arguments).env("COTRAIN_KEY", SECRET).output();
+        let output = output.expect("it starts");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("UTF-8")
     };
-    let before = nonce_of(&place, own_account());
-    let bills = |screen: &str| {
-        let lines = screen.lines().map(str::trim_end);
-        let starts = |start: &str| lines.clone().filter(|line| line.starts_with(start)).count();
-        // The question, the total, the gas and the gain appear once for everything.
-        ["Go on? [y/N]", "  total ", "  gas ", "  brings "].map(starts)
-    };
-    let (status, stdout, screen) = report("n");
-    assert_eq!((status, stdout.as_str()), (Some(2), ""), "{screen}");
-    assert_eq!(bills(&screen), [1; 4], "{screen}");
+    let account = own_account();
+    let poor = format!("the account {account} has 0 ether on chain 31337, and this needs ");
+    let told = run(&["deposit", "1ether"]);
     assert!(
-        screen.contains("announce the report of 2 contributions\r\n"),
-        "{screen}"
+        told.contains(&format!("{poor}1 ether, and gas besides")),
+        "{told}"
     );
-    assert!(
-        screen.contains("nothing was sent, as you wished"),
-        "{screen}"
-    );
-    assert_eq!(nonce_of(&place, own_account()), before, "a no is a no");
-    success(SECRET, &["report"]);
-
-    // One more announcement is due before those two can be reported.
-    pair("the actors laugh and cry");
-    pass(6 * 3_600);
-    let before = nonce_of(&place, own_account());
-    let (status, stdout, screen) = report("y");
-    assert_eq!(status, Some(0), "{screen}");
-    assert_eq!(bills(&screen), [1; 4], "{screen}");
-    assert!(
-        screen.contains("report 2 contributions, and announce the report of 1 contribution\r\n"),
-        "{screen}"
-    );
-    let done: Value = serde_json::from_str(&stdout).expect("JSON");
-    let length = |name: &str| done[name].as_array().map(Vec::len);
-    assert_eq!((length("claims"), length("announced")), (Some(2), Some(1)));
-    let sent = length("transactions").expect("transactions") as u64;
-    assert_eq!((sent, nonce_of(&place, own_account())), (2, before + 2));
-    // The gain on the bill equals the payments.
-    let wei = |one: &Value| {
-        let text = one["amount"].as_str().expect("wei");
-        text.parse::<u128>().expect("wei")
-    };
-    let claims = done["claims"].as_array().expect("claims");
-    assert_eq!(claims.iter().map(wei).sum::<u128>(), wei(&done));
-    assert!(wei(&done) > 0, "{done}");
+    let told = run(&["contribute", "--text", "a good film", "--label", "positive"]);
+    assert!(told.contains(&poor), "{told}");
 }

@@ -1,4 +1,4 @@
-//! Recorded runs that are executed again. Two of these tests need anvil.
+//! Runs that are recorded and executed again. anvil has to be there: without it, two of these tests fail.
 
 use std::{
     fs,
@@ -139,6 +139,8 @@ fn flip(hex: &Value, place: isize) -> Value {
     format!("0x{}", String::from_utf8(digits).expect("digits")).into()
 }
 
+// ---------------------------------------------------------------- Replay without a difference
+
 #[test]
 fn a_recorded_run_is_replayed_without_a_difference() {
     let folder = Folder::recorded();
@@ -182,28 +184,6 @@ fn a_recorded_run_is_replayed_without_a_difference() {
 }
 
 #[test]
-fn recording_changes_nothing_and_is_the_same_again() {
-    let folder = Folder::recorded();
-    let first = folder.read(RECORDING);
-    let events = folder.read("runs/tiny-1/events.csv");
-    folder.run(&["simulate", "tiny.toml", "--quiet"]).success();
-    assert!(
-        !folder.path(RECORDING).exists(),
-        "results of one run stand together"
-    );
-    assert!(folder.read("runs/tiny-1/events.csv") == events);
-    let again = folder.run(&["simulate", "tiny.toml", "--record"]);
-    assert!(
-        again.stderr.contains(&format!("wrote {RECORDING}\n")),
-        "{}",
-        again.stderr
-    );
-    again.success();
-    assert!(folder.read(RECORDING) == first);
-    assert!(folder.read("runs/tiny-1/events.csv") == events);
-}
-
-#[test]
 fn a_node_replays_what_was_recorded_here_and_the_other_way_round() {
     let folder = Folder::new();
     let paying = concat!(include_str!("tiny.toml"), "\n[chain]\ngas_price_gwei = 1\n");
@@ -237,6 +217,65 @@ fn a_node_replays_what_was_recorded_here_and_the_other_way_round() {
         assert!(steps[0] == steps[1], "after the header, all is the same");
     }
 }
+
+// ---------------------------------------------------------------- Recording
+
+#[test]
+fn recording_changes_nothing_and_is_the_same_again() {
+    let folder = Folder::recorded();
+    let first = folder.read(RECORDING);
+    let events = folder.read("runs/tiny-1/events.csv");
+    folder.run(&["simulate", "tiny.toml", "--quiet"]).success();
+    assert!(
+        !folder.path(RECORDING).exists(),
+        "results of one run stand together"
+    );
+    assert!(folder.read("runs/tiny-1/events.csv") == events);
+    let again = folder.run(&["simulate", "tiny.toml", "--record"]);
+    assert!(
+        again.stderr.contains(&format!("wrote {RECORDING}\n")),
+        "{}",
+        again.stderr
+    );
+    again.success();
+    assert!(folder.read(RECORDING) == first);
+    assert!(folder.read("runs/tiny-1/events.csv") == events);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
+    let folder = Folder::recorded();
+    let whole = folder.read(RECORDING).len();
+    fs::remove_dir_all(folder.path("runs")).expect("removed");
+    // The limit stops files from growing, as a full disk does.
+    let limited = |scenario: &str, blocks: usize| {
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"",
+                &blocks.to_string(),
+            ])
+            .arg(env!("CARGO_BIN_EXE_cotrain"))
+            .args(["simulate", scenario, "--record"])
+            .current_dir(folder.0.path());
+        let outcome = Outcome::of(&mut command);
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(1), ""));
+        assert!(!folder.path("runs").exists());
+        outcome.stderr
+    };
+    // POSIX blocks have 512 bytes, so everything fits except the end.
+    let room = (whole - 1) / 512;
+    insta::assert_snapshot!(limited("tiny.toml", room), @"error: cannot write the recording: File too large (os error 27)");
+    let said = limited("movie-reviews", 8);
+    let number = |letter: char| letter.is_ascii_digit();
+    let (step, why) = said.split_once(" has happened").expect("a step");
+    assert_eq!(step.trim_end_matches(number), "error: step ");
+    insta::assert_snapshot!(why, @" and cannot be recorded: File too large (os error 27)");
+}
+
+// ---------------------------------------------------------------- Differences
 
 #[test]
 fn a_node_shows_the_same_difference() {
@@ -433,6 +472,8 @@ fn a_difference_is_shown_with_its_transaction() {
     ");
 }
 
+// ---------------------------------------------------------------- Files that are no recording
+
 #[test]
 fn a_torn_recording_is_no_recording() {
     let folder = Folder::recorded();
@@ -522,38 +563,7 @@ fn what_is_no_recording_is_a_mistake() {
     );
 }
 
-#[cfg(unix)]
-#[test]
-fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
-    let folder = Folder::recorded();
-    let whole = folder.read(RECORDING).len();
-    fs::remove_dir_all(folder.path("runs")).expect("removed");
-    // The limit stops files from growing, as a full disk does.
-    let limited = |scenario: &str, blocks: usize| {
-        let mut command = Command::new("sh");
-        command
-            .args([
-                "-c",
-                "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"",
-                &blocks.to_string(),
-            ])
-            .arg(env!("CARGO_BIN_EXE_cotrain"))
-            .args(["simulate", scenario, "--record"])
-            .current_dir(folder.0.path());
-        let outcome = Outcome::of(&mut command);
-        assert_eq!((outcome.status, &*outcome.stdout), (Some(1), ""));
-        assert!(!folder.path("runs").exists());
-        outcome.stderr
-    };
-    // POSIX blocks have 512 bytes, so everything fits except the end.
-    let room = (whole - 1) / 512;
-    insta::assert_snapshot!(limited("tiny.toml", room), @"error: cannot write the recording: File too large (os error 27)");
-    let said = limited("movie-reviews", 8);
-    let number = |letter: char| letter.is_ascii_digit();
-    let (step, why) = said.split_once(" has happened").expect("a step");
-    assert_eq!(step.trim_end_matches(number), "error: step ");
-    insta::assert_snapshot!(why, @" and cannot be recorded: File too large (os error 27)");
-}
+// ---------------------------------------------------------------- Help
 
 #[test]
 fn the_help_of_replay_teaches() {

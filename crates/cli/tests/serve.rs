@@ -1,4 +1,4 @@
-//! A coordinator under real conditions: killed, restarted, and run twice.
+//! A coordinator as its users run it: killed, restarted, doubled.
 
 use std::{
     collections::BTreeMap,
@@ -244,6 +244,8 @@ fn batches(stage: &Stage, authors: &[Key], now: u64) -> Vec<SignedBatch> {
     batches
 }
 
+// ---------------------------------------------------------------- Kills, replicas and faults of a node
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_sent_twice_by_a_coordinator_that_is_killed() {
     let stage = Stage::new().await;
@@ -380,6 +382,57 @@ async fn another_replica_goes_on_where_the_leader_ends() {
     let model: Value = model.expect("an answer").json().await.expect("JSON");
     assert_eq!(model["contributions"], 40, "{model}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
+    let stage = Stage::new().await;
+    let authors = authors(4);
+    fund(&stage, &authors).await;
+    let proxy = FaultyProxy::new(stage.node.url(), 7);
+    let database = stage.path("faults.sqlite").display().to_string();
+    let mut server = Server::at(&stage, &proxy.url(), "faults", &database, 5);
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+    let faults = [
+        Fault::Refuse,
+        Fault::Delay(Duration::from_millis(400)),
+        Fault::Status(503),
+        Fault::rpc(-32_005, "too many requests"),
+        Fault::rpc(-32_603, "internal error"),
+        Fault::Cut,
+        Fault::Mix(vec![
+            Fault::Pass,
+            Fault::Refuse,
+            Fault::Cut,
+            Fault::Status(429),
+        ]),
+    ];
+    let mut ids = Vec::new();
+    for (nonce, fault) in (0..).zip(faults) {
+        proxy.set(fault);
+        for author in &authors {
+            let (status, answer) =
+                hand_in(&client, &url, &body(&stage.signed(author, nonce, 1, &[3]))).await;
+            // The server takes the batch nevertheless, because it knows all that the checks need.
+            assert_eq!(status, 202, "{answer}");
+            ids.push(answer["id"].as_str().expect("an id").to_owned());
+        }
+        sleep(Duration::from_millis(1_200)).await;
+        proxy.set(Fault::Pass);
+        sleep(Duration::from_millis(300)).await;
+    }
+    let states = settled(&client, &server.url, &ids).await;
+    assert!(
+        states.iter().all(|(state, _)| state == "included"),
+        "{states:?}"
+    );
+    let relayed = relayed(&stage).await;
+    assert_eq!((relayed.len(), relayed.values().max()), (28, Some(&1)));
+}
+
+// ---------------------------------------------------------------- Keeper
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_keeper_claims_for_those_who_ask() {
@@ -588,6 +641,8 @@ async fn a_keeper_and_a_command_claim_the_same_on_a_quiet_chain() {
     }
 }
 
+// ---------------------------------------------------------------- Submissions
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
     let stage = Stage::new().await;
@@ -673,55 +728,6 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
-    let stage = Stage::new().await;
-    let authors = authors(4);
-    fund(&stage, &authors).await;
-    let proxy = FaultyProxy::new(stage.node.url(), 7);
-    let database = stage.path("faults.sqlite").display().to_string();
-    let mut server = Server::at(&stage, &proxy.url(), "faults", &database, 5);
-    server.start();
-    let client = reqwest::Client::new();
-    server.ready(&client).await;
-    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
-    let faults = [
-        Fault::Refuse,
-        Fault::Delay(Duration::from_millis(400)),
-        Fault::Status(503),
-        Fault::rpc(-32_005, "too many requests"),
-        Fault::rpc(-32_603, "internal error"),
-        Fault::Cut,
-        Fault::Mix(vec![
-            Fault::Pass,
-            Fault::Refuse,
-            Fault::Cut,
-            Fault::Status(429),
-        ]),
-    ];
-    let mut ids = Vec::new();
-    for (nonce, fault) in (0..).zip(faults) {
-        proxy.set(fault);
-        for author in &authors {
-            let (status, answer) =
-                hand_in(&client, &url, &body(&stage.signed(author, nonce, 1, &[3]))).await;
-            // The server takes the batch nevertheless, because it knows all that the checks need.
-            assert_eq!(status, 202, "{answer}");
-            ids.push(answer["id"].as_str().expect("an id").to_owned());
-        }
-        sleep(Duration::from_millis(1_200)).await;
-        proxy.set(Fault::Pass);
-        sleep(Duration::from_millis(300)).await;
-    }
-    let states = settled(&client, &server.url, &ids).await;
-    assert!(
-        states.iter().all(|(state, _)| state == "included"),
-        "{states:?}"
-    );
-    let relayed = relayed(&stage).await;
-    assert_eq!((relayed.len(), relayed.values().max()), (28, Some(&1)));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     let stage = Stage::new().await;
     let anna = Key::development(1);
@@ -776,6 +782,8 @@ async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     );
     assert!(server.stop());
 }
+
+// ---------------------------------------------------------------- Two coordinators on one database
 
 /// Submits a batch with the nonce that the last answer named, until a server takes it; returns that
 /// nonce.
@@ -917,6 +925,8 @@ async fn two_coordinators_on_one_postgres_give_out_nothing_twice() {
     let database = postgres.database("shared");
     no_nonce_and_no_wei_is_given_out_twice(&database, &stage).await;
 }
+
+// ---------------------------------------------------------------- Signals
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_a_request_does_not_hold_up_the_end_and_a_second_signal_ends_at_once() {

@@ -1,4 +1,4 @@
-//! Sweeps as their users meet them: threads, parts and interruptions do not change the tables.
+//! Sweeps as their users meet them: the same tables whatever the threads, parts and interruptions.
 
 use std::{
     fs::{self, File},
@@ -102,6 +102,8 @@ fn wait_for_lines(journal: &Path, lines: usize, child: &mut Child) {
 const GRID: &str = "--seeds 1..4,9 --set agents.Bad.start_balance=100,200,400 \
                     --set incentive.refund_wait=1h,2h";
 
+// ---------------------------------------------------------------- Tables
+
 #[test]
 fn threads_and_parts_make_no_difference() {
     let folder = Folder::new();
@@ -151,6 +153,8 @@ fn split(csv: &[u8]) -> (String, Vec<String>) {
     let mut lines = text.lines().map(str::to_owned);
     (lines.next().expect("a header"), lines.collect())
 }
+
+// ---------------------------------------------------------------- Continuation of a sweep
 
 #[test]
 fn a_sweep_that_is_killed_goes_on_where_it_was() {
@@ -291,6 +295,50 @@ fn an_interrupt_says_how_to_go_on() {
     );
 }
 
+// ---------------------------------------------------------------- Mistakes and failures
+
+#[test]
+fn mistakes_are_told_before_anything_is_written() {
+    let folder = Folder::new();
+    let refusal = |arguments: &str| folder.refusal(arguments, 2);
+    insta::assert_snapshot!(refusal("sweep tiny.toml --set incentive.refund_wait=1h,never --out it"), @r#"error: with incentive.refund_wait = "never": tiny.toml: `never` is not a duration (expected number at 0); write one with its unit, such as "600s", "1h 30m" or "9 days""#);
+    insta::assert_snapshot!(refusal("sweep tiny.toml --set agents.Ugly.mistakes=0.1 --out it"), @"error: tiny.toml: cannot set `agents.Ugly.mistakes`: expected agents.NAME.KEY; the agents are `Good`, `Bad`");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 3..1 --out it"), @r"
+    error: invalid value '3..1' for '--seeds <SEEDS>': `3..1` ends before it begins
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --shard 3/2 --out it"), @r"
+    error: invalid value '3/2' for '--shard <I/N>': expected a part and the number of parts, counted from 1, such as 2/8
+
+    For more information, try '--help'.
+    ");
+    assert!(!folder.path("it").exists());
+    insta::assert_snapshot!(refusal("sweep tiny.toml --out ."), @"error: . holds `train.libsvm` and no sweep; name another folder with --out, or empty this one");
+
+    folder.success("sweep tiny.toml --seeds 1..3 --out it");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..2 --out it"), @"error: it holds another sweep: its --seeds is 1..3, expected 1..2; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --set data.features=5 --out it"), @"error: it holds another sweep: its --set is none, expected data.features=5; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --relay 2 --out it"), @"error: it holds another sweep: its --relay is none, expected 2; name another folder with --out");
+    folder.success("sweep tiny.toml --seeds 1..3 --relay 2 --out relayed");
+    insta::assert_snapshot!(refusal("sweep merge it relayed"), @"error: relayed is no part of the sweep in it: its scenario, settings, seeds or --relay are others");
+
+    let journal = File::open(folder.journal("it")).expect("a journal");
+    journal.lock().expect("locked");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --out it"), @"error: another process is at work on it/journal/shard-1-of-1.jsonl; wait for it, or name another folder with --out");
+}
+
+#[test]
+fn a_run_that_fails_is_named_and_the_others_are_kept() {
+    let folder = Folder::new();
+    let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
+    insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; expected at least one, with one left to contribute");
+    let (stdout, _) = folder.success("sweep report it");
+    assert!(stdout.starts_with("tiny: 2 of 4 runs"), "{stdout}");
+}
+
+// ---------------------------------------------------------------- Report
+
 #[test]
 fn a_report_can_be_written_again() {
     let folder = Folder::new();
@@ -343,45 +391,7 @@ fn a_report_of_a_folder_names_the_command_for_its_page() {
     );
 }
 
-#[test]
-fn mistakes_are_told_before_anything_is_written() {
-    let folder = Folder::new();
-    let refusal = |arguments: &str| folder.refusal(arguments, 2);
-    insta::assert_snapshot!(refusal("sweep tiny.toml --set incentive.refund_wait=1h,never --out it"), @r#"error: with incentive.refund_wait = "never": tiny.toml: `never` is not a duration (expected number at 0); write one with its unit, such as "600s", "1h 30m" or "9 days""#);
-    insta::assert_snapshot!(refusal("sweep tiny.toml --set agents.Ugly.mistakes=0.1 --out it"), @"error: tiny.toml: cannot set `agents.Ugly.mistakes`: expected agents.NAME.KEY; the agents are `Good`, `Bad`");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 3..1 --out it"), @r"
-    error: invalid value '3..1' for '--seeds <SEEDS>': `3..1` ends before it begins
-
-    For more information, try '--help'.
-    ");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --shard 3/2 --out it"), @r"
-    error: invalid value '3/2' for '--shard <I/N>': expected a part and the number of parts, counted from 1, such as 2/8
-
-    For more information, try '--help'.
-    ");
-    assert!(!folder.path("it").exists());
-    insta::assert_snapshot!(refusal("sweep tiny.toml --out ."), @"error: . holds `train.libsvm` and no sweep; name another folder with --out, or empty this one");
-
-    folder.success("sweep tiny.toml --seeds 1..3 --out it");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..2 --out it"), @"error: it holds another sweep: its --seeds is 1..3, expected 1..2; name another folder with --out");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --set data.features=5 --out it"), @"error: it holds another sweep: its --set is none, expected data.features=5; name another folder with --out");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --relay 2 --out it"), @"error: it holds another sweep: its --relay is none, expected 2; name another folder with --out");
-    folder.success("sweep tiny.toml --seeds 1..3 --relay 2 --out relayed");
-    insta::assert_snapshot!(refusal("sweep merge it relayed"), @"error: relayed is no part of the sweep in it: its scenario, settings, seeds or --relay are others");
-
-    let journal = File::open(folder.journal("it")).expect("a journal");
-    journal.lock().expect("locked");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --out it"), @"error: another process is at work on it/journal/shard-1-of-1.jsonl; wait for it, or name another folder with --out");
-}
-
-#[test]
-fn a_run_that_fails_is_named_and_the_others_are_kept() {
-    let folder = Folder::new();
-    let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
-    insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; expected at least one, with one left to contribute");
-    let (stdout, _) = folder.success("sweep report it");
-    assert!(stdout.starts_with("tiny: 2 of 4 runs"), "{stdout}");
-}
+// ---------------------------------------------------------------- Page
 
 #[test]
 fn the_page_is_whole_and_says_what_it_means() {
@@ -534,6 +544,8 @@ fn csv_column(path: &Path, name: &str) -> Vec<f64> {
         .map(|row| cell(row).expect("a number"))
         .collect()
 }
+
+// ---------------------------------------------------------------- Documentation
 
 /// Runs every command of docs/sweeps.md in order, with one seed instead of twenty and less data.
 #[test]

@@ -1,4 +1,4 @@
-//! Texts, keys and files of strangers, and the program's output about them: against anvil.
+//! Texts, keys and files of strangers, and what the program says of them: against anvil.
 
 mod common;
 
@@ -75,6 +75,8 @@ fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
     }
     (output.status.code(), stdout, stderr)
 }
+
+// ---------------------------------------------------------------- Texts of strangers
 
 /// Deploys a model with a card whose texts all contain codes for terminals. Returns the name of its
 /// second class.
@@ -279,6 +281,8 @@ fn a_skipped_claim_is_told_with_the_names_of_classes() {
     assert_eq!(skipped.next(), None);
 }
 
+// ---------------------------------------------------------------- Names and secrets
+
 #[test]
 fn our_own_registrations_have_no_invisible_letters() {
     let place = Place::new(&AnvilConfig::default());
@@ -392,6 +396,8 @@ fn empty_and_known_secrets_are_refused() {
     }
 }
 
+// ---------------------------------------------------------------- Tables and scenarios
+
 /// Checks that a table of numbers is deployed without the name of a learner.
 #[test]
 fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
@@ -476,21 +482,6 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
 }
 
 #[test]
-fn a_node_that_is_not_there_is_no_mistake_of_the_user() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for arguments in [
-        &["simulate", "--backend", "http://127.0.0.1:9"][..],
-        &["predict", "--rpc", "http://127.0.0.1:9", "--text", "x"],
-        &["models", "--rpc", "http://127.0.0.1:9"],
-    ] {
-        let mut command: Command = program(folder.path().to_owned());
-        let output = command.args(arguments).output().expect("it starts");
-        let told = String::from_utf8(output.stderr).expect("UTF-8");
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
-    }
-}
-
-#[test]
 fn a_runs_scenario_can_be_run_again_from_its_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let put =
@@ -526,5 +517,22 @@ fn a_runs_scenario_can_be_run_again_from_its_folder() {
     // The same directory accepts the same run again, from either file.
     for scenario in ["own.toml", "o1/scenario.toml"] {
         run(&["simulate", scenario, "--out", "o1", "--quiet", "--json"]);
+    }
+}
+
+// ---------------------------------------------------------------- Unreachable node
+
+#[test]
+fn a_node_that_is_not_there_is_no_mistake_of_the_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["simulate", "--backend", "http://127.0.0.1:9"][..],
+        &["predict", "--rpc", "http://127.0.0.1:9", "--text", "x"],
+        &["models", "--rpc", "http://127.0.0.1:9"],
+    ] {
+        let mut command: Command = program(folder.path().to_owned());
+        let output = command.args(arguments).output().expect("it starts");
+        let told = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
     }
 }

@@ -309,6 +309,8 @@ fn saved(place: &Place, up: &Up) {
     });
 }
 
+// ---------------------------------------------------------------- Restarts after a kill
+
 #[test]
 fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
     let place = Place::new();
@@ -383,6 +385,50 @@ fn a_killed_node_is_started_again() {
     up.until("it follows", || up.contributions() == 2);
     up.stop();
 }
+
+/// Checks that a kill at any moment leaves a saved state, and that this state works.
+#[test]
+fn it_survives_being_killed_at_any_moment() {
+    let crashes = env::var("COTRAIN_CRASHES").ok();
+    let crashes: u64 = crashes.map_or(4, |text| text.parse().expect("a number"));
+    let place = Place::new();
+    // Moments within three seconds. They depend on the process id, so that runs differ.
+    let seed = u64::from(std::process::id());
+    let mut least = 0;
+    for crash in 0..crashes {
+        let moment = Duration::from_millis((seed * 7_919 + crash * 1_913) % 3_000);
+        let mut child = place
+            .up(&Place::MODEL)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        sleep(moment);
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+
+        let up = place.start(&Place::MODEL);
+        let there = up.contributions();
+        assert!(there >= least, "{there} of {least}: {}", up.said());
+        if crash % 2 == 0 {
+            place.success(&CONTRIBUTE);
+            saved(&place, &up);
+            least = there + 1;
+        }
+        if crash % 3 == 0 {
+            let node = up.node().expect("a node");
+            sleep(moment / 10);
+            signal(node, "KILL");
+            sleep(moment / 5);
+        }
+        up.kill();
+    }
+    let up = place.start(&[]);
+    assert!(up.contributions() >= least);
+    up.stop();
+}
+
+// ---------------------------------------------------------------- Starts that ask or are refused
 
 #[test]
 fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
@@ -467,47 +513,60 @@ fn what_cannot_work_is_told_before_anything_is_done() {
     assert!(!place.path("s/up.toml").exists(), "nothing was begun");
 }
 
-/// Checks that a kill at any moment leaves a saved state, and that this state works.
-#[test]
-fn it_survives_being_killed_at_any_moment() {
-    let crashes = env::var("COTRAIN_CRASHES").ok();
-    let crashes: u64 = crashes.map_or(4, |text| text.parse().expect("a number"));
-    let place = Place::new();
-    // Moments within three seconds. They depend on the process id, so that runs differ.
-    let seed = u64::from(std::process::id());
-    let mut least = 0;
-    for crash in 0..crashes {
-        let moment = Duration::from_millis((seed * 7_919 + crash * 1_913) % 3_000);
-        let mut child = place
-            .up(&Place::MODEL)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        sleep(moment);
-        child.kill().expect("killed");
-        child.wait().expect("gone");
-
-        let up = place.start(&Place::MODEL);
-        let there = up.contributions();
-        assert!(there >= least, "{there} of {least}: {}", up.said());
-        if crash % 2 == 0 {
-            place.success(&CONTRIBUTE);
-            saved(&place, &up);
-            least = there + 1;
+/// Returns all files below a folder with their content, except the lock.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if !path.ends_with("lock") {
+            all.insert(path.clone(), fs::read(&path).expect("a file"));
         }
-        if crash % 3 == 0 {
-            let node = up.node().expect("a node");
-            sleep(moment / 10);
-            signal(node, "KILL");
-            sleep(moment / 5);
-        }
-        up.kill();
     }
-    let up = place.start(&[]);
-    assert!(up.contributions() >= least);
-    up.stop();
+    all
 }
+
+#[test]
+fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    up.stop();
+    for name in ["s/anvil.json", "s/anvil.earlier.json"] {
+        fs::write(place.path(name), "{").expect("written");
+    }
+    let before = files(place.folder.path());
+    assert!(before.len() > 4, "{:?}", before.keys());
+    for (say, signaled) in [("", true), ("n", false), ("perhaps", false)] {
+        let mut terminal = Terminal::start(place.up(&[]));
+        terminal.until("/before-TIME? [y/N]");
+        if signaled {
+            signal(terminal.child.id(), "INT");
+        } else {
+            terminal.answer(say);
+        }
+        let (status, stdout, screen) = terminal.end();
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{screen}");
+        assert!(
+            screen.contains("error: nothing was changed, as you wished"),
+            "{screen}"
+        );
+        let after = files(place.folder.path());
+        assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
+        assert!(before == after, "something was changed");
+    }
+    // The answer yes begins a new chain.
+    let mut terminal = Terminal::start(place.up(&[]));
+    terminal.until("/before-TIME? [y/N]");
+    terminal.answer("y");
+    terminal.until("starting anew; what was there is in ");
+    terminal.until("Ctrl-C stops it");
+    signal(terminal.child.id(), "INT");
+    assert_eq!(terminal.end().0, Some(0));
+    assert!(before != files(place.folder.path()));
+}
+
+// ---------------------------------------------------------------- Cleaning
 
 #[test]
 fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
@@ -562,59 +621,6 @@ fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
     // Later commands can compute the caches again.
     place.success(&["status", "--dev", "3"]);
     up.stop();
-}
-
-/// Returns all files below a folder with their content, except the lock.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            all.extend(files(&path));
-        } else if !path.ends_with("lock") {
-            all.insert(path.clone(), fs::read(&path).expect("a file"));
-        }
-    }
-    all
-}
-
-#[test]
-fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
-    up.stop();
-    for name in ["s/anvil.json", "s/anvil.earlier.json"] {
-        fs::write(place.path(name), "{").expect("written");
-    }
-    let before = files(place.folder.path());
-    assert!(before.len() > 4, "{:?}", before.keys());
-    for (say, signaled) in [("", true), ("n", false), ("perhaps", false)] {
-        let mut terminal = Terminal::start(place.up(&[]));
-        terminal.until("/before-TIME? [y/N]");
-        if signaled {
-            signal(terminal.child.id(), "INT");
-        } else {
-            terminal.answer(say);
-        }
-        let (status, stdout, screen) = terminal.end();
-        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{screen}");
-        assert!(
-            screen.contains("error: nothing was changed, as you wished"),
-            "{screen}"
-        );
-        let after = files(place.folder.path());
-        assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
-        assert!(before == after, "something was changed");
-    }
-    // The answer yes begins a new chain.
-    let mut terminal = Terminal::start(place.up(&[]));
-    terminal.until("/before-TIME? [y/N]");
-    terminal.answer("y");
-    terminal.until("starting anew; what was there is in ");
-    terminal.until("Ctrl-C stops it");
-    signal(terminal.child.id(), "INT");
-    assert_eq!(terminal.end().0, Some(0));
-    assert!(before != files(place.folder.path()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tests that a follower knows the same as the contract, whatever the chain does.
+//! Tests that a follower has what the contract has, whatever the chain does.
 
 use std::sync::{
     Arc,
@@ -27,6 +27,8 @@ use cotrain_test_support::{MarketStage, Postgres, Stage, assert_same};
 fn followed(stage: &Stage, index: &Index) -> Arc<HostedModel> {
     index.model(stage.trainer).expect("followed")
 }
+
+// ---------------------------------------------------------------- Models
 
 #[tokio::test]
 async fn everything_that_happens_is_followed() {
@@ -290,6 +292,8 @@ async fn money_that_came_before_the_model_was_closed_is_known() {
     assert_eq!(model.account(ben.address()).next_nonce, 10);
 }
 
+// ---------------------------------------------------------------- Sources without a node
+
 /// A source without a node, such as a log that peers replicate.
 /// It has all blocks and events, and the beginning of each contract.
 #[derive(Debug, Clone)]
@@ -487,6 +491,8 @@ async fn index_follows_a_market_over_a_source_that_is_no_node() {
     assert_eq!(found.expect("rows"), rows);
     assert_trusted(&index).await;
 }
+
+// ---------------------------------------------------------------- Markets
 
 /// Opens an index over one of the stage's databases, and begins to follow the market.
 async fn market_index(stage: &MarketStage, database: &str) -> (Index, Arc<HostedMarket>) {

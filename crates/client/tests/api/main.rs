@@ -1,4 +1,4 @@
-//! Right and wrong answers of coordinators, and the client's reaction to them.
+//! Answers of coordinators, right and wrong ones, and what the client makes of them.
 
 mod server;
 
@@ -126,6 +126,8 @@ async fn refusal(answer: Answer) -> ApiError {
     asked.expect_err("no submission")
 }
 
+// ---------------------------------------------------------------- Answers
+
 #[tokio::test]
 async fn every_answer_is_read_and_written_as_it_came() {
     let answers = [model(), price(), account(), delegation(), included()];
@@ -203,6 +205,50 @@ async fn market_is_read_and_written_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_model_without_an_owner_is_read_and_one_without_a_trainer_is_not() {
+    let zero = "0x0000000000000000000000000000000000000000";
+    let with = |name: &str| {
+        let mut model = model();
+        model[name] = json!(zero);
+        Answer::json(200, &model)
+    };
+    let server = Server::new([with("owner"), with("trainer"), with("relayer")]);
+    let client = server.client();
+    let read = client.model(TRAINER).await.expect("a model");
+    assert_eq!(read.owner.to_string(), zero);
+    for _ in 0..2 {
+        let error = client.model(TRAINER).await.expect_err("no model");
+        assert!(told(&error).contains("zero"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_newer_server_adds_is_skipped_or_kept_as_text() {
+    let mut newer = model();
+    newer["color"] = json!({"of": ["anything"]});
+    newer["encoding"] = json!("sparse64");
+    newer["incentive"] = json!({"kind": "auction", "reserve": ["7"]});
+    let server = Server::new([
+        Answer::json(200, &newer),
+        Answer::json(200, &submission("postponed\u{1b}[2J")),
+    ]);
+    let client = server.client();
+    let read = client.model(TRAINER).await.expect("a model");
+    assert_eq!(read.encoding, EncodingView::Other("sparse64".to_owned()));
+    assert!(matches!(&read.incentive, Incentive::Other(it) if it["kind"] == "auction"));
+    let written = serde_json::to_value(read).expect("JSON");
+    assert_eq!(
+        (&written["encoding"], &written["incentive"]),
+        (&newer["encoding"], &newer["incentive"])
+    );
+    let read = client.submission(ID).await.expect("a submission");
+    assert_eq!(read.status.as_str(), "postponed\u{1b}[2J");
+    assert!(!read.status.is_final());
+}
+
+// ---------------------------------------------------------------- Requests
+
+#[tokio::test]
 async fn requests_have_the_bodies_that_the_server_reads() {
     let server = Server::new([
         Answer::json(202, &submission("waiting")),
@@ -245,46 +291,29 @@ async fn requests_have_the_bodies_that_the_server_reads() {
 }
 
 #[tokio::test]
-async fn a_model_without_an_owner_is_read_and_one_without_a_trainer_is_not() {
-    let zero = "0x0000000000000000000000000000000000000000";
-    let with = |name: &str| {
-        let mut model = model();
-        model[name] = json!(zero);
-        Answer::json(200, &model)
-    };
-    let server = Server::new([with("owner"), with("trainer"), with("relayer")]);
-    let client = server.client();
-    let read = client.model(TRAINER).await.expect("a model");
-    assert_eq!(read.owner.to_string(), zero);
-    for _ in 0..2 {
-        let error = client.model(TRAINER).await.expect_err("no model");
-        assert!(told(&error).contains("zero"), "{error:?}");
+async fn paths_are_below_the_address_that_was_given() {
+    for (given, asked) in [
+        ("", "GET /v1/submissions/"),
+        ("/", "GET /v1/submissions/"),
+        ("/models/api//", "GET /models/api/v1/submissions/"),
+    ] {
+        let server = Server::new([Answer::json(200, &submission("sent"))]);
+        let url = format!("{}{given}", server.url());
+        let client = Client::new(&url.parse().expect("an address")).expect("a client");
+        client.submission(ID).await.expect("a submission");
+        assert_eq!(server.asked(), [format!("{asked}{ID_TEXT}")]);
+        assert_eq!(client.shown(), url.trim_end_matches('/'));
     }
+    // A query of the address stays, because it may contain a password.
+    let server = Server::new([Answer::json(200, &price())]);
+    let url = format!("{}/x?key=1", server.url());
+    let client = Client::new(&url.parse().expect("an address")).expect("a client");
+    client.price(TRAINER, 2).await.expect("a price");
+    let path = format!("GET /x/v1/models/{TRAINER_TEXT}/price?key=1&n=2");
+    assert_eq!(server.asked(), [path]);
 }
 
-#[tokio::test]
-async fn what_a_newer_server_adds_is_skipped_or_kept_as_text() {
-    let mut newer = model();
-    newer["color"] = json!({"of": ["anything"]});
-    newer["encoding"] = json!("sparse64");
-    newer["incentive"] = json!({"kind": "auction", "reserve": ["7"]});
-    let server = Server::new([
-        Answer::json(200, &newer),
-        Answer::json(200, &submission("postponed\u{1b}[2J")),
-    ]);
-    let client = server.client();
-    let read = client.model(TRAINER).await.expect("a model");
-    assert_eq!(read.encoding, EncodingView::Other("sparse64".to_owned()));
-    assert!(matches!(&read.incentive, Incentive::Other(it) if it["kind"] == "auction"));
-    let written = serde_json::to_value(read).expect("JSON");
-    assert_eq!(
-        (&written["encoding"], &written["incentive"]),
-        (&newer["encoding"], &newer["incentive"])
-    );
-    let read = client.submission(ID).await.expect("a submission");
-    assert_eq!(read.status.as_str(), "postponed\u{1b}[2J");
-    assert!(!read.status.is_final());
-}
+// ---------------------------------------------------------------- Faulty answers
 
 #[tokio::test]
 async fn an_answer_of_another_form_is_an_error_that_names_the_fault() {
@@ -529,28 +558,7 @@ async fn a_coordinator_that_is_not_there_is_told_without_its_password() {
     assert!(!client.shown().contains("secret") && !client.shown().contains("hidden"));
 }
 
-#[tokio::test]
-async fn paths_are_below_the_address_that_was_given() {
-    for (given, asked) in [
-        ("", "GET /v1/submissions/"),
-        ("/", "GET /v1/submissions/"),
-        ("/models/api//", "GET /models/api/v1/submissions/"),
-    ] {
-        let server = Server::new([Answer::json(200, &submission("sent"))]);
-        let url = format!("{}{given}", server.url());
-        let client = Client::new(&url.parse().expect("an address")).expect("a client");
-        client.submission(ID).await.expect("a submission");
-        assert_eq!(server.asked(), [format!("{asked}{ID_TEXT}")]);
-        assert_eq!(client.shown(), url.trim_end_matches('/'));
-    }
-    // A query of the address stays, because it may contain a password.
-    let server = Server::new([Answer::json(200, &price())]);
-    let url = format!("{}/x?key=1", server.url());
-    let client = Client::new(&url.parse().expect("an address")).expect("a client");
-    client.price(TRAINER, 2).await.expect("a price");
-    let path = format!("GET /x/v1/models/{TRAINER_TEXT}/price?key=1&n=2");
-    assert_eq!(server.asked(), [path]);
-}
+// ---------------------------------------------------------------- Submit
 
 #[tokio::test]
 async fn submit_tells_a_batch_that_was_known_from_one_that_was_taken() {
@@ -629,6 +637,8 @@ async fn submit_asks_for_a_batch_whose_answer_is_lost() {
         }
     }
 }
+
+// ---------------------------------------------------------------- Follow
 
 #[tokio::test]
 async fn follow_asks_until_a_batch_is_included_or_refused() {
