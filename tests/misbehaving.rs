@@ -38,6 +38,8 @@ const LOGS: &[&str] = &["eth_getLogs"];
 const BLOCKS: &[&str] = &["eth_getBlockByNumber", "eth_getBlockByHash"];
 const STATES: &[&str] = &["eth_call", "eth_getBalance"];
 
+// ---------------------------------------------------------------- The node's faults
+
 /// Returns refusals of wide ranges, each with an HTTP status, a code, a message and data.
 fn wide_refusals() -> Vec<Fault> {
     let refusals = [
@@ -176,6 +178,8 @@ fn character(chance: &mut Chance) -> Fault {
     Fault::All(always)
 }
 
+// ---------------------------------------------------------------- The coordinator
+
 /// A coordinator within this process.
 struct Served {
     url: String,
@@ -252,6 +256,8 @@ impl Served {
         self.running.await.expect("it ends");
     }
 }
+
+// ---------------------------------------------------------------- Events and comparisons
 
 /// Makes a random event on the chain.
 async fn happen(stage: &Stage, chance: &mut Chance) {
@@ -356,6 +362,8 @@ async fn assert_same(served: &Served, stage: &Stage, seed: u64) {
         );
     }
 }
+
+// ---------------------------------------------------------------- Runs
 
 /// Runs one seed. Returns the number of samples in which the coordinator was ready.
 async fn misbehave(seed: u64) -> usize {

@@ -37,6 +37,8 @@ const STEPS: usize = 400;
 const STEPS_WHEN_OVER: usize = 30;
 const SEEDS: u64 = 64;
 
+// ---------------------------------------------------------------- Requirements
+
 /// Minimum number of successes and of failures of each operation, for each kind of model.
 const LEAST: &[(&str, usize, usize)] = &[
     ("commit", 40, 40),
@@ -106,6 +108,8 @@ const REASONS: &[(&str, &[&str])] = &[
     ("remainder", &["NotOwner", "WrongPhase", "NothingToCollect"]),
 ];
 
+// ---------------------------------------------------------------- Markets of each learner
+
 #[test]
 fn market_of_sparse_perceptron() {
     compare_all(Kind::SparsePerceptron);
@@ -143,6 +147,8 @@ fn compare_all(kind: Kind) {
         tally.require(kind, LEAST, REASONS);
     }
 }
+
+// ---------------------------------------------------------------- The market and its reference model
 
 /// A market and its reference model.
 struct MarketPair {
@@ -233,7 +239,11 @@ impl MarketPair {
         self.compare_created();
         self.tally
     }
+}
 
+// ---------------------------------------------------------------- Steps
+
+impl MarketPair {
     /// Runs a random operation, which may not fit the phase.
     fn anything(&mut self) {
         match self.chance.random_range(0..12) {
@@ -336,7 +346,11 @@ impl MarketPair {
     fn anyone(&mut self) -> Address {
         *everyone().choose(&mut self.chance).expect("people")
     }
+}
 
+// ---------------------------------------------------------------- Calls
+
+impl MarketPair {
     /// Sends a call and records its cost for the sender.
     fn send(&mut self, from: Address, value: u128, call: Vec<u8>) -> Result<Vec<Fact>, ChainError> {
         let call = Transaction::call(from, self.deployment.trainer, call);
@@ -394,7 +408,11 @@ impl MarketPair {
     fn read(&mut self, call: Vec<u8>) -> U256 {
         bindings::read_number(&self.ask(call)).expect("a number")
     }
+}
 
+// ---------------------------------------------------------------- Comparisons
+
+impl MarketPair {
     /// Compares the reference model, which made the same calls, with the market that followed the
     /// events.
     fn compare_followed(&self) {

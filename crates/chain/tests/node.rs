@@ -108,6 +108,8 @@ fn value_transfer(node: &Node, nonce: u64, fee: u128) -> Unsigned {
     }
 }
 
+// ---------------------------------------------------------------- Reading and calling
+
 #[tokio::test]
 async fn a_contract_is_deployed_called_and_read() {
     let chain = Fixture::start(&AnvilConfig::default()).await;
@@ -301,6 +303,8 @@ async fn storage_is_proved_and_nothing_false_is() {
     assert!(matches!(error, Err(ProofError::Header { .. })), "{error:?}");
 }
 
+// ---------------------------------------------------------------- Sending
+
 #[tokio::test]
 async fn transactions_that_cannot_be_taken_are_told_apart() {
     let config = AnvilConfig {
@@ -349,6 +353,8 @@ async fn transactions_that_cannot_be_taken_are_told_apart() {
 }
 
 type TransactionResult = Result<String, TransportError>;
+
+// ---------------------------------------------------------------- Connecting
 
 /// Compiles only if any task can make requests.
 #[test]
@@ -418,6 +424,8 @@ async fn a_node_of_another_chain_is_told() {
     assert_eq!(chain.node.expect_chain(5), Err(wrong));
 }
 
+// ---------------------------------------------------------------- Anvil
+
 #[tokio::test]
 async fn what_anvil_writes_at_its_end_is_read_at_its_start() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -441,6 +449,8 @@ fn anvil_that_cannot_start_says_why() {
     let error = Anvil::spawn(&config).expect_err("no such fork").to_string();
     assert!(error.contains("no-such-fork"), "{error}");
 }
+
+// ---------------------------------------------------------------- Key files
 
 #[test]
 fn a_key_is_kept_in_a_file() {

@@ -94,6 +94,8 @@ fn texts(dataset: &Dataset) -> Vec<&str> {
     dataset.train.examples().map(text).collect()
 }
 
+// ---------------------------------------------------------------- Splitting
+
 #[test]
 fn reviews_are_split_by_seed() {
     let first = load(&Source::MovieReviews, 0.2, 1).unwrap();
@@ -144,6 +146,27 @@ fn a_share_must_be_one() {
 }
 
 #[test]
+fn values_survive_a_split() {
+    let lines = "0 1:0.5 3:1\n1 2:1\n0 1:2\n1 9:9\n";
+    let dataset = Files::new(lines).libsvm().unwrap();
+    let all = dataset.train.examples().chain(dataset.test.examples());
+    let mut values: Vec<f64> = all
+        .flat_map(|example| match example {
+            Example::Indexed {
+                values: Some(values),
+                ..
+            } => values.to_vec(),
+            Example::Indexed { indices, .. } => vec![1.0; indices.len()],
+            other => panic!("{other:?} has no indices"),
+        })
+        .collect();
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values, [0.5, 1.0, 1.0, 2.0, 9.0]);
+}
+
+// ---------------------------------------------------------------- Accepted forms
+
+#[test]
 fn libsvm_is_read_as_it_stands() {
     let train = "+1 1:1 4:-2.5e1 # noted\n\n# a comment\n-1\r\n1 2:1 3:0 16777216:1\n";
     let files = Files::with_test(train, "-1 1:1\n");
@@ -166,25 +189,6 @@ fn libsvm_is_read_as_it_stands() {
         dataset.test.examples().next(),
         Some(Example::Indexed { indices, values })
     );
-}
-
-#[test]
-fn values_survive_a_split() {
-    let lines = "0 1:0.5 3:1\n1 2:1\n0 1:2\n1 9:9\n";
-    let dataset = Files::new(lines).libsvm().unwrap();
-    let all = dataset.train.examples().chain(dataset.test.examples());
-    let mut values: Vec<f64> = all
-        .flat_map(|example| match example {
-            Example::Indexed {
-                values: Some(values),
-                ..
-            } => values.to_vec(),
-            Example::Indexed { indices, .. } => vec![1.0; indices.len()],
-            other => panic!("{other:?} has no indices"),
-        })
-        .collect();
-    values.sort_by(f64::total_cmp);
-    assert_eq!(values, [0.5, 1.0, 1.0, 2.0, 9.0]);
 }
 
 #[test]
@@ -253,6 +257,55 @@ fn quotation_marks_mean_nothing_in_tsv() {
     let files = Files::with_test("class\ttext\n0\t\"so\n1\tit, is\n", "class\ttext\n0\tx\n");
     assert_eq!(texts(&files.tsv(Some("text")).unwrap()), ["\"so", "it, is"]);
 }
+
+// ---------------------------------------------------------------- Columns
+
+#[test]
+fn columns_that_number_the_rows_are_named() {
+    let table = |header: &str, from: i32| {
+        let rows =
+            (0..20).map(|row| format!("{},{},{},{}\n", row + from, row * 2, row / 2, row % 2));
+        Files::new(format!("{header}\n{}", rows.collect::<String>()))
+    };
+    for (header, from, wanted) in [
+        ("n,x,y,class", 0, vec!["n"]),
+        ("n,x,y,class", 1, vec!["n"]),
+        (",x,y,class", 7, vec![""]),
+        ("n,Unnamed: 0,y,class", 7, vec!["n", "Unnamed: 0"]),
+    ] {
+        let files = table(header, from);
+        assert_eq!(files.csv(None).unwrap().row_numbers(), wanted, "{header}");
+    }
+    let files = Files::new("x,class\n1,0\n2,1\n3,0\n");
+    assert!(files.csv(None).unwrap().row_numbers().is_empty());
+    let files = Files::new("0 1:1\n1 1:2\n");
+    assert!(files.libsvm().unwrap().row_numbers().is_empty());
+}
+
+#[test]
+fn columns_are_read_by_their_names() {
+    let files = Files::new("\u{feff}x,class,\"y, z\"\r\n1,a,\"2\n\"\r\n\r\n3,b,4\r\n");
+    let read = |columns: &[&str]| read_columns(&files.path("train"), TableFormat::Csv, columns);
+    let row = |line, texts: [&str; 2]| (line, texts.map(str::to_owned).to_vec());
+    assert_eq!(
+        read(&["y, z", "x"]).unwrap(),
+        [row(2, ["2", "1"]), row(5, ["4", "3"])]
+    );
+    let missing = read(&["w"]).unwrap_err().to_string();
+    assert!(
+        missing.ends_with("has no column `w`; its columns are x, class, y, z"),
+        "{missing}"
+    );
+    let files = Files::new("x,y\n1,2\n3\n");
+    let short = read_columns(&files.path("train"), TableFormat::Csv, &["x"]).unwrap_err();
+    assert!(
+        short
+            .to_string()
+            .ends_with("line 3: 1 fields, expected 2 as in the header")
+    );
+}
+
+// ---------------------------------------------------------------- Mistakes
 
 #[test]
 fn every_malformed_libsvm_line_is_told() {
@@ -423,51 +476,6 @@ fn another_separator_is_told_with_the_next_step() {
 }
 
 #[test]
-fn columns_that_number_the_rows_are_named() {
-    let table = |header: &str, from: i32| {
-        let rows =
-            (0..20).map(|row| format!("{},{},{},{}\n", row + from, row * 2, row / 2, row % 2));
-        Files::new(format!("{header}\n{}", rows.collect::<String>()))
-    };
-    for (header, from, wanted) in [
-        ("n,x,y,class", 0, vec!["n"]),
-        ("n,x,y,class", 1, vec!["n"]),
-        (",x,y,class", 7, vec![""]),
-        ("n,Unnamed: 0,y,class", 7, vec!["n", "Unnamed: 0"]),
-    ] {
-        let files = table(header, from);
-        assert_eq!(files.csv(None).unwrap().row_numbers(), wanted, "{header}");
-    }
-    let files = Files::new("x,class\n1,0\n2,1\n3,0\n");
-    assert!(files.csv(None).unwrap().row_numbers().is_empty());
-    let files = Files::new("0 1:1\n1 1:2\n");
-    assert!(files.libsvm().unwrap().row_numbers().is_empty());
-}
-
-#[test]
-fn columns_are_read_by_their_names() {
-    let files = Files::new("\u{feff}x,class,\"y, z\"\r\n1,a,\"2\n\"\r\n\r\n3,b,4\r\n");
-    let read = |columns: &[&str]| read_columns(&files.path("train"), TableFormat::Csv, columns);
-    let row = |line, texts: [&str; 2]| (line, texts.map(str::to_owned).to_vec());
-    assert_eq!(
-        read(&["y, z", "x"]).unwrap(),
-        [row(2, ["2", "1"]), row(5, ["4", "3"])]
-    );
-    let missing = read(&["w"]).unwrap_err().to_string();
-    assert!(
-        missing.ends_with("has no column `w`; its columns are x, class, y, z"),
-        "{missing}"
-    );
-    let files = Files::new("x,y\n1,2\n3\n");
-    let short = read_columns(&files.path("train"), TableFormat::Csv, &["x"]).unwrap_err();
-    assert!(
-        short
-            .to_string()
-            .ends_with("line 3: 1 fields, expected 2 as in the header")
-    );
-}
-
-#[test]
 fn a_long_value_is_cut() {
     let files = Files::new(format!("class,x\n0,{}\n", "é".repeat(50)));
     assert_eq!(
@@ -600,6 +608,8 @@ fn a_missing_file_is_told_with_its_reason() {
     assert_eq!(error.to_string(), "cannot read `no-such-file`");
     assert!(error.source().is_some());
 }
+
+// ---------------------------------------------------------------- Any data
 
 proptest! {
     #[test]

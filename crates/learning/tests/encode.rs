@@ -74,6 +74,8 @@ const SPARSE: [Kind; 3] = [
 
 const TEXTS: &str = "class,text\n0,The film is bad\n1,\"the FILM, the good film\"\n1,Is it good?\n";
 
+// ---------------------------------------------------------------- Features and samples
+
 #[test]
 fn words_are_numbered_by_falling_frequency() {
     let dataset = csv(TEXTS, Some("text"));
@@ -176,6 +178,15 @@ fn numbers_far_off_are_clamped_and_counted() {
 }
 
 #[test]
+fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
+    let dataset = csv("class,x,y\n0,1,0\n1,0.0,1e0\n1,-0,0\n", None);
+    for kind in SPARSE {
+        let encoded = encode(&dataset, kind, None).unwrap();
+        assert_eq!(all(&encoded.train, numbers16), [vec![0], vec![1], vec![]]);
+    }
+}
+
+#[test]
 fn samples_are_taken_by_range() {
     let encoded = encode(&csv(TEXTS, Some("text")), Kind::SparsePerceptron, None).unwrap();
     let others = encoded.train.take(1..3);
@@ -184,6 +195,8 @@ fn samples_are_taken_by_range() {
     assert_eq!(others.get(1), encoded.train.get(2));
     assert!(encoded.train.take(3..3).is_empty());
 }
+
+// ---------------------------------------------------------------- Refusals
 
 #[test]
 fn what_cannot_be_encoded_is_told() {
@@ -226,15 +239,6 @@ fn what_cannot_be_encoded_is_told() {
         "the number of features is 5, but in `train` every column of numbers is one, which makes 1; \
          leave the number out"
     );
-}
-
-#[test]
-fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
-    let dataset = csv("class,x,y\n0,1,0\n1,0.0,1e0\n1,-0,0\n", None);
-    for kind in SPARSE {
-        let encoded = encode(&dataset, kind, None).unwrap();
-        assert_eq!(all(&encoded.train, numbers16), [vec![0], vec![1], vec![]]);
-    }
 }
 
 /// Each message names one learner. Using it works for every kind and sort of data.
@@ -345,6 +349,8 @@ fn an_example_that_does_not_fit_is_told() {
     );
 }
 
+// ---------------------------------------------------------------- Single examples
+
 proptest! {
     #[test]
     fn any_text_becomes_increasing_features(text: String, wanted in 1_usize..9) {
@@ -415,6 +421,8 @@ fn what_a_sample_does_not_hold_is_counted() {
         assert_eq!(known(&[]), 0);
     }
 }
+
+// ---------------------------------------------------------------- Constants and reserved features
 
 fn fixed() -> Options {
     Options {

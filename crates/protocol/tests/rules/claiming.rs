@@ -30,6 +30,8 @@ fn position(claim: &Claims) -> u64 {
     claim.contributions[0].position
 }
 
+// ---------------------------------------------------------------- Refunds
+
 #[test]
 fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
     let mut world = World::new();
@@ -63,6 +65,139 @@ fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
         nothing
     );
 }
+
+#[test]
+fn an_author_gets_what_reporters_have_left() {
+    let mut world = World::new();
+    world.make_good(bob(), 1);
+    world.make_good(cid(), 3);
+    let claim = world.bad();
+    assert_eq!(
+        report(&mut world.trainer, bob(), world.now, &claim),
+        Ok(15_000)
+    );
+    // The model now predicts Ann's label.
+    world.contribute(ann(), 0, 3);
+    assert_eq!(
+        refund(&mut world.trainer, ann(), world.now, &claim),
+        Ok(45_000)
+    );
+    assert_eq!(
+        world.trainer.settlement(position(&claim)),
+        settlement(Status::Closed, 15_000, bob())
+    );
+}
+
+// ---------------------------------------------------------------- Pushed refunds
+
+#[test]
+fn a_pushed_refund_is_the_authors_to_keep() {
+    let mut world = World::new();
+    let claim = world.contribute(ann(), 1, 3);
+    world.now += WAITS.refund;
+    let settled = world.trainer.refund(bob(), world.now, &[claim]);
+    let expected = Settled {
+        paid: 0,
+        settled: vec![(0, 60_000)],
+        skipped: vec![],
+    };
+    assert_eq!(settled, Ok(expected));
+    let trainer = &mut world.trainer;
+    assert_eq!((trainer.good(ann()), trainer.good(bob())), (1, 0));
+    assert_eq!(
+        (trainer.balance(ann()), trainer.balance(bob())),
+        (60_000, 0)
+    );
+    assert_eq!(trainer.held(), 60_000);
+    assert_eq!(trainer.withdraw(ann(), 60_000), Ok(()));
+    assert_eq!((trainer.balance(ann()), trainer.held()), (0, 0));
+}
+
+#[test]
+fn a_full_balance_keeps_only_its_own_refunds_back() {
+    let mut world = World::new();
+    let full = world.contribute(ann(), 1, 3);
+    let other = world.contribute(cid(), 1, 3);
+    world.now += WAITS.refund;
+    let rest = (1 << 96) - 60_000;
+    world.trainer.deposit_to(ann(), rest).expect("room for it");
+    let overflow = Rejection::BalanceOverflow { account: ann() };
+    let before = world.trainer.clone();
+    let alone = world
+        .trainer
+        .refund(bob(), world.now, slice::from_ref(&full));
+    assert_eq!(alone, Err(overflow.clone()));
+    assert_eq!(world.trainer, before);
+    let both = world
+        .trainer
+        .refund(bob(), world.now, &[full.clone(), other]);
+    let expected = Settled {
+        paid: 0,
+        settled: vec![(1, 60_000)],
+        skipped: vec![(0, overflow)],
+    };
+    assert_eq!(both, Ok(expected));
+    // A payout needs no room in the balance.
+    assert_eq!(
+        refund(&mut world.trainer, ann(), world.now, &full),
+        Ok(60_000)
+    );
+    assert_eq!(world.trainer.balance(ann()), rest);
+}
+
+/// Checks to the wei that a pushed refund may fill a balance up to the largest one.
+#[test]
+fn refund_pushed_up_to_the_largest_balance() {
+    let mut world = World::new();
+    let claim = world.contribute(ann(), 1, 3);
+    world.now += WAITS.refund;
+    let rest = (1 << 96) - 1 - 60_000;
+    world.trainer.deposit_to(ann(), rest).expect("room for it");
+    let pushed = world.trainer.refund(bob(), world.now, &[claim]);
+    assert_eq!(pushed.map(|all| all.settled), Ok(vec![(0, 60_000)]));
+    assert_eq!(world.trainer.balance(ann()), (1 << 96) - 1);
+}
+
+#[test]
+fn is_contract_excludes_accounts_with_keys() {
+    assert!(!is_contract(&[]));
+    assert!(is_contract(&[0]));
+    let delegated = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
+    assert!(!is_contract(&delegated));
+}
+
+#[test]
+fn refund_is_pushed_only_to_contracts_that_have_used_a_nonce() {
+    let mut world = World::new();
+    world.trainer.note_contract(ann());
+    let first = world.contribute(ann(), 1, 3);
+    let second = world.contribute(ann(), 1, 3);
+    let other = world.contribute(cid(), 1, 3);
+    world.now += WAITS.refund;
+    // Money from another account proves nothing.
+    world.trainer.deposit_to(ann(), 5).expect("room for it");
+    let reason = Rejection::AuthorIsContract { author: ann() };
+    let before = world.trainer.clone();
+    let alone = world
+        .trainer
+        .refund(bob(), world.now, slice::from_ref(&first));
+    assert_eq!(alone, Err(reason.clone()));
+    assert_eq!(world.trainer, before);
+    let both = world
+        .trainer
+        .refund(bob(), world.now, &[first.clone(), other]);
+    let both = both.expect("one of them");
+    assert_eq!(both.settled, [(2, 60_000)]);
+    assert_eq!(both.skipped, [(0, reason)]);
+    let own = refund(&mut world.trainer, ann(), world.now, &first);
+    assert_eq!(own, Ok(60_000));
+    world.trainer.cancel_nonces(ann(), 0);
+    let pushed = world.trainer.refund(bob(), world.now, &[second]);
+    assert_eq!(pushed.map(|all| all.settled), Ok(vec![(1, 60_000)]));
+    assert_eq!(world.trainer.balance(ann()), 60_005);
+}
+
+// ---------------------------------------------------------------- Reports
 
 #[test]
 fn reporters_share_a_deposit_by_their_good_contributions() {
@@ -185,27 +320,38 @@ fn a_report_without_a_deposit_closes_nothing() {
     }
 }
 
+// ---------------------------------------------------------------- Late claims
+
+/// Checks the late claim of the owner, which 0xDeCA10B never allowed.
 #[test]
-fn an_author_gets_what_reporters_have_left() {
+fn the_owner_claims_late_before_others() {
     let mut world = World::new();
     world.make_good(bob(), 1);
-    world.make_good(cid(), 3);
-    let claim = world.bad();
-    assert_eq!(
-        report(&mut world.trainer, bob(), world.now, &claim),
-        Ok(15_000)
+    world.now = world.trainer.last_contribution_time() + 7_200;
+    let record = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
+    let too_early = |now, earliest| Err(Rejection::TooEarly { now, earliest });
+    let (first, second) = (&record.claims(&[1]), &record.claims(&[2]));
+    let (owners, anyones) = (
+        first.contributions[0].time + WAITS.owner_claim,
+        second.contributions[0].time + WAITS.any_address_claim,
     );
-    // The model now predicts Ann's label.
-    world.contribute(ann(), 0, 3);
+    let trainer = &mut world.trainer;
     assert_eq!(
-        refund(&mut world.trainer, ann(), world.now, &claim),
-        Ok(45_000)
+        claim_late(trainer, owner(), owners - 1, first),
+        too_early(owners - 1, owners)
     );
+    assert_eq!(claim_late(trainer, owner(), owners, first), Ok(60_000));
+    assert_eq!(trainer.settlement(1), settlement(Status::Closed, 0, None));
     assert_eq!(
-        world.trainer.settlement(position(&claim)),
-        settlement(Status::Closed, 15_000, bob())
+        claim_late(trainer, bob(), anyones - 1, second),
+        too_early(anyones - 1, anyones)
     );
+    // Authors can claim late too, whatever the model predicts.
+    assert_eq!(claim_late(trainer, ann(), anyones, second), Ok(60_000));
+    assert_eq!((trainer.held(), trainer.total_good()), (0, 1));
 }
+
+// ---------------------------------------------------------------- All kinds of claims
 
 #[test]
 fn claims_are_checked_in_the_order_of_the_table() {
@@ -276,35 +422,6 @@ fn claims_are_checked_in_the_order_of_the_table() {
     assert_eq!(report(&mut trainer(&world), cid(), world.now, &bad), same);
 }
 
-/// Checks the late claim of the owner, which 0xDeCA10B never allowed.
-#[test]
-fn the_owner_claims_late_before_others() {
-    let mut world = World::new();
-    world.make_good(bob(), 1);
-    world.now = world.trainer.last_contribution_time() + 7_200;
-    let record = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
-    let too_early = |now, earliest| Err(Rejection::TooEarly { now, earliest });
-    let (first, second) = (&record.claims(&[1]), &record.claims(&[2]));
-    let (owners, anyones) = (
-        first.contributions[0].time + WAITS.owner_claim,
-        second.contributions[0].time + WAITS.any_address_claim,
-    );
-    let trainer = &mut world.trainer;
-    assert_eq!(
-        claim_late(trainer, owner(), owners - 1, first),
-        too_early(owners - 1, owners)
-    );
-    assert_eq!(claim_late(trainer, owner(), owners, first), Ok(60_000));
-    assert_eq!(trainer.settlement(1), settlement(Status::Closed, 0, None));
-    assert_eq!(
-        claim_late(trainer, bob(), anyones - 1, second),
-        too_early(anyones - 1, anyones)
-    );
-    // Authors can claim late too, whatever the model predicts.
-    assert_eq!(claim_late(trainer, ann(), anyones, second), Ok(60_000));
-    assert_eq!((trainer.held(), trainer.total_good()), (0, 1));
-}
-
 #[test]
 fn points_count_good_contributions_without_money() {
     let mut world = World::with(Incentive::Points);
@@ -330,113 +447,6 @@ fn points_count_good_contributions_without_money() {
         Status::Closed
     );
     assert_eq!((world.trainer.held(), world.trainer.total_good()), (0, 1));
-}
-
-#[test]
-fn a_pushed_refund_is_the_authors_to_keep() {
-    let mut world = World::new();
-    let claim = world.contribute(ann(), 1, 3);
-    world.now += WAITS.refund;
-    let settled = world.trainer.refund(bob(), world.now, &[claim]);
-    let expected = Settled {
-        paid: 0,
-        settled: vec![(0, 60_000)],
-        skipped: vec![],
-    };
-    assert_eq!(settled, Ok(expected));
-    let trainer = &mut world.trainer;
-    assert_eq!((trainer.good(ann()), trainer.good(bob())), (1, 0));
-    assert_eq!(
-        (trainer.balance(ann()), trainer.balance(bob())),
-        (60_000, 0)
-    );
-    assert_eq!(trainer.held(), 60_000);
-    assert_eq!(trainer.withdraw(ann(), 60_000), Ok(()));
-    assert_eq!((trainer.balance(ann()), trainer.held()), (0, 0));
-}
-
-#[test]
-fn a_full_balance_keeps_only_its_own_refunds_back() {
-    let mut world = World::new();
-    let full = world.contribute(ann(), 1, 3);
-    let other = world.contribute(cid(), 1, 3);
-    world.now += WAITS.refund;
-    let rest = (1 << 96) - 60_000;
-    world.trainer.deposit_to(ann(), rest).expect("room for it");
-    let overflow = Rejection::BalanceOverflow { account: ann() };
-    let before = world.trainer.clone();
-    let alone = world
-        .trainer
-        .refund(bob(), world.now, slice::from_ref(&full));
-    assert_eq!(alone, Err(overflow.clone()));
-    assert_eq!(world.trainer, before);
-    let both = world
-        .trainer
-        .refund(bob(), world.now, &[full.clone(), other]);
-    let expected = Settled {
-        paid: 0,
-        settled: vec![(1, 60_000)],
-        skipped: vec![(0, overflow)],
-    };
-    assert_eq!(both, Ok(expected));
-    // A payout needs no room in the balance.
-    assert_eq!(
-        refund(&mut world.trainer, ann(), world.now, &full),
-        Ok(60_000)
-    );
-    assert_eq!(world.trainer.balance(ann()), rest);
-}
-
-/// Checks to the wei that a pushed refund may fill a balance up to the largest one.
-#[test]
-fn refund_pushed_up_to_the_largest_balance() {
-    let mut world = World::new();
-    let claim = world.contribute(ann(), 1, 3);
-    world.now += WAITS.refund;
-    let rest = (1 << 96) - 1 - 60_000;
-    world.trainer.deposit_to(ann(), rest).expect("room for it");
-    let pushed = world.trainer.refund(bob(), world.now, &[claim]);
-    assert_eq!(pushed.map(|all| all.settled), Ok(vec![(0, 60_000)]));
-    assert_eq!(world.trainer.balance(ann()), (1 << 96) - 1);
-}
-
-#[test]
-fn is_contract_excludes_accounts_with_keys() {
-    assert!(!is_contract(&[]));
-    assert!(is_contract(&[0]));
-    let delegated = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
-    assert!(!is_contract(&delegated));
-}
-
-#[test]
-fn refund_is_pushed_only_to_contracts_that_have_used_a_nonce() {
-    let mut world = World::new();
-    world.trainer.note_contract(ann());
-    let first = world.contribute(ann(), 1, 3);
-    let second = world.contribute(ann(), 1, 3);
-    let other = world.contribute(cid(), 1, 3);
-    world.now += WAITS.refund;
-    // Money from another account proves nothing.
-    world.trainer.deposit_to(ann(), 5).expect("room for it");
-    let reason = Rejection::AuthorIsContract { author: ann() };
-    let before = world.trainer.clone();
-    let alone = world
-        .trainer
-        .refund(bob(), world.now, slice::from_ref(&first));
-    assert_eq!(alone, Err(reason.clone()));
-    assert_eq!(world.trainer, before);
-    let both = world
-        .trainer
-        .refund(bob(), world.now, &[first.clone(), other]);
-    let both = both.expect("one of them");
-    assert_eq!(both.settled, [(2, 60_000)]);
-    assert_eq!(both.skipped, [(0, reason)]);
-    let own = refund(&mut world.trainer, ann(), world.now, &first);
-    assert_eq!(own, Ok(60_000));
-    world.trainer.cancel_nonces(ann(), 0);
-    let pushed = world.trainer.refund(bob(), world.now, &[second]);
-    assert_eq!(pushed.map(|all| all.settled), Ok(vec![(1, 60_000)]));
-    assert_eq!(world.trainer.balance(ann()), 60_005);
 }
 
 #[test]

@@ -30,6 +30,8 @@ const WAITS: Waits = Waits {
 const PEOPLE: u8 = 5;
 const CHAIN_ID: u64 = 31_337;
 
+// ---------------------------------------------------------------- Operations
+
 #[derive(Debug, Clone)]
 enum Operation {
     /// Contributes labels and samples from a small set. `more` wei are added to the price.
@@ -136,6 +138,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+// ---------------------------------------------------------------- Models
+
 fn models() -> [(Parameters, [Vec<u8>; 4]); 5] {
     let sparse: [&[u16]; 4] = [&[], &[0], &[0, 1], &[1, 2]];
     let sparse = sparse.map(encode_sparse);
@@ -184,6 +188,8 @@ fn models() -> [(Parameters, [Vec<u8>; 4]); 5] {
         ),
     ]
 }
+
+// ---------------------------------------------------------------- World
 
 /// Counts of successes by operation. A suite in which everything is rejected would show nothing.
 #[derive(Debug, Default)]
@@ -567,6 +573,8 @@ impl World {
         assert_eq!(self.trainer.held(), 0);
     }
 }
+
+// ---------------------------------------------------------------- Conservation of money
 
 #[test]
 fn money_is_conserved() {

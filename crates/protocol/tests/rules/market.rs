@@ -42,6 +42,8 @@ const ALL: Limits = Limits {
     looks: 1_000,
 };
 
+// ---------------------------------------------------------------- Markets in each phase
+
 fn created(terms: Terms) -> Market {
     Market::new(owner(), address(2), address(3), terms, model()).expect("valid")
 }
@@ -145,6 +147,8 @@ fn run(author: Address, change: i64, correct: u64) -> Run {
         correct,
     }
 }
+
+// ---------------------------------------------------------------- Settling
 
 #[test]
 fn winners_are_paid_what_losers_can_afford_to_play_for() {
@@ -254,6 +258,8 @@ fn it_ends_when_nobody_is_left_or_after_so_many_passes() {
             .is_some_and(|pass| pass.pot == 500 && pass.last)
     );
 }
+
+// ---------------------------------------------------------------- Scoring
 
 #[test]
 fn a_run_is_what_one_author_taught_without_another_between() {
@@ -425,6 +431,8 @@ fn small_steps_say_what_they_need() {
     assert_eq!(market.next_step(SCORING, records, ALL), None);
 }
 
+// ---------------------------------------------------------------- Failing and collecting
+
 #[test]
 fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
     let mut market = opened(TERMS, 100);
@@ -505,6 +513,8 @@ fn without_contributions_the_owner_has_it_all_back() {
     assert_eq!(market.collect_remainder(owner(), CLOSED), Ok(BOUNTY));
     assert_eq!(market.held(), 0);
 }
+
+// ---------------------------------------------------------------- Drawing and revealing
 
 #[test]
 fn the_draw_has_256_blocks() {
@@ -626,6 +636,8 @@ fn a_part_that_the_model_refuses_cannot_be_revealed() {
     }
 }
 
+// ---------------------------------------------------------------- Contributing
+
 #[test]
 fn the_last_contribution_closes_the_market() {
     let terms = Terms {
@@ -669,6 +681,8 @@ fn the_last_contribution_closes_the_market() {
     assert_eq!(market.phase(now + terms.reveal_wait), Phase::Revealing);
     assert_eq!(market.phase(now + terms.reveal_wait + 1), Phase::Failed);
 }
+
+// ---------------------------------------------------------------- Deadlines
 
 #[test]
 fn deadlines_are_the_last_seconds_of_reveals_and_scoring() {
@@ -835,6 +849,8 @@ fn a_committed_market_is_lost_after_the_last_draw_and_the_last_reveal() {
     assert_eq!(market.lost(u64::MAX, u64::MAX), None);
 }
 
+// ---------------------------------------------------------------- Committing
+
 #[test]
 fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
     let mut market = created(TERMS);
@@ -883,6 +899,8 @@ fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
         .expect("open");
     assert_eq!(commit(market), not_ready(address(9)));
 }
+
+// ---------------------------------------------------------------- Terms
 
 /// Accessor of one of the numbers of seconds, contributions or passes.
 type Field = fn(&mut Terms) -> &mut u64;

@@ -14,6 +14,8 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::support::{bits, cases, present, word};
 
+// ---------------------------------------------------------------- Reference
+
 /// Numbers of one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Class {
@@ -187,6 +189,8 @@ fn check(classes: &[Class], smoothing: u32, present: &[u16]) -> u16 {
     predicted
 }
 
+// ---------------------------------------------------------------- Predictions
+
 /// Checks long samples. 0xDeCA10B multiplied probabilities in integers, so with 8 or more present
 /// features all were 0.
 #[test]
@@ -323,53 +327,6 @@ fn classes_without_samples_have_no_score() {
 }
 
 #[test]
-fn counts_and_samples_stop_at_their_bounds() {
-    let (most, full) = (u16::MAX, u32::MAX);
-    let mut model = model(
-        &[
-            Class::new(5, vec![most, most - 1, 7, 0]),
-            Class::new(full, vec![3; 4]),
-            Class::new(full - 1, vec![3; 4]),
-        ],
-        256,
-    );
-    let sample = encode_sparse(&[0, 1, 2]);
-    let learn = |model: &mut Classifier, label| {
-        model.learn(&[Item {
-            label,
-            sample: &sample,
-        }])
-    };
-    assert_eq!(learn(&mut model, 0), Ok(1));
-    let class = &classes(&model)[0];
-    assert_eq!(
-        (class.samples, &class.counts[..]),
-        (6, &[most, most, 8, 0][..])
-    );
-    assert_eq!(class.total, 2 * u128::from(most) - 1 + 7 + 2);
-    assert_eq!(learn(&mut model, 1), Ok(0));
-    assert_eq!(learn(&mut model, 2), Ok(1));
-    assert_eq!(learn(&mut model, 2), Ok(0));
-    assert_eq!(
-        classes(&model)[1..]
-            .iter()
-            .map(|class| class.samples)
-            .collect::<Vec<_>>(),
-        [full, full]
-    );
-    assert_eq!(classes(&model)[2].counts, [4, 4, 4, 3]);
-    // An empty sample counts as a sample.
-    assert_eq!(
-        model.learn(&[Item {
-            label: 0,
-            sample: &[]
-        }]),
-        Ok(1)
-    );
-    assert_eq!(classes(&model)[0].samples, 7);
-}
-
-#[test]
 fn of_a_total_only_the_low_48_bits_count() {
     let class = Class::new(1, vec![1, 0]);
     let mut words = model(&[class.clone(), Class::new(1, vec![0, 1])], 256).words();
@@ -448,6 +405,59 @@ proptest! {
         let expected = floating::predict(&classes(&model), smoothing, &present);
         prop_assert_eq!(model.predict(&encode_sparse(&present)), Ok(expected));
     }
+}
+
+// ---------------------------------------------------------------- Lessons
+
+#[test]
+fn counts_and_samples_stop_at_their_bounds() {
+    let (most, full) = (u16::MAX, u32::MAX);
+    let mut model = model(
+        &[
+            Class::new(5, vec![most, most - 1, 7, 0]),
+            Class::new(full, vec![3; 4]),
+            Class::new(full - 1, vec![3; 4]),
+        ],
+        256,
+    );
+    let sample = encode_sparse(&[0, 1, 2]);
+    let learn = |model: &mut Classifier, label| {
+        model.learn(&[Item {
+            label,
+            sample: &sample,
+        }])
+    };
+    assert_eq!(learn(&mut model, 0), Ok(1));
+    let class = &classes(&model)[0];
+    assert_eq!(
+        (class.samples, &class.counts[..]),
+        (6, &[most, most, 8, 0][..])
+    );
+    assert_eq!(class.total, 2 * u128::from(most) - 1 + 7 + 2);
+    assert_eq!(learn(&mut model, 1), Ok(0));
+    assert_eq!(learn(&mut model, 2), Ok(1));
+    assert_eq!(learn(&mut model, 2), Ok(0));
+    assert_eq!(
+        classes(&model)[1..]
+            .iter()
+            .map(|class| class.samples)
+            .collect::<Vec<_>>(),
+        [full, full]
+    );
+    assert_eq!(classes(&model)[2].counts, [4, 4, 4, 3]);
+    // An empty sample counts as a sample.
+    assert_eq!(
+        model.learn(&[Item {
+            label: 0,
+            sample: &[]
+        }]),
+        Ok(1)
+    );
+    assert_eq!(classes(&model)[0].samples, 7);
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
 
     #[test]
     fn learning_counts(
