@@ -177,7 +177,7 @@ fn time() -> Transaction {
 }
 
 #[test]
-fn the_same_history_leaves_the_same_state() {
+fn chain_has_the_same_state_after_the_same_history() {
     let wanted = history(&mut Embedded::new(CONFIG));
     let failed = |answer: &Answer| !matches!(answer, Answer::Done(_));
     assert!(wanted.0.iter().any(failed) && !wanted.0.iter().all(failed));
@@ -192,7 +192,7 @@ fn the_same_history_leaves_the_same_state() {
 }
 
 #[test]
-fn a_call_needs_no_money_for_gas() {
+fn call_needs_no_money_for_gas() {
     let anvil = spawn(&AnvilConfig::for_simulation(CONFIG.start));
     let mut remote = Remote::connect(anvil.url(), CONFIG).expect("a chain");
     let mut embedded = Embedded::new(CONFIG);
@@ -206,7 +206,7 @@ fn a_call_needs_no_money_for_gas() {
 }
 
 #[test]
-fn a_chain_on_which_no_simulation_can_begin_is_refused() {
+fn connect_refuses_a_chain_on_which_no_simulation_can_begin() {
     let connect = |anvil: &Anvil| Remote::connect(anvil.url(), CONFIG).expect_err("refused");
     let start = format!("--timestamp={}", CONFIG.start);
     let late = connect(&anvil(&[&format!("--timestamp={}", CONFIG.start + 1)]));
@@ -310,7 +310,7 @@ fn both(relay: Option<usize>) -> [Run; 2] {
 }
 
 #[test]
-fn a_simulation_is_the_same_on_every_chain() {
+fn simulate_on_gives_the_same_run_on_every_chain() {
     let [embedded, anvil] = both(None);
     assert!(embedded.counts.refunds > 0 && embedded.counts.reports > 0);
     assert!(embedded.counts.contributions > 20, "{:?}", embedded.counts);
@@ -320,7 +320,7 @@ fn a_simulation_is_the_same_on_every_chain() {
 }
 
 #[test]
-fn a_simulation_with_relays_is_the_same_on_every_chain() {
+fn simulate_on_gives_the_same_relayed_run_on_every_chain() {
     let [embedded, anvil] = both(Some(5));
     assert!(embedded.relay.is_some_and(|relay| relay.relays > 3));
     assert_eq!(embedded, anvil);

@@ -88,7 +88,7 @@ fn passing() -> Vec<(Fault, Expected)> {
 }
 
 #[tokio::test]
-async fn what_passes_is_survived_and_what_stays_is_told() {
+async fn node_survives_faults_that_pass_and_reports_those_that_stay() {
     let anvil = Anvil::spawn(&AnvilConfig::default()).unwrap_or_else(|error| panic!("{error}"));
     let mut all = JoinSet::new();
     for (fault, told) in passing() {
@@ -112,7 +112,7 @@ async fn survives(proxy: FaultyProxy, node: Node, fault: Fault, told: fn(&NodeEr
 }
 
 #[tokio::test]
-async fn what_cannot_pass_is_not_tried_again() {
+async fn node_does_not_retry_what_cannot_pass() {
     let (_anvil, proxy, node) = faulty().await;
     let before = proxy.requests();
     proxy.set(Fault::Status(401));
@@ -134,7 +134,7 @@ async fn what_cannot_pass_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_transaction_whose_answer_is_lost_is_sent_once() {
+async fn broadcast_sends_a_transaction_once_if_its_answer_is_lost() {
     let (_anvil, proxy, node) = faulty().await;
     // The node includes it, but the answer is lost. The retry finds the nonce used.
     for (nonce, fault) in [Fault::Cut, Fault::Delay(2 * SHORT)]
@@ -151,7 +151,7 @@ async fn a_transaction_whose_answer_is_lost_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_node_that_fails_by_chance_is_used_all_the_same() {
+async fn node_that_fails_by_chance_is_used_all_the_same() {
     let (anvil, proxy, _) = faulty().await;
     let options = NodeOptions {
         timeout: SHORT,
@@ -172,7 +172,7 @@ async fn a_node_that_fails_by_chance_is_used_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_reorganization_is_seen_by_hash() {
+async fn logs_of_sees_a_reorganization_by_hash() {
     let stage = Stage::new().await;
     let person = Key::development(1);
     let lost = stage.contribute(&person, 1, &[3]).await;
@@ -229,7 +229,7 @@ const LOGS: &[&str] = &["eth_getLogs"];
 const HISTORY: &[&str] = &["eth_feeHistory"];
 
 #[tokio::test]
-async fn logs_of_a_range_come_once_in_order_and_in_the_width_that_the_node_takes() {
+async fn logs_from_reads_each_log_once_in_order_in_the_width_a_node_takes() {
     let stage = Stage::new().await;
     let person = Key::development(1);
     let mut wanted = Vec::new();
@@ -282,7 +282,7 @@ async fn logs_of_a_range_come_once_in_order_and_in_the_width_that_the_node_takes
 }
 
 #[tokio::test]
-async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
+async fn logs_of_finds_out_an_empty_answer_for_a_block_with_logs() {
     let stage = Stage::new().await;
     let receipt = stage.contribute(&Key::development(1), 1, &[3]).await;
     let proxy = FaultyProxy::new(stage.anvil.url(), 1);
@@ -305,7 +305,7 @@ async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
 }
 
 #[tokio::test]
-async fn a_header_without_all_fields_is_enough() {
+async fn head_takes_a_header_without_all_fields() {
     let (_anvil, proxy, node) = faulty().await;
     let whole = node.head().await;
     proxy.set(Fault::Bare);
@@ -317,24 +317,24 @@ async fn a_header_without_all_fields_is_enough() {
 async fn fees_are_known_without_a_history() {
     let (_anvil, proxy, node) = faulty().await;
     // Without tips in its history, the node's own suggestion is the floor.
-    let quiet = node.fees().await.expect("fees");
+    let quiet = node.gas_fees().await.expect("fees");
     assert_eq!(quiet.priority, 1_000_000_000, "anvil suggests one gwei");
     let unknown = Fault::rpc(-32_601, "the method does not exist");
     let known = node.head().await.expect("a head").base_fee;
     proxy.set(Fault::on(HISTORY, unknown.clone()));
-    let fees = node.fees().await.expect("fees");
+    let gas_fees = node.gas_fees().await.expect("fees");
     assert_eq!(
-        (fees.base, fees.priority),
+        (gas_fees.base, gas_fees.priority),
         (known + known / 8, quiet.priority)
     );
     proxy.set(Fault::on(
         &["eth_feeHistory", "eth_maxPriorityFeePerGas"],
         unknown.clone(),
     ));
-    assert!(node.fees().await.expect("fees").priority > 0);
+    assert!(node.gas_fees().await.expect("fees").priority > 0);
     proxy.set(Fault::on(
         &["eth_feeHistory", "eth_maxPriorityFeePerGas", "eth_gasPrice"],
         unknown,
     ));
-    assert_eq!(node.fees().await.expect("fees").priority, 1_000_000);
+    assert_eq!(node.gas_fees().await.expect("fees").priority, 1_000_000);
 }

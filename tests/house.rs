@@ -67,7 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // From `learning` it uses the escaping of strangers' text.
     (
-        "cotrain-report",
+        "cotrain-results",
         &["cotrain-learning", "cotrain-simulator", "serde_json"],
     ),
     // It has no HTTP server: a command that claims a refund links the index, but no server.
@@ -122,7 +122,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-indexer",
             "cotrain-learning",
             "cotrain-protocol",
-            "cotrain-report",
+            "cotrain-results",
             "cotrain-relayer",
             "cotrain-server",
             "cotrain-simulator",
@@ -169,7 +169,7 @@ const GUARDED: &[&str] = &[
 ];
 
 #[test]
-fn no_crate_uses_what_it_may_not() {
+fn crates_use_only_what_they_may() {
     let metadata = MetadataCommand::new()
         .no_deps()
         .exec()
@@ -203,7 +203,7 @@ fn no_crate_uses_what_it_may_not() {
 }
 
 #[test]
-fn only_the_server_links_the_schemas_of_the_api() {
+fn crates_link_the_schemas_of_the_api_only_in_the_server() {
     let metadata = MetadataCommand::new()
         .no_deps()
         .exec()
@@ -231,7 +231,7 @@ fn only_the_server_links_the_schemas_of_the_api() {
 }
 
 #[test]
-fn files_of_a_crate_import_each_other_in_no_circle() {
+fn circles_of_imports_are_in_no_crate() {
     let metadata = MetadataCommand::new()
         .no_deps()
         .exec()
@@ -261,7 +261,7 @@ fn files_of_a_crate_import_each_other_in_no_circle() {
 }
 
 #[test]
-fn only_listed_files_name_a_mechanism() {
+fn naming_a_mechanism_is_for_listed_files_only() {
     let root = files::root();
     let found = mechanisms::naming(&root);
     let shared = mechanisms::SHARED.iter().map(|file| (*file).to_owned());
@@ -285,7 +285,7 @@ fn only_listed_files_name_a_mechanism() {
 }
 
 #[test]
-fn names_of_mechanisms_are_found_in_code_alone() {
+fn names_one_finds_names_of_mechanisms_only_in_code() {
     for (text, expected) in [
         ("let it = Mechanism::Points;", true),
         ("AnyTerms::Market(_) => 1,", true),
@@ -316,7 +316,7 @@ fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn circles_are_found_however_they_are_written() {
+fn circles_of_imports_are_found_however_they_are_written() {
     let root = ("lib.rs", "mod a;\nmod b;\npub use b::B;");
     let a = (
         "a.rs",
@@ -364,7 +364,7 @@ fn circles_are_found_however_they_are_written() {
 }
 
 #[test]
-fn what_is_handed_on_and_what_tests_use_is_no_circle() {
+fn circles_of_imports_exclude_what_is_handed_on_or_used_by_tests() {
     let child = ("p/child.rs", "use super::P;\npub struct C;");
     for parent in [
         "mod child;\npub use child::C;\npub struct P;",
@@ -403,7 +403,7 @@ fn what_is_handed_on_and_what_tests_use_is_no_circle() {
 const SERVING: &[&str] = &["serve.rs", "up.rs"];
 
 #[test]
-fn only_commands_that_serve_name_the_server() {
+fn commands_name_the_server_only_if_they_serve() {
     let root = files::root().join("crates/cli/src");
     let mut naming = Vec::new();
     for path in files::below(&root, ".rs") {

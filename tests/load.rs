@@ -194,14 +194,14 @@ async fn requests<F>(
 where
     F: Future<Output = ()> + Send,
 {
-    let (next, place) = (Arc::new(next), Arc::new(AtomicUsize::new(0)));
+    let (next, index) = (Arc::new(next), Arc::new(AtomicUsize::new(0)));
     let times = Arc::new(Mutex::new(Vec::new()));
     let started = Instant::now();
     let clients = (0..clients).map(|_| {
-        let (next, place, times) = (next.clone(), place.clone(), times.clone());
+        let (next, index, times) = (next.clone(), index.clone(), times.clone());
         tokio::spawn(async move {
             let mut mine = Vec::new();
-            while let Some(request) = next(place.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(request) = next(index.fetch_add(1, Ordering::Relaxed)) {
                 let started = Instant::now();
                 request.await;
                 mine.push(started.elapsed().as_secs_f64() * 1_000.0);
@@ -225,8 +225,8 @@ fn quantile(sorted: &[f64], of: f64) -> f64 {
         clippy::cast_precision_loss,
         reason = "a place among some thousand"
     )]
-    let place = ((sorted.len() - 1) as f64 * of) as usize;
-    sorted[place]
+    let index = ((sorted.len() - 1) as f64 * of) as usize;
+    sorted[index]
 }
 
 fn describe(name: &str, times: &[f64], took: Duration) {
@@ -264,11 +264,11 @@ fn body(batch: &SignedBatch) -> Value {
 async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) -> Vec<B256> {
     let domain = domain(stage.node.chain_id(), stage.trainer);
     let batches: Vec<_> = (0..SUBMISSIONS)
-        .map(|place| {
-            let (author, nonce) = (&authors[place / OF_ONE], (place % OF_ONE) as u64);
-            let feature = u16::try_from(place % 50).expect("small");
+        .map(|index| {
+            let (author, nonce) = (&authors[index / OF_ONE], (index % OF_ONE) as u64);
+            let feature = u16::try_from(index % 50).expect("small");
             let features: Vec<_> = (feature..feature + 14).collect();
-            stage.signed(author, nonce, u16::from(place.is_multiple_of(2)), &features)
+            stage.signed(author, nonce, u16::from(index.is_multiple_of(2)), &features)
         })
         .collect();
     let ids = batches.iter().take(ASKED);
@@ -283,8 +283,8 @@ async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) -> Vec<B256>
         format!("{}/v1/models/{}/submissions", server.url, stage.trainer),
     );
     let before = server.memory();
-    let (times, took) = requests(CLIENTS, move |place| {
-        let body = bodies.get(place)?.clone();
+    let (times, took) = requests(CLIENTS, move |index| {
+        let body = bodies.get(index)?.clone();
         let request = client
             .post(&url)
             .header("content-type", "application/json")
@@ -327,15 +327,15 @@ async fn reading(stage: &Stage, server: &Server, authors: &[Key], submissions: &
     let read = async |seconds| {
         let (client, targets) = (client.clone(), targets.clone());
         let started = Instant::now();
-        requests(CLIENTS, move |place| {
+        requests(CLIENTS, move |index| {
             if started.elapsed() >= Duration::from_secs(seconds) {
                 return None;
             }
             let (model, accounts, ways, prediction) = &*targets;
-            let request = match place % 4 {
+            let request = match index % 4 {
                 0 => client.get(model),
-                1 => client.get(&accounts[place % accounts.len()]),
-                2 => client.get(&ways[place % ways.len()]),
+                1 => client.get(&accounts[index % accounts.len()]),
+                2 => client.get(&ways[index % ways.len()]),
                 _ => client
                     .post(format!("{model}/predict"))
                     .header("content-type", "application/json")
@@ -368,15 +368,15 @@ async fn reading(stage: &Stage, server: &Server, authors: &[Key], submissions: &
 /// Measures how long it takes to read a model's whole life from a node.
 async fn indexing(stage: &Stage) {
     let author = Key::development(2);
-    let one = |place: usize| {
-        let feature = u16::try_from(place % 60).expect("small");
+    let one = |index: usize| {
+        let feature = u16::try_from(index % 60).expect("small");
         (
-            u16::from(place.is_multiple_of(2)),
+            u16::from(index.is_multiple_of(2)),
             encode_sparse(&[feature, feature + 2]),
         )
     };
-    let singles = (0..EVENTS).map(|place| {
-        let (label, sample) = one(place);
+    let singles = (0..EVENTS).map(|index| {
+        let (label, sample) = one(index);
         (
             10_u128.pow(16),
             bindings::contribute(
@@ -394,7 +394,7 @@ async fn indexing(stage: &Stage) {
     report("indexed_events_per_second", format!("{rate:.0}"), "1/s");
 
     let many = (0..CONTRIBUTIONS / 100).map(|batch| {
-        let samples: Vec<_> = (0..100).map(|place| one(batch * 100 + place)).collect();
+        let samples: Vec<_> = (0..100).map(|index| one(batch * 100 + index)).collect();
         let items: Vec<_> = samples
             .iter()
             .map(|(label, sample)| Item {

@@ -32,7 +32,7 @@ const BUSY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Maximum number of blocks that a branch replaces.
-const MOST_DEPTH: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 const LOGS: &[&str] = &["eth_getLogs"];
 const BLOCKS: &[&str] = &["eth_getBlockByNumber", "eth_getBlockByHash"];
@@ -281,7 +281,7 @@ async fn happen(stage: &Stage, chance: &mut Chance) {
             }
         }
         9 => stage.mine(1 + chance.draw(40) as u64).await,
-        10 => stage.reorganize(1 + chance.draw(MOST_DEPTH) as u64).await,
+        10 => stage.reorganize(1 + chance.draw(MAX_DEPTH) as u64).await,
         _ => sleep(Duration::from_millis(50)).await,
     }
 }
@@ -370,7 +370,7 @@ async fn misbehave(seed: u64) -> usize {
     let mut chance = Chance(seed);
     let stage = Stage::new().await;
     // No branch removes the closing of the model, without which nobody can contribute.
-    stage.mine(MOST_DEPTH as u64).await;
+    stage.mine(MAX_DEPTH as u64).await;
     // A long history, so that the coordinator reads it in ranges.
     for _ in 0..8 {
         happen(&stage, &mut chance).await;
@@ -415,7 +415,7 @@ async fn misbehave(seed: u64) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn coordinator_at_a_misbehaving_node_is_right_or_not_ready() {
+async fn serve_at_a_misbehaving_node_is_right_or_not_ready() {
     let mut ready = 0;
     for seed in [1, 2] {
         ready += misbehave(seed).await;
@@ -430,7 +430,7 @@ async fn coordinator_at_a_misbehaving_node_is_right_or_not_ready() {
     clippy::print_stderr,
     reason = "whoever runs it sees how far it is and which seed fails"
 )]
-async fn coordinator_at_many_misbehaving_nodes_is_right_or_not_ready() {
+async fn serve_at_many_misbehaving_nodes_is_right_or_not_ready() {
     let seeds = env::var("COTRAIN_SEEDS").unwrap_or_else(|_| "1..20".to_owned());
     let (first, last) = seeds.split_once("..").expect("seeds such as 1..20");
     let (first, last): (u64, u64) = (
@@ -447,7 +447,7 @@ async fn coordinator_at_many_misbehaving_nodes_is_right_or_not_ready() {
 }
 
 #[tokio::test]
-async fn coordinator_needs_no_old_states() {
+async fn serve_needs_no_old_states() {
     let stage = Stage::new().await;
     let [anna, ben] = [1, 2].map(Key::development);
     for feature in 0..6 {

@@ -35,16 +35,16 @@ fn is_solidity(name: &str) -> bool {
 ///
 /// That is a file of the contracts' tests, in any folder of theirs, or a folder of tests of the
 /// crates.
-fn sources(place: &str) -> Vec<String> {
-    let is_rust = place.starts_with("tests/");
-    let folder = if is_rust { place } else { "contracts/test" };
+fn sources(location: &str) -> Vec<String> {
+    let is_rust = location.starts_with("tests/");
+    let folder = if is_rust { location } else { "contracts/test" };
     files_in(&root().join(folder))
         .into_iter()
         .filter(|file| {
             if is_rust {
                 file.extension() == Some(OsStr::new("rs"))
             } else {
-                file.ends_with(format!("{place}.t.sol"))
+                file.ends_with(format!("{location}.t.sol"))
             }
         })
         .map(|file| fs::read_to_string(file).expect("text"))
@@ -71,7 +71,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
 ///
 /// Returns an error if it names one wrongly.
 fn look_up(reference: &str) -> Result<bool, String> {
-    let Some((place, name)) = reference.split_once(": ") else {
+    let Some((location, name)) = reference.split_once(": ") else {
         return if is_solidity(reference) {
             Err(format!(
                 "`{reference}` names no file: write `File: {reference}`"
@@ -82,25 +82,25 @@ fn look_up(reference: &str) -> Result<bool, String> {
     };
     let declaration = if is_solidity(name) {
         format!("function {name}(")
-    } else if place.starts_with("tests/") {
+    } else if location.starts_with("tests/") {
         format!("#[test]\nfn {name}(")
     } else {
         return Ok(false);
     };
-    let sources = sources(place);
+    let sources = sources(location);
     if sources.is_empty() {
         return Err(format!(
-            "`{reference}`: there is no {place} among the tests"
+            "`{reference}`: there is no {location} among the tests"
         ));
     }
     if !sources.iter().any(|source| source.contains(&declaration)) {
-        return Err(format!("`{reference}`: {place} has no `{name}`"));
+        return Err(format!("`{reference}`: {location} has no `{name}`"));
     }
     Ok(true)
 }
 
 #[test]
-fn every_named_test_exists_and_every_property_names_one() {
+fn look_up_finds_every_named_test_and_one_for_every_property() {
     let text = fs::read_to_string(root().join("docs/security.md")).expect("docs/security.md");
     let mut wrong: Vec<_> = quoted(&text).filter_map(|one| look_up(one).err()).collect();
     let table = text.split("| property | proof or test |").nth(1);
@@ -150,7 +150,7 @@ fn names_its_function(test: &str, functions: &HashSet<String>) -> bool {
 }
 
 #[test]
-fn each_test_of_the_contracts_names_its_function() {
+fn names_its_function_is_true_of_each_test_of_the_contracts() {
     let functions = HashSet::from_iter(functions_in("contracts/src", ".sol"));
     let tests: Vec<_> = functions_in("contracts/test", ".t.sol")
         .into_iter()
@@ -177,7 +177,7 @@ fn each_test_of_the_contracts_names_its_function() {
 }
 
 #[test]
-fn what_does_not_exist_is_found() {
+fn look_up_refuses_what_does_not_exist() {
     assert_eq!(look_up("Price: check_NotZero"), Ok(true));
     assert_eq!(look_up("tests/differential: sparse_perceptron"), Ok(true));
     assert_eq!(look_up("invariant/Worlds: invariantMoney"), Ok(true));

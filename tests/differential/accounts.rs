@@ -22,18 +22,18 @@ impl Pair {
                 .choose(&mut self.chance)
                 .expect("there are people")
         });
-        let room = BALANCE_END - self.twin.balance(account);
-        let most = match self.twin.incentive() {
+        let room = BALANCE_END - self.reference.balance(account);
+        let max = match self.reference.incentive() {
             Incentive::DepositRefundTake { cost_weight } => cost_weight * 100_000,
             Incentive::Points => 10_000,
         };
         let amount = match self.chance.random_range(0..10) {
             0..=3 => room - 1,
             4 => room,
-            _ => self.chance.random_range(0..most),
+            _ => self.chance.random_range(0..max),
         };
         let sent = self.send(sender, amount, bindings::deposit_to(account));
-        let expected = self.twin.deposit_to(account, amount);
+        let expected = self.reference.deposit_to(account, amount);
         self.tally.count("deposit", expected.is_ok());
         match (sent, expected) {
             (Ok(receipt), Ok(())) => {
@@ -51,14 +51,14 @@ impl Pair {
                 .choose(&mut self.chance)
                 .expect("there are people")
         });
-        let balance = self.twin.balance(caller);
+        let balance = self.reference.balance(caller);
         let amount = match self.chance.random_range(0..3) {
             0 => self.chance.random_range(0..=balance),
             1 => balance,
             _ => balance + 1,
         };
         let sent = self.send(caller, 0, bindings::withdraw_to(to, amount));
-        let expected = self.twin.withdraw(caller, amount);
+        let expected = self.reference.withdraw(caller, amount);
         self.tally.count("withdraw", expected.is_ok());
         match (sent, expected) {
             (Ok(receipt), Ok(())) => {
@@ -85,7 +85,7 @@ impl Pair {
         };
         *next = (last + 1).max(*next).min(NONCE_END - 4);
         let sent = self.send(caller, 0, bindings::cancel_nonces(last));
-        self.twin.cancel_nonces(caller, last);
+        self.reference.cancel_nonces(caller, last);
         self.tally.count("cancel", true);
         let receipt = sent.expect("nobody refuses");
         let signature = "NoncesCancelled(address,uint256)";

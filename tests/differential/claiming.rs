@@ -6,7 +6,7 @@ use cotrain_bindings::{
     events::{Announced, ClaimSkipped, Deposited, Paid, TrainerEvent},
 };
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     record::{Claims, Contribution},
     trainer::{Delegation, Settled, Status},
 };
@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// Maximum number of contributions in one call.
-const MOST: usize = 10;
+const MAX: usize = 10;
 /// Maximum number of batches that they come from.
-const MOST_BATCHES: usize = 4;
+const MAX_BATCHES: usize = 4;
 
 /// Kind of claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +81,8 @@ impl Pair {
         let (batches, mut room) = if self.chance.random_bool(0.4) {
             (1, 1)
         } else {
-            let batches = self.chance.random_range(1..=MOST_BATCHES);
-            (batches, self.chance.random_range(1..=MOST))
+            let batches = self.chance.random_range(1..=MAX_BATCHES);
+            (batches, self.chance.random_range(1..=MAX))
         };
         let all = self.chance.random_bool(0.2);
         let mut claims = Vec::new();
@@ -97,7 +97,9 @@ impl Pair {
                 .contributions()
                 .iter()
                 .map(|one| one.position)
-                .filter(|position| all || self.twin.settlement(*position).status != Status::Closed)
+                .filter(|position| {
+                    all || self.reference.settlement(*position).status != Status::Closed
+                })
                 .filter(|_| self.chance.random_bool(0.8))
                 .collect();
             positions.truncate(room);
@@ -113,10 +115,10 @@ impl Pair {
         let now = self.now();
         let sent = self.send(caller, 0, operation.call(claims));
         let expected = match operation {
-            Operation::Refund => self.twin.refund(caller, now, claims),
-            Operation::Announce => self.twin.announce(now, claims),
-            Operation::Report => self.twin.report(caller, now, claims),
-            Operation::Late => self.twin.claim_late(caller, now, claims),
+            Operation::Refund => self.reference.refund(caller, now, claims),
+            Operation::Announce => self.reference.announce(now, claims),
+            Operation::Report => self.reference.report(caller, now, claims),
+            Operation::Late => self.reference.claim_late(caller, now, claims),
             Operation::ReportFor => unreachable!("needs a delegation"),
         };
         self.tally.count(operation.name(), expected.is_ok());
@@ -169,7 +171,12 @@ impl Pair {
         let delegation = if self.chance.random_bool(0.85) {
             let forms = [Form::Long, Form::Compact, Form::Malleable];
             let form = *forms.choose(&mut self.chance).expect("forms");
-            author.delegate(self.twin.chain_id(), self.twin.address(), form, &delegation)
+            author.delegate(
+                self.reference.chain_id(),
+                self.reference.address(),
+                form,
+                &delegation,
+            )
         } else {
             self.delegate_badly(author, &delegation)
         };
@@ -179,7 +186,7 @@ impl Pair {
     /// Forges a delegation: signed by another, for another chain or trainer, changed, or of no
     /// account.
     fn delegate_badly(&mut self, author: &Author, delegation: &Delegation) -> Delegation {
-        let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
+        let (chain_id, trainer) = (self.reference.chain_id(), self.reference.address());
         let signed =
             |by: &Author, chain_id, trainer| by.delegate(chain_id, trainer, Form::Long, delegation);
         let mut forged = signed(author, chain_id, trainer);
@@ -212,8 +219,8 @@ impl Pair {
             }
             7 => forged.signature.fill(self.chance.random()),
             _ => {
-                let place = self.chance.random_range(0..64);
-                forged.signature[place] ^= 1;
+                let index = self.chance.random_range(0..64);
+                forged.signature[index] ^= 1;
             }
         }
         forged
@@ -222,7 +229,7 @@ impl Pair {
     fn send_delegated(&mut self, keeper: Address, delegation: &Delegation, claims: &[Claims]) {
         let (now, reporter) = (self.now(), delegation.reporter);
         let sent = self.send(keeper, 0, bindings::report_for(delegation, claims));
-        let expected = self.twin.report_for(keeper, now, delegation, claims);
+        let expected = self.reference.report_for(keeper, now, delegation, claims);
         let operation = Operation::ReportFor;
         self.tally.count(operation.name(), expected.is_ok());
         match (sent, expected) {
@@ -307,8 +314,8 @@ impl Pair {
 
     /// Claims with an empty group, or with one that lacks its end. The contract refuses everything.
     fn claim_torn(&mut self, operation: Operation, caller: Address, claims: &[Claims]) {
-        let place = self.chance.random_range(0..claims.len());
-        let before: usize = claims[..place]
+        let index = self.chance.random_range(0..claims.len());
+        let before: usize = claims[..index]
             .iter()
             .map(|group| group.encode().len())
             .sum();
@@ -316,18 +323,22 @@ impl Pair {
         if self.chance.random_bool(0.5) {
             bytes.splice(
                 before..before,
-                claims[place].batch.to_be_bytes().into_iter().chain([0; 4]),
+                claims[index]
+                    .first_position
+                    .to_be_bytes()
+                    .into_iter()
+                    .chain([0; 4]),
             );
         } else {
-            let length = claims[place].encode().len();
+            let length = claims[index].encode().len();
             bytes.truncate(before + self.chance.random_range(1..length));
         }
         let sent = self.send(caller, 0, with_bytes(&operation.call(&[]), &bytes));
         let offset = before as u64;
         // If nothing can be announced, the contract does not read the claims.
-        let no_notice = self.twin.waits().report_notice == 0;
+        let no_notice = self.reference.waits().report_notice == 0;
         if operation == Operation::Announce && no_notice {
-            self.refused(&sent, &Revert::Contract(Rejection::NoNotice));
+            self.refused(&sent, &Revert::Contract(ContractError::NoNotice));
         } else {
             self.refused(&sent, &Revert::MalformedClaims { offset });
         }
@@ -336,12 +347,12 @@ impl Pair {
 
     /// Changes one thing of one group. The number of flags still fits the encoding.
     fn forge(&mut self, claims: &mut [Claims]) {
-        let count = self.twin.contribution_count();
+        let count = self.reference.contribution_count();
         let chance = &mut self.chance;
-        let place = chance.random_range(0..claims.len());
-        let group = &mut claims[place];
+        let index = chance.random_range(0..claims.len());
+        let group = &mut claims[index];
         match chance.random_range(0..9) {
-            0 => group.batch = chance.random_range(0..=count),
+            0 => group.first_position = chance.random_range(0..=count),
             1 if !group.flags.is_empty() => {
                 let flag = chance.random_range(0..group.flags.len());
                 group.flags[flag] ^= true;

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, Revert, events};
 use cotrain_chain::{Chain, Transaction};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Kind,
     record::Record,
     sample::{Item, encode_batch},
@@ -50,7 +50,7 @@ impl Pair {
     /// Creates a contract that contributes and then makes other calls of the trainer. Returns its
     /// address.
     fn create_author(&mut self, item: Item<'_>, others: &[Vec<u8>]) -> Address {
-        let (now, value) = (self.now(), self.twin.price(1, self.now()));
+        let (now, value) = (self.now(), self.reference.price(1, self.now()));
         let batch = encode_batch(&[item]).expect("short");
         let calls = [&[bindings::contribute(&batch)], others].concat();
         let code = creation(self.model.trainer, &calls);
@@ -58,14 +58,14 @@ impl Pair {
         let receipt = self.chain.send(create).expect("a contract");
         let author = receipt.created.expect("a contract");
         self.spend(OWNER, value);
-        self.twin.note_contract(author);
-        self.twin
+        self.reference.note_contract(author);
+        self.reference
             .contribute(author, now, value, &batch)
             .expect("accepted");
         let event = events::contributed(&receipt.logs).expect("an event");
         assert_eq!(event.author, author);
         self.remember(Record::new(
-            event.batch,
+            event.first_position,
             event.deposit,
             event.time,
             &[(author, vec![item])],
@@ -78,31 +78,37 @@ impl Pair {
 fn refund_is_pushed_only_to_contracts_that_have_acted() {
     let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], WAITS, 1);
     pair.pass(DAY);
-    let label = pair.twin.classifier().predict(&[]).expect("a sample");
+    let label = pair.reference.classifier().predict(&[]).expect("a sample");
     let item = Item { label, sample: &[] };
     let silent = pair.create_author(item, &[]);
     let acting = pair.create_author(item, &[bindings::cancel_nonces(0)]);
-    pair.twin.cancel_nonces(acting, 0);
+    pair.reference.cancel_nonces(acting, 0);
     pair.pass(WAITS.refund);
     let claims: Vec<_> = pair
         .records
         .iter()
-        .map(|record| record.claims(&[record.batch()]))
+        .map(|record| record.claims(&[record.first_position()]))
         .collect();
     let deposit = claims[1].contributions[0].deposit;
-    let (nothing, silents) = (Rejection::NothingLeft { position: 1 }, &claims[..1]);
+    let (nothing, silents) = (ContractError::NothingLeft { position: 1 }, &claims[..1]);
     pair.send_claims(Operation::Refund, STRANGER, &claims);
     pair.compare();
     assert_eq!(
-        (pair.twin.balance(silent), pair.twin.balance(acting)),
+        (
+            pair.reference.balance(silent),
+            pair.reference.balance(acting)
+        ),
         (0, deposit)
     );
     // A call with nothing else fails with that reason.
     let refund = bindings::refund(silents);
     let sent = pair.send(STRANGER, 0, refund);
-    let reason = Rejection::AuthorIsContract { author: silent };
+    let reason = ContractError::AuthorIsContract { author: silent };
     pair.refused(&sent, &Revert::Contract(reason.clone()));
     let now = pair.now();
-    assert_eq!(pair.twin.refund(STRANGER, now, silents), Err(reason));
-    assert_eq!(pair.twin.refund(STRANGER, now, &claims[1..]), Err(nothing));
+    assert_eq!(pair.reference.refund(STRANGER, now, silents), Err(reason));
+    assert_eq!(
+        pair.reference.refund(STRANGER, now, &claims[1..]),
+        Err(nothing)
+    );
 }

@@ -21,7 +21,7 @@ impl Pair {
             self.chance.random_range(2..=7)
         };
         let batch = self.items(count);
-        let required = self.twin.price(count, self.now()) * u128::from(count);
+        let required = self.reference.price(count, self.now()) * u128::from(count);
         let value = match self.chance.random_range(0..10) {
             0 => required.saturating_sub(1),
             1..4 => required + self.chance.random_range(0..1_000_000_000),
@@ -40,14 +40,14 @@ impl Pair {
     pub(crate) fn send_contribution(&mut self, author: Address, value: u128, batch: &[u8]) {
         let now = self.now();
         let sent = self.send(author, value, bindings::contribute(batch));
-        let expected = self.twin.contribute(author, now, value, batch);
+        let expected = self.reference.contribute(author, now, value, batch);
         self.tally.count("contribute", expected.is_ok());
         match (sent, expected) {
             (Ok(receipt), Ok(expected)) => {
                 assert_eq!(receipt.logs.len(), 1, "{}", self.at());
                 let event = events::contributed(&receipt.logs).expect("an event");
                 let wanted = events::Contributed {
-                    batch: expected.batch,
+                    first_position: expected.first_position,
                     author,
                     deposit: expected.deposit,
                     time: now,
@@ -58,11 +58,16 @@ impl Pair {
                 let items = parse_batch(&event.items).expect("parsed before");
                 assert_eq!(items.len() as u64, expected.count, "{}", self.at());
                 let added = [(event.author, items)];
-                self.remember(Record::new(event.batch, event.deposit, event.time, &added));
+                self.remember(Record::new(
+                    event.first_position,
+                    event.deposit,
+                    event.time,
+                    &added,
+                ));
             }
             (sent, expected) => {
                 self.same_refusal(sent, expected);
-                self.compare_root(self.twin.contribution_count());
+                self.compare_root(self.reference.contribution_count());
             }
         }
     }

@@ -34,7 +34,7 @@ const PREPAID: u128 = 1_000_000_000_000;
 const PAUSE: u64 = 3;
 
 #[test]
-fn relayed_or_single_batched_or_alone_is_the_same() {
+fn trainer_ends_the_same_relayed_or_single_batched_or_alone() {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
         for incentive in INCENTIVES {
@@ -81,7 +81,7 @@ fn go_both_ways(kind: Kind, incentive: Incentive, seed: u64) -> Tally {
         let operations = [Operation::Refund, Operation::Report, Operation::Late];
         let operation = *operations.choose(&mut single.chance).expect("operations");
         let caller = *everyone().choose(&mut single.chance).expect("people");
-        let count = single.twin.contribution_count();
+        let count = single.reference.contribution_count();
         let positions: BTreeSet<_> = (0..single.chance.random_range(1..=10))
             .map(|_| single.chance.random_range(0..count))
             .collect();
@@ -108,8 +108,8 @@ fn assert_same(single: &mut Pair, together: &mut Pair) {
     single.compare();
     together.compare();
     let at = single.at();
-    let (one, other) = (&single.twin, &together.twin);
-    let words = [one, other].map(|twin| twin.classifier().words());
+    let (one, other) = (&single.reference, &together.reference);
+    let words = [one, other].map(|reference| reference.classifier().words());
     assert_eq!(words[0], words[1], "{at}");
     assert_eq!(one.contribution_count(), other.contribution_count(), "{at}");
     assert_eq!(
@@ -125,7 +125,7 @@ fn assert_same(single: &mut Pair, together: &mut Pair) {
     for position in 0..one.contribution_count() {
         assert_eq!(one.settlement(position), other.settlement(position), "{at}");
         for reporter in everyone() {
-            let reported = [one, other].map(|twin| twin.reported(position, reporter));
+            let reported = [one, other].map(|reference| reference.reported(position, reporter));
             assert_eq!(reported[0], reported[1], "{at}");
         }
     }
@@ -142,12 +142,12 @@ impl Pair {
     fn prepay(&mut self, author: Address) {
         let call = bindings::deposit_to(author);
         self.send(author, PREPAID, call).expect("a deposit");
-        self.twin.deposit_to(author, PREPAID).expect("room");
+        self.reference.deposit_to(author, PREPAID).expect("room");
         self.spend(author, PREPAID);
     }
 
     fn contribute_alone(&mut self, author: Address, item: Item<'_>) {
-        let price = self.twin.price(1, self.now());
+        let price = self.reference.price(1, self.now());
         let item = encode_batch(&[item]).expect("a short sample");
         self.send_contribution(author, price, &item);
     }
@@ -179,6 +179,6 @@ impl Pair {
 
     /// Returns the money of an account, in its wallet and prepaid.
     fn wealth(&self, account: Address) -> U256 {
-        self.wallets[&account] + U256::from(self.twin.balance(account))
+        self.wallets[&account] + U256::from(self.reference.balance(account))
     }
 }

@@ -9,7 +9,7 @@ use cotrain_bindings::{
 };
 use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Kind, Parameters},
     market,
     mechanism::{Mechanism, Terms},
@@ -144,7 +144,7 @@ fn all_terms() -> Vec<Terms> {
 
 /// Checks that a client can read everything that a reference model needs.
 #[test]
-fn a_model_is_found_by_its_trainer() {
+fn create_model_makes_a_model_found_by_its_trainer() {
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     for kind in Kind::ALL {
         for terms in all_terms() {
@@ -161,7 +161,7 @@ fn a_model_is_found_by_its_trainer() {
 
 /// Checks that the factory creates no model from an account without code, or with other code.
 #[test]
-fn only_implementations_become_models() {
+fn create_model_takes_only_implementations() {
     let mut host = Host::new();
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     let classifier = random::classifier(Kind::NaiveBayes, &mut chance);
@@ -234,7 +234,7 @@ fn found(host: &mut Host, created: &ModelCreated, terms: &Terms, expected: &Clas
 
 /// Checks that only this release's code is known, byte for byte. Immutables must fit each other.
 #[test]
-fn only_our_own_code_is_known() {
+fn known_mechanism_and_known_classifier_know_only_our_code() {
     let mut host = Host::new();
     for mechanism in Mechanism::ALL {
         let (_, code) = host.create(bindings::contract_code(mechanism));
@@ -267,7 +267,7 @@ fn only_our_own_code_is_known() {
 }
 
 #[test]
-fn only_clones_have_an_implementation() {
+fn implementation_of_finds_that_of_clones_only() {
     let mut host = Host::new();
     let parameters = Parameters::SparseNearestCentroid {
         classes: 2,
@@ -290,7 +290,7 @@ fn only_clones_have_an_implementation() {
 }
 
 #[test]
-fn models_are_made_known() {
+fn register_makes_models_known() {
     let mut host = Host::new();
     let registry = host.registry;
     let parameters = Parameters::SparseNearestCentroid {
@@ -309,7 +309,7 @@ fn models_are_made_known() {
         host.send(OWNER, created.classifier, close).expect("closed");
     }
     let refused = host.send(STRANGER, registry, register(first));
-    let not_owner = Revert::Contract(Rejection::NotOwner {
+    let not_owner = Revert::Contract(ContractError::NotOwner {
         caller: STRANGER,
         owner: OWNER,
     });

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, Revert};
 use cotrain_chain::{Chain, ChainError, Config, Embedded, Transaction};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Hosted, Kind},
     mechanism::{Mechanism, Terms},
     sample::{Item, encode_batch},
@@ -23,7 +23,7 @@ use crate::{
 const TEACHER: Address = Address::repeat_byte(7);
 
 #[test]
-fn whoever_writes_closes_or_teaches_when() {
+fn hosted_is_written_closed_and_taught_by_the_same_callers() {
     for kind in Kind::ALL {
         for seed in 1..=12 {
             run(kind, seed);
@@ -42,7 +42,7 @@ fn run(kind: Kind, seed: u64) {
     });
     let model = create(&mut chain, &empty);
     let size = empty.words().len() as u64;
-    let mut twin = Hosted::new(OWNER, empty);
+    let mut reference = Hosted::new(OWNER, empty);
     for step in 0..60 {
         let caller = *[OWNER, OWNER, OWNER, STRANGER, TEACHER]
             .choose(&mut chance)
@@ -55,14 +55,14 @@ fn run(kind: Kind, seed: u64) {
                     .map(|_| U256::from_limbs(chance.random()))
                     .collect();
                 let call = bindings::write(usize::try_from(offset).expect("small"), &words);
-                (call, twin.write(caller, offset, &words))
+                (call, reference.write(caller, offset, &words))
             }
             // The closing is rare, so that most steps come before it.
             8 if step > 30 => {
                 let trainer = *[Address::ZERO, TEACHER]
                     .choose(&mut chance)
                     .expect("trainers");
-                (bindings::close(trainer), twin.close(caller, trainer))
+                (bindings::close(trainer), reference.close(caller, trainer))
             }
             _ => {
                 // An empty sparse sample is well formed, but an empty dense one is not.
@@ -73,7 +73,7 @@ fn run(kind: Kind, seed: u64) {
                 let batch = encode_batch(&items).expect("a short sample");
                 (
                     bindings::learn(&batch),
-                    twin.learn(caller, &batch).map(|_| ()),
+                    reference.learn(caller, &batch).map(|_| ()),
                 )
             }
         };
@@ -95,18 +95,18 @@ fn run(kind: Kind, seed: u64) {
         }
         assert_eq!(
             read(&mut chain, model, size),
-            twin.classifier().words(),
+            reference.classifier().words(),
             "step {step}, {context}"
         );
     }
-    let late = twin.write(OWNER, 0, &[]);
-    let open = twin.trainer().is_none();
+    let late = reference.write(OWNER, 0, &[]);
+    let open = reference.trainer().is_none();
     assert_eq!(
         late,
         if open {
             Ok(())
         } else {
-            Err(Rejection::InitializationClosed)
+            Err(ContractError::InitializationClosed)
         }
     );
 }

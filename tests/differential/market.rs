@@ -14,7 +14,7 @@ use cotrain_bindings::{
 use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
 use cotrain_client::deploy::{Deployment, ModelConfig, deploy};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Kind},
     market::{Contributions, Fact, Limits, Market, Phase, Stage, Terms},
     mechanism::{self, Mechanism},
@@ -154,7 +154,7 @@ fn compare_all(kind: Kind) {
 struct MarketPair {
     chain: Embedded,
     deployment: Deployment,
-    twin: Market,
+    reference: Market,
     /// A market that follows only the events.
     followed: Market,
     /// Expected money of each wallet.
@@ -200,11 +200,11 @@ impl MarketPair {
         let (trainer, model) = (deployment.trainer, deployment.classifier);
         let parameters = *classifier.parameters();
         let followed = Market::followed(OWNER, trainer, model, terms, parameters);
-        let twin = Market::new(OWNER, trainer, model, terms, classifier);
+        let reference = Market::new(OWNER, trainer, model, terms, classifier);
         Self {
             chain,
             deployment,
-            twin: twin.expect("good parameters"),
+            reference: reference.expect("good parameters"),
             followed: followed.expect("good parameters"),
             wallets,
             parts: Vec::new(),
@@ -221,7 +221,7 @@ impl MarketPair {
         let mut over = 0;
         for step in 0..STEPS {
             self.step = step;
-            let phase = self.twin.phase(self.now());
+            let phase = self.reference.phase(self.now());
             over += usize::from(matches!(
                 phase,
                 Phase::Settled | Phase::Failed | Phase::Forfeited
@@ -263,7 +263,7 @@ impl MarketPair {
     }
 
     fn what_is_due(&mut self) {
-        match self.twin.phase(self.chain.now()) {
+        match self.reference.phase(self.chain.now()) {
             Phase::Created => self.commit(),
             Phase::Committed => match self.chance.random_range(0..10) {
                 0 => self.pass_time(),
@@ -290,7 +290,7 @@ impl MarketPair {
                     _ => self.settle(),
                 }
             }
-            Phase::Scoring => match self.twin.progress().stage {
+            Phase::Scoring => match self.reference.progress().stage {
                 Stage::Copying => self.restart(),
                 Stage::Teaching if self.chance.random_bool(0.4) => self.score_any(),
                 Stage::Teaching => self.score_due(),
@@ -309,16 +309,16 @@ impl MarketPair {
     /// Moves the time a little, or much, or to a second at which a phase ends.
     fn pass_time(&mut self) {
         let now = self.chain.now();
-        let terms = self.twin.terms();
-        let mut ends = vec![self.twin.committed_time() + terms.reveal_wait];
-        ends.extend(self.twin.closing_time());
+        let terms = self.reference.terms();
+        let mut ends = vec![self.reference.committed_time() + terms.reveal_wait];
+        ends.extend(self.reference.closing_time());
         ends.extend(
-            self.twin
+            self.reference
                 .closing_time()
                 .map(|time| time + terms.reveal_wait),
         );
         ends.extend(
-            self.twin
+            self.reference
                 .scoring_time()
                 .map(|time| time + terms.scoring_wait),
         );
@@ -381,22 +381,25 @@ impl MarketPair {
         &mut self,
         operation: &'static str,
         chain: Result<Vec<Fact>, ChainError>,
-        twin: Result<Vec<Fact>, Rejection>,
+        reference: Result<Vec<Fact>, ContractError>,
     ) {
-        self.tally.count(operation, twin.is_ok());
-        if let Err(reason) = &twin {
+        self.tally.count(operation, reference.is_ok());
+        if let Err(reason) = &reference {
             self.tally.reason(operation, reason);
         }
-        match (chain, twin) {
+        match (chain, reference) {
             (Ok(seen), Ok(expected)) => assert_eq!(seen, expected, "{operation}, {}", self.at()),
             (
                 Err(ChainError::Reverted {
                     revert: Revert::Contract(chain),
                     ..
                 }),
-                Err(twin),
-            ) if chain == twin => {}
-            (chain, twin) => panic!("{operation}: chain {chain:?}, twin {twin:?}; {}", self.at()),
+                Err(reference),
+            ) if chain == reference => {}
+            (chain, reference) => panic!(
+                "{operation}: chain {chain:?}, twin {reference:?}; {}",
+                self.at()
+            ),
         }
     }
 
@@ -416,7 +419,7 @@ impl MarketPair {
     /// Compares the reference model, which made the same calls, with the market that followed the
     /// events.
     fn compare_followed(&self) {
-        let (twin, followed, now) = (&self.twin, &self.followed, self.now());
+        let (reference, followed, now) = (&self.reference, &self.followed, self.now());
         let books = |market: &Market| {
             let accounts = everyone().into_iter();
             (
@@ -431,7 +434,7 @@ impl MarketPair {
                     .collect::<Vec<_>>(),
             )
         };
-        assert_eq!(books(followed), books(twin), "followed, {}", self.at());
+        assert_eq!(books(followed), books(reference), "followed, {}", self.at());
         for (records, samples) in [(1, 1), (2, 3), (100, 1_000)] {
             let limits = Limits {
                 words: 10,
@@ -440,7 +443,7 @@ impl MarketPair {
                 looks: 3,
             };
             let step = |market: &Market| market.next_step(now, &self.records, limits);
-            assert_eq!(step(followed), step(twin), "next step, {}", self.at());
+            assert_eq!(step(followed), step(reference), "next step, {}", self.at());
         }
     }
 
@@ -453,70 +456,75 @@ impl MarketPair {
         }
         let held = self.chain.balance(self.deployment.trainer);
         let held = held.expect("a balance");
-        assert_eq!(held, U256::from(self.twin.held()), "held, {}", self.at());
+        assert_eq!(
+            held,
+            U256::from(self.reference.held()),
+            "held, {}",
+            self.at()
+        );
         let now = self.now();
         let phase = calls::read_phase(&self.ask(state::phase()));
-        assert_eq!(phase, Some(self.twin.phase(now)), "{}", self.at());
+        assert_eq!(phase, Some(self.reference.phase(now)), "{}", self.at());
         self.compare_progress();
-        let twin = &self.twin;
+        let reference = &self.reference;
         let count = |count: usize| count as u128;
         let mut numbers = vec![
-            ("remainder", state::remainder(), twin.remainder(now)),
+            ("remainder", state::remainder(), reference.remainder(now)),
             (
                 "participantCount",
                 state::participant_count(),
-                count(twin.participants().len()),
+                count(reference.participants().len()),
             ),
             (
                 "contributionCount",
                 bindings::state::contribution_count(),
-                twin.contribution_count().into(),
+                reference.contribution_count().into(),
             ),
             (
                 "partCount",
                 state::part_count(),
-                count(twin.commitments().len()),
+                count(reference.commitments().len()),
             ),
             (
                 "revealedCount",
                 state::revealed_count(),
-                count(twin.revealed_count()),
+                count(reference.revealed_count()),
             ),
-            ("samples", state::samples(), twin.samples().into()),
+            ("samples", state::samples(), reference.samples().into()),
             (
                 "initialCorrect",
                 state::initial_correct(),
-                twin.initial_correct().into(),
+                reference.initial_correct().into(),
             ),
-            ("bounty", state::bounty(), twin.bounty()),
+            ("bounty", state::bounty(), reference.bounty()),
             (
                 "remainingBounty",
                 state::remaining_bounty(),
-                twin.remaining_bounty(),
+                reference.remaining_bounty(),
             ),
             (
                 "committedBlock",
                 state::committed_block(),
-                twin.committed_block().into(),
+                reference.committed_block().into(),
             ),
             (
                 "committedTime",
                 state::committed_time(),
-                twin.committed_time().into(),
+                reference.committed_time().into(),
             ),
             (
                 "closingTime",
                 state::closing_time(),
-                twin.closing_time().unwrap_or_default().into(),
+                reference.closing_time().unwrap_or_default().into(),
             ),
             (
                 "scoringTime",
                 state::scoring_time(),
-                twin.scoring_time().unwrap_or_default().into(),
+                reference.scoring_time().unwrap_or_default().into(),
             ),
         ];
         for account in everyone() {
-            let collectable = twin.collectable(account, now);
+            let collectable = reference.collectable(account, now);
             numbers.push(("collectable", state::collectable(account), collectable));
         }
         for (name, call, expected) in numbers {
@@ -525,15 +533,15 @@ impl MarketPair {
         }
         for account in everyone() {
             let seen = calls::read_account(&self.ask(state::account(account)));
-            assert_eq!(seen, Some(self.twin.account(account)), "{}", self.at());
+            assert_eq!(seen, Some(self.reference.account(account)), "{}", self.at());
         }
         let drawn = calls::read_drawn_part(&self.ask(state::drawn_part())).expect("a part");
-        let expected = self.twin.drawn_part().map(|part| part as u64);
+        let expected = self.reference.drawn_part().map(|part| part as u64);
         assert_eq!(drawn, expected, "{}", self.at());
         let last = self.records.len().saturating_sub(1) as u64;
-        for position in last..=self.twin.contribution_count() {
+        for position in last..=self.reference.contribution_count() {
             let root = self.read(bindings::state::root(position));
-            let expected = U256::from_be_bytes(self.twin.root(position).0);
+            let expected = U256::from_be_bytes(self.reference.root(position).0);
             assert_eq!(root, expected, "root {position}, {}", self.at());
         }
     }
@@ -542,12 +550,12 @@ impl MarketPair {
     fn compare_progress(&mut self) {
         let progress = calls::read_progress(&self.ask(state::progress()));
         let (progress, model) = progress.expect("a progress");
-        assert_eq!(progress, self.twin.progress(), "{}", self.at());
+        assert_eq!(progress, self.reference.progress(), "{}", self.at());
         let words = model.map(|model| {
             let words = self.deployment.words_of(&mut self.chain, model);
             words.expect("words")
         });
-        let expected = self.twin.model().map(Classifier::words);
+        let expected = self.reference.model().map(Classifier::words);
         assert_eq!(words, expected, "{}", self.at());
         let address = bindings::read_address(&self.ask(state::model()));
         assert_eq!(address, Some(model.unwrap_or_default()), "{}", self.at());
@@ -561,25 +569,31 @@ impl MarketPair {
             .map(|term| self.read(bindings::term(term)).to())
             .collect();
         let terms = mechanism::Terms::from_values(Mechanism::PredictionMarket, &terms);
-        let expected = mechanism::Terms::Market(self.twin.terms());
+        let expected = mechanism::Terms::Market(self.reference.terms());
         assert_eq!(terms, Some(expected), "{}", self.at());
         for part in 0..=self.parts.len() {
             let commitment = self.read(state::commitment(part as u64));
-            let expected = self.twin.commitments().get(part).copied();
+            let expected = self.reference.commitments().get(part).copied();
             let expected = U256::from_be_bytes(expected.unwrap_or_default().0);
             assert_eq!(commitment, expected, "{}", self.at());
             let items = calls::read_part(&self.ask(state::part(part as u64)));
-            let expected = self.twin.part(part).unwrap_or_default();
+            let expected = self.reference.part(part).unwrap_or_default();
             assert_eq!(items.expect("items")[..], *expected, "{}", self.at());
         }
-        for (place, expected) in self.twin.participants().to_vec().into_iter().enumerate() {
-            let seen = bindings::read_address(&self.ask(state::participant(place as u64)));
+        for (index, expected) in self
+            .reference
+            .participants()
+            .to_vec()
+            .into_iter()
+            .enumerate()
+        {
+            let seen = bindings::read_address(&self.ask(state::participant(index as u64)));
             assert_eq!(seen, Some(expected), "{}", self.at());
         }
         let stake = self.read(bindings::state::price(3));
-        assert_eq!(stake, U256::from(self.twin.stake()), "{}", self.at());
+        assert_eq!(stake, U256::from(self.reference.stake()), "{}", self.at());
         let words = self.deployment.words(&mut self.chain).expect("words");
-        let initial = self.twin.initial().classifier().words();
+        let initial = self.reference.initial().classifier().words();
         assert_eq!(words, initial, "{}", self.at());
     }
 }

@@ -7,7 +7,7 @@ use cotrain_bindings::{self as bindings, Revert, events::TrainerEvent, state};
 use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
 use cotrain_client::deploy::{Deployment, ModelConfig, deploy};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Kind},
     mechanism::Terms,
     record::Record,
@@ -45,7 +45,7 @@ const NONCES: u64 = 70;
 pub(crate) struct Pair {
     pub(crate) chain: Embedded,
     pub(crate) model: Deployment,
-    pub(crate) twin: Trainer,
+    pub(crate) reference: Trainer,
     /// Expected money of each wallet.
     pub(crate) wallets: BTreeMap<Address, U256>,
     /// Balances in wei, derived only from the contract's events.
@@ -94,7 +94,7 @@ impl Pair {
             terms: Terms::Trainer { incentive, waits },
         };
         let model = deploy(&mut chain, &config, &classifier).expect("a model");
-        let twin = Trainer::new(
+        let reference = Trainer::new(
             OWNER,
             chain.chain_id(),
             model.trainer,
@@ -107,7 +107,7 @@ impl Pair {
         Self {
             chain,
             model,
-            twin,
+            reference,
             wallets,
             balances: BTreeMap::new(),
             records: Vec::new(),
@@ -234,18 +234,18 @@ impl Pair {
     pub(crate) fn same_refusal<C, T>(
         &self,
         chain: Result<C, ChainError>,
-        twin: Result<T, Rejection>,
+        reference: Result<T, ContractError>,
     ) {
-        match (chain.map(|_| ()), twin.map(|_| ())) {
+        match (chain.map(|_| ()), reference.map(|_| ())) {
             (Ok(()), Ok(())) => {}
             (
                 Err(ChainError::Reverted {
                     revert: Revert::Contract(chain),
                     ..
                 }),
-                Err(twin),
-            ) if chain == twin => {}
-            (chain, twin) => panic!("chain {chain:?}, twin {twin:?}; {}", self.at()),
+                Err(reference),
+            ) if chain == reference => {}
+            (chain, reference) => panic!("chain {chain:?}, twin {reference:?}; {}", self.at()),
         }
     }
 
@@ -279,8 +279,8 @@ impl Pair {
     /// model.
     pub(crate) fn remember(&mut self, record: Record) {
         let root = record.root();
-        let batch = record.batch();
-        assert_eq!(self.twin.root(batch), root, "{}", self.at());
+        let batch = record.first_position();
+        assert_eq!(self.reference.root(batch), root, "{}", self.at());
         self.compare_root(batch);
         self.records.push(record);
     }
@@ -292,26 +292,35 @@ impl Pair {
             assert_eq!(seen, *expected, "wallet of {account}, {}", self.at());
         }
         let held = self.chain.balance(self.model.trainer).expect("a balance");
-        assert_eq!(held, U256::from(self.twin.held()), "held, {}", self.at());
+        assert_eq!(
+            held,
+            U256::from(self.reference.held()),
+            "held, {}",
+            self.at()
+        );
         let now = self.chain.now();
-        let twin = &self.twin;
+        let reference = &self.reference;
         let mut numbers = vec![
             (
                 "contributionCount",
                 state::contribution_count(),
-                u128::from(twin.contribution_count()),
+                u128::from(reference.contribution_count()),
             ),
             (
                 "lastContributionTime",
                 state::last_contribution_time(),
-                u128::from(twin.last_contribution_time()),
+                u128::from(reference.last_contribution_time()),
             ),
-            ("totalGood", state::total_good(), twin.total_good().into()),
-            ("price(1)", state::price(1), twin.price(1, now)),
-            ("price(7)", state::price(7), twin.price(7, now)),
+            (
+                "totalGood",
+                state::total_good(),
+                reference.total_good().into(),
+            ),
+            ("price(1)", state::price(1), reference.price(1, now)),
+            ("price(7)", state::price(7), reference.price(7, now)),
         ];
         for account in everyone() {
-            let (good, balance) = (twin.good(account).into(), twin.balance(account));
+            let (good, balance) = (reference.good(account).into(), reference.balance(account));
             let followed = self.balances.get(&account).copied().unwrap_or_default();
             assert_eq!(followed, balance, "balance by events, {}", self.at());
             numbers.push(("good", state::good(account), good));
@@ -328,7 +337,7 @@ impl Pair {
         let words = self.model.words(&mut self.chain).expect("words");
         assert_eq!(
             words,
-            self.twin.classifier().words(),
+            self.reference.classifier().words(),
             "model, {}",
             self.at()
         );
@@ -336,7 +345,7 @@ impl Pair {
 
     pub(crate) fn compare_root(&mut self, position: u64) {
         let root = self.read(state::root(position));
-        let expected = U256::from_be_bytes(self.twin.root(position).0);
+        let expected = U256::from_be_bytes(self.reference.root(position).0);
         assert_eq!(root, expected, "root {position}, {}", self.at());
     }
 
@@ -344,22 +353,22 @@ impl Pair {
     pub(crate) fn compare_settlement(&mut self, position: u64) {
         let answer = self.ask(state::settlement(position));
         let settlement = bindings::read_settlement(&answer).expect("a settlement");
-        let expected = self.twin.settlement(position);
+        let expected = self.reference.settlement(position);
         assert_eq!(settlement, expected, "settlement {position}, {}", self.at());
         let announced = self.read(state::announced(position));
-        let expected = U256::from(self.twin.announced(position).unwrap_or_default());
+        let expected = U256::from(self.reference.announced(position).unwrap_or_default());
         assert_eq!(announced, expected, "announced {position}, {}", self.at());
     }
 
     pub(crate) fn compare_reported(&mut self, position: u64, reporter: Address) {
         let seen = self.read(state::reported(position, reporter));
-        let expected = U256::from(self.twin.reported(position, reporter));
+        let expected = U256::from(self.reference.reported(position, reporter));
         assert_eq!(seen, expected, "reported {position}, {}", self.at());
     }
 
     /// Compares every root, settlement and mark of a reporter.
     fn compare_records(&mut self) {
-        for position in 0..=self.twin.contribution_count() {
+        for position in 0..=self.reference.contribution_count() {
             self.compare_root(position);
             self.compare_settlement(position);
             for reporter in everyone() {
@@ -375,7 +384,7 @@ impl Pair {
         let top = self.nonces.get(&account).copied().unwrap_or_default() + 3;
         for nonce in ages.into_iter().filter_map(|age| top.checked_sub(age)) {
             let used = self.read(state::nonce_used(account, nonce));
-            let expected = U256::from(self.twin.nonce_used(account, nonce));
+            let expected = U256::from(self.reference.nonce_used(account, nonce));
             assert_eq!(used, expected, "nonce {nonce} of {account}, {}", self.at());
         }
     }

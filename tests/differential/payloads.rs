@@ -173,7 +173,7 @@ fn contribute_takes_commitments_and_refund_their_proofs() {
     let event = events::contributed(&receipt.logs).expect("an event");
     let items = parse_batch(&event.items).expect("a batch");
     let added = [(event.author, items)];
-    let record = Record::new(event.batch, event.deposit, event.time, &added);
+    let record = Record::new(event.first_position, event.deposit, event.time, &added);
     assert_committed(&record, &commitments);
     let root = fixture.host.number(trainer, state::root(0));
     assert_eq!(U256::from_be_bytes(record.root().0), root);
@@ -213,7 +213,7 @@ fn relay_takes_signed_commitments() {
         (batch.author, items)
     });
     let added: Vec<_> = added.collect();
-    let record = Record::new(event.batch, event.deposit, event.time, &added);
+    let record = Record::new(event.first_position, event.deposit, event.time, &added);
     assert_committed(&record, &commitments);
     let due = START + WAITS.refund;
     fixture.host.chain.set_time(due).expect("later");

@@ -12,31 +12,31 @@ use crate::pair::Pair;
 
 impl Pair {
     pub(crate) fn label(&mut self) -> u16 {
-        label(self.twin.classifier(), &mut self.chance)
+        label(self.reference.classifier(), &mut self.chance)
     }
 
     pub(crate) fn bad_label(&mut self) -> u16 {
-        bad_label(self.twin.classifier(), &mut self.chance)
+        bad_label(self.reference.classifier(), &mut self.chance)
     }
 
     /// Draws a sample that the model accepts.
     pub(crate) fn sample(&mut self) -> Vec<u8> {
-        sample(self.twin.classifier(), &mut self.chance)
+        sample(self.reference.classifier(), &mut self.chance)
     }
 
     /// Draws a sample that the model mostly refuses.
     pub(crate) fn bad_sample(&mut self) -> Vec<u8> {
-        bad_sample(self.twin.classifier(), &mut self.chance)
+        bad_sample(self.reference.classifier(), &mut self.chance)
     }
 
     /// Draws `count` items that the model accepts, encoded.
     pub(crate) fn items(&mut self, count: u64) -> Vec<u8> {
-        items(self.twin.classifier(), &mut self.chance, count)
+        items(self.reference.classifier(), &mut self.chance, count)
     }
 
     /// Draws two items, encoded. The second is mostly bad, or the bytes are malformed.
     pub(crate) fn bad_items(&mut self) -> Vec<u8> {
-        bad_items(self.twin.classifier(), &mut self.chance)
+        bad_items(self.reference.classifier(), &mut self.chance)
     }
 }
 
@@ -93,8 +93,8 @@ fn numbers(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<i64> {
                 _ => chance.random_range(-largest..=largest) >> shift,
             };
             // The number fits the rest of the length, and the encoding.
-            let most = i64::try_from(rest.isqrt()).expect("few bits");
-            let number = number.clamp(-most, most).min(room(classifier));
+            let max = i64::try_from(rest.isqrt()).expect("few bits");
+            let number = number.clamp(-max, max).min(room(classifier));
             rest -= u128::from(number.unsigned_abs()).pow(2);
             number
         })
@@ -172,9 +172,9 @@ fn sample_out_of_bounds(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec
     let largest = i64::from(bounds_of(classifier).max_number);
     let room = room(classifier);
     let mut numbers = longest(classifier);
-    let place = chance.random_range(0..numbers.len());
+    let index = chance.random_range(0..numbers.len());
     match chance.random_range(0..3) {
-        0 => numbers[place] = (largest + 1).min(room),
+        0 => numbers[index] = (largest + 1).min(room),
         1 => {
             // The sample had the maximum squared length, or nearly. So one more for its smallest
             // number exceeds it.
@@ -212,8 +212,8 @@ pub(crate) fn bad_items(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec
     match chance.random_range(0..4) {
         0 => batch.truncate(chance.random_range(0..=batch.len())),
         1 => {
-            let place = chance.random_range(0..batch.len());
-            batch[place] = chance.random();
+            let index = chance.random_range(0..batch.len());
+            batch[index] = chance.random();
         }
         2 => {
             batch = (0..chance.random_range(0..40))
@@ -306,13 +306,13 @@ pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
     };
     let style = chance.random_range(0..4);
     let words: Vec<U256> = (0..count)
-        .map(|place| match style {
+        .map(|index| match style {
             // Nothing is learned yet: every class is empty.
             0 => U256::ZERO,
             1 => U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007),
             // These are at the edges of every lane width, where sums saturate. Classes are nearly
             // full.
-            2 if place < headers => U256::from(chance.random_range(u32::MAX - 9..=u32::MAX)),
+            2 if index < headers => U256::from(chance.random_range(u32::MAX - 9..=u32::MAX)),
             2 => U256::from_limbs(core::array::from_fn(|_| {
                 *EDGES.choose(chance).expect("edges")
             })),

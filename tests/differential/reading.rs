@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 use cotrain_bindings::{self as bindings, Revert};
 use cotrain_chain::{Chain, Transaction};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     sample::{Item, encode_batch},
 };
 use rand::RngExt;
@@ -27,7 +27,7 @@ impl Pair {
             })
             .collect();
         let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
-        let expected = self.twin.classifier().predict_all(&samples);
+        let expected = self.reference.classifier().predict_all(&samples);
         let call = Transaction::call(STRANGER, self.model.classifier, bindings::predict(&samples));
         self.tally.count("predict", expected.is_ok());
         match (self.chain.call(call), expected) {
@@ -44,7 +44,7 @@ impl Pair {
         let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
         let labels: Vec<u16> = (0..5).map(|_| self.label()).collect();
         let predicted = self
-            .twin
+            .reference
             .classifier()
             .predict_all(&samples)
             .expect("good samples");
@@ -100,7 +100,7 @@ impl Pair {
             classifier,
             bindings::learn(&batch),
         ));
-        let expected = Rejection::NotTrainer {
+        let expected = ContractError::NotTrainer {
             caller: STRANGER,
             trainer: self.model.trainer,
         };
@@ -111,13 +111,13 @@ impl Pair {
             classifier,
             bindings::write(0, &[U256::MAX]),
         ));
-        self.same_refusal(written, Err::<(), _>(Rejection::InitializationClosed));
+        self.same_refusal(written, Err::<(), _>(ContractError::InitializationClosed));
         let closed = self.chain.send(Transaction::call(
             STRANGER,
             classifier,
             bindings::close(STRANGER),
         ));
-        let expected = Rejection::NotOwner {
+        let expected = ContractError::NotOwner {
             caller: STRANGER,
             owner: OWNER,
         };
@@ -128,6 +128,6 @@ impl Pair {
             classifier,
             bindings::check(&batch),
         ));
-        self.same_refusal(checked, self.twin.classifier().check(&items));
+        self.same_refusal(checked, self.reference.classifier().check(&items));
     }
 }

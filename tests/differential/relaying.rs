@@ -47,7 +47,7 @@ impl Pair {
             .flat_map(|items| parse_batch(items))
             .map(|items| items.len())
             .sum();
-        let price = self.twin.price(count as u64, self.now());
+        let price = self.reference.price(count as u64, self.now());
         let mut batches: Vec<_> = all
             .into_iter()
             .map(|items| {
@@ -126,12 +126,17 @@ impl Pair {
     pub(crate) fn sign(&mut self, author: &Author, batch: SignedBatch) -> SignedBatch {
         let forms = [Form::Long, Form::Compact, Form::Malleable];
         let form = *forms.choose(&mut self.chance).expect("there are forms");
-        author.sign(self.twin.chain_id(), self.twin.address(), form, batch)
+        author.sign(
+            self.reference.chain_id(),
+            self.reference.address(),
+            form,
+            batch,
+        )
     }
 
     /// Forges a batch: signed by another, for another chain or trainer, changed, or of no account.
     fn sign_badly(&mut self, author: &Author, batch: SignedBatch) -> SignedBatch {
-        let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
+        let (chain_id, trainer) = (self.reference.chain_id(), self.reference.address());
         let signed = |chain_id, trainer| author.sign(chain_id, trainer, Form::Long, batch.clone());
         let mut forged = match self.chance.random_range(0..10) {
             0 => {
@@ -177,8 +182,8 @@ impl Pair {
                 forged.signature[64] = *parities.choose(&mut self.chance).expect("some");
             }
             _ => {
-                let place = self.chance.random_range(0..64);
-                forged.signature[place] ^= 1;
+                let index = self.chance.random_range(0..64);
+                forged.signature[index] ^= 1;
             }
         }
         forged
@@ -187,16 +192,22 @@ impl Pair {
     pub(crate) fn send_batches(&mut self, relayer: Address, batches: &[SignedBatch]) {
         let now = self.now();
         let sent = self.send(relayer, 0, bindings::relay(batches, GAS_PER_BATCH));
-        let expected = self.twin.relay(relayer, now, batches);
+        let expected = self.reference.relay(relayer, now, batches);
         self.tally.count("relay", expected.is_ok());
         match (sent, expected) {
             (Ok(receipt), Ok(expected)) => {
                 let skipped = self.compare_skipped(&receipt.logs, batches, &expected);
-                let accepted = expected.batch.is_some();
+                let accepted = expected.first_position.is_some();
                 let events = skipped + usize::from(accepted);
                 assert_eq!(receipt.logs.len(), events, "{}", self.at());
-                if let Some(batch) = expected.batch {
-                    self.compare_relayed(&receipt.logs, relayer, batch, batches, &expected);
+                if let Some(first_position) = expected.first_position {
+                    self.compare_relayed(
+                        &receipt.logs,
+                        relayer,
+                        first_position,
+                        batches,
+                        &expected,
+                    );
                 }
             }
             (sent, expected) => {
@@ -204,7 +215,7 @@ impl Pair {
                     self.tally.reason("relay", reason);
                 }
                 self.same_refusal(sent, expected);
-                self.compare_root(self.twin.contribution_count());
+                self.compare_root(self.reference.contribution_count());
             }
         }
         // This covers the next nonce, the highest used one, those below it and the window's end.
@@ -243,7 +254,7 @@ impl Pair {
         &mut self,
         logs: &[Log],
         relayer: Address,
-        batch: u64,
+        first_position: u64,
         batches: &[SignedBatch],
         expected: &Relayed,
     ) {
@@ -253,7 +264,7 @@ impl Pair {
             .zip(&expected.outcomes)
             .filter(|(_, outcome)| outcome.is_ok());
         let wanted = events::Relayed {
-            batch,
+            first_position,
             relayer,
             deposit: expected.deposit,
             time: self.now(),
@@ -274,7 +285,7 @@ impl Pair {
                 .collect(),
         };
         assert_eq!(event, wanted, "{}", self.at());
-        let mut position = batch;
+        let mut position = first_position;
         let added: Vec<_> = event
             .batches
             .iter()
@@ -287,7 +298,12 @@ impl Pair {
                 (one.author, items)
             })
             .collect();
-        self.remember(Record::new(event.batch, event.deposit, event.time, &added));
+        self.remember(Record::new(
+            event.first_position,
+            event.deposit,
+            event.time,
+            &added,
+        ));
     }
 
     /// Relays batches, the last of which lacks its end. The contract refuses everything.

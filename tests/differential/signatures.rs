@@ -108,7 +108,7 @@ fn signatures() -> impl Strategy<Value = (SigningKey, B256, U256, U256, bool)> {
 }
 
 #[test]
-fn all_libraries_and_the_chain_recover_the_same() {
+fn recover_is_the_same_by_all_libraries_and_the_chain() {
     let config = Config {
         start: START,
         gas_price: 0,
@@ -166,7 +166,7 @@ fn all_libraries_and_the_chain_recover_the_same() {
 ///
 /// If a hash is not below the order, k256 deviates from RFC 6979. No one will ever see such a hash.
 #[test]
-fn both_libraries_make_the_same_signature() {
+fn sign_makes_the_same_signature_by_both_libraries() {
     let secret = prop_oneof![4 => words(), 1 => edges()].prop_map(B256::from);
     let hash = prop_oneof![4 => words(), 1 => edges()].prop_map(B256::from);
     let mut runner = TestRunner::new(cases(1_000));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::AddAssign};
 
-use cotrain_protocol::{Rejection, classifier::Kind};
+use cotrain_protocol::{ContractError, classifier::Kind};
 
 /// Minimum number of successes and of failures of each operation, for each kind of model.
 const LEAST: &[(&str, usize, usize)] = &[
@@ -91,7 +91,7 @@ impl Tally {
     }
 
     /// Counts the reason of a skip or a refusal.
-    pub(crate) fn reason(&mut self, operation: &'static str, reason: &Rejection) {
+    pub(crate) fn reason(&mut self, operation: &'static str, reason: &ContractError) {
         let name = format!("{reason:?}")
             .split(' ')
             .next()

@@ -192,7 +192,12 @@ impl Host {
         let receipt = self.send(author, self.trainer, value, bindings::contribute(items));
         let event = events::contributed(&receipt.logs).expect("an event");
         let items = parse_batch(&event.items).expect("items");
-        Record::new(event.batch, event.deposit, event.time, &[(author, items)])
+        Record::new(
+            event.first_position,
+            event.deposit,
+            event.time,
+            &[(author, items)],
+        )
     }
 
     pub(crate) fn signed(&self, key: u8, nonce: u64, items: Vec<u8>) -> SignedBatch {

@@ -24,12 +24,12 @@ const AMSTERDAM: &str = "contracts/snapshots/gas-amsterdam.json";
 const DOCUMENT: &str = "docs/gas.md";
 
 #[test]
-fn the_rules_of_osaka_cost_what_forge_says() {
+fn rules_of_osaka_cost_what_forge_says() {
     assert_same(&cases::measure(Rules::Osaka), OSAKA);
 }
 
 #[test]
-fn the_rules_of_amsterdam_cost_what_is_written() {
+fn rules_of_amsterdam_cost_what_is_written() {
     let measured = cases::measure(Rules::Amsterdam);
     if writes() {
         let text: BTreeMap<_, _> = measured

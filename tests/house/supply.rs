@@ -61,7 +61,7 @@ fn allowed(names: &[String]) -> Vec<Licensee> {
 }
 
 #[test]
-fn licenses_of_all_crates_are_allowed() {
+fn is_met_by_the_licenses_of_all_crates() {
     let allowed = allowed(&rules().licenses.allow);
     let metadata = metadata();
     assert!(metadata.packages.len() > 300, "are these all crates?");
@@ -92,7 +92,7 @@ fn is_met_needs_one_license_of_a_choice_and_all_of_a_combination() {
 }
 
 #[test]
-fn sources_of_all_crates_are_allowed_and_none_is_banned() {
+fn crates_have_allowed_sources_and_none_is_banned() {
     let rules = rules();
     for package in metadata().packages {
         let banned = rules

@@ -58,7 +58,7 @@ fn first_word(text: &str) -> &str {
 }
 
 #[test]
-fn doc_comments_begin_with_a_verb_or_a_noun() {
+fn first_word_of_doc_comments_is_a_verb_or_a_noun() {
     let root = root();
     let mut told = Vec::new();
     let mut seen = 0;
@@ -153,7 +153,7 @@ fn long(page: &str) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn docs_have_short_sentences() {
+fn long_sentences_are_rare_in_docs() {
     let root = root();
     let mut pages = below(&root.join("docs"), ".md");
     pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root.join(name)));
@@ -178,7 +178,7 @@ fn docs_have_short_sentences() {
 }
 
 #[test]
-fn openings_and_sentences_are_found() {
+fn rust_openings_and_sentences_are_found() {
     let rust = "/// What it is.\n/// More.\nfn a() {}\n\n    /// Returns `b`.\n";
     let found = rust_openings(rust);
     assert_eq!(found, [(1, "What it is."), (5, "Returns `b`.")]);

@@ -14,7 +14,7 @@ import {CloneArguments} from "../libraries/CloneArguments.sol";
 import {Delegations} from "../libraries/Delegations.sol";
 import {Memory} from "../libraries/Memory.sol";
 import {Payments} from "../libraries/Payments.sol";
-import {Records} from "../libraries/Records.sol";
+import {Roots} from "../libraries/Roots.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {SignedBatch, SignedBatches} from "../libraries/SignedBatches.sol";
 import {Accounts} from "./Accounts.sol";
@@ -24,26 +24,26 @@ import {State} from "./types/State.sol";
 import {Status, Statuses} from "./types/Statuses.sol";
 
 /// @title CollaborativeTrainer
-/// @notice The money, records and times of a trainer. A mechanism adds the price and the reporters'
+/// @notice The money, roots and times of a trainer. A mechanism adds the price and the reporters'
 /// share.
 /// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits,
 /// the notice before a report, then the mechanism's arguments. 2^64 contributions and the time 2^40
 /// are out of reach.
 abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP712 {
-    // --- Arguments of a clone ---
+    // ---------------------------------------------------------------- Arguments of a clone
 
-    uint256 private constant OWNER_PLACE = 0;
-    uint256 private constant CLASSIFIER_PLACE = 1;
-    uint256 private constant REFUND_WAIT_PLACE = 2;
-    uint256 private constant OWNER_CLAIM_WAIT_PLACE = 3;
-    uint256 private constant ANY_ADDRESS_CLAIM_WAIT_PLACE = 4;
-    uint256 private constant REPORT_NOTICE_PLACE = 5;
+    uint256 private constant OWNER_INDEX = 0;
+    uint256 private constant CLASSIFIER_INDEX = 1;
+    uint256 private constant REFUND_WAIT_INDEX = 2;
+    uint256 private constant OWNER_CLAIM_WAIT_INDEX = 3;
+    uint256 private constant ANY_ADDRESS_CLAIM_WAIT_INDEX = 4;
+    uint256 private constant REPORT_NOTICE_INDEX = 5;
     /// @dev Index of the mechanism's first argument.
     /// Points has none.
     // slither-disable-next-line unused-state
-    uint256 internal constant MECHANISM_PLACE = 6;
+    uint256 internal constant MECHANISM_INDEX = 6;
 
-    // --- Types and storage ---
+    // ---------------------------------------------------------------- Types and storage
 
     /// @dev The effect of reports on a contribution: the wei that reporters took, and the first
     /// reporter.
@@ -56,7 +56,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     struct Relaying {
         bytes32 domainSeparator;
         /// The position of the first contribution.
-        uint256 batch;
+        uint256 firstPosition;
         /// Gas that the code run for a batch may use.
         uint256 gasPerBatch;
         /// Deposit per contribution, in wei.
@@ -93,11 +93,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     mapping(uint256 position => mapping(address reporter => bool reported)) private _laterReporters;
 
     /// @inheritdoc ICollaborativeTrainer
-    mapping(uint256 batch => bytes32 root) public root;
+    mapping(uint256 firstPosition => bytes32 root) public root;
 
     Announcements private _announcements;
 
-    // --- Initialization ---
+    // ---------------------------------------------------------------- Initialization
 
     /// @dev Locks the implementation: the non-zero time blocks `initialize`, and the full counter
     /// blocks `contribute`.
@@ -112,25 +112,25 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         _state = _state.contributed(block.timestamp, 0);
     }
 
-    // --- Contributing ---
+    // ---------------------------------------------------------------- Contributing
 
     /// @inheritdoc ICollaborativeTrainer
-    function contribute(bytes calldata items) external payable nonReentrant returns (uint256 batch) {
+    function contribute(bytes calldata items) external payable nonReentrant returns (uint256 firstPosition) {
         State state = _initialized();
         uint256 n = Batches.count(items);
         uint256 deposit = price(n);
         uint256 required = n * deposit;
         if (msg.value < required) revert DepositTooLow(required, msg.value);
 
-        batch = state.contributionCount();
+        firstPosition = state.contributionCount();
         bytes32[] memory leaves = new bytes32[](n);
-        Records.fill(leaves, 0, items, n, msg.sender, deposit, block.timestamp, batch);
-        root[batch] = Records.root(leaves, n);
+        Roots.fill(leaves, 0, items, n, msg.sender, deposit, block.timestamp, firstPosition);
+        root[firstPosition] = Roots.root(leaves, n);
         _state = state.contributed(block.timestamp, n);
 
         bytes memory reason = ClassifierCalls.tryLearn(classifier(), items);
         if (reason.length != 0) LibCall.bubbleUpRevert(reason);
-        emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
+        emit Contributed(firstPosition, msg.sender, deposit, block.timestamp, items);
         // The check above makes sure that the sent money covers `required`.
         unchecked {
             Payments.pay(msg.sender, msg.value - required);
@@ -143,7 +143,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         Relaying memory relaying;
         relaying.domainSeparator = _domainSeparator();
         relaying.gasPerBatch = gasPerBatch;
-        relaying.batch = state.contributionCount();
+        relaying.firstPosition = state.contributionCount();
         relaying.leaves = new bytes32[](SignedBatches.count(batches));
         // There is no price of 0 contributions; the loop then skips all batches.
         if (relaying.leaves.length != 0) relaying.deposit = price(relaying.leaves.length);
@@ -166,18 +166,18 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             // slither-disable-next-line incorrect-equality
             if (reason.length == 0) SignedBatches.append(relaying.log, batches, offset, items.length);
             else emit Skipped(signed.author, signed.nonce, reason);
-            Memory.giveBack(free);
+            Memory.restore(free);
             offset = next;
         }
         // slither-disable-next-line incorrect-equality
         if (relaying.accepted == 0) return;
-        root[relaying.batch] = Records.root(relaying.leaves, relaying.accepted);
+        root[relaying.firstPosition] = Roots.root(relaying.leaves, relaying.accepted);
         _state = state.contributed(block.timestamp, relaying.accepted);
         if (relaying.fees != 0) _credit(msg.sender, relaying.fees);
-        emit Relayed(relaying.batch, msg.sender, relaying.deposit, block.timestamp, relaying.log);
+        emit Relayed(relaying.firstPosition, msg.sender, relaying.deposit, block.timestamp, relaying.log);
     }
 
-    // --- Claiming ---
+    // ---------------------------------------------------------------- Claiming
 
     /// @inheritdoc ICollaborativeTrainer
     function refund(bytes calldata claims) external nonReentrant {
@@ -216,7 +216,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         Payments.pay(msg.sender, _settle(msg.sender, claims, false, _claimLate));
     }
 
-    // --- Views ---
+    // ---------------------------------------------------------------- Views
 
     /// @inheritdoc ICollaborativeTrainer
     function lastContributionTime() public view returns (uint256) {
@@ -239,8 +239,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         view
         returns (Status status, uint256 taken, address firstReporter)
     {
-        Settlement storage record = _settlements[position];
-        return (_statuses.get(position), record.taken, record.firstReporter);
+        Settlement storage stored = _settlements[position];
+        return (_statuses.get(position), stored.taken, stored.firstReporter);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -249,33 +249,33 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     /// @inheritdoc ICollaborativeTrainer
     function owner() public view returns (address) {
         // The factory encoded it as an address.
-        return address(uint160(CloneArguments.word(OWNER_PLACE)));
+        return address(uint160(CloneArguments.word(OWNER_INDEX)));
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function classifier() public view returns (address) {
         // The factory encoded it as an address.
-        return address(uint160(CloneArguments.word(CLASSIFIER_PLACE)));
+        return address(uint160(CloneArguments.word(CLASSIFIER_INDEX)));
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function refundWait() public view returns (uint256) {
-        return CloneArguments.word(REFUND_WAIT_PLACE);
+        return CloneArguments.word(REFUND_WAIT_INDEX);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function ownerClaimWait() public view returns (uint256) {
-        return CloneArguments.word(OWNER_CLAIM_WAIT_PLACE);
+        return CloneArguments.word(OWNER_CLAIM_WAIT_INDEX);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function anyAddressClaimWait() public view returns (uint256) {
-        return CloneArguments.word(ANY_ADDRESS_CLAIM_WAIT_PLACE);
+        return CloneArguments.word(ANY_ADDRESS_CLAIM_WAIT_INDEX);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function reportNotice() public view returns (uint256) {
-        return CloneArguments.word(REPORT_NOTICE_PLACE);
+        return CloneArguments.word(REPORT_NOTICE_INDEX);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -290,7 +290,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         return first != address(0) && (first == reporter || _laterReporters[position][reporter]);
     }
 
-    // --- Rules of the mechanism ---
+    // ---------------------------------------------------------------- Rules of the mechanism
 
     /// @dev Returns a reporter's share of a deposit, rounded down. `_report` cuts it to the rest of
     /// the deposit.
@@ -306,17 +306,17 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     /// @dev Reverts unless the number of arguments is right and each is within its bounds. A
     /// mechanism checks its own arguments after these.
     function _validate(uint256[] memory arguments) internal pure virtual {
-        uint256 ownerWait = arguments[OWNER_CLAIM_WAIT_PLACE];
-        uint256 anyWait = arguments[ANY_ADDRESS_CLAIM_WAIT_PLACE];
-        if (arguments[REFUND_WAIT_PLACE] > ownerWait) {
-            revert InvalidParameter("refundWait", arguments[REFUND_WAIT_PLACE]);
+        uint256 ownerWait = arguments[OWNER_CLAIM_WAIT_INDEX];
+        uint256 anyWait = arguments[ANY_ADDRESS_CLAIM_WAIT_INDEX];
+        if (arguments[REFUND_WAIT_INDEX] > ownerWait) {
+            revert InvalidParameter("refundWait", arguments[REFUND_WAIT_INDEX]);
         }
         if (ownerWait > anyWait) revert InvalidParameter("ownerClaimWait", ownerWait);
         if (anyWait > type(uint40).max) revert InvalidParameter("anyAddressClaimWait", anyWait);
-        uint256 notice = arguments[REPORT_NOTICE_PLACE];
+        uint256 notice = arguments[REPORT_NOTICE_INDEX];
         // An announcement in the first second can then serve completely before the owner may claim.
         // The first check makes sure that the wait for a refund is at most the owner's.
-        if (notice > (ownerWait - arguments[REFUND_WAIT_PLACE]) / 2) {
+        if (notice > (ownerWait - arguments[REFUND_WAIT_INDEX]) / 2) {
             revert InvalidParameter("reportNotice", notice);
         }
     }
@@ -326,7 +326,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (arguments.length != count) revert InvalidParameter("arguments", arguments.length);
     }
 
-    // --- Relaying and recording ---
+    // ---------------------------------------------------------------- Relaying
 
     /// @dev Returns the state. Reverts if the trainer was not initialized, because nobody checked
     /// the parameters of a clone that no factory made.
@@ -335,8 +335,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (state.lastContributionTime() == 0) revert NotInitialized();
     }
 
-    /// @dev Teaches, charges and records one signed batch. Otherwise returns the reason, and
-    /// nothing has changed.
+    /// @dev Teaches and charges one signed batch, and adds its leaves. Otherwise returns the
+    /// reason, and nothing has changed.
     function _accept(
         Relaying memory relaying,
         SignedBatch memory signed,
@@ -366,7 +366,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         // The account has not changed since it was read: a reentrancy guard protects all functions
         // that change it.
         _accounts[signed.author] = account.charged(required).withUsed(signed.nonce);
-        _record(relaying, items, n, signed.author);
+        _addLeaves(relaying, items, n, signed.author);
         relaying.accepted += n;
         relaying.fees += signed.fee;
     }
@@ -390,14 +390,17 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             );
     }
 
-    /// @dev Records the items of one batch after those of the batches accepted before it.
-    function _record(Relaying memory relaying, bytes calldata items, uint256 n, address author) private view {
-        uint256 place = relaying.accepted;
-        uint256 position = relaying.batch + place;
-        Records.fill(relaying.leaves, place, items, n, author, relaying.deposit, block.timestamp, position);
+    /// @dev Adds the leaves of one batch after those of the batches accepted before it.
+    function _addLeaves(Relaying memory relaying, bytes calldata items, uint256 n, address author)
+        private
+        view
+    {
+        uint256 index = relaying.accepted;
+        uint256 position = relaying.firstPosition + index;
+        Roots.fill(relaying.leaves, index, items, n, author, relaying.deposit, block.timestamp, position);
     }
 
-    // --- Settling claims ---
+    // ---------------------------------------------------------------- Settling claims
 
     /// @dev Settles claims one by one, and skips those that cannot be settled.
     /// @param claimer The account that claims.
@@ -417,7 +420,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         for (uint256 offset; offset < claims.length;) {
             Group memory group = Claims.groupAt(claims, offset);
             // A root of 0 needs no check, because no hash is 0.
-            if (!Claims.proven(group, claims, root[group.batch])) revert UnknownContribution(group.batch);
+            if (!Claims.proven(group, claims, root[group.firstPosition])) {
+                revert UnknownContribution(group.firstPosition);
+            }
             uint256[] memory predicted;
             if (ask) predicted = ClassifierCalls.predict(classifier(), claims, group);
             _settleGroup(all, claims, group, predicted, settle);
@@ -470,7 +475,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
 
         address author = one.author;
-        Account account = _accounts[author].praised();
+        Account account = _accounts[author].withRefund();
         if (author == claimer) {
             paid = left;
         } else {
@@ -566,11 +571,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         // can still be refunded.
         // slither-disable-next-line incorrect-equality
         _statuses.set(position, left != 0 && share == left ? Status.Closed : Status.Reported);
-        Settlement storage record = _settlements[position];
-        if (record.firstReporter == address(0)) record.firstReporter = claimer;
+        Settlement storage stored = _settlements[position];
+        if (stored.firstReporter == address(0)) stored.firstReporter = claimer;
         else _laterReporters[position][claimer] = true;
         // The sum is at most the deposit, of 96 bits.
-        record.taken += uint96(share);
+        stored.taken += uint96(share);
         emit Reported(position, claimer, share);
     }
 

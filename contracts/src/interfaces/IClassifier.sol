@@ -51,8 +51,8 @@ interface IClassifier is IErrors {
     /// would then wait for a late claim.
     /// @param item The item's index in the batch or array, from 0.
     /// @param present The number of present features.
-    /// @param most The maximum number of present features.
-    error TooManyFeatures(uint256 item, uint256 present, uint256 most);
+    /// @param max The maximum number of present features.
+    error TooManyFeatures(uint256 item, uint256 present, uint256 max);
 
     /// @notice Thrown when the number of samples differs from the number of labels.
     error LengthsDiffer(uint256 samples, uint256 labels);

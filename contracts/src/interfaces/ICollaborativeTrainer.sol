@@ -77,20 +77,20 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
 
     /// @notice The sender contributed labeled samples. The event has everything that their leaves
     /// are made of.
-    /// @param batch The position of the first contribution; the others follow it.
+    /// @param firstPosition The position of the first contribution; the others follow it.
     /// @param author The sender, who owns the contributions.
     /// @param deposit The deposit of each contribution, in wei.
     /// @param time The time of the contributions, in seconds.
     /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after
     /// the other.
     event Contributed(
-        uint256 indexed batch, address indexed author, uint256 deposit, uint256 time, bytes items
+        uint256 indexed firstPosition, address indexed author, uint256 deposit, uint256 time, bytes items
     );
 
     /// @notice A relayer contributed labeled samples that their authors had signed. The event has
     /// everything that their leaves are made of. Each author's balance fell by the deposits and the
     /// fee.
-    /// @param batch The position of the first contribution; the others follow it.
+    /// @param firstPosition The position of the first contribution; the others follow it.
     /// @param relayer The sender, who received the fees.
     /// @param deposit The deposit of each contribution, in wei.
     /// @param time The time of the contributions, in seconds.
@@ -98,7 +98,7 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound (1) | length of items (4) |
     /// items`, one after the other. A bound batch was signed for this relayer.
     event Relayed(
-        uint256 indexed batch, address indexed relayer, uint256 deposit, uint256 time, bytes batches
+        uint256 indexed firstPosition, address indexed relayer, uint256 deposit, uint256 time, bytes batches
     );
 
     /// @notice The trainer skipped a signed batch, which changed nothing. If the reason can pass, a
@@ -152,8 +152,8 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// @notice Contributes one or more labeled samples and teaches them to the model.
     /// @dev Send at least `n * price(n)`; the trainer sends back the excess.
     /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`.
-    /// @return batch The position of the first contribution, which names the batch.
-    function contribute(bytes calldata items) external payable returns (uint256 batch);
+    /// @return firstPosition The position of the first contribution; the others follow it.
+    function contribute(bytes calldata items) external payable returns (uint256 firstPosition);
 
     /// @notice Contributes batches that their authors have signed. The fees go to the caller's
     /// balance.
@@ -183,9 +183,9 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// @dev Anyone may call it. The trainer pays out the caller's own refunds, and adds those of
     /// others to their balances. But only a contract itself can claim its refunds while it has
     /// never used or canceled a nonce here: `AuthorIsContract`.
-    /// @param claims One group for each batch that the contributions came in: `batch (8 bytes) |
-    /// number of contributions (2) | number of nodes (2) | contributions | flags | nodes (32
-    /// each)`.
+    /// @param claims One group for each transaction that the contributions came in: `first position
+    /// (8 bytes) | number of contributions (2) | number of nodes (2) | contributions | flags |
+    /// nodes (32 each)`. The first position is that of the transaction's first contribution.
     /// The contributions are in ascending order of position: `author (20) | deposit (12) | label
     /// (2) | time (5) | position (8) | length (2) | sample`, as they were made. `Contributed` and
     /// `Relayed` have all of it.
@@ -280,9 +280,10 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// @notice Returns the number of refunded contributions of all authors.
     function totalGood() external view returns (uint256);
 
-    /// @notice Returns the Merkle root of a batch; zero if no batch begins at this position.
-    /// @param batch The position of the batch's first contribution.
-    function root(uint256 batch) external view returns (bytes32);
+    /// @notice Returns the Merkle root over the contributions of one transaction; zero if the
+    /// contribution at this position is not the first of a transaction.
+    /// @param firstPosition The position of the transaction's first contribution.
+    function root(uint256 firstPosition) external view returns (bytes32);
 
     /// @notice Returns the settlement of a contribution.
     /// @param position The position of the contribution.

@@ -25,7 +25,7 @@ interface IMechanismErrors is IErrors {
     /// @notice Thrown when the classifier fails without a reason, or its answer has the wrong form.
     error ClassifierFailed();
 
-    /// @notice Thrown when a record of contributions does not match the stored root.
-    /// @param position The position of the record's first contribution.
+    /// @notice Thrown when contributions do not match the stored root.
+    /// @param position The position of the first contribution under that root.
     error UnknownContribution(uint256 position);
 }

@@ -37,9 +37,9 @@ interface IModelRegistry {
 
     /// @notice Returns registered models, in the order of their registration.
     /// @param offset The index of the first entry to read, from 0.
-    /// @param most The maximum number of entries to read. If fewer are left from `offset` on, the
+    /// @param max The maximum number of entries to read. If fewer are left from `offset` on, the
     /// result has only those.
-    function entries(uint256 offset, uint256 most) external view returns (Entry[] memory);
+    function entries(uint256 offset, uint256 max) external view returns (Entry[] memory);
 
     /// @notice Returns the entry of one model; all zero if it is not registered.
     /// @param trainer The trainer of the model.

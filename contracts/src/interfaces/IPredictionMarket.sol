@@ -37,7 +37,7 @@ enum Stage {
     Paying
 }
 
-/// @notice A participant's record, in one slot.
+/// @notice The state of a participant, in one slot.
 /// @dev The balance is below 2^128: all stakes and the bounty together are at most 2^128 - 2^32.
 struct Participant {
     /// Balance, in wei: the stakes, plus gains and minus losses of all passes. 0 once collected.
@@ -79,7 +79,7 @@ struct Progress {
     /// all parts but the drawn one.
     uint256 correct;
     /// The index of the participant that `settle` visits next.
-    uint256 place;
+    uint256 participantIndex;
     /// The pot that all visited participants can afford, in wei: at most the remaining bounty.
     uint256 pot;
 }
@@ -93,8 +93,8 @@ struct Progress {
 /// trainer. The parameters after `owner` and `classifier` are those below, in the order `stake`,
 /// `participation`, `revealWait`, `scoringWait`, `mostContributions`, `mostPasses`.
 /// Functions check in the order in which their errors are named. Money is in wei, time in seconds.
-/// A contribution's record is that of `ICollaborativeTrainer`. The market passes errors of the
-/// classifier on, cut to 256 bytes.
+/// The market stores the same roots over contributions as `ICollaborativeTrainer`. It passes errors
+/// of the classifier on, cut to 256 bytes.
 interface IPredictionMarket is IMechanismErrors {
     /// @notice Thrown when the market is in the wrong phase for the call. Some calls work in
     /// further phases than the required one that they name. `reveal` names `Revealing`, but reveals
@@ -153,13 +153,13 @@ interface IPredictionMarket is IMechanismErrors {
 
     /// @notice Thrown when a part or a batch of contributions is too long.
     /// @param length The length, in bytes.
-    /// @param most The maximum length, in bytes.
-    error TooLong(uint256 length, uint256 most);
+    /// @param max The maximum length, in bytes.
+    error TooLong(uint256 length, uint256 max);
 
     /// @notice Thrown when a batch would raise the number of contributions above the maximum.
     /// @param count The number of contributions with the batch.
-    /// @param most The maximum number.
-    error TooManyContributions(uint256 count, uint256 most);
+    /// @param max The maximum number.
+    error TooManyContributions(uint256 count, uint256 max);
 
     /// @notice Thrown when a record runs past the end of the call's records.
     /// @param offset The offset of the record, in bytes.
@@ -193,14 +193,14 @@ interface IPredictionMarket is IMechanismErrors {
 
     /// @notice The sender contributed labeled samples. The event has everything that their leaves
     /// are made of.
-    /// @param batch The position of the first contribution; the others follow it.
+    /// @param firstPosition The position of the first contribution; the others follow it.
     /// @param author The sender, who owns the contributions.
     /// @param deposit The stake of each contribution, in wei.
     /// @param time The time of the contributions, in seconds.
     /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after
     /// the other.
     event Contributed(
-        uint256 indexed batch, address indexed author, uint256 deposit, uint256 time, bytes items
+        uint256 indexed firstPosition, address indexed author, uint256 deposit, uint256 time, bytes items
     );
 
     /// @notice A pass began with a new model.
@@ -215,8 +215,8 @@ interface IPredictionMarket is IMechanismErrors {
 
     /// @notice The classifier did not learn the contributions of a transaction, so they have no
     /// effect.
-    /// @param batch The position of the first contribution.
-    event LessonFailed(uint256 indexed batch);
+    /// @param firstPosition The position of the first contribution.
+    event LessonFailed(uint256 indexed firstPosition);
 
     /// @notice The market scored consecutive contributions of an author.
     /// @param author The author.
@@ -243,7 +243,7 @@ interface IPredictionMarket is IMechanismErrors {
 
     /// @notice The progress after a call of `settle` that did not end the pass. The parameters are
     /// fields of `Progress`.
-    event SettlementAdvanced(Stage stage, uint256 place, uint256 pot);
+    event SettlementAdvanced(Stage stage, uint256 participantIndex, uint256 pot);
 
     /// @notice A pass ended.
     /// @param pass The number of the pass.
@@ -325,8 +325,8 @@ interface IPredictionMarket is IMechanismErrors {
     /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, at most
     /// 24,575 bytes. Samples that cannot be taught within 8,000,000 gas have no effect: send fewer
     /// at once.
-    /// @return batch The position of the first contribution, which names the batch.
-    function contribute(bytes calldata items) external payable returns (uint256 batch);
+    /// @return firstPosition The position of the first contribution; the others follow it.
+    function contribute(bytes calldata items) external payable returns (uint256 firstPosition);
 
     /// @notice Begins a pass with a new model, and copies to it the weights that the market began
     /// with. The model can be taught once all words are copied. Anyone may call it.
@@ -346,19 +346,20 @@ interface IPredictionMarket is IMechanismErrors {
     /// Errors: first `WrongPhase`, `WrongStage`. Then, for each record: errors of the classifier's
     /// `evaluate` if an evaluation has begun, `MalformedRecords`, `UnknownContribution`, errors of
     /// `evaluate` if the record ends a run, `GasTooLow`. Last `NoProgress`.
-    /// @param records The contributions from the cursor on, one record a transaction, in order:
-    /// `author (20 bytes) | time (5) | length of items (4) | items`. `Contributed` has all of it.
-    /// @param most The maximum number of samples to evaluate.
-    function score(bytes calldata records, uint256 most) external;
+    /// @param records The contributions from the cursor on, one record a transaction, in order. The
+    /// market checks each record against the root of its transaction. A record is `author (20
+    /// bytes) | time (5) | length of items (4) | items`. `Contributed` has all of it.
+    /// @param max The maximum number of samples to evaluate.
+    function score(bytes calldata records, uint256 max) external;
 
     /// @notice Settles a pass. First it finds `pot`, the largest amount that all active
     /// participants can afford to play for. The remaining bounty limits it, and no balance may fall
     /// below 0. Then it adds `pot * score / samples`, rounded down, to each balance. It removes
     /// participants who could not pay for a pot of one more wei. Anyone may call it.
     /// @dev Errors, in order: `WrongPhase`, `WrongStage`, `NoProgress` for 0 visits.
-    /// @param most The maximum number of visits to participants. It visits each one, removed or
+    /// @param max The maximum number of visits to participants. It visits each one, removed or
     /// not, twice a pass.
-    function settle(uint256 most) external;
+    function settle(uint256 max) external;
 
     /// @notice Pays the caller the amount of `collectable`.
     /// @dev Errors, in order: `WrongPhase`, `NothingToCollect`, `PaymentFailed`.
@@ -386,13 +387,13 @@ interface IPredictionMarket is IMechanismErrors {
     /// @notice Returns the progress of the scoring.
     function progress() external view returns (Progress memory);
 
-    /// @notice Returns a participant's record.
+    /// @notice Returns the state of a participant.
     /// @param author The participant to look up.
     function account(address author) external view returns (Participant memory);
 
     /// @notice Returns a participant, in the order of their first contributions.
-    /// @param place The index of the participant, from 0.
-    function participants(uint256 place) external view returns (address);
+    /// @param index The index of the participant, from 0.
+    function participants(uint256 index) external view returns (address);
 
     /// @notice Returns the number of participants, including removed ones.
     function participantCount() external view returns (uint256);
@@ -400,9 +401,10 @@ interface IPredictionMarket is IMechanismErrors {
     /// @notice Returns the number of contributions.
     function contributionCount() external view returns (uint256);
 
-    /// @notice Returns the Merkle root of a batch; zero if no batch begins at this position.
-    /// @param batch The position of the batch's first contribution.
-    function root(uint256 batch) external view returns (bytes32);
+    /// @notice Returns the Merkle root over the contributions of one transaction; zero if the
+    /// contribution at this position is not the first of a transaction.
+    /// @param firstPosition The position of the transaction's first contribution.
+    function root(uint256 firstPosition) external view returns (bytes32);
 
     /// @notice Returns the number of parts of the test set; 0 before the commitments.
     function partCount() external view returns (uint256);

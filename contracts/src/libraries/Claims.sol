@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
 
-import {Records} from "./Records.sol";
+import {Roots} from "./Roots.sol";
 
 /// @notice One contribution as it was made, without the sample.
 struct Contribution {
@@ -14,10 +14,10 @@ struct Contribution {
     uint256 position;
 }
 
-/// @notice The claimed contributions of one batch.
+/// @notice The claimed contributions of one transaction.
 struct Group {
-    /// The position of the batch's first contribution.
-    uint256 batch;
+    /// The position of the transaction's first contribution.
+    uint256 firstPosition;
     /// The offset of the first claimed contribution; the others follow it.
     uint256 contributions;
     /// The leaves of the claimed contributions.
@@ -31,11 +31,12 @@ struct Group {
 }
 
 /// @title Claims
-/// @notice Reads claims: groups `batch (8 bytes) | number of contributions (2) | number of nodes
-/// (2) | contributions | flags | nodes (32 each)`, one after the other. A contribution is `author
-/// (20) | deposit (12) | label (2) | time (5) | position (8) | length (2) | sample (length)`. Flags
-/// are bits, from the highest bit of the first byte on. There is one less than contributions and
-/// nodes together.
+/// @notice Reads claims: groups `first position (8 bytes) | number of contributions (2) | number of
+/// nodes (2) | contributions | flags | nodes (32 each)`, one after the other. The first position is
+/// that of the transaction's first contribution, whether or not it is claimed. A contribution is
+/// `author (20) | deposit (12) | label (2) | time (5) | position (8) | length (2) | sample
+/// (length)`. Flags are bits, from the highest bit of the first byte on. There is one less than
+/// contributions and nodes together.
 /// @dev All offsets are in bytes from the beginning of the claims, and far below 2^64: no sum
 /// wraps.
 library Claims {
@@ -53,7 +54,7 @@ library Claims {
     function groupAt(bytes calldata claims, uint256 offset) internal pure returns (Group memory group) {
         unchecked {
             uint256 word = _load(claims, offset);
-            group.batch = word >> 192;
+            group.firstPosition = word >> 192;
             uint256 n = uint16(word >> 176);
             group.nodes = uint16(word >> 160);
             group.contributions = offset + GROUP_HEADER;
@@ -63,16 +64,16 @@ library Claims {
                 revert MalformedClaims(offset);
             }
             group.leaves = new bytes32[](n);
-            uint256 place = group.contributions;
+            uint256 next = group.contributions;
             for (uint256 i; i < n; ++i) {
-                Contribution memory one = contributionAt(claims, place);
+                Contribution memory one = contributionAt(claims, next);
                 bytes calldata sample;
-                (sample, place) = sampleAt(claims, place);
+                (sample, next) = sampleAt(claims, next);
                 group.leaves[i] =
-                    Records.leaf(one.author, one.label, sample, one.deposit, one.time, one.position);
+                    Roots.leaf(one.author, one.label, sample, one.deposit, one.time, one.position);
             }
-            group.flags = place;
-            group.end = place + (_steps(group) + 7) / 8 + 32 * group.nodes;
+            group.flags = next;
+            group.end = next + (_steps(group) + 7) / 8 + 32 * group.nodes;
             if (group.end > claims.length) revert MalformedClaims(offset);
         }
     }

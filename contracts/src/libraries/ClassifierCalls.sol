@@ -18,7 +18,7 @@ import {Claims, Group} from "./Claims.sol";
 library ClassifierCalls {
     /// @dev Maximum length of an error that is passed on, in bytes: more than the longest of
     /// `IClassifier`.
-    uint256 private constant LONGEST_REASON = 256;
+    uint256 private constant MAX_REASON_LENGTH = 256;
 
     /// @dev Teaches the classifier the items of a batch.
     /// @return reason The classifier's error; empty if it learned.
@@ -200,7 +200,7 @@ library ClassifierCalls {
             success := call(allowance, classifier, 0, request, size, 0, 0)
             if iszero(success) {
                 let length := returndatasize()
-                if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
+                if gt(length, MAX_REASON_LENGTH) { length := MAX_REASON_LENGTH }
                 reason := request
                 mstore(reason, length)
                 returndatacopy(add(reason, 0x20), 0, length)
@@ -243,7 +243,7 @@ library ClassifierCalls {
     function _passOn() private pure {
         assembly ("memory-safe") {
             let length := returndatasize()
-            if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
+            if gt(length, MAX_REASON_LENGTH) { length := MAX_REASON_LENGTH }
             if length {
                 let reason := mload(0x40)
                 returndatacopy(reason, 0, length)

@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 /// @title Headers
 /// @notice The header of a class: `samples (bits 0..31) | total (bits 32..159) | unused`.
 library Headers {
-    /// @dev Mask of the total.
-    uint256 private constant TOTAL = uint256(type(uint128).max) << 32;
+    /// @dev The lowest bit of the total, and its mask.
+    uint8 private constant TOTAL_OFFSET = 32;
+    uint256 private constant TOTAL_MASK = uint256(type(uint128).max) << TOTAL_OFFSET;
 
     /// @dev Returns the number of samples that the class has learned from.
     function samples(uint256 header) internal pure returns (uint256) {
@@ -19,7 +20,7 @@ library Headers {
 
     /// @dev Returns the sum that the classifier keeps for the class.
     function total(uint256 header) internal pure returns (uint256) {
-        return (header >> 32) & type(uint128).max;
+        return (header >> TOTAL_OFFSET) & type(uint128).max;
     }
 
     /// @dev Returns the header after one more sample, which adds `gain` to the total. The total
@@ -31,7 +32,7 @@ library Headers {
         unchecked {
             uint256 sum = total(header) + gain;
             if (sum > type(uint128).max) sum = type(uint128).max;
-            return (header & ~TOTAL | sum << 32) + 1;
+            return (header & ~TOTAL_MASK | sum << TOTAL_OFFSET) + 1;
         }
     }
 }

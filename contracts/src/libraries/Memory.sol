@@ -6,17 +6,17 @@ pragma solidity ^0.8.30;
 /// iteration.
 library Memory {
     /// @dev Returns the address at which free memory begins.
-    function free() internal pure returns (uint256 place) {
+    function free() internal pure returns (uint256 pointer) {
         assembly ("memory-safe") {
-            place := mload(0x40)
+            pointer := mload(0x40)
         }
     }
 
     /// @dev Frees the memory allocated since a call of `free`. Nothing may refer to it any more.
-    /// @param place The result of that call.
-    function giveBack(uint256 place) internal pure {
+    /// @param pointer The result of that call.
+    function restore(uint256 pointer) internal pure {
         assembly ("memory-safe") {
-            mstore(0x40, place)
+            mstore(0x40, pointer)
         }
     }
 }

@@ -14,7 +14,7 @@ import {IPackedModel} from "../interfaces/IPackedModel.sol";
 /// long. The library does not pass on the model's errors.
 library ModelCopies {
     /// @dev Offset of the implementation's address in a clone's code, in bytes.
-    uint256 private constant IMPLEMENTATION_PLACE = 10;
+    uint256 private constant IMPLEMENTATION_OFFSET = 10;
 
     /// @dev Returns two fields of a model's description.
     /// @return trainer The address that may teach the model; zero while its initialization is open.
@@ -47,7 +47,7 @@ library ModelCopies {
         address implementation;
         assembly ("memory-safe") {
             mstore(add(arguments, 0x20), address())
-            extcodecopy(model, 0x00, IMPLEMENTATION_PLACE, 0x20)
+            extcodecopy(model, 0x00, IMPLEMENTATION_OFFSET, 0x20)
             implementation := shr(96, mload(0x00))
         }
         return LibClone.clone(implementation, arguments);

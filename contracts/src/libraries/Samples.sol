@@ -17,7 +17,7 @@ library Samples {
 
     /// @notice Thrown when an index of a sparse sample is not above the one before it.
     /// @param item The item's index in the batch or array, from 0.
-    /// @param index The position in the sample, from 0.
+    /// @param index The index in the sample, from 0.
     /// @param feature The index of the feature.
     /// @param previous The index of the feature before it.
     error FeatureNotIncreasing(uint256 item, uint256 index, uint256 feature, uint256 previous);
@@ -25,7 +25,7 @@ library Samples {
     /// @notice Thrown when the last and largest index of a sparse sample is not a feature of the
     /// model.
     /// @param item The item's index in the batch or array, from 0.
-    /// @param index The position in the sample, from 0.
+    /// @param index The index in the sample, from 0.
     /// @param feature The index of the feature.
     /// @param features The number of features of the model.
     error FeatureOutOfRange(uint256 item, uint256 index, uint256 feature, uint256 features);
@@ -56,7 +56,7 @@ library Samples {
         // The length is at least 2.
         unchecked {
             uint256 last = length / 2 - 1;
-            uint256 feature = indexAt(sample, last);
+            uint256 feature = featureAt(sample, last);
             if (feature >= features) revert FeatureOutOfRange(item, last, feature, features);
         }
     }
@@ -127,24 +127,24 @@ library Samples {
         }
     }
 
-    /// @dev Returns an index of a sparse sample.
-    /// @param place The position in the sample, from 0; it must lie within the sample.
-    function indexAt(bytes calldata sample, uint256 place) internal pure returns (uint256 index) {
+    /// @dev Returns the feature at an index of a sparse sample.
+    /// @param index The index in the sample, from 0; it must lie within the sample.
+    function featureAt(bytes calldata sample, uint256 index) internal pure returns (uint256 feature) {
         assembly {
-            index := shr(240, calldataload(add(sample.offset, shl(1, place))))
+            feature := shr(240, calldataload(add(sample.offset, shl(1, index))))
         }
     }
 
     /// @dev Copies a sparse sample to memory, for a walk over its features by words of 16 lanes.
     /// After the last index it writes one that belongs to another word. So the walk checks for the
     /// sample's end only at the end of a word.
-    /// @return place The address of the first index.
+    /// @return pointer The address of the first index.
     /// @return end The address after the last index.
-    function terminated(bytes calldata sample) internal pure returns (uint256 place, uint256 end) {
+    function terminated(bytes calldata sample) internal pure returns (uint256 pointer, uint256 end) {
         assembly ("memory-safe") {
-            place := mload(0x40)
-            end := add(place, sample.length)
-            calldatacopy(place, sample.offset, sample.length)
+            pointer := mload(0x40)
+            end := add(pointer, sample.length)
+            calldatacopy(pointer, sample.offset, sample.length)
             // The last index with all its bits flipped.
             mstore(end, not(mload(sub(end, 2))))
             mstore(0x40, add(end, 0x20))
@@ -159,17 +159,17 @@ library Samples {
         // Offsets in calldata are far below 2^64.
         unchecked {
             uint256 pairs = sample.length / 2 - 1;
-            uint256 place;
+            uint256 offset;
             assembly {
-                place := sample.offset
+                offset := sample.offset
             }
             while (pairs != 0) {
                 uint256 indices;
                 uint256 nexts;
                 // This may read past the sample's end; the code below shifts out the excess.
                 assembly {
-                    indices := calldataload(place)
-                    nexts := calldataload(add(place, 2))
+                    indices := calldataload(offset)
+                    nexts := calldataload(add(offset, 2))
                 }
                 // The highest bit of a lane is 1 if the index's lower 15 bits are not below those
                 // of the next one. That bit was set before, so no lane borrows from its neighbor.
@@ -180,7 +180,7 @@ library Samples {
                 if (pairs < 16) return faults >> (256 - 16 * pairs) == 0;
                 if (faults != 0) return false;
                 pairs -= 16;
-                place += 32;
+                offset += 32;
             }
             return true;
         }
@@ -189,11 +189,11 @@ library Samples {
     /// @dev Reverts for the first index that is not above the one before it. The caller has made
     /// sure that there is one.
     function revertNotIncreasing(uint256 item, bytes calldata sample) private pure {
-        // There is such an index, and its position is at least 1.
+        // There is such a feature, and its index is at least 1.
         unchecked {
-            uint256 place = 1;
-            while (indexAt(sample, place) > indexAt(sample, place - 1)) ++place;
-            revert FeatureNotIncreasing(item, place, indexAt(sample, place), indexAt(sample, place - 1));
+            uint256 index = 1;
+            while (featureAt(sample, index) > featureAt(sample, index - 1)) ++index;
+            revert FeatureNotIncreasing(item, index, featureAt(sample, index), featureAt(sample, index - 1));
         }
     }
 

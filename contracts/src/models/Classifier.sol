@@ -5,7 +5,7 @@ import {Description, IClassifier} from "../interfaces/IClassifier.sol";
 import {IOwned} from "../interfaces/IOwned.sol";
 import {IPackedModel} from "../interfaces/IPackedModel.sol";
 import {Batches} from "../libraries/Batches.sol";
-import {CloneArguments} from "../libraries/CloneArguments.sol";
+import {ARGUMENTS_OFFSET, CloneArguments} from "../libraries/CloneArguments.sol";
 import {Memory} from "../libraries/Memory.sol";
 import {Model} from "../libraries/Model.sol";
 
@@ -14,11 +14,11 @@ import {Model} from "../libraries/Model.sol";
 /// samples.
 /// @dev Deployed as clones whose immutable arguments are words: the owner, then the classifier's
 /// parameters. The parameter `arguments` always has all of them, read once a call. The factory and
-/// `close` check them, so the model ends below `Model.SLOT + 2^32`. A clone made outside the
+/// `close` check them, so the model ends below `MODEL_SLOT + 2^32`. A clone made outside the
 /// factory may have invalid arguments; only `describe` and `close` detect that.
 abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev Index of the owner in the arguments.
-    uint256 internal constant OWNER_PLACE = 0;
+    uint256 internal constant OWNER_INDEX = 0;
 
     /// @dev The address that may teach; zero while the initialization is open.
     address private _trainer;
@@ -63,7 +63,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
             _requireItem(arguments, item, label, sample);
             _requireBounds(arguments, item, sample);
             _learn(arguments, label, sample);
-            Memory.giveBack(free);
+            Memory.restore(free);
             offset = next;
             // Calldata has at most one item a byte.
             unchecked {
@@ -94,7 +94,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
             bytes calldata sample = samples[i];
             _requireSample(arguments, i, sample);
             labels[i] = _predict(arguments, sample);
-            Memory.giveBack(free);
+            Memory.restore(free);
         }
     }
 
@@ -111,7 +111,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
             bytes calldata sample = samples[i];
             _requireItem(arguments, i, labels[i], sample);
             if (_predict(arguments, sample) == labels[i]) ++correct;
-            Memory.giveBack(free);
+            Memory.restore(free);
         }
     }
 
@@ -130,7 +130,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         _requireValid(arguments);
         description = _describe(arguments);
         // The factory encoded it as an address.
-        description.owner = address(uint160(arguments[OWNER_PLACE]));
+        description.owner = address(uint160(arguments[OWNER_INDEX]));
         description.trainer = _trainer;
         description.words = _size(arguments);
     }
@@ -183,16 +183,16 @@ abstract contract Classifier is IClassifier, IPackedModel {
         assembly ("memory-safe") {
             arguments := mload(0x40)
             mstore(arguments, count)
-            extcodecopy(address(), add(arguments, 0x20), 0x2d, shl(5, count)) // CloneArguments.START
+            extcodecopy(address(), add(arguments, 0x20), ARGUMENTS_OFFSET, shl(5, count))
             mstore(0x40, add(add(arguments, 0x20), shl(5, count)))
         }
     }
 
     /// @dev Returns one argument of a model in use. It does not check bounds, because each step
     /// reads arguments. `close` has made sure that their number is right.
-    function _argument(uint256[] memory arguments, uint256 place) internal pure returns (uint256 argument) {
+    function _argument(uint256[] memory arguments, uint256 index) internal pure returns (uint256 argument) {
         assembly ("memory-safe") {
-            argument := mload(add(add(arguments, 0x20), shl(5, place)))
+            argument := mload(add(add(arguments, 0x20), shl(5, index)))
         }
     }
 
@@ -228,7 +228,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev Reverts unless the owner calls and the initialization is open.
     function _requireOwnerAndOpen(uint256[] memory arguments) private view {
         // The factory encoded it as an address.
-        address owner = address(uint160(arguments[OWNER_PLACE]));
+        address owner = address(uint160(arguments[OWNER_INDEX]));
         if (msg.sender != owner) revert IOwned.NotOwner(msg.sender, owner);
         if (_trainer != address(0)) revert InitializationClosed();
     }

@@ -14,14 +14,15 @@ import {DenseClassifier} from "./DenseClassifier.sol";
 /// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a
 /// new word. The squared distance is `sum((samples * number - sum)^2) / samples^2`.
 contract DenseNearestCentroid is DenseClassifier {
-    uint256 private constant CLASSES_PLACE = 1;
-    uint256 private constant FEATURES_PLACE = 2;
+    uint256 private constant CLASSES_INDEX = 1;
+    uint256 private constant FEATURES_INDEX = 2;
 
+    uint256 private constant MAX_CLASSES = 256;
     /// @dev Maximum number of sums in a model. A prediction reads all of them, and refunds and
     /// reports must fit into a transaction.
-    uint256 private constant MOST_SUMS = 16_384;
+    uint256 private constant MAX_SUMS = 16_384;
     /// @dev Maximum number of features, so that a lesson fits into a transaction too.
-    uint256 private constant MOST_FEATURES = 4096;
+    uint256 private constant MAX_FEATURES = 4096;
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         uint256 header = Model.load(label);
@@ -30,7 +31,7 @@ contract DenseNearestCentroid is DenseClassifier {
         // The features and words are within the model.
         unchecked {
             uint256 index = _firstWord(arguments, label);
-            uint256 features = _argument(arguments, FEATURES_PLACE);
+            uint256 features = _argument(arguments, FEATURES_INDEX);
             for (uint256 feature; feature < features; ++index) {
                 uint256 word = Model.load(index);
                 uint256 shift;
@@ -49,7 +50,7 @@ contract DenseNearestCentroid is DenseClassifier {
         override
         returns (uint256 label)
     {
-        uint256 classes = _argument(arguments, CLASSES_PLACE);
+        uint256 classes = _argument(arguments, CLASSES_INDEX);
         uint256 nearest;
         uint256 nearestSquare;
         for (uint256 class; class < classes; ++class) {
@@ -74,15 +75,15 @@ contract DenseNearestCentroid is DenseClassifier {
     }
 
     function _features(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _argument(arguments, FEATURES_PLACE);
+        return _argument(arguments, FEATURES_INDEX);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _argument(arguments, CLASSES_PLACE);
+        return _argument(arguments, CLASSES_INDEX);
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _firstWord(arguments, _argument(arguments, CLASSES_PLACE));
+        return _firstWord(arguments, _argument(arguments, CLASSES_INDEX));
     }
 
     function _count() internal pure override returns (uint256) {
@@ -90,9 +91,9 @@ contract DenseNearestCentroid is DenseClassifier {
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireWithin("classes", arguments[CLASSES_PLACE], 2, 256);
-        uint256 most = FixedPointMathLib.min(MOST_SUMS / arguments[CLASSES_PLACE], MOST_FEATURES);
-        _requireWithin("features", arguments[FEATURES_PLACE], 1, most);
+        _requireWithin("classes", arguments[CLASSES_INDEX], 2, MAX_CLASSES);
+        uint256 max = FixedPointMathLib.min(MAX_SUMS / arguments[CLASSES_INDEX], MAX_FEATURES);
+        _requireWithin("features", arguments[FEATURES_INDEX], 1, max);
         _validateBounds(arguments);
     }
 
@@ -104,15 +105,15 @@ contract DenseNearestCentroid is DenseClassifier {
     {
         description.kind = "dense nearest centroid";
         description.encoding = Encoding.Dense32;
-        description.classes = arguments[CLASSES_PLACE];
-        description.features = arguments[FEATURES_PLACE];
+        description.classes = arguments[CLASSES_INDEX];
+        description.features = arguments[FEATURES_INDEX];
     }
 
     /// @dev Returns the index of the first word of a class's sums.
     function _firstWord(uint256[] memory arguments, uint256 class) private pure returns (uint256) {
-        uint256 wordsPerClass = _argument(arguments, FEATURES_PLACE) / 4
-            + (_argument(arguments, FEATURES_PLACE) % 4 == 0 ? 0 : 1);
-        return _argument(arguments, CLASSES_PLACE) + class * wordsPerClass;
+        uint256 wordsPerClass = _argument(arguments, FEATURES_INDEX) / 4
+            + (_argument(arguments, FEATURES_INDEX) % 4 == 0 ? 0 : 1);
+        return _argument(arguments, CLASSES_INDEX) + class * wordsPerClass;
     }
 
     /// @dev Returns the squared distance to a class's mean, times the square of its number of
@@ -126,7 +127,7 @@ contract DenseNearestCentroid is DenseClassifier {
         // and nothing wraps.
         unchecked {
             uint256 index = _firstWord(arguments, class);
-            uint256 features = _argument(arguments, FEATURES_PLACE);
+            uint256 features = _argument(arguments, FEATURES_INDEX);
             for (uint256 feature; feature < features; ++index) {
                 uint256 word = Model.load(index);
                 uint256 shift;

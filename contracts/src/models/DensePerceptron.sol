@@ -14,24 +14,27 @@ import {DenseClassifier} from "./DenseClassifier.sol";
 /// @dev The model is `int16` weights, 16 a word, and 32 bytes of a sample have as many features.
 /// The first weight of a word is its lowest lane; the first feature is the highest lane.
 contract DensePerceptron is DenseClassifier, IPerceptron {
-    uint256 private constant FEATURES_PLACE = 1;
-    uint256 private constant LEARNING_RATE_PLACE = 2;
-    uint256 private constant INTERCEPT_PLACE = 3;
+    uint256 private constant FEATURES_INDEX = 1;
+    uint256 private constant LEARNING_RATE_INDEX = 2;
+    uint256 private constant INTERCEPT_INDEX = 3;
+
+    /// @dev Maximum number of features, so that a lesson and a claim fit into a transaction.
+    uint256 private constant MAX_FEATURES = 4096;
 
     /// @inheritdoc IPerceptron
     function learningRate() external view returns (uint256) {
-        return CloneArguments.word(LEARNING_RATE_PLACE);
+        return CloneArguments.word(LEARNING_RATE_INDEX);
     }
 
     /// @inheritdoc IPerceptron
     function intercept() external view returns (int256) {
-        return int256(CloneArguments.word(INTERCEPT_PLACE));
+        return int256(CloneArguments.word(INTERCEPT_INDEX));
     }
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         if (_predict(arguments, sample) == label) return;
         // The rate is below 2^32, as `close` has made sure.
-        int256 rate = int256(_argument(arguments, LEARNING_RATE_PLACE));
+        int256 rate = int256(_argument(arguments, LEARNING_RATE_INDEX));
         int256 sign = label == 1 ? int256(1) : int256(-1);
         // The numbers have at most 48 bits, and the offsets are within the sample.
         unchecked {
@@ -58,7 +61,7 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
     {
         // There are at most 4,096 products of 32 bits and an intercept of 64: no sum wraps.
         unchecked {
-            int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
+            int256 score = int256(_argument(arguments, INTERCEPT_INDEX));
             for (uint256 offset; offset < sample.length; offset += 32) {
                 uint256 numbers = Samples.numbersAt(sample, offset);
                 if (numbers == 0) continue;
@@ -83,7 +86,7 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
     }
 
     function _features(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _argument(arguments, FEATURES_PLACE);
+        return _argument(arguments, FEATURES_INDEX);
     }
 
     function _classes(uint256[] memory) internal pure override returns (uint256) {
@@ -92,8 +95,8 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
         return
-            _argument(arguments, FEATURES_PLACE) / 16
-                + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
+            _argument(arguments, FEATURES_INDEX) / 16
+                + (_argument(arguments, FEATURES_INDEX) % 16 == 0 ? 0 : 1);
     }
 
     function _count() internal pure override returns (uint256) {
@@ -101,9 +104,9 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireWithin("features", arguments[FEATURES_PLACE], 1, 4096);
-        _requireWithin("learningRate", arguments[LEARNING_RATE_PLACE], 1, type(uint32).max);
-        _requireInt64("intercept", arguments[INTERCEPT_PLACE]);
+        _requireWithin("features", arguments[FEATURES_INDEX], 1, MAX_FEATURES);
+        _requireWithin("learningRate", arguments[LEARNING_RATE_INDEX], 1, type(uint32).max);
+        _requireInt64("intercept", arguments[INTERCEPT_INDEX]);
         _validateBounds(arguments);
     }
 
@@ -116,6 +119,6 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
         description.kind = "dense perceptron";
         description.encoding = Encoding.Dense16;
         description.classes = 2;
-        description.features = arguments[FEATURES_PLACE];
+        description.features = arguments[FEATURES_INDEX];
     }
 }

@@ -15,11 +15,11 @@ import {SparseCounts} from "./SparseCounts.sol";
 /// @dev A class's total is the sum of its counts. A class scores
 /// `samples * product(256 * count + smoothing) / (256 * total + smoothing * features) ^ present`.
 contract NaiveBayes is SparseCounts, INaiveBayes {
-    uint256 private constant SMOOTHING_PLACE = 3;
+    uint256 private constant SMOOTHING_INDEX = 3;
 
     /// @inheritdoc INaiveBayes
     function smoothing() external view returns (uint256) {
-        return CloneArguments.word(SMOOTHING_PLACE);
+        return CloneArguments.word(SMOOTHING_INDEX);
     }
 
     function _predict(uint256[] memory arguments, bytes calldata sample)
@@ -28,7 +28,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         override
         returns (uint256 label)
     {
-        uint256 classes = _argument(arguments, CLASSES_PLACE);
+        uint256 classes = _argument(arguments, CLASSES_INDEX);
         Quotient memory best;
         for (uint256 class; class < classes; ++class) {
             uint256 header = Model.load(class);
@@ -48,7 +48,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
 
     function _validate(uint256[] memory arguments) internal pure override {
         super._validate(arguments);
-        _requireWithin("smoothing", arguments[SMOOTHING_PLACE], 1, type(uint32).max);
+        _requireWithin("smoothing", arguments[SMOOTHING_INDEX], 1, type(uint32).max);
     }
 
     function _gainSlope() internal pure override returns (uint256) {
@@ -68,9 +68,9 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         // Counts are below 2^16, totals are cut to 48 bits, smoothing is below 2^32, and there are
         // at most 2^16 features. So factors stay below 2^58.
         unchecked {
-            uint256 smooth = _argument(arguments, SMOOTHING_PLACE);
+            uint256 smooth = _argument(arguments, SMOOTHING_INDEX);
             uint256 factor = 256 * (Headers.total(header) & type(uint48).max) + smooth
-                * _argument(arguments, FEATURES_PLACE);
+                * _argument(arguments, FEATURES_INDEX);
             uint256 first = _firstWord(arguments, class);
             uint256 numerator = Headers.samples(header);
             uint256 numeratorExponent;
@@ -80,7 +80,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
             uint256 word;
             uint256 present = sample.length / 2;
             for (uint256 i; i < present; ++i) {
-                uint256 feature = Samples.indexAt(sample, i);
+                uint256 feature = Samples.featureAt(sample, i);
                 if (feature / 16 != current) {
                     current = feature / 16;
                     word = Model.load(first + current);

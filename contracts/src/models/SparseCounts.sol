@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {Encoding, Description} from "../interfaces/IClassifier.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Lanes} from "../libraries/Lanes.sol";
-import {Model} from "../libraries/Model.sol";
+import {MODEL_SLOT, Model} from "../libraries/Model.sol";
 import {Samples} from "../libraries/Samples.sol";
 import {Classifier} from "./Classifier.sol";
 
@@ -14,13 +14,16 @@ import {Classifier} from "./Classifier.sol";
 /// @dev The model is a header a class, then each class's `uint16` counts, 16 a word, each class
 /// from a new word.
 abstract contract SparseCounts is Classifier {
-    uint256 internal constant CLASSES_PLACE = 1;
-    uint256 internal constant FEATURES_PLACE = 2;
+    uint256 internal constant CLASSES_INDEX = 1;
+    uint256 internal constant FEATURES_INDEX = 2;
 
+    uint256 private constant MAX_CLASSES = 256;
+    /// @dev Maximum number of features; an index has 16 bits.
+    uint256 private constant MAX_FEATURES = 65_536;
     /// @dev Maximum number of counts that a prediction may read, so that refunds and reports fit
     /// into a transaction. Each may be in a slot of its own. A feature needs one count in every
     /// class.
-    uint256 private constant MOST_COUNTS = 5120;
+    uint256 private constant MAX_COUNTS = 5120;
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         uint256 header = Model.load(label);
@@ -28,14 +31,14 @@ abstract contract SparseCounts is Classifier {
         uint256 first = _firstWord(arguments, label);
         uint256 slope = _gainSlope();
         uint256 gain;
-        (uint256 place, uint256 end) = Samples.terminated(sample);
+        (uint256 pointer, uint256 end) = Samples.terminated(sample);
         // In assembly because this loop is most of the cost of lessons. In the features from an
         // index on, the highest 12 bits are the first one's word and the next 4 its lane. There are
         // at most 65,536 gains of at most 2^17 + 1.
         assembly ("memory-safe") {
-            first := add(first, 0x10000000000000000) // Model.SLOT
-            let features := mload(place)
-            for {} lt(place, end) {} {
+            first := add(first, MODEL_SLOT)
+            let features := mload(pointer)
+            for {} lt(pointer, end) {} {
                 let index := shr(244, features)
                 let slot := add(first, index)
                 let word := sload(slot)
@@ -50,8 +53,8 @@ abstract contract SparseCounts is Classifier {
                         word := add(word, shl(shift, 1))
                         gain := add(gain, add(mul(slope, count), 1))
                     }
-                    place := add(place, 2)
-                    features := mload(place)
+                    pointer := add(pointer, 2)
+                    features := mload(pointer)
                     if xor(shr(244, features), index) { break }
                 }
                 sstore(slot, word)
@@ -69,7 +72,7 @@ abstract contract SparseCounts is Classifier {
 
     /// @dev Returns the index of the first word of a class's counts.
     function _firstWord(uint256[] memory arguments, uint256 class) internal pure returns (uint256) {
-        return _argument(arguments, CLASSES_PLACE) + class * _wordsPerClass(arguments);
+        return _argument(arguments, CLASSES_INDEX) + class * _wordsPerClass(arguments);
     }
 
     function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
@@ -77,23 +80,23 @@ abstract contract SparseCounts is Classifier {
         pure
         override
     {
-        Samples.requireSparse(item, sample, _argument(arguments, FEATURES_PLACE));
+        Samples.requireSparse(item, sample, _argument(arguments, FEATURES_INDEX));
         uint256 present = sample.length / 2;
-        uint256 most = MOST_COUNTS / _argument(arguments, CLASSES_PLACE);
-        if (present > most) revert TooManyFeatures(item, present, most);
+        uint256 max = MAX_COUNTS / _argument(arguments, CLASSES_INDEX);
+        if (present > max) revert TooManyFeatures(item, present, max);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _argument(arguments, CLASSES_PLACE);
+        return _argument(arguments, CLASSES_INDEX);
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _firstWord(arguments, _argument(arguments, CLASSES_PLACE));
+        return _firstWord(arguments, _argument(arguments, CLASSES_INDEX));
     }
 
     function _validate(uint256[] memory arguments) internal pure virtual override {
-        _requireWithin("classes", arguments[CLASSES_PLACE], 2, 256);
-        _requireWithin("features", arguments[FEATURES_PLACE], 1, 65_536);
+        _requireWithin("classes", arguments[CLASSES_INDEX], 2, MAX_CLASSES);
+        _requireWithin("features", arguments[FEATURES_INDEX], 1, MAX_FEATURES);
     }
 
     function _describe(uint256[] memory arguments)
@@ -104,14 +107,14 @@ abstract contract SparseCounts is Classifier {
     {
         description.kind = _kind();
         description.encoding = Encoding.Sparse;
-        description.classes = arguments[CLASSES_PLACE];
-        description.features = arguments[FEATURES_PLACE];
+        description.classes = arguments[CLASSES_INDEX];
+        description.features = arguments[FEATURES_INDEX];
     }
 
     /// @dev Returns the number of words for a class's counts.
     function _wordsPerClass(uint256[] memory arguments) private pure returns (uint256) {
         return
-            _argument(arguments, FEATURES_PLACE) / 16
-                + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
+            _argument(arguments, FEATURES_INDEX) / 16
+                + (_argument(arguments, FEATURES_INDEX) % 16 == 0 ? 0 : 1);
     }
 }

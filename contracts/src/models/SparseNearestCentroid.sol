@@ -19,7 +19,7 @@ contract SparseNearestCentroid is SparseCounts {
         override
         returns (uint256 label)
     {
-        uint256 classes = _argument(arguments, CLASSES_PLACE);
+        uint256 classes = _argument(arguments, CLASSES_INDEX);
         int256 nearest;
         uint256 nearestSquare;
         for (uint256 class; class < classes; ++class) {
@@ -63,7 +63,7 @@ contract SparseNearestCentroid is SparseCounts {
             uint256 word;
             uint256 present = sample.length / 2;
             for (uint256 i; i < present; ++i) {
-                uint256 feature = Samples.indexAt(sample, i);
+                uint256 feature = Samples.featureAt(sample, i);
                 if (feature / 16 != current) {
                     current = feature / 16;
                     word = Model.load(first + current);

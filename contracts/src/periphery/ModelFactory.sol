@@ -19,7 +19,7 @@ contract ModelFactory is IModelFactory {
 
     /// @dev Minimum length of the answer of `describe`, in bytes: its offset, seven fields and an
     /// empty string.
-    uint256 private constant SHORTEST_DESCRIPTION = 9 * WORD;
+    uint256 private constant MIN_DESCRIPTION_LENGTH = 9 * WORD;
 
     /// @inheritdoc IModelFactory
     function create(
@@ -35,7 +35,7 @@ contract ModelFactory is IModelFactory {
         );
         // Reverts if the parameters are outside their bounds, before the owner pays for writing the
         // model.
-        if (_ask(classifier, abi.encodeCall(IClassifier.describe, ())).length < SHORTEST_DESCRIPTION) {
+        if (_ask(classifier, abi.encodeCall(IClassifier.describe, ())).length < MIN_DESCRIPTION_LENGTH) {
             revert NotAClassifier(classifierImplementation);
         }
         trainer = LibClone.clone(

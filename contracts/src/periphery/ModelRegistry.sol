@@ -14,7 +14,7 @@ contract ModelRegistry is IModelRegistry {
     Entry[] private _entries;
 
     /// @dev The index of each trainer's entry plus 1; 0 if it has none.
-    mapping(address trainer => uint256 place) private _places;
+    mapping(address trainer => uint256 indexPlusOne) private _indices;
 
     /// @inheritdoc IModelRegistry
     function register(address trainer, bytes calldata card) external {
@@ -26,12 +26,12 @@ contract ModelRegistry is IModelRegistry {
 
         // Block numbers are far below 2^64.
         uint64 cardBlock = uint64(block.number);
-        uint256 place = _places[trainer];
-        if (place != 0) {
-            _entries[place - 1].cardBlock = cardBlock;
+        uint256 indexPlusOne = _indices[trainer];
+        if (indexPlusOne != 0) {
+            _entries[indexPlusOne - 1].cardBlock = cardBlock;
         } else {
             _entries.push(Entry(trainer, cardBlock));
-            _places[trainer] = _entries.length;
+            _indices[trainer] = _entries.length;
         }
         emit ModelRegistered(trainer, owner, card);
     }
@@ -42,10 +42,10 @@ contract ModelRegistry is IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
-    function entries(uint256 offset, uint256 most) external view returns (Entry[] memory some) {
+    function entries(uint256 offset, uint256 max) external view returns (Entry[] memory some) {
         // The number of entries from the offset on; 0 if the offset is beyond the last one.
         uint256 left = FixedPointMathLib.zeroFloorSub(_entries.length, offset);
-        some = new Entry[](FixedPointMathLib.min(most, left));
+        some = new Entry[](FixedPointMathLib.min(max, left));
         for (uint256 i; i < some.length; ++i) {
             some[i] = _entries[offset + i];
         }
@@ -53,7 +53,7 @@ contract ModelRegistry is IModelRegistry {
 
     /// @inheritdoc IModelRegistry
     function entry(address trainer) external view returns (Entry memory one) {
-        uint256 place = _places[trainer];
-        if (place != 0) one = _entries[place - 1];
+        uint256 indexPlusOne = _indices[trainer];
+        if (indexPlusOne != 0) one = _entries[indexPlusOne - 1];
     }
 }

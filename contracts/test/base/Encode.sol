@@ -64,10 +64,10 @@ library Encode {
             if (characters[i] == ",") ++count;
         }
         numbers = new uint256[](count);
-        uint256 place;
+        uint256 index;
         for (uint256 i; i < characters.length; ++i) {
-            if (characters[i] == ",") ++place;
-            else numbers[place] = numbers[place] * 10 + uint8(characters[i]) - 48;
+            if (characters[i] == ",") ++index;
+            else numbers[index] = numbers[index] * 10 + uint8(characters[i]) - 48;
         }
     }
 
@@ -87,9 +87,9 @@ library Encode {
         return bytes.concat(parameters, abi.encode(uint256(1) << 31, parameter(parameters, 1) << 62));
     }
 
-    function parameter(bytes memory parameters, uint256 place) private pure returns (uint256 value) {
+    function parameter(bytes memory parameters, uint256 index) private pure returns (uint256 value) {
         assembly {
-            value := mload(add(add(parameters, 0x20), shl(5, place)))
+            value := mload(add(add(parameters, 0x20), shl(5, index)))
         }
     }
 }

@@ -5,18 +5,19 @@ import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
 
 import {Contribution, Encode} from "./Encode.sol";
 
-/// @notice Proves contributions of one batch and encodes them as claims, as a client would do it
-/// from the logs.
+/// @notice Proves contributions of one transaction and encodes them as claims, as a client would do
+/// it from the logs.
 library Groups {
     using MerkleTreeLib for bytes32[];
 
     /// @dev Encodes a group of contributions and their proof.
-    function encode(uint256 batch, Contribution[] memory chosen, bytes32[] memory nodes, bool[] memory flags)
-        internal
-        pure
-        returns (bytes memory group)
-    {
-        group = abi.encodePacked(uint64(batch), uint16(chosen.length), uint16(nodes.length));
+    function encode(
+        uint256 firstPosition,
+        Contribution[] memory chosen,
+        bytes32[] memory nodes,
+        bool[] memory flags
+    ) internal pure returns (bytes memory group) {
+        group = abi.encodePacked(uint64(firstPosition), uint16(chosen.length), uint16(nodes.length));
         for (uint256 i; i < chosen.length; ++i) {
             group = bytes.concat(group, Encode.contribution(chosen[i]));
         }
@@ -27,41 +28,41 @@ library Groups {
         return bytes.concat(group, bits, abi.encodePacked(nodes));
     }
 
-    /// @dev Encodes some contributions of a batch, given their ascending indices in it.
-    function some(Contribution[] memory batch, uint256[] memory places) internal pure returns (bytes memory) {
-        Contribution[] memory chosen = new Contribution[](places.length);
-        for (uint256 i; i < places.length; ++i) {
-            chosen[i] = batch[places[i]];
+    /// @dev Encodes some contributions of one transaction, given their ascending indices in it.
+    function some(Contribution[] memory made, uint256[] memory indices) internal pure returns (bytes memory) {
+        Contribution[] memory chosen = new Contribution[](indices.length);
+        for (uint256 i; i < indices.length; ++i) {
+            chosen[i] = made[indices[i]];
         }
-        (bytes32[] memory nodes, bool[] memory flags) = tree(batch).multiProofForLeaves(places);
-        return encode(batch[0].position, chosen, nodes, flags);
+        (bytes32[] memory nodes, bool[] memory flags) = tree(made).multiProofForLeaves(indices);
+        return encode(made[0].position, chosen, nodes, flags);
     }
 
-    /// @dev Encodes all contributions of a batch.
-    function all(Contribution[] memory batch) internal pure returns (bytes memory) {
-        uint256[] memory places = new uint256[](batch.length);
-        for (uint256 i; i < places.length; ++i) {
-            places[i] = i;
+    /// @dev Encodes all contributions of one transaction.
+    function all(Contribution[] memory made) internal pure returns (bytes memory) {
+        uint256[] memory indices = new uint256[](made.length);
+        for (uint256 i; i < indices.length; ++i) {
+            indices[i] = i;
         }
-        return some(batch, places);
+        return some(made, indices);
     }
 
-    /// @dev Encodes one contribution of a batch.
-    function one(Contribution[] memory batch, uint256 place) internal pure returns (bytes memory) {
-        uint256[] memory places = new uint256[](1);
-        places[0] = place;
-        return some(batch, places);
+    /// @dev Encodes one contribution of one transaction.
+    function one(Contribution[] memory made, uint256 index) internal pure returns (bytes memory) {
+        uint256[] memory indices = new uint256[](1);
+        indices[0] = index;
+        return some(made, indices);
     }
 
-    /// @dev Returns the Merkle root of a batch.
-    function root(Contribution[] memory batch) internal pure returns (bytes32) {
-        return tree(batch).root();
+    /// @dev Returns the Merkle root of one transaction.
+    function root(Contribution[] memory made) internal pure returns (bytes32) {
+        return tree(made).root();
     }
 
-    function tree(Contribution[] memory batch) internal pure returns (bytes32[] memory) {
-        bytes32[] memory leaves = new bytes32[](batch.length);
+    function tree(Contribution[] memory made) internal pure returns (bytes32[] memory) {
+        bytes32[] memory leaves = new bytes32[](made.length);
         for (uint256 i; i < leaves.length; ++i) {
-            leaves[i] = leaf(batch[i]);
+            leaves[i] = leaf(made[i]);
         }
         return leaves.build();
     }
@@ -82,22 +83,23 @@ library Groups {
         returns (Contribution[] memory made)
     {
         uint256 count;
-        for (uint256 offset; offset < items.length; ++count) {
+        uint256 offset;
+        for (; offset < items.length; ++count) {
             offset += 4 + number(items, offset + 2, 2);
         }
         made = new Contribution[](count);
-        uint256 place;
+        offset = 0;
         for (uint256 i; i < count; ++i) {
-            uint256 length = number(items, place + 2, 2);
+            uint256 length = number(items, offset + 2, 2);
             made[i] = Contribution(
                 author,
                 uint96(deposit),
-                uint16(number(items, place, 2)),
+                uint16(number(items, offset, 2)),
                 uint40(time),
                 uint64(first + i),
-                slice(items, place + 4, length)
+                slice(items, offset + 4, length)
             );
-            place += 4 + length;
+            offset += 4 + length;
         }
     }
 

@@ -20,7 +20,7 @@ enum Lie {
     /// It answers as many labels as samples, but with a wrong length before them.
     WrongLength,
     /// It answers the labels at an unusual offset.
-    WrongPlace,
+    WrongOffset,
     /// It answers the right labels, followed by far more bytes.
     Huge
 }
@@ -87,7 +87,7 @@ contract LyingClassifier is IClassifier {
                 mstore(add(encoded, 0x40), add(mload(add(encoded, 0x40)), 1))
             }
         }
-        if (lie == Lie.WrongPlace) {
+        if (lie == Lie.WrongOffset) {
             assembly ("memory-safe") {
                 mstore(add(encoded, 0x20), 0x40)
             }

@@ -16,8 +16,8 @@ abstract contract MarketTest is ModelTest {
     uint256 internal constant PARTICIPATION = 7 days;
     uint256 internal constant REVEAL_WAIT = 1 days;
     uint256 internal constant SCORING_WAIT = 2 days;
-    uint256 internal constant MOST_CONTRIBUTIONS = 1_000;
-    uint256 internal constant MOST_PASSES = 5;
+    uint256 internal constant MAX_CONTRIBUTIONS = 1_000;
+    uint256 internal constant MAX_PASSES = 5;
 
     address internal predictionMarket = deploy("PredictionMarket");
 
@@ -33,7 +33,7 @@ abstract contract MarketTest is ModelTest {
     /// @dev Creates a market with the usual parameters, over a model with weights of 0.
     function createMarket() internal {
         createMarket(
-            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES)
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MAX_CONTRIBUTIONS, MAX_PASSES)
         );
     }
 
@@ -136,9 +136,9 @@ abstract contract MarketTest is ModelTest {
     }
 
     /// @dev Returns the records from an index on.
-    function recordsFrom(uint256 place) internal view returns (bytes memory all) {
-        for (; place < records.length; ++place) {
-            all = bytes.concat(all, records[place]);
+    function recordsFrom(uint256 index) internal view returns (bytes memory all) {
+        for (; index < records.length; ++index) {
+            all = bytes.concat(all, records[index]);
         }
     }
 

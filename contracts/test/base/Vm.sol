@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 /// @notice The cheat codes that the tests use, as forge defines them.
 interface Vm {
+    /// @dev Gas figures of a call.
     struct Gas {
         uint64 gasLimit;
         uint64 gasTotalUsed;
@@ -11,6 +12,7 @@ interface Vm {
         uint64 gasRemaining;
     }
 
+    /// @dev A recorded event.
     struct Log {
         bytes32[] topics;
         bytes data;

@@ -31,7 +31,7 @@ contract AccountsTest is ModelTest {
         classifier.close(address(trainer));
     }
 
-    // Money.
+    // ---------------------------------------------------------------- Money
 
     function test_depositTo_addsToBalanceOfAnother() external {
         vm.expectEmit(address(trainer));
@@ -289,7 +289,7 @@ contract AccountsTest is ModelTest {
         assertTrue(Points(created).nonceUsed(ALICE, 4), "canceled");
     }
 
-    // Nonces.
+    // ---------------------------------------------------------------- Nonces
 
     function test_nonceUsed_isFalseAtFirst() external view {
         assertTrue(!trainer.nonceUsed(ALICE, 0), "0");
@@ -344,7 +344,7 @@ contract AccountsTest is ModelTest {
         assertEq(changed.balance(), balance - amount, "charged");
         assertTrue(Account.unwrap(changed.credited(amount)) == Account.unwrap(account), "credited");
         if (good == type(uint48).max) return;
-        changed = account.praised();
+        changed = account.withRefund();
         assertEq(changed.good(), uint256(good) + 1, "praised");
         assertEq(changed.balance(), balance, "balance when praised");
         assertTrue(changed.used(nonce) && changed.used(last), "nonces when praised");

@@ -21,6 +21,7 @@ import {Vm} from "../base/Vm.sol";
 contract ClaimsTest is ModelTest {
     using MerkleTreeLib for bytes32[];
 
+    /// @dev A claim that the trainer must skip, and the reason.
     struct Skip {
         uint256 position;
         bytes reason;
@@ -50,7 +51,7 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    // Proofs.
+    // ---------------------------------------------------------------- Groups
 
     /// @dev Takes any subset of any tree with many authors, with labels that the model predicts or
     /// not. If a stranger pushes the claims, exactly the agreeing ones are credited.
@@ -58,27 +59,27 @@ contract ClaimsTest is ModelTest {
         n = bound(n, 1, 40);
         Contribution[] memory made = contributeRandom(n, seed);
         pass(REFUND_WAIT);
-        uint256[] memory places = subset(n, chosen);
-        expectRefunds(made, places);
-        requireExpected(Groups.some(made, places), places.length);
+        uint256[] memory indices = subset(n, chosen);
+        expectRefunds(made, indices);
+        requireExpected(Groups.some(made, indices), indices.length);
         for (uint256 i; i < n; ++i) {
-            bool closed = made[i].label == 0 && contains(places, i);
+            bool closed = made[i].label == 0 && contains(indices, i);
             Status status = closed ? Status.Closed : Status.Untouched;
             requireSettlement(trainer, made[i].position, status, 0, address(0));
         }
     }
 
-    /// @dev Takes any subsets of several batches at once.
+    /// @dev Takes any subsets of several transactions at once.
     function testFuzz_refund_takesAnyGroups(uint256 count, uint256 seed) external {
         count = bound(count, 2, 5);
         bytes memory claims;
         uint256 all;
         for (uint256 i; i < count; ++i) {
             Contribution[] memory made = contributeRandom(1 + (seed >> 8 * i) % 9, seed >> i);
-            uint256[] memory places = subset(made.length, seed >> i);
-            expectRefunds(made, places);
-            claims = bytes.concat(claims, Groups.some(made, places));
-            all += places.length;
+            uint256[] memory indices = subset(made.length, seed >> i);
+            expectRefunds(made, indices);
+            claims = bytes.concat(claims, Groups.some(made, indices));
+            all += indices.length;
             pass(100);
         }
         pass(REFUND_WAIT);
@@ -123,14 +124,16 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(claims);
     }
 
+    // ---------------------------------------------------------------- Proofs
+
     /// @dev These proofs lead to another root: another order, one contribution twice, a node more
     /// or less, other flags.
     function test_claimLate_failsIfProofIsWrong() external {
         Contribution[] memory made = contributeRandom(7, 0);
         pass(ANY_WAIT);
-        uint256[] memory places = new uint256[](2);
-        (places[0], places[1]) = (1, 4);
-        (bytes32[] memory nodes, bool[] memory flags) = Groups.tree(made).multiProofForLeaves(places);
+        uint256[] memory indices = new uint256[](2);
+        (indices[0], indices[1]) = (1, 4);
+        (bytes32[] memory nodes, bool[] memory flags) = Groups.tree(made).multiProofForLeaves(indices);
         Contribution[] memory chosen = new Contribution[](2);
 
         (chosen[0], chosen[1]) = (made[4], made[1]);
@@ -183,19 +186,19 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    /// @dev Only the position of a batch's first contribution names it; other positions have no
-    /// root.
-    function test_claimLate_failsIfBatchIsNamedOtherwise() external {
+    /// @dev Only the position of a transaction's first contribution has its root; other positions
+    /// have none.
+    function test_claimLate_failsIfFirstPositionIsWrong() external {
         Contribution[] memory made = contributeRandom(3, 0);
         pass(ANY_WAIT);
         bytes memory claims = Groups.all(made);
-        for (uint8 batch = 1; batch < 5; ++batch) {
-            claims[7] = bytes1(batch);
-            requireUnknown(batch, claims);
+        for (uint8 position = 1; position < 5; ++position) {
+            claims[7] = bytes1(position);
+            requireUnknown(position, claims);
         }
     }
 
-    /// @dev A batch of one contribution needs no proof, and no nodes prove another contribution.
+    /// @dev The only contribution of a transaction needs no proof, and no nodes prove another one.
     function test_claimLate_failsIfOneAloneHasNodes() external {
         Contribution[] memory made = contributeRandom(1, 0);
         pass(ANY_WAIT);
@@ -216,7 +219,7 @@ contract ClaimsTest is ModelTest {
         requireSettlement(trainer, 0, Status.Untouched, 0, address(0));
     }
 
-    // Form.
+    // ---------------------------------------------------------------- Encoding
 
     function test_claims_failIfThereAreNone() external {
         requireAllFail("", abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
@@ -236,8 +239,8 @@ contract ClaimsTest is ModelTest {
         Contribution[] memory made = contributeRandom(5, 0);
         bytes memory first = Groups.one(made, 1);
         made = contributeRandom(6, 0);
-        uint256[] memory places = subset(6, 0x2d);
-        bytes memory claims = bytes.concat(first, Groups.some(made, places));
+        uint256[] memory indices = subset(6, 0x2d);
+        bytes memory claims = bytes.concat(first, Groups.some(made, indices));
         pass(ANY_WAIT);
         for (uint256 length = 1; length < claims.length; ++length) {
             if (length == first.length) continue;
@@ -265,7 +268,7 @@ contract ClaimsTest is ModelTest {
         requireAllFail(claims, malformed(0));
     }
 
-    // Skips.
+    // ---------------------------------------------------------------- Skips
 
     function test_refund_skipsWithReason() external {
         Contribution[] memory made = contributeLabels("0,1,0,0");
@@ -310,8 +313,8 @@ contract ClaimsTest is ModelTest {
     function test_report_skipsAlreadyReported() external {
         Contribution[] memory made = contributeLabels("0,0,1,1");
         pass(REFUND_WAIT);
-        uint256[] memory places = subset(4, 3);
-        trainer.refund(Groups.some(made, places));
+        uint256[] memory indices = subset(4, 3);
+        trainer.refund(Groups.some(made, indices));
         address reporter = made[0].author;
         vm.prank(reporter);
         trainer.report(Groups.one(made, 2));
@@ -377,7 +380,7 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.totalGood(), 3, "good");
     }
 
-    // Receivers of the money.
+    // ---------------------------------------------------------------- Payments
 
     /// @dev One call pays out the caller's own refund and credits the pushed refunds of others.
     function test_refund_paysOwnAndCreditsPushed() external {
@@ -424,8 +427,8 @@ contract ClaimsTest is ModelTest {
             wallet.receiveSo(Receiving.Reenters, attacks[i]);
             uint256 before = address(wallet).balance;
             // After the first round, one of the two is already closed.
-            uint256[] memory places = subset(6, 3 * 2 ** i);
-            wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (Groups.some(made, places))));
+            uint256[] memory indices = subset(6, 3 * 2 ** i);
+            wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (Groups.some(made, indices))));
             uint256 count = i == 0 ? 2 : 1;
             assertEq(address(wallet).balance, before + count * made[0].deposit, "paid");
             assertEq(wallet.attacks(), i + 1, "one payment");
@@ -486,7 +489,7 @@ contract ClaimsTest is ModelTest {
         requireSettlement(trainer, 5, Status.Closed, 2 * share, made[1].author);
     }
 
-    // Classifiers.
+    // ---------------------------------------------------------------- Classifiers
 
     /// @dev If the classifier fails, refunds and reports fail with its error, and late claims do
     /// not ask it.
@@ -495,7 +498,7 @@ contract ClaimsTest is ModelTest {
         pass(ANY_WAIT);
         bytes memory claims = Groups.all(made);
         uint256 start = vm.snapshotState();
-        for (uint256 i = uint256(Lie.Reverts); i <= uint256(Lie.WrongPlace); ++i) {
+        for (uint256 i = uint256(Lie.Reverts); i <= uint256(Lie.WrongOffset); ++i) {
             Lie lie = Lie(i);
             bytes memory reason = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
             if (lie == Lie.Reverts) reason = abi.encodeWithSelector(LyingClassifier.Lied.selector, 7);
@@ -531,7 +534,7 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.totalGood(), 2, "once each");
     }
 
-    // Helpers.
+    // ---------------------------------------------------------------- Helpers
 
     /// @dev Relays items of five authors in turn, with labels 0 and 1 and random samples.
     function contributeRandom(uint256 n, uint256 seed) private returns (Contribution[] memory made) {
@@ -577,9 +580,9 @@ contract ClaimsTest is ModelTest {
 
     /// @dev Sets the expected skips and credits if a stranger pushes refunds of these indices in
     /// time.
-    function expectRefunds(Contribution[] memory made, uint256[] memory places) private {
-        for (uint256 i; i < places.length; ++i) {
-            Contribution memory one = made[places[i]];
+    function expectRefunds(Contribution[] memory made, uint256[] memory indices) private {
+        for (uint256 i; i < indices.length; ++i) {
+            Contribution memory one = made[indices[i]];
             if (one.label == 0) {
                 credit[one.author] += one.deposit;
             } else {
@@ -627,8 +630,10 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    function requireUnknown(uint256 batch, bytes memory claims) private {
-        requireAllFail(claims, abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, batch));
+    function requireUnknown(uint256 firstPosition, bytes memory claims) private {
+        requireAllFail(
+            claims, abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, firstPosition)
+        );
     }
 
     /// @dev Checks that all three claims fail with the reason.
@@ -642,21 +647,21 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev Returns the indices below `n` whose bits are set; index 0 if none is.
-    function subset(uint256 n, uint256 bits) private pure returns (uint256[] memory places) {
+    function subset(uint256 n, uint256 bits) private pure returns (uint256[] memory indices) {
         if (bits % 2 ** n == 0) bits = 1;
-        places = new uint256[](n);
+        indices = new uint256[](n);
         uint256 count;
         for (uint256 i; i < n; ++i) {
-            if (bits >> i & 1 != 0) places[count++] = i;
+            if (bits >> i & 1 != 0) indices[count++] = i;
         }
         assembly ("memory-safe") {
-            mstore(places, count)
+            mstore(indices, count)
         }
     }
 
-    function contains(uint256[] memory places, uint256 place) private pure returns (bool) {
-        for (uint256 i; i < places.length; ++i) {
-            if (places[i] == place) return true;
+    function contains(uint256[] memory indices, uint256 index) private pure returns (bool) {
+        for (uint256 i; i < indices.length; ++i) {
+            if (indices[i] == index) return true;
         }
         return false;
     }

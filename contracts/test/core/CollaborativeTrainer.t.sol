@@ -27,7 +27,7 @@ contract CollaborativeTrainerTest is ModelTest {
         classifier.close(address(trainer));
     }
 
-    // Contribute.
+    // ---------------------------------------------------------------- Contributions
 
     function test_contribute_failsIfEmpty() external {
         vm.expectRevert(abi.encodeWithSelector(IErrors.EmptyBatch.selector));
@@ -64,13 +64,13 @@ contract CollaborativeTrainerTest is ModelTest {
 
     function test_contribute_recordsAndTeachesOne() external {
         pass(100);
-        bytes memory batch = Encode.item(0, hex"0000");
+        bytes memory items = Encode.item(0, hex"0000");
         uint256 price = trainer.price(1);
         vm.expectEmit(address(trainer));
-        emit ICollaborativeTrainer.Contributed(0, ALICE, price, clock(), batch);
+        emit ICollaborativeTrainer.Contributed(0, ALICE, price, clock(), items);
         uint256 before = ALICE.balance;
         vm.prank(ALICE);
-        assertEq(trainer.contribute{value: price + 5}(batch), 0, "position");
+        assertEq(trainer.contribute{value: price + 5}(items), 0, "position");
         assertEq(ALICE.balance, before - price, "change");
         assertEq(address(trainer).balance, price, "held");
         assertEq(trainer.contributionCount(), 1, "count");
@@ -109,7 +109,7 @@ contract CollaborativeTrainerTest is ModelTest {
         assertEq(ALICE.balance, before + 3 * uint256(made[0].deposit), "refunds");
     }
 
-    // Unknown and settled contributions: all three claims treat them alike.
+    // ---------------------------------------------------------------- All three claims
 
     function test_claims_failIfUnknown() external {
         Contribution[] memory made = contributeThree();
@@ -168,7 +168,7 @@ contract CollaborativeTrainerTest is ModelTest {
         trainer.claimLate(alone(made));
     }
 
-    // Refund.
+    // ---------------------------------------------------------------- Refunds
 
     /// @dev Anyone may push a refund; it goes to the author's balance.
     function test_refund_creditsAuthorIfPushed() external {
@@ -218,7 +218,7 @@ contract CollaborativeTrainerTest is ModelTest {
         assertEq(trainer.totalGood(), 1, "total");
     }
 
-    // Report.
+    // ---------------------------------------------------------------- Reports
 
     function test_report_failsIfOwn() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
@@ -389,7 +389,7 @@ contract CollaborativeTrainerTest is ModelTest {
         requireSettlement(trainer, made.position, expected, share + second, BOB);
     }
 
-    // Late claims.
+    // ---------------------------------------------------------------- Late claims
 
     function test_claimLate_failsIfTooEarly() external {
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
@@ -430,7 +430,7 @@ contract CollaborativeTrainerTest is ModelTest {
         assertEq(BOB.balance, before + made.deposit - half, "what was left");
     }
 
-    // Creation.
+    // ---------------------------------------------------------------- Creation
 
     function test_initialize_happensOnceInCreate() external {
         vm.recordLogs();
@@ -513,8 +513,9 @@ contract CollaborativeTrainerTest is ModelTest {
         (nodes[0], nodes[1]) = (Groups.leaf(made[0]), Groups.leaf(made[2]));
     }
 
-    function requireUnknown(uint256 batch, bytes memory claims) private {
-        bytes memory reason = abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, batch);
+    function requireUnknown(uint256 firstPosition, bytes memory claims) private {
+        bytes memory reason =
+            abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, firstPosition);
         vm.expectRevert(reason);
         trainer.refund(claims);
         vm.expectRevert(reason);

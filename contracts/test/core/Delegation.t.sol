@@ -30,7 +30,7 @@ contract DelegationTest is ModelTest {
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT));
     }
 
-    // Signatures.
+    // ---------------------------------------------------------------- Signatures
 
     function test_reportFor_failsIfExpired() external {
         bytes memory signature = sign();
@@ -118,7 +118,7 @@ contract DelegationTest is ModelTest {
         assertEq(trainer.balanceOf(address(wallet)), 4 * (deposit / 2), "shares");
     }
 
-    // Rules of a report.
+    // ---------------------------------------------------------------- Rules of a report
 
     function test_reportFor_keepsRulesOfReporter() external {
         bytes memory signature = sign();
@@ -180,7 +180,7 @@ contract DelegationTest is ModelTest {
         requireSettlement(trainer, bad[2].position, Status.Closed, deposit, reporter);
     }
 
-    // Receiver of the money.
+    // ---------------------------------------------------------------- Receiver of the money
 
     function test_reportFor_creditsReporter() external {
         secondGood();
@@ -246,7 +246,7 @@ contract DelegationTest is ModelTest {
         assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
     }
 
-    // Helpers.
+    // ---------------------------------------------------------------- Helpers
 
     function chainNumber() external view returns (uint256) {
         return block.chainid;
@@ -330,10 +330,10 @@ contract DelegationTest is ModelTest {
         return abi.encodeWithSelector(ICollaborativeTrainer.InvalidSignature.selector, who);
     }
 
-    function already(uint256 place) private view returns (bytes memory) {
+    function already(uint256 index) private view returns (bytes memory) {
         return
             abi.encodeWithSelector(
-                ICollaborativeTrainer.AlreadyReported.selector, bad[place].position, reporter
+                ICollaborativeTrainer.AlreadyReported.selector, bad[index].position, reporter
             );
     }
 }

@@ -52,29 +52,29 @@ contract EquivalenceTest is ModelTest {
     function testFuzz_relay_equalsContributingAlone(uint256 n, uint256 seed) external {
         n = bound(n, 1, 24);
         Contribution[] memory plan = random(n, seed);
-        Contribution[][][] memory batches = new Contribution[][][](MODELS);
+        Contribution[][][] memory transactions = new Contribution[][][](MODELS);
         for (uint256 model; model < MODELS; ++model) {
-            batches[model] = contributeAll(model, plan);
+            transactions[model] = contributeAll(model, plan);
         }
         requireSame(n);
         // Claims too early; then some of them; then all, including settled ones; then reports by
         // two; then late claims.
         pass(REFUND_WAIT - 1);
-        claimAll(batches, ICollaborativeTrainer.refund.selector, people[0], seed >> 1);
+        claimAll(transactions, ICollaborativeTrainer.refund.selector, people[0], seed >> 1);
         pass(1);
-        claimAll(batches, ICollaborativeTrainer.refund.selector, people[1], seed >> 2);
-        claimAll(batches, ICollaborativeTrainer.report.selector, people[0], seed >> 3);
-        claimAll(batches, ICollaborativeTrainer.refund.selector, people[2], type(uint256).max);
-        claimAll(batches, ICollaborativeTrainer.report.selector, people[1], seed >> 5);
-        claimAll(batches, ICollaborativeTrainer.report.selector, people[0], type(uint256).max);
-        claimAll(batches, ICollaborativeTrainer.report.selector, people[3], seed >> 6);
+        claimAll(transactions, ICollaborativeTrainer.refund.selector, people[1], seed >> 2);
+        claimAll(transactions, ICollaborativeTrainer.report.selector, people[0], seed >> 3);
+        claimAll(transactions, ICollaborativeTrainer.refund.selector, people[2], type(uint256).max);
+        claimAll(transactions, ICollaborativeTrainer.report.selector, people[1], seed >> 5);
+        claimAll(transactions, ICollaborativeTrainer.report.selector, people[0], type(uint256).max);
+        claimAll(transactions, ICollaborativeTrainer.report.selector, people[3], seed >> 6);
         requireSame(n);
         pass(OWNER_WAIT - REFUND_WAIT);
-        claimAll(batches, ICollaborativeTrainer.claimLate.selector, people[0], seed >> 7);
-        claimAll(batches, ICollaborativeTrainer.claimLate.selector, OWNER, seed >> 8);
+        claimAll(transactions, ICollaborativeTrainer.claimLate.selector, people[0], seed >> 7);
+        claimAll(transactions, ICollaborativeTrainer.claimLate.selector, OWNER, seed >> 8);
         requireSame(n);
         pass(ANY_WAIT - OWNER_WAIT);
-        claimAll(batches, ICollaborativeTrainer.claimLate.selector, people[3], type(uint256).max);
+        claimAll(transactions, ICollaborativeTrainer.claimLate.selector, people[3], type(uint256).max);
         requireSame(n);
         for (uint256 model; model < MODELS; ++model) {
             uint256 prepaid;
@@ -102,25 +102,25 @@ contract EquivalenceTest is ModelTest {
         }
     }
 
-    /// @dev Contributes the plan in the way of this model, and returns its batches.
+    /// @dev Contributes the plan in the way of this model, and returns its transactions.
     function contributeAll(uint256 model, Contribution[] memory plan)
         private
-        returns (Contribution[][] memory batches)
+        returns (Contribution[][] memory transactions)
     {
         if (model == RELAYED) {
-            batches = new Contribution[][](1);
-            batches[0] = plan;
+            transactions = new Contribution[][](1);
+            transactions[0] = plan;
             relay(runs(plan));
-            return batches;
+            return transactions;
         }
-        batches = model == ONE_BY_ONE ? singles(plan) : runs(plan);
-        for (uint256 i; i < batches.length; ++i) {
-            address author = batches[i][0].author;
-            uint256 price = trainers[model].price(batches[i].length);
-            bytes memory items = itemsOf(batches[i]);
+        transactions = model == ONE_BY_ONE ? singles(plan) : runs(plan);
+        for (uint256 i; i < transactions.length; ++i) {
+            address author = transactions[i][0].author;
+            uint256 price = trainers[model].price(transactions[i].length);
+            bytes memory items = itemsOf(transactions[i]);
             vm.prank(author);
-            trainers[model].contribute{value: price * batches[i].length}(items);
-            gained[model][author] -= price * batches[i].length;
+            trainers[model].contribute{value: price * transactions[i].length}(items);
+            gained[model][author] -= price * transactions[i].length;
             vm.deal(author, 1e27);
         }
     }
@@ -140,16 +140,16 @@ contract EquivalenceTest is ModelTest {
 
     /// @dev Claims the chosen ones on all models. The others must skip each claim that the first
     /// one refuses, with the same reason.
-    function claimAll(Contribution[][][] memory batches, bytes4 selector, address caller, uint256 chosen)
+    function claimAll(Contribution[][][] memory transactions, bytes4 selector, address caller, uint256 chosen)
         private
     {
         (skips, skippedPositions) = (new bytes[](0), new uint256[](0));
         uint256 count;
-        for (uint256 i; i < batches[ONE_BY_ONE].length; ++i) {
+        for (uint256 i; i < transactions[ONE_BY_ONE].length; ++i) {
             if (chosen >> i & 1 == 0) continue;
             ++count;
             (bool success, bytes memory result) =
-                claim(ONE_BY_ONE, selector, caller, alone(batches[ONE_BY_ONE][i][0]));
+                claim(ONE_BY_ONE, selector, caller, alone(transactions[ONE_BY_ONE][i][0]));
             if (success) continue;
             skips.push(result);
             skippedPositions.push(i);
@@ -157,7 +157,7 @@ contract EquivalenceTest is ModelTest {
         for (uint256 model = RELAYED; model < MODELS; ++model) {
             vm.recordLogs();
             (bool success, bytes memory result) =
-                claim(model, selector, caller, groups(batches[model], chosen));
+                claim(model, selector, caller, groups(transactions[model], chosen));
             assertTrue(success == (skips.length < count), "success");
             Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.ClaimSkipped.selector);
             if (!success) {
@@ -212,48 +212,48 @@ contract EquivalenceTest is ModelTest {
         }
     }
 
-    function groups(Contribution[][] memory batches, uint256 chosen)
+    function groups(Contribution[][] memory transactions, uint256 chosen)
         private
         pure
         returns (bytes memory claims)
     {
-        for (uint256 i; i < batches.length; ++i) {
-            uint256[] memory places = new uint256[](batches[i].length);
+        for (uint256 i; i < transactions.length; ++i) {
+            uint256[] memory indices = new uint256[](transactions[i].length);
             uint256 count;
-            for (uint256 j; j < places.length; ++j) {
-                if (chosen >> batches[i][j].position & 1 != 0) places[count++] = j;
+            for (uint256 j; j < indices.length; ++j) {
+                if (chosen >> transactions[i][j].position & 1 != 0) indices[count++] = j;
             }
             assembly ("memory-safe") {
-                mstore(places, count)
+                mstore(indices, count)
             }
-            if (count != 0) claims = bytes.concat(claims, Groups.some(batches[i], places));
+            if (count != 0) claims = bytes.concat(claims, Groups.some(transactions[i], indices));
         }
     }
 
-    function singles(Contribution[] memory plan) private pure returns (Contribution[][] memory batches) {
-        batches = new Contribution[][](plan.length);
+    function singles(Contribution[] memory plan) private pure returns (Contribution[][] memory transactions) {
+        transactions = new Contribution[][](plan.length);
         for (uint256 i; i < plan.length; ++i) {
-            batches[i] = new Contribution[](1);
-            batches[i][0] = plan[i];
+            transactions[i] = new Contribution[](1);
+            transactions[i][0] = plan[i];
         }
     }
 
     /// @dev Cuts the plan at each change of the author.
-    function runs(Contribution[] memory plan) private pure returns (Contribution[][] memory batches) {
-        batches = new Contribution[][](plan.length);
+    function runs(Contribution[] memory plan) private pure returns (Contribution[][] memory transactions) {
+        transactions = new Contribution[][](plan.length);
         uint256 count;
         for (uint256 i; i < plan.length;) {
             uint256 end = i + 1;
             while (end < plan.length && plan[end].author == plan[i].author) ++end;
-            batches[count] = new Contribution[](end - i);
+            transactions[count] = new Contribution[](end - i);
             for (uint256 j = i; j < end; ++j) {
-                batches[count][j - i] = plan[j];
+                transactions[count][j - i] = plan[j];
             }
             ++count;
             i = end;
         }
         assembly ("memory-safe") {
-            mstore(batches, count)
+            mstore(transactions, count)
         }
     }
 }

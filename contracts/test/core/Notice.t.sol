@@ -44,7 +44,7 @@ contract NoticeTest is ModelTest {
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NOTICE, COST_WEIGHT));
     }
 
-    // Time window of a report.
+    // ---------------------------------------------------------------- Time window of a report
 
     function test_report_failsIfNotAnnounced() external {
         requireReport(BOB, notAnnounced(bad[0].position));
@@ -209,7 +209,7 @@ contract NoticeTest is ModelTest {
         trainer.report(claims);
     }
 
-    // Announcing.
+    // ---------------------------------------------------------------- Announcing
 
     function test_announce_failsIfNoNotice() external {
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT));
@@ -307,7 +307,7 @@ contract NoticeTest is ModelTest {
         mask &= (1 << 30) - 1;
         if (mask == 0) mask = 1;
         uint256 first = this.clock();
-        trainer.announce(bytes.concat(Groups.some(made, placesOf(mask)), Groups.one(bad, 1)));
+        trainer.announce(bytes.concat(Groups.some(made, indicesOf(mask)), Groups.one(bad, 1)));
         requireTimes(made, mask, first, 0);
         assertEq(trainer.announced(bad[0].position), 0, "of the other batch");
         pass(1);
@@ -325,7 +325,7 @@ contract NoticeTest is ModelTest {
         assertEq(trainer.announced(bad[0].position), 0, "not announced");
     }
 
-    // Points.
+    // ---------------------------------------------------------------- Points
 
     /// @dev With a notice, too, reports close nothing, and each reporter can report once.
     function test_report_closesNothingUnderPoints() external {
@@ -363,7 +363,7 @@ contract NoticeTest is ModelTest {
         assertEq(trainer.good(ALICE), 100, "all are good");
     }
 
-    // Flips followed by reports.
+    // ---------------------------------------------------------------- Flips followed by reports
 
     function test_report_worksAfterFlipWithoutNotice() external {
         Contribution[] memory made = honest(depositRefundTake, withNotice(NO_NOTICE), 5);
@@ -425,7 +425,7 @@ contract NoticeTest is ModelTest {
         flipAnd(attacker, abi.encodeCall(trainer.report, (Groups.all(made))), notAnnounced(made[0].position));
     }
 
-    // Helpers.
+    // ---------------------------------------------------------------- Helpers
 
     /// @dev Creates a model that predicts 0. BOB, CAROL and the owner have a good contribution
     /// each; ALICE has two bad ones that can be reported.
@@ -554,14 +554,14 @@ contract NoticeTest is ModelTest {
         }
     }
 
-    function placesOf(uint256 mask) private pure returns (uint256[] memory places) {
-        places = new uint256[](30);
+    function indicesOf(uint256 mask) private pure returns (uint256[] memory indices) {
+        indices = new uint256[](30);
         uint256 count;
         for (uint256 i; i < 30; ++i) {
-            if (mask >> i & 1 != 0) places[count++] = i;
+            if (mask >> i & 1 != 0) indices[count++] = i;
         }
         assembly ("memory-safe") {
-            mstore(places, count)
+            mstore(indices, count)
         }
     }
 

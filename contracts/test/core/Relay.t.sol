@@ -31,6 +31,7 @@ contract RelayTest is ModelTest {
     /// @dev Key of the bad batch.
     uint256 private constant KEY = 13;
 
+    /// @dev A signed batch that the trainer has skipped, and the reason.
     struct Skip {
         address author;
         uint256 nonce;
@@ -49,7 +50,7 @@ contract RelayTest is ModelTest {
         prepay();
     }
 
-    // Acceptance.
+    // ---------------------------------------------------------------- Accepted batches
 
     function test_relay_paysFeeOfOneWei() external {
         pass(100);
@@ -221,7 +222,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.good(free.author), 2, "good");
     }
 
-    // Senders.
+    // ---------------------------------------------------------------- Batches for one relayer
 
     /// @dev An attacker who copies a pending relay and sends the same bytes first gains nothing,
     /// and changes nothing for others.
@@ -294,22 +295,7 @@ contract RelayTest is ModelTest {
         assertEq(relay(BOB, Sign.encode(batch)).length, 0, "skips");
     }
 
-    /// @dev An account that delegates to code (EIP-7702) signs with its key and with the code. Its
-    /// relayed contributions stay when it revokes the delegation.
-    function test_relay_takesBothSignaturesOfDelegatedAccount() external {
-        address author = vm.addr(KEY);
-        vm.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
-        SignedBatch memory byCode = unsigned(author, 0, one(0));
-        byCode.signature = "anything";
-        requireAllAccepted(bytes.concat(Sign.encode(byCode), Sign.encode(signed(trainer, KEY, 1, one(0)))), 2);
-        vm.etch(author, "");
-        assertEq(trainer.contributionCount(), 2, "they stay");
-        byCode.nonce = 2;
-        requireSkipped(byCode, 3, invalid(author));
-        requireAllAccepted(Sign.encode(signed(trainer, KEY, 2, one(0))), 1);
-    }
-
-    // Skips.
+    // ---------------------------------------------------------------- Reasons to skip
 
     function test_relay_skipsIfEmpty() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, "");
@@ -386,6 +372,57 @@ contract RelayTest is ModelTest {
             "reason"
         );
     }
+
+    /// @dev Each fault hides the faults that are checked after it.
+    function test_relay_reportsReasonsInOrder() external {
+        address author = vm.addr(99);
+        SignedBatch memory bad = unsigned(author, 0, hex"00");
+        bad.deadline = uint40(clock() - 1);
+        vm.prank(author);
+        trainer.cancelNonces(0);
+        bad.maxDeposit = 0;
+        requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
+        bad.items = one(9);
+        requireSkipped(
+            bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.Expired.selector, clock() - 1, clock())
+        );
+        bad.deadline = type(uint40).max;
+        requireSkipped(bad, 3, nonceUsed(author, 0));
+        bad.nonce = 1;
+        uint256 price = trainer.price(3);
+        requireSkipped(bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.PriceTooHigh.selector, price, 0));
+        bad.maxDeposit = type(uint96).max;
+        requireSkipped(bad, 3, abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, price, 0));
+        trainer.depositTo{value: 2 * price}(author);
+        requireSkipped(bad, 3, invalid(author));
+        bad = Sign.by(99, address(trainer), bad);
+        requireSkipped(bad, 3, abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 9, 2));
+        bad.items = one(0);
+        bad = Sign.by(99, address(trainer), bad);
+        requireAllAccepted(Sign.encode(bad), 1);
+    }
+
+    function test_relay_writesNothingIfAllAreSkipped() external {
+        relay(BOB, Sign.encode(signed(trainer, KEY, 0, one(0))));
+        pass(1 hours);
+        SignedBatch memory expired = signed(trainer, 1, 0, two());
+        expired.deadline = 0;
+        bytes memory batches = bytes.concat(
+            Sign.encode(expired),
+            Sign.encode(signed(trainer, KEY, 0, one(0))),
+            Sign.encode(signed(trainer, 2, 0, "")),
+            Sign.encode(signed(trainer, 3, 0, one(9))),
+            Sign.encode(Sign.by(1, address(trainer), unsigned(vm.addr(4), 0, one(0))))
+        );
+        vm.record();
+        assertEq(relay(BOB, batches).length, 5, "skips");
+        (, bytes32[] memory writes) = vm.accesses(address(trainer));
+        assertEq(writes.length, 0, "the trainer's");
+        (, writes) = vm.accesses(address(classifier));
+        assertEq(writes.length, 0, "the model's");
+    }
+
+    // ---------------------------------------------------------------- Signatures of keys
 
     function test_relay_skipsIfWronglySigned() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, one(0));
@@ -483,56 +520,7 @@ contract RelayTest is ModelTest {
         }
     }
 
-    /// @dev Each fault hides the faults that are checked after it.
-    function test_relay_reportsReasonsInOrder() external {
-        address author = vm.addr(99);
-        SignedBatch memory bad = unsigned(author, 0, hex"00");
-        bad.deadline = uint40(clock() - 1);
-        vm.prank(author);
-        trainer.cancelNonces(0);
-        bad.maxDeposit = 0;
-        requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
-        bad.items = one(9);
-        requireSkipped(
-            bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.Expired.selector, clock() - 1, clock())
-        );
-        bad.deadline = type(uint40).max;
-        requireSkipped(bad, 3, nonceUsed(author, 0));
-        bad.nonce = 1;
-        uint256 price = trainer.price(3);
-        requireSkipped(bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.PriceTooHigh.selector, price, 0));
-        bad.maxDeposit = type(uint96).max;
-        requireSkipped(bad, 3, abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, price, 0));
-        trainer.depositTo{value: 2 * price}(author);
-        requireSkipped(bad, 3, invalid(author));
-        bad = Sign.by(99, address(trainer), bad);
-        requireSkipped(bad, 3, abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 9, 2));
-        bad.items = one(0);
-        bad = Sign.by(99, address(trainer), bad);
-        requireAllAccepted(Sign.encode(bad), 1);
-    }
-
-    function test_relay_writesNothingIfAllAreSkipped() external {
-        relay(BOB, Sign.encode(signed(trainer, KEY, 0, one(0))));
-        pass(1 hours);
-        SignedBatch memory expired = signed(trainer, 1, 0, two());
-        expired.deadline = 0;
-        bytes memory batches = bytes.concat(
-            Sign.encode(expired),
-            Sign.encode(signed(trainer, KEY, 0, one(0))),
-            Sign.encode(signed(trainer, 2, 0, "")),
-            Sign.encode(signed(trainer, 3, 0, one(9))),
-            Sign.encode(Sign.by(1, address(trainer), unsigned(vm.addr(4), 0, one(0))))
-        );
-        vm.record();
-        assertEq(relay(BOB, batches).length, 5, "skips");
-        (, bytes32[] memory writes) = vm.accesses(address(trainer));
-        assertEq(writes.length, 0, "the trainer's");
-        (, writes) = vm.accesses(address(classifier));
-        assertEq(writes.length, 0, "the model's");
-    }
-
-    // Encoding of a relay.
+    // ---------------------------------------------------------------- Relays that fail
 
     /// @dev Cuts the batches anywhere but between two of them.
     function test_relay_failsIfCut() external {
@@ -593,7 +581,22 @@ contract RelayTest is ModelTest {
         assertEq(implementation.balanceOf(batch.author), type(uint96).max, "balance");
     }
 
-    // Contract wallets.
+    // ---------------------------------------------------------------- Signatures of wallets
+
+    /// @dev An account that delegates to code (EIP-7702) signs with its key and with the code. Its
+    /// relayed contributions stay when it revokes the delegation.
+    function test_relay_takesBothSignaturesOfDelegatedAccount() external {
+        address author = vm.addr(KEY);
+        vm.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
+        SignedBatch memory byCode = unsigned(author, 0, one(0));
+        byCode.signature = "anything";
+        requireAllAccepted(bytes.concat(Sign.encode(byCode), Sign.encode(signed(trainer, KEY, 1, one(0)))), 2);
+        vm.etch(author, "");
+        assertEq(trainer.contributionCount(), 2, "they stay");
+        byCode.nonce = 2;
+        requireSkipped(byCode, 3, invalid(author));
+        requireAllAccepted(Sign.encode(signed(trainer, KEY, 2, one(0))), 1);
+    }
 
     function test_relay_takesWalletThatAgrees() external {
         HostileWallet wallet = prepaidWallet();
@@ -632,7 +635,7 @@ contract RelayTest is ModelTest {
         requireAllAccepted(Sign.encode(batch), 1);
     }
 
-    // Classifiers.
+    // ---------------------------------------------------------------- Classifiers
 
     function test_relay_skipsIfClassifierRefuses() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, bytes.concat(one(0), one(9)));
@@ -692,6 +695,8 @@ contract RelayTest is ModelTest {
         }
         assertTrue(!trainer.nonceUsed(other.author, 0), "not relayed");
     }
+
+    // ---------------------------------------------------------------- Gas
 
     /// @dev One batch cannot take the gas of the others: a wallet burns only its own.
     function test_relay_keepsGasOfOthers() external {
@@ -857,7 +862,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 0, "all skipped, and none made it fail");
     }
 
-    // Helpers.
+    // ---------------------------------------------------------------- Helpers
 
     /// @dev Finds the least gas for each batch that accepts all. Then every gas limit makes the
     /// relay fail as a whole or accept all. It tries limits around two: the one from which the last

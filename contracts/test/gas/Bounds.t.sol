@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Model} from "../../src/libraries/Model.sol";
+import {MODEL_SLOT} from "../../src/libraries/Model.sol";
 import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
@@ -60,16 +60,16 @@ contract BoundsTest is ModelTest {
         bytes memory parameters
     ) private {
         (DepositRefundTake trainer, Classifier classifier) = create(implementation, parameters);
-        uint256 most = 5120 / classes;
+        uint256 max = 5120 / classes;
         for (uint256 class; class < classes; ++class) {
             store(classifier, class, 1_000_000 | uint256(1 << 47) << 32);
-            for (uint256 i; i < most; ++i) {
+            for (uint256 i; i < max; ++i) {
                 uint256 lanes = uint256(keccak256(abi.encode(class, i))) >> 1 | 1;
                 store(classifier, classes + class * 4096 + i, lanes);
             }
         }
         requireClaims(
-            string.concat(name, ".most-of-", vm.toString(classes)), trainer, classifier, scattered(most, 16)
+            string.concat(name, ".most-of-", vm.toString(classes)), trainer, classifier, scattered(max, 16)
         );
     }
 
@@ -134,6 +134,6 @@ contract BoundsTest is ModelTest {
     }
 
     function store(Classifier classifier, uint256 offset, uint256 value) private {
-        vm.store(address(classifier), bytes32(Model.SLOT + offset), bytes32(value));
+        vm.store(address(classifier), bytes32(MODEL_SLOT + offset), bytes32(value));
     }
 }

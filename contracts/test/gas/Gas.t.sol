@@ -29,6 +29,7 @@ contract GasTest is ModelTest {
     /// @dev The notice before reports on the models that `build` creates, in seconds.
     uint256 internal notice = NO_NOTICE;
 
+    /// @dev A model whose calls are measured; its name is part of the figures' names.
     struct Model {
         string name;
         DepositRefundTake trainer;

@@ -108,29 +108,30 @@ contract MarketGasTest is MarketTest {
     function test_predict_gas() external {
         build();
         GoodTrainer trainer = new GoodTrainer(address(first));
-        PredictionFees fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1e15)));
+        PredictionFees predictionFees =
+            PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1e15)));
         trainer.set(ALICE, 10);
         trainer.set(BOB, 5);
-        fees.register(BOB);
-        fees.register(ALICE);
+        predictionFees.register(BOB);
+        predictionFees.register(ALICE);
         record("fees", "register", vm.lastCallGas().gasTotalUsed);
         bytes[] memory samples = Encode.one(sampleOf(1, 20));
         // The first payment is shared before, so that no slot is new.
-        fees.predict{value: 1e15}(samples);
-        fees.predict{value: 1e15}(samples);
+        predictionFees.predict{value: 1e15}(samples);
+        predictionFees.predict{value: 1e15}(samples);
         record("fees", "predict-20", vm.lastCallGas().gasTotalUsed);
         samples = new bytes[](100);
         for (uint256 i; i < 100; ++i) {
             samples[i] = sampleOf(i, 20);
         }
-        fees.predict{value: 1e17}(samples);
+        predictionFees.predict{value: 1e17}(samples);
         record("fees", "predict-20-each-of-100", vm.lastCallGas().gasTotalUsed / 100);
         vm.prank(ALICE, ALICE);
-        fees.collect();
+        predictionFees.collect();
         record("fees", "collect-whole", vm.lastCallGas().gasTotalUsed);
-        fees.predict{value: 1e17}(samples);
+        predictionFees.predict{value: 1e17}(samples);
         vm.prank(ALICE, ALICE);
-        fees.collect();
+        predictionFees.collect();
         record("fees", "collect", vm.lastCallGas().gasTotalUsed);
     }
 
@@ -199,12 +200,12 @@ contract MarketGasTest is MarketTest {
 
     /// @dev Evaluates the last lesson and teaches the next record, in one step or two.
     /// @return gas The gas of all steps.
-    function evaluateAndTeach(uint256 place, uint256 first) private returns (uint256 gas) {
-        market.score(records[place], first);
+    function evaluateAndTeach(uint256 index, uint256 first) private returns (uint256 gas) {
+        market.score(records[index], first);
         gas = vm.lastCallGas().gasTotalUsed;
         requireFits();
         if (first == 900) return gas;
-        market.score(records[place], 900 - first);
+        market.score(records[index], 900 - first);
         gas += vm.lastCallGas().gasTotalUsed;
         requireFits();
     }

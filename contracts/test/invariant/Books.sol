@@ -12,16 +12,19 @@ import {Vm} from "../base/Vm.sol";
 /// @notice The expected state of a trainer, in a simple form. Nothing here is read from the
 /// trainer.
 abstract contract Books is Test {
+    /// @dev The expected state of a contribution.
     struct Entry {
         address author;
         uint96 deposit;
         uint40 time;
         uint96 left;
-        uint32 batch;
+        /// The index of the transaction in `transactions`.
+        uint32 transaction;
         bool closed;
         address firstReporter;
     }
 
+    /// @dev A used nonce.
     struct Nonce {
         address account;
         uint48 nonce;
@@ -40,8 +43,8 @@ abstract contract Books is Test {
     uint256 internal time;
 
     Entry[] internal entries;
-    /// @dev Each batch's contributions, encoded.
-    bytes[] internal batches;
+    /// @dev The contributions of each transaction, encoded.
+    bytes[] internal transactions;
     mapping(uint256 position => mapping(address reporter => bool)) internal reported;
     /// @dev The time of the last announcement of each contribution, in seconds; 0 if there is none.
     mapping(uint256 position => uint256) internal announced;
@@ -85,7 +88,7 @@ abstract contract Books is Test {
         }
     }
 
-    // Checks after each call.
+    // ---------------------------------------------------------------- Checks after each call
 
     /// @dev Checks that the trainer holds exactly the prepaid money and the rest of all deposits.
     function requireMoneyIsHeld() external view {
@@ -148,7 +151,7 @@ abstract contract Books is Test {
         }
     }
 
-    // Changes of the books.
+    // ---------------------------------------------------------------- Changes of the books
 
     /// @dev Follows the trainer's events as an indexer would, which knows nothing else.
     function follow(Vm.Log[] memory logs) internal {
@@ -189,8 +192,8 @@ abstract contract Books is Test {
         sumPrepaid -= amount;
     }
 
-    function addBatch(Contribution[] memory made) internal {
-        batches.push(abi.encode(made));
+    function addTransaction(Contribution[] memory made) internal {
+        transactions.push(abi.encode(made));
         for (uint256 i; i < made.length; ++i) {
             assertEq(made[i].position, entries.length, "position");
             entries.push(
@@ -199,7 +202,7 @@ abstract contract Books is Test {
                     deposit: made[i].deposit,
                     time: made[i].time,
                     left: made[i].deposit,
-                    batch: uint32(batches.length - 1),
+                    transaction: uint32(transactions.length - 1),
                     closed: false,
                     firstReporter: address(0)
                 })

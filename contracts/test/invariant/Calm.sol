@@ -58,7 +58,7 @@ contract Calm is Handler {
         return false;
     }
 
-    function plan(uint256 seed, uint256 place, address relayer)
+    function plan(uint256 seed, uint256 index, address relayer)
         internal
         view
         override
@@ -68,7 +68,7 @@ contract Calm is Handler {
         if (seed >> 200 & 1 == 0) batch.relayer = relayer;
         batch.fee = uint96(seed >> 16 & 0xff);
         // Several batches by one author in one relay have different nonces.
-        batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);
+        batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(index);
         batch.deadline = uint40(time + (seed >> 32 & 1));
         batch.items = randomItems(seed, seed & 7 == 0 ? 20 : 1 + (seed >> 40 & 3));
     }

@@ -11,7 +11,7 @@ contract FeesWorld is Test {
     uint256 private constant PRICE = 7;
 
     GoodTrainer private trainer = new GoodTrainer(address(new Answers()));
-    PredictionFees private fees =
+    PredictionFees private predictionFees =
         PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), PRICE)));
 
     uint256 private _cameIn;
@@ -27,24 +27,24 @@ contract FeesWorld is Test {
 
     function register(uint256 seed) external {
         address account = accountOf(seed);
-        uint256 before = fees.earned(account);
-        fees.register(account);
-        assertEq(fees.earned(account), before, "registering earns nothing");
-        assertEq(fees.shares(account), trainer.good(account), "shares");
+        uint256 before = predictionFees.earned(account);
+        predictionFees.register(account);
+        assertEq(predictionFees.earned(account), before, "registering earns nothing");
+        assertEq(predictionFees.shares(account), trainer.good(account), "shares");
     }
 
     function pay(uint256 seed) external {
         uint256 n = 1 + seed % 50;
         vm.deal(address(this), n * PRICE);
         uint256[] memory before = all();
-        fees.predict{value: n * PRICE}(new bytes[](n));
+        predictionFees.predict{value: n * PRICE}(new bytes[](n));
         _cameIn += n * PRICE;
         ++payments;
-        uint256 total = fees.totalShares();
+        uint256 total = predictionFees.totalShares();
         if (total == 0) return;
-        uint256 left = address(fees).balance;
+        uint256 left = address(predictionFees).balance;
         for (uint256 i; i < ACCOUNTS; ++i) {
-            uint256 now_ = fees.earned(accountOf(i));
+            uint256 now_ = predictionFees.earned(accountOf(i));
             assertTrue(now_ >= before[i], "nobody earns less");
             left -= now_;
         }
@@ -54,33 +54,33 @@ contract FeesWorld is Test {
 
     function collect(uint256 seed) external {
         address account = accountOf(seed);
-        uint256 earned = fees.earned(account);
+        uint256 earned = predictionFees.earned(account);
         if (earned == 0) return;
         uint256 before = account.balance;
         vm.prank(account);
-        assertEq(fees.collect(), earned, "amount");
+        assertEq(predictionFees.collect(), earned, "amount");
         assertEq(account.balance - before, earned, "paid");
-        assertEq(fees.earned(account), 0, "collected");
+        assertEq(predictionFees.earned(account), 0, "collected");
         _wentOut += earned;
         ++payouts;
     }
 
     function requireSolvent() external view {
-        assertEq(address(fees).balance, _cameIn - _wentOut, "money");
+        assertEq(address(predictionFees).balance, _cameIn - _wentOut, "money");
         uint256 due;
         uint256 total;
         for (uint256 i; i < ACCOUNTS; ++i) {
-            due += fees.earned(accountOf(i));
-            total += fees.shares(accountOf(i));
+            due += predictionFees.earned(accountOf(i));
+            total += predictionFees.shares(accountOf(i));
         }
-        assertAtMost(due, address(fees).balance, "what is earned");
-        assertEq(fees.totalShares(), total, "shares add up");
+        assertAtMost(due, address(predictionFees).balance, "what is earned");
+        assertEq(predictionFees.totalShares(), total, "shares add up");
     }
 
     function all() private view returns (uint256[] memory earned) {
         earned = new uint256[](ACCOUNTS);
         for (uint256 i; i < ACCOUNTS; ++i) {
-            earned[i] = fees.earned(accountOf(i));
+            earned[i] = predictionFees.earned(accountOf(i));
         }
     }
 

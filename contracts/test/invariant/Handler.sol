@@ -13,6 +13,7 @@ import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Vm} from "../base/Vm.sol";
 import {Books} from "./Books.sol";
 
+/// @notice The kind of a claim.
 enum Kind {
     Refund,
     Report,
@@ -56,7 +57,7 @@ abstract contract Handler is Books {
     uint256 public reportsFor;
     uint256 public announcements;
     uint256 public lateClaims;
-    uint256 public claimsOfManyBatches;
+    uint256 public claimsOfManyTransactions;
     uint256 public skippedClaims;
     uint256 public deposits;
     uint256 public withdrawals;
@@ -73,7 +74,7 @@ abstract contract Handler is Books {
 
     constructor(ICollaborativeTrainer trainer) Books(trainer) {}
 
-    // Actions.
+    // ---------------------------------------------------------------- Actions
 
     function contribute(uint256 who, uint256 n, uint256 seed, uint256 extra) public {
         address author = pick(who);
@@ -90,9 +91,9 @@ abstract contract Handler is Books {
         if (failure.length != 0) return;
         assertEq(logs.length, 1, "events");
         assertTrue(logs[0].topics[0] == ICollaborativeTrainer.Contributed.selector, "event");
-        assertEq(uint256(logs[0].topics[1]), entries.length, "batch");
+        assertEq(uint256(logs[0].topics[1]), entries.length, "first position");
         assertEq(logs[0].data, abi.encode(price, time, items), "data");
-        addBatch(Groups.parse(author, price, time, entries.length, items));
+        addTransaction(Groups.parse(author, price, time, entries.length, items));
         money[author] -= count * price;
         contributions += count;
         requireMoneyIsWhereItBelongs();
@@ -189,7 +190,7 @@ abstract contract Handler is Books {
             if (!entries[position].closed) continue;
             uint256[] memory ids = new uint256[](1);
             uint256[] memory masks = new uint256[](1);
-            (ids[0], masks[0]) = (entries[position].batch, 2 ** placeOf(position));
+            (ids[0], masks[0]) = (entries[position].transaction, 2 ** indexOf(position));
             uint256 settled = claimThese(Kind(seed % 3), pick(who), ids, masks);
             assertEq(settled, 0, "settled again");
             ++retries;
@@ -202,7 +203,7 @@ abstract contract Handler is Books {
     function claimWrongly(uint256 who, uint256 seed, uint256 fault) public {
         if (entries.length == 0) return;
         uint256 position = seed % entries.length;
-        Contribution[] memory made = batchOf(entries[position].batch);
+        Contribution[] memory made = contributionsOf(entries[position].transaction);
         uint256 first = made[0].position;
         bytes memory claims = Groups.one(made, position - first);
         bytes memory failure = abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, first);
@@ -212,7 +213,7 @@ abstract contract Handler is Books {
             uint256 bit = 96 + (seed >> 8) % 376;
             claims[bit / 8] ^= bytes1(uint8(2 ** (7 - bit % 8)));
         } else if (fault == 1) {
-            // The contributions come as those of another batch.
+            // The contributions come as those of another transaction.
             claims[0] ^= 0x01;
             failure = abi.encodeWithSelector(
                 IMechanismErrors.UnknownContribution.selector, first | uint256(1) << 56
@@ -247,7 +248,7 @@ abstract contract Handler is Books {
         warp(time + (seed >> 8) % 10 hours);
     }
 
-    // End of a run.
+    // ---------------------------------------------------------------- End of a run
 
     /// @dev Tries once the actions that have not succeeded yet, from the random state: all of them
     /// must still be possible.
@@ -263,7 +264,7 @@ abstract contract Handler is Books {
         if (reports == 0) report(seed, seed);
         if (reportsFor == 0) reportFor(seed >> 3, seed, seed);
         if (lateClaims == 0) claimLate(seed, seed);
-        if (claimsOfManyBatches == 0 || skippedClaims == 0) refund(seed >> 1, seed >> 1);
+        if (claimsOfManyTransactions == 0 || skippedClaims == 0) refund(seed >> 1, seed >> 1);
         if (withdrawals == 0) withdraw(seed, seed >> 8, 8);
         if (cancellations == 0) cancel(seed, 0);
         if (retries == 0) retry(seed, seed);
@@ -273,7 +274,7 @@ abstract contract Handler is Books {
     /// @dev Returns `true` if a claim of some kind has never succeeded.
     function lacksClaims() private view returns (bool) {
         return pushes == 0 || refunds == pushes || reports == 0 || reportsFor == 0 || lateClaims == 0
-            || claimsOfManyBatches == 0 || skippedClaims == 0 || (NOTICE != 0 && announcements == 0);
+            || claimsOfManyTransactions == 0 || skippedClaims == 0 || (NOTICE != 0 && announcements == 0);
     }
 
     /// @dev Checks that each action has succeeded, because a run without successes proves nothing.
@@ -287,7 +288,7 @@ abstract contract Handler is Books {
         assertTrue((announcements > 0) == (NOTICE != 0), "announcements");
         assertTrue(reportsFor > 0, "reports for others");
         assertTrue(lateClaims > 0, "late claims");
-        assertTrue(claimsOfManyBatches > 0, "claims of many batches");
+        assertTrue(claimsOfManyTransactions > 0, "claims of many transactions");
         assertTrue(skippedClaims > 0, "skipped claims");
         assertTrue(deposits > 0, "deposits");
         assertTrue(withdrawals > 0, "withdrawals");
@@ -302,8 +303,8 @@ abstract contract Handler is Books {
         warp(time + ANY_WAIT);
         address stranger = address(0xdeadbeef);
         address savings = address(0x5afe);
-        for (uint256 i; i < batches.length; ++i) {
-            Contribution[] memory made = batchOf(i);
+        for (uint256 i; i < transactions.length; ++i) {
+            Contribution[] memory made = contributionsOf(i);
             uint256 left;
             uint256 open;
             for (uint256 j; j < made.length; ++j) {
@@ -324,7 +325,7 @@ abstract contract Handler is Books {
         assertEq(address(TRAINER).balance, 0, "all out");
     }
 
-    // Differences between the worlds.
+    // ---------------------------------------------------------------- Rules of a world
 
     /// @dev Returns the error of a lesson now; empty if it succeeds.
     function lessonFailure(bytes memory items) internal view virtual returns (bytes memory);
@@ -355,9 +356,9 @@ abstract contract Handler is Books {
         returns (bytes memory signature, bool right);
 
     /// @dev Returns a batch without its price and its signature.
-    /// @param place The index in the relay.
+    /// @param index The index in the relay.
     /// @param relayer The sender.
-    function plan(uint256 seed, uint256 place, address relayer)
+    function plan(uint256 seed, uint256 index, address relayer)
         internal
         view
         virtual
@@ -378,7 +379,7 @@ abstract contract Handler is Books {
     /// @dev Counts a skip, if this world counts its reason.
     function onSkip(bytes memory reason) internal virtual;
 
-    // Relaying.
+    // ---------------------------------------------------------------- Relays
 
     /// @dev Relays the drafts, and expects exactly the results that the specification gives for
     /// each in turn.
@@ -405,24 +406,24 @@ abstract contract Handler is Books {
             ++relayed;
         }
         Vm.Log[] memory logs = call(relayer, 0, abi.encodeCall(TRAINER.relay, (encoded, GAS_PER_BATCH)), "");
-        uint256 place;
+        uint256 index;
         for (uint256 i; i < drafts.length; ++i) {
             if (reasons[i].length == 0) continue;
-            assertTrue(logs[place].topics[0] == ICollaborativeTrainer.Skipped.selector, "skipped");
-            assertEq(address(uint160(uint256(logs[place].topics[1]))), drafts[i].batch.author, "author");
-            assertEq(logs[place].data, abi.encode(drafts[i].batch.nonce, reasons[i]), "reason");
-            ++place;
+            assertTrue(logs[index].topics[0] == ICollaborativeTrainer.Skipped.selector, "skipped");
+            assertEq(address(uint160(uint256(logs[index].topics[1]))), drafts[i].batch.author, "author");
+            assertEq(logs[index].data, abi.encode(drafts[i].batch.nonce, reasons[i]), "reason");
+            ++index;
             onSkip(reasons[i]);
         }
         if (made.length != 0) {
-            assertTrue(logs[place].topics[0] == ICollaborativeTrainer.Relayed.selector, "relayed");
-            assertEq(uint256(logs[place].topics[1]), entries.length, "batch");
-            assertEq(logs[place].data, abi.encode(price, time, log), "data");
-            addBatch(made);
+            assertTrue(logs[index].topics[0] == ICollaborativeTrainer.Relayed.selector, "relayed");
+            assertEq(uint256(logs[index].topics[1]), entries.length, "first position");
+            assertEq(logs[index].data, abi.encode(price, time, log), "data");
+            addTransaction(made);
             addPrepaid(relayer, fees);
-            ++place;
+            ++index;
         }
-        assertEq(logs.length, place, "events");
+        assertEq(logs.length, index, "events");
         requireMoneyIsWhereItBelongs();
     }
 
@@ -493,7 +494,7 @@ abstract contract Handler is Books {
         return uint48(nonce);
     }
 
-    // Claims.
+    // ---------------------------------------------------------------- Claims
 
     /// @dev Announces in most cases, if that is needed, and waits for a time in which a report is
     /// possible.
@@ -514,17 +515,18 @@ abstract contract Handler is Books {
         uint256[] memory ids = new uint256[](count);
         uint256[] memory masks = new uint256[](count);
         for (uint256 i; i < count; ++i) {
-            // The found contribution comes first, last or in the middle; a batch may come twice.
+            // The found contribution comes first, last or in the middle; a transaction may come
+            // twice.
             bool here = i == (seed >> 16) % count;
-            ids[i] = here ? entries[position].batch : random(seed, i) % batches.length;
+            ids[i] = here ? entries[position].transaction : random(seed, i) % transactions.length;
             masks[i] = random(seed, i + 100) & random(seed, i + 200);
-            if (here) masks[i] |= 2 ** placeOf(position);
+            if (here) masks[i] |= 2 ** indexOf(position);
         }
         claimThese(kind, caller, ids, masks);
     }
 
-    /// @dev Claims the chosen contributions of each batch, and expects exactly the results that the
-    /// specification gives.
+    /// @dev Claims the chosen contributions of each transaction, and expects exactly the results
+    /// that the specification gives.
     function claimThese(Kind kind, address caller, uint256[] memory ids, uint256[] memory masks)
         private
         returns (uint256 settled)
@@ -551,7 +553,7 @@ abstract contract Handler is Books {
         }
         if (failure.length != 0) return 0;
         requireOutcomes(kind, caller, outcomes, logs, paid);
-        if (ids.length > 1) ++claimsOfManyBatches;
+        if (ids.length > 1) ++claimsOfManyTransactions;
         requireMoneyIsWhereItBelongs();
     }
 
@@ -574,6 +576,8 @@ abstract contract Handler is Books {
         return (abi.encodeCall(TRAINER.reportFor, (reporter, until, signature, claims)), failure);
     }
 
+    // ---------------------------------------------------------------- Outcomes
+
     /// @dev Checks all events of a call that settled something, and updates the books by them.
     /// @param paid The money of the caller, or of the reporter, in wei.
     function requireOutcomes(
@@ -583,19 +587,19 @@ abstract contract Handler is Books {
         Vm.Log[] memory logs,
         uint256 paid
     ) private {
-        uint256 place;
+        uint256 index;
         for (uint256 i; i < outcomes.length; ++i) {
             Outcome memory one = outcomes[i];
-            if (isPush(one)) requireDeposited(entries[one.position].author, one.amount, logs[place++]);
-            requireOutcome(kind, caller, one, logs[place++]);
+            if (isPush(one)) requireDeposited(entries[one.position].author, one.amount, logs[index++]);
+            requireOutcome(kind, caller, one, logs[index++]);
         }
         if (kind != Kind.ReportFor) {
             money[caller] += paid;
         } else if (paid != 0) {
-            requireDeposited(caller, paid, logs[place++]);
+            requireDeposited(caller, paid, logs[index++]);
             addPrepaid(caller, paid);
         }
-        assertEq(logs.length, place, "events");
+        assertEq(logs.length, index, "events");
     }
 
     /// @dev Returns `true` if money goes to the author's balance.
@@ -653,6 +657,8 @@ abstract contract Handler is Books {
         }
     }
 
+    // ---------------------------------------------------------------- Expected outcomes
+
     /// @dev Returns the encoded claims and the expected outcome of each, or the expected error of
     /// the call.
     function expect(Kind kind, address caller, uint256[] memory ids, uint256[] memory masks)
@@ -663,19 +669,19 @@ abstract contract Handler is Books {
         outcomes = new Outcome[](240 * ids.length);
         uint256 count;
         for (uint256 i; i < ids.length; ++i) {
-            Contribution[] memory made = batchOf(ids[i]);
-            uint256[] memory places = placesOf(masks[i], made.length);
-            claims = bytes.concat(claims, Groups.some(made, places));
+            Contribution[] memory made = contributionsOf(ids[i]);
+            uint256[] memory indices = indicesOf(masks[i], made.length);
+            claims = bytes.concat(claims, Groups.some(made, indices));
             if (failure.length != 0) continue;
-            bytes[] memory samples = new bytes[](places.length);
-            for (uint256 j; j < places.length; ++j) {
-                samples[j] = made[places[j]].sample;
+            bytes[] memory samples = new bytes[](indices.length);
+            for (uint256 j; j < indices.length; ++j) {
+                samples[j] = made[indices[j]].sample;
             }
-            uint256[] memory labels = new uint256[](places.length);
+            uint256[] memory labels = new uint256[](indices.length);
             if (kind != Kind.Late) (labels, failure) = predictions(samples);
             if (failure.length != 0) continue;
-            for (uint256 j; j < places.length; ++j) {
-                outcomes[count] = expectOne(kind, caller, made[places[j]], labels[j], outcomes, count);
+            for (uint256 j; j < indices.length; ++j) {
+                outcomes[count] = expectOne(kind, caller, made[indices[j]], labels[j], outcomes, count);
                 ++count;
             }
         }
@@ -785,7 +791,7 @@ abstract contract Handler is Books {
         for (uint256 i; i < entries.length && i < SEARCH; ++i) {
             uint256 position = (seed % entries.length + i) % entries.length;
             if (entries[position].closed) continue;
-            Contribution memory made = batchOf(entries[position].batch)[placeOf(position)];
+            Contribution memory made = contributionsOf(entries[position].transaction)[indexOf(position)];
             uint256[] memory labels = new uint256[](1);
             if (kind != Kind.Late) (labels,) = predictions(Encode.one(made.sample));
             if (labels.length == 0) continue;
@@ -796,7 +802,7 @@ abstract contract Handler is Books {
         return (false, seed % entries.length);
     }
 
-    // Small helpers.
+    // ---------------------------------------------------------------- Helpers
 
     /// @dev Calls the trainer, which must succeed or fail with exactly this error. Returns the
     /// trainer's events.
@@ -843,26 +849,26 @@ abstract contract Handler is Books {
         return caller == OWNER ? OWNER_WAIT : ANY_WAIT;
     }
 
-    function batchOf(uint256 id) internal view returns (Contribution[] memory) {
-        return abi.decode(batches[id], (Contribution[]));
+    function contributionsOf(uint256 transaction) internal view returns (Contribution[] memory) {
+        return abi.decode(transactions[transaction], (Contribution[]));
     }
 
-    /// @dev Returns the index of a contribution in its batch.
-    function placeOf(uint256 position) private view returns (uint256 place) {
-        uint32 id = entries[position].batch;
-        while (position > place && entries[position - place - 1].batch == id) ++place;
+    /// @dev Returns the index of a contribution in its transaction.
+    function indexOf(uint256 position) private view returns (uint256 index) {
+        uint32 transaction = entries[position].transaction;
+        while (position > index && entries[position - index - 1].transaction == transaction) ++index;
     }
 
     /// @dev Returns the indices below `n` whose bits are set; the first if none is.
-    function placesOf(uint256 mask, uint256 n) private pure returns (uint256[] memory places) {
+    function indicesOf(uint256 mask, uint256 n) private pure returns (uint256[] memory indices) {
         if (n < 256 && mask % 2 ** n == 0) mask = 1;
-        places = new uint256[](n);
+        indices = new uint256[](n);
         uint256 count;
         for (uint256 i; i < n; ++i) {
-            if (mask >> i & 1 != 0) places[count++] = i;
+            if (mask >> i & 1 != 0) indices[count++] = i;
         }
         assembly ("memory-safe") {
-            mstore(places, count)
+            mstore(indices, count)
         }
     }
 

@@ -53,7 +53,7 @@ contract Hostile is Handler {
         prepayAll();
     }
 
-    // Actions.
+    // ---------------------------------------------------------------- Actions
 
     /// @dev Changes how a wallet signs and how it receives payments.
     function behave(uint256 which, uint256 signing, uint256 receiving, uint256 attack) external {
@@ -100,7 +100,7 @@ contract Hostile is Handler {
         assertEq(CLASSIFIER.answer(), answer, "classifier");
     }
 
-    // Behavior of this world.
+    // ---------------------------------------------------------------- Behavior of this world
 
     function lessonFailure(bytes memory items) internal view override returns (bytes memory) {
         bytes memory failure = lieFailure(CLASSIFIER.teaching());
@@ -121,7 +121,7 @@ contract Hostile is Handler {
     {
         Lie how = CLASSIFIER.predicting();
         failure = lieFailure(how);
-        if (failure.length == 0 && how >= Lie.Empty && how <= Lie.WrongPlace) {
+        if (failure.length == 0 && how >= Lie.Empty && how <= Lie.WrongOffset) {
             failure = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
         }
         if (failure.length != 0) return (labels, failure);
@@ -178,7 +178,7 @@ contract Hostile is Handler {
         return isWallet[person];
     }
 
-    function plan(uint256 seed, uint256 place, address relayer)
+    function plan(uint256 seed, uint256 index, address relayer)
         internal
         view
         override
@@ -192,7 +192,7 @@ contract Hostile is Handler {
         // Mostly another account than the sender.
         if (seed >> 201 & 7 == 0) batch.relayer = pick(seed >> 208);
         batch.fee = uint96(seed >> 16 & 0xff);
-        batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);
+        batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(index);
         batch.deadline = uint40(time + (seed >> 32 & 0xffff));
         batch.items = randomItems(seed, seed & 15 == 1 ? 20 : 1 + (seed >> 40 & 3));
         uint256 fault = (seed >> 48) % 32;
@@ -285,8 +285,8 @@ contract Hostile is Handler {
             SignedBatch memory batch = abi.decode(sent[(seed >> 8) % sent.length], (SignedBatch));
             return abi.encodeCall(TRAINER.relay, (Sign.encode(batch), GAS_PER_BATCH));
         }
-        if (batches.length == 0) return abi.encodeCall(TRAINER.relay, ("", GAS_PER_BATCH));
-        bytes memory claims = Groups.one(batchOf((seed >> 8) % batches.length), 0);
+        if (transactions.length == 0) return abi.encodeCall(TRAINER.relay, ("", GAS_PER_BATCH));
+        bytes memory claims = Groups.one(contributionsOf((seed >> 8) % transactions.length), 0);
         if (what == 5) return abi.encodeCall(TRAINER.refund, (claims));
         if (what == 6) return abi.encodeCall(TRAINER.report, (claims));
         return abi.encodeCall(TRAINER.claimLate, (claims));

@@ -122,7 +122,7 @@ contract MarketWorld is MarketTest {
             market.restart(1);
         } else if (progress.stage == Stage.Teaching) {
             // Passes each record from the cursor on; the lengths give their positions.
-            market.score(recordsFrom(placeOf(progress.cursor)), 1 + seed % 12);
+            market.score(recordsFrom(indexOf(progress.cursor)), 1 + seed % 12);
         } else {
             market.settle(1 + seed % 5);
             if (market.phase() == Phase.Settled || market.progress().stage == Stage.Copying) ++passes;
@@ -130,10 +130,10 @@ contract MarketWorld is MarketTest {
     }
 
     /// @dev Returns the index of the record whose first contribution is at a position.
-    function placeOf(uint256 position) private view returns (uint256 place) {
-        for (uint256 reached; reached < position; ++place) {
+    function indexOf(uint256 position) private view returns (uint256 index) {
+        for (uint256 reached; reached < position; ++index) {
             // Items of 6 bytes follow a header of 29.
-            reached += (records[place].length - 29) / 6;
+            reached += (records[index].length - 29) / 6;
         }
     }
 

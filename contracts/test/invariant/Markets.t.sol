@@ -7,6 +7,7 @@ import {MarketWorld} from "./MarketWorld.sol";
 
 /// @notice Invariants of money after any sequence of calls.
 abstract contract MoneyTest is Test {
+    /// @dev A contract and its functions that forge calls at random.
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
@@ -29,6 +30,7 @@ abstract contract MoneyTest is Test {
     function selectors() internal pure virtual returns (bytes4[] memory);
 }
 
+/// @notice The invariants of money in prediction markets.
 contract MarketMoneyTest is MoneyTest {
     function setUp() external {
         world = address(new MarketWorld());
@@ -53,6 +55,7 @@ contract MarketMoneyTest is MoneyTest {
     }
 }
 
+/// @notice The invariants of money in paid predictions.
 contract FeesMoneyTest is MoneyTest {
     function setUp() external {
         world = address(new FeesWorld());

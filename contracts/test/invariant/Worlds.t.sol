@@ -16,6 +16,7 @@ abstract contract WorldTest is ModelTest {
 
     Handler internal handler;
 
+    /// @dev A contract and its functions that forge calls at random, or leaves out.
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
@@ -76,6 +77,7 @@ abstract contract WorldTest is ModelTest {
     }
 }
 
+/// @notice The invariants in the world of honest accounts.
 contract CalmWorldTest is WorldTest {
     function setUp() external {
         (ICollaborativeTrainer trainer, Classifier classifier) =
@@ -97,6 +99,7 @@ contract NoticeWorldTest is CalmWorldTest {
     }
 }
 
+/// @notice The invariants in the world of hostile wallets and a classifier that lies.
 contract HostileWorldTest is WorldTest {
     Hostile private hostile;
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {FloatQuotient, Quotient} from "../../src/libraries/FloatQuotient.sol";
 import {Test} from "../base/Test.sol";
 
+/// @notice Long products, and the comparison of their quotients.
 contract FloatQuotientTest is Test {
     /// @dev A product without truncation is exact.
     function testFuzz_multiply_isExactBelowTruncation(uint256 mantissa, uint64 factor) external pure {
@@ -64,8 +65,8 @@ contract FloatQuotientTest is Test {
 
     /// @dev For the largest products, the tolerance must saturate and not wrap.
     function test_exceeds_saturatesTolerance() external pure {
-        Quotient memory most = Quotient(type(uint128).max, 0, type(uint128).max, 0);
-        assertTrue(!FloatQuotient.exceeds(most, most), "equal");
+        Quotient memory max = Quotient(type(uint128).max, 0, type(uint128).max, 0);
+        assertTrue(!FloatQuotient.exceeds(max, max), "equal");
     }
 
     function quotient(uint256 a, uint256 aExponent, uint256 b, uint256 bExponent)

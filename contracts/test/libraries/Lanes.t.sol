@@ -5,6 +5,7 @@ import {Headers} from "../../src/libraries/Headers.sol";
 import {Lanes} from "../../src/libraries/Lanes.sol";
 import {Test} from "../base/Test.sol";
 
+/// @notice Lanes of a word, and headers of classes.
 contract LanesTest is Test {
     function testFuzz_addInt16_matchesClampedSum(uint256 word, uint256 lane, int256 delta) external pure {
         uint256 shift = bound(lane, 0, 15) * 16;

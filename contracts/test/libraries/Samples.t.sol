@@ -7,6 +7,7 @@ import {Samples} from "../../src/libraries/Samples.sol";
 import {Encode} from "../base/Encode.sol";
 import {Test} from "../base/Test.sol";
 
+/// @notice Encodings of samples and batches.
 contract SamplesTest is Test {
     function test_requireSparse_failsIfLengthIsOdd() external {
         vm.expectRevert(abi.encodeWithSelector(Samples.OddSampleLength.selector, 7, 3));
@@ -46,15 +47,15 @@ contract SamplesTest is Test {
     /// @dev Tests each pair of neighbors, at each index of a sample longer than a word, against the
     /// plain rule.
     function test_requireSparse_failsIfNotIncreasingAnywhere() external {
-        for (uint256 place = 1; place < 40; ++place) {
+        for (uint256 index = 1; index < 40; ++index) {
             uint256[] memory indices = new uint256[](40);
             for (uint256 i; i < 40; ++i) {
                 indices[i] = i * 1600 + (i % 2) * 1500;
             }
-            indices[place] = indices[place - 1];
+            indices[index] = indices[index - 1];
             vm.expectRevert(
                 abi.encodeWithSelector(
-                    Samples.FeatureNotIncreasing.selector, 0, place, indices[place], indices[place - 1]
+                    Samples.FeatureNotIncreasing.selector, 0, index, indices[index], indices[index - 1]
                 )
             );
             this.requireSparse(0, Encode.sparse(indices), 65_536);
@@ -198,40 +199,40 @@ contract SamplesTest is Test {
         );
     }
 
-    function numberTooLarge(uint256 place, uint256 feature, int256 number, uint256 most)
+    function numberTooLarge(uint256 itemIndex, uint256 feature, int256 number, uint256 max)
         private
         pure
         returns (bytes memory)
     {
-        return abi.encodeWithSelector(Samples.NumberTooLarge.selector, place, feature, number, most);
+        return abi.encodeWithSelector(Samples.NumberTooLarge.selector, itemIndex, feature, number, max);
     }
 
-    function lengthTooLarge(uint256 place, uint256 squaredLength, uint256 most)
+    function lengthTooLarge(uint256 itemIndex, uint256 squaredLength, uint256 max)
         private
         pure
         returns (bytes memory)
     {
-        return abi.encodeWithSelector(Samples.SquaredLengthTooLarge.selector, place, squaredLength, most);
+        return abi.encodeWithSelector(Samples.SquaredLengthTooLarge.selector, itemIndex, squaredLength, max);
     }
 
     /// @dev Checks the first `length` bytes.
     function requireBounds(
-        uint256 place,
+        uint256 itemIndex,
         bytes calldata data,
         uint256 length,
         uint256 width,
         uint256 maxNumber,
         uint256 maxSquaredLength
     ) external pure {
-        Samples.requireBounds(place, data[:length], width, maxNumber, maxSquaredLength);
+        Samples.requireBounds(itemIndex, data[:length], width, maxNumber, maxSquaredLength);
     }
 
-    function requireSparse(uint256 place, bytes calldata sample, uint256 features) external pure {
-        Samples.requireSparse(place, sample, features);
+    function requireSparse(uint256 itemIndex, bytes calldata sample, uint256 features) external pure {
+        Samples.requireSparse(itemIndex, sample, features);
     }
 
-    function requireDense(uint256 place, bytes calldata sample, uint256 expected) external pure {
-        Samples.requireDense(place, sample, expected);
+    function requireDense(uint256 itemIndex, bytes calldata sample, uint256 expected) external pure {
+        Samples.requireDense(itemIndex, sample, expected);
     }
 
     function increasing(bytes calldata data, uint256 length) external pure returns (bool) {

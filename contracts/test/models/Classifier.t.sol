@@ -181,9 +181,9 @@ contract ClassifierTest is ModelTest {
             (, Classifier classifier) =
                 create(implementations[i], bytes.concat(abi.encode(3, 1708), smoothing));
             closeForMe(classifier);
-            bytes memory most = firstFeatures(1706);
-            classifier.check(Encode.item(0, most));
-            assertEq(predict(classifier, most), 0, "the most");
+            bytes memory max = firstFeatures(1706);
+            classifier.check(Encode.item(0, max));
+            assertEq(predict(classifier, max), 0, "the maximum");
             refuses(
                 classifier,
                 bytes.concat(Encode.item(0, ""), Encode.item(0, firstFeatures(1707))),

@@ -5,6 +5,7 @@ import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
+/// @notice Predictions and lessons of naive Bayes.
 contract NaiveBayesTest is ModelTest {
     function test_predict_isZeroIfNothingLearned() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(3, 4, 256));

@@ -76,22 +76,22 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(word(classifier, 0), 1 | allSquares, "squares");
 
         (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 2)));
-        uint256 most = uint256(uint64(type(int64).max));
-        uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
-        writeWord(classifier, 2, (most - 1) | (least + 1) << 64);
+        uint256 max = uint256(uint64(type(int64).max));
+        uint256 min = uint256(uint64(uint256(int256(type(int64).min))));
+        writeWord(classifier, 2, (max - 1) | (min + 1) << 64);
         closeForMe(classifier);
         classifier.learn(Encode.item(0, hex"00000002fffffffe"));
-        assertEq(word(classifier, 2), most | least << 64, "sums");
+        assertEq(word(classifier, 2), max | min << 64, "sums");
     }
 
     /// @dev The largest values in all fields must not wrap.
     function test_predict_doesNotWrap() external {
         (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 4)));
-        uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
+        uint256 min = uint256(uint64(uint256(int256(type(int64).min))));
         writeWord(classifier, 0, type(uint256).max);
         writeWord(classifier, 1, type(uint256).max);
-        writeWord(classifier, 2, least | least << 64 | least << 128 | least << 192);
-        writeWord(classifier, 3, least | least << 64 | least << 128 | (least + 1) << 192);
+        writeWord(classifier, 2, min | min << 64 | min << 128 | min << 192);
+        writeWord(classifier, 3, min | min << 64 | min << 128 | (min + 1) << 192);
         assertEq(predict(classifier, hex"7fffffff7fffffff7fffffff7fffffff"), 1, "dense");
         assertEq(predict(classifier, hex"80000000800000008000000080000000"), 1, "dense, least");
 

@@ -170,8 +170,8 @@ contract PerceptronsTest is ModelTest {
             Encode.item(label % 2, Encode.dense16(within(seed, features, maxNumber, longest, 32_767)))
         );
         uint256 moved = squaredMoves(classifier, before, (uint256(rate) * maxNumber + 32_768) >> 16);
-        uint256 most = rate * rootUp(longest) + 32_768 * rootUp(features);
-        assertAtMost(moved << 32, most * most, "all weights");
+        uint256 max = rate * rootUp(longest) + 32_768 * rootUp(features);
+        assertAtMost(moved << 32, max * max, "all weights");
     }
 
     function randomWeights(Classifier classifier, uint256 seed, uint256 features)
@@ -189,8 +189,8 @@ contract PerceptronsTest is ModelTest {
     }
 
     /// @dev Returns the sum of the squares of the weights' moves since `before`, each of at most
-    /// `most`.
-    function squaredMoves(Classifier classifier, int256[] memory before, uint256 most)
+    /// `max`.
+    function squaredMoves(Classifier classifier, int256[] memory before, uint256 max)
         private
         view
         returns (uint256 sum)
@@ -198,7 +198,7 @@ contract PerceptronsTest is ModelTest {
         for (uint256 i; i < before.length; ++i) {
             int256 weight = int16(uint16(word(classifier, i / 16) >> (i % 16 * 16)));
             uint256 step = uint256(weight > before[i] ? weight - before[i] : before[i] - weight);
-            assertAtMost(step, most, "a weight");
+            assertAtMost(step, max, "a weight");
             sum += step * step;
         }
     }

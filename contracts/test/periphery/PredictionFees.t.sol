@@ -19,7 +19,7 @@ contract PredictionFeesTest is ModelTest {
     uint256 private constant PRICE = 100;
 
     DepositRefundTake private trainer;
-    PredictionFees private fees;
+    PredictionFees private predictionFees;
 
     constructor() {
         Classifier classifier;
@@ -28,12 +28,12 @@ contract PredictionFeesTest is ModelTest {
         writeWord(classifier, 0, 1 << 16);
         vm.prank(OWNER);
         classifier.close(address(trainer));
-        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), PRICE)));
+        predictionFees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), PRICE)));
     }
 
     function test_constructor_boundsParameters() external {
-        assertEq(fees.price(), PRICE, "price");
-        assertEq(fees.trainer(), address(trainer), "trainer");
+        assertEq(predictionFees.price(), PRICE, "price");
+        assertEq(predictionFees.trainer(), address(trainer), "trainer");
         deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max));
         vm.expectRevert(
             abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("price"), uint256(1 << 96))
@@ -46,21 +46,21 @@ contract PredictionFeesTest is ModelTest {
         samples[1] = hex"0001";
         samples[2] = hex"0002";
         uint256 before = CAROL.balance;
-        vm.expectEmit(address(fees));
+        vm.expectEmit(address(predictionFees));
         emit IPredictionFees.Predicted(CAROL, 3, 300);
         vm.prank(CAROL);
-        uint256[] memory labels = fees.predict{value: 1_000}(samples);
+        uint256[] memory labels = predictionFees.predict{value: 1_000}(samples);
         assertEq(before - CAROL.balance, 300, "what is above the price comes back");
         assertEq(labels.length, 3, "labels");
         assertEq(labels[0] * 100 + labels[1] * 10 + labels[2], 10, "labels");
 
         vm.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentTooLow.selector, 300, 299));
-        fees.predict{value: 299}(samples);
+        predictionFees.predict{value: 299}(samples);
         samples[2] = hex"0008";
         vm.expectRevert(abi.encodeWithSelector(Samples.FeatureOutOfRange.selector, 2, 0, 8, 8));
-        fees.predict{value: 300}(samples);
+        predictionFees.predict{value: 300}(samples);
         vm.expectRevert(abi.encodeWithSelector(IPredictionFees.NoSamples.selector));
-        fees.predict(new bytes[](0));
+        predictionFees.predict(new bytes[](0));
     }
 
     /// @dev Alice has 2 good contributions, Bob 1. Of 400 wei Alice earns floor(800 / 3) = 266 and
@@ -84,7 +84,7 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(134, 300);
         collect(ALICE, 134);
         collect(BOB, 300);
-        assertEq(address(fees).balance, 0, "all is paid out");
+        assertEq(address(predictionFees).balance, 0, "all is paid out");
     }
 
     /// @dev An account keeps its fraction of a wei when it collects.
@@ -111,7 +111,7 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(0, 0);
         register(BOB, 1, 1);
         requireEarned(0, 0);
-        vm.expectEmit(address(fees));
+        vm.expectEmit(address(predictionFees));
         emit IPredictionFees.Shared(600, 600 << 64, 0);
         pay(1);
         requireEarned(0, 600);
@@ -132,11 +132,11 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(200, 400);
         // Registers again, without anything new.
         vm.recordLogs();
-        assertEq(fees.register(BOB), 3, "shares");
+        assertEq(predictionFees.register(BOB), 3, "shares");
         assertEq(logsOf(IPredictionFees.Registered.selector).length, 0, "nothing is registered");
         requireEarned(200, 400);
-        assertEq(fees.shares(ALICE), 1, "shares of Alice");
-        assertEq(fees.totalShares(), 4, "all shares");
+        assertEq(predictionFees.shares(ALICE), 1, "shares of Alice");
+        assertEq(predictionFees.totalShares(), 4, "all shares");
     }
 
     /// @dev Collecting registers first, so the next payments count all good contributions.
@@ -146,60 +146,61 @@ contract PredictionFeesTest is ModelTest {
         makeGood(ALICE, 1);
         pay(1);
         collect(ALICE, 100);
-        assertEq(fees.shares(ALICE), 2, "shares");
+        assertEq(predictionFees.shares(ALICE), 2, "shares");
         vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
         vm.prank(ALICE);
-        fees.collect();
+        predictionFees.collect();
     }
 
     function test_register_doesNothingWithoutGood() external {
-        assertEq(fees.register(CAROL), 0, "shares");
-        assertEq(fees.totalShares(), 0, "all shares");
+        assertEq(predictionFees.register(CAROL), 0, "shares");
+        assertEq(predictionFees.totalShares(), 0, "all shares");
         pay(1);
         vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, CAROL));
         vm.prank(CAROL);
-        fees.collect();
+        predictionFees.collect();
     }
 
     function test_predict_worksForFree() external {
-        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 0)));
+        predictionFees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 0)));
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
         vm.recordLogs();
-        fees.predict(Encode.one(""));
+        predictionFees.predict(Encode.one(""));
         requireEarned(0, 0);
         assertEq(logsOf(IPredictionFees.Shared.selector).length, 0, "nothing is shared");
     }
 
     function test_predict_sharesSmallestPrice() external {
-        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1)));
+        predictionFees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1)));
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
-        fees.predict{value: 1}(Encode.one(""));
+        predictionFees.predict{value: 1}(Encode.one(""));
         requireEarned(1, 0);
     }
 
     /// @dev Tests the largest supported numbers: payments of 2^127 wei in total, and 2^48 - 1 good
     /// contributions.
     function test_predict_worksAtBounds() external {
-        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max)));
+        predictionFees =
+            PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max)));
         GoodTrainer good = new GoodTrainer(trainer.classifier());
-        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(good), type(uint96).max)));
+        predictionFees = PredictionFees(deploy("PredictionFees", abi.encode(address(good), type(uint96).max)));
         good.set(ALICE, type(uint256).max);
         good.set(BOB, 1);
         register(ALICE, type(uint48).max, type(uint48).max);
         uint256 price = type(uint96).max;
         vm.deal(address(this), price << 32);
         uint256 n = 200;
-        fees.predict{value: n * price}(new bytes[](n));
+        predictionFees.predict{value: n * price}(new bytes[](n));
         // 2^96 - 1 is a multiple of 2^48 - 1.
-        assertEq(fees.earned(ALICE), n * price, "all of it");
+        assertEq(predictionFees.earned(ALICE), n * price, "all of it");
         register(BOB, 1, 1 << 48);
-        fees.predict{value: price}(Encode.one(""));
+        predictionFees.predict{value: price}(Encode.one(""));
         good.set(ALICE, 0);
         vm.prank(ALICE);
-        assertAtMost(fees.collect(), (n + 1) * price, "collected");
-        assertEq(fees.shares(ALICE), type(uint48).max, "a trainer that says fewer is not heard");
+        assertAtMost(predictionFees.collect(), (n + 1) * price, "collected");
+        assertEq(predictionFees.shares(ALICE), type(uint48).max, "a trainer that says fewer is not heard");
     }
 
     function test_collect_failsIfReceiverRefusesOrReenters() external {
@@ -210,25 +211,25 @@ contract PredictionFeesTest is ModelTest {
         register(address(refusing), 1, 1);
         pay(1);
         vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, refusing, 100));
-        refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
+        refusing.execute(address(predictionFees), 0, abi.encodeCall(predictionFees.collect, ()));
         refusing.accept();
-        refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
-        assertEq(address(fees).balance, 0, "paid");
+        refusing.execute(address(predictionFees), 0, abi.encodeCall(predictionFees.collect, ()));
+        assertEq(address(predictionFees).balance, 0, "paid");
 
         ReentrantWallet wallet = new ReentrantWallet();
         wallet.execute(address(trainer), 0, abi.encodeCall(IAccounts.cancelNonces, (0)));
         makeGood(address(wallet), 1);
         register(address(wallet), 1, 2);
         pay(2);
-        wallet.prepare(abi.encodeCall(fees.collect, ()));
-        wallet.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
+        wallet.prepare(abi.encodeCall(predictionFees.collect, ()));
+        wallet.execute(address(predictionFees), 0, abi.encodeCall(predictionFees.collect, ()));
         assertEq(wallet.attacks(), 1, "tried");
         assertEq(
             wallet.answer(),
             abi.encodeWithSelector(Payments.NothingToCollect.selector, wallet),
             "nothing is left"
         );
-        assertEq(address(fees).balance, 100, "paid once");
+        assertEq(address(predictionFees).balance, 100, "paid once");
     }
 
     /// @dev Gives an account good contributions, and the money for them.
@@ -242,26 +243,26 @@ contract PredictionFeesTest is ModelTest {
     }
 
     function register(address account, uint256 shares, uint256 total) private {
-        vm.expectEmit(address(fees));
+        vm.expectEmit(address(predictionFees));
         emit IPredictionFees.Registered(account, shares, total);
-        assertEq(fees.register(account), shares, "shares");
+        assertEq(predictionFees.register(account), shares, "shares");
     }
 
     function pay(uint256 n) private {
-        fees.predict{value: n * PRICE}(new bytes[](n));
+        predictionFees.predict{value: n * PRICE}(new bytes[](n));
     }
 
     function collect(address account, uint256 expected) private {
         uint256 before = account.balance;
-        vm.expectEmit(address(fees));
+        vm.expectEmit(address(predictionFees));
         emit IPredictionFees.Collected(account, expected);
         vm.prank(account);
-        assertEq(fees.collect(), expected, "amount");
+        assertEq(predictionFees.collect(), expected, "amount");
         assertEq(account.balance - before, expected, "paid");
     }
 
     function requireEarned(uint256 alice, uint256 bob) private view {
-        assertEq(fees.earned(ALICE), alice, "Alice");
-        assertEq(fees.earned(BOB), bob, "Bob");
+        assertEq(predictionFees.earned(ALICE), alice, "Alice");
+        assertEq(predictionFees.earned(BOB), bob, "Bob");
     }
 }

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {Account} from "../../src/core/types/Account.sol";
 import {Test} from "../base/Test.sol";
 
-/// @notice Proofs about a trainer's record of an address, for every possible word.
+/// @notice Proofs about an address's account with a trainer, for every possible word.
 contract AccountProofs is Test {
     uint256 private constant BALANCE = type(uint96).max;
     uint256 private constant GOOD = uint256(type(uint48).max) << 96;
@@ -29,7 +29,7 @@ contract AccountProofs is Test {
     function check_PraiseChangesTheGoodOnly(uint256 word) external pure {
         Account before = Account.wrap(word);
         vm.assume(before.good() < type(uint48).max);
-        Account afterwards = before.praised();
+        Account afterwards = before.withRefund();
         assert(afterwards.good() == before.good() + 1);
         assert((Account.unwrap(afterwards) ^ word) & ~GOOD == 0);
     }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Claims, Contribution, Group} from "../../src/libraries/Claims.sol";
-import {Records} from "../../src/libraries/Records.sol";
+import {Roots} from "../../src/libraries/Roots.sol";
 import {SignedBatch, SignedBatches} from "../../src/libraries/SignedBatches.sol";
 import {Contribution as Made, Encode} from "../base/Encode.sol";
 import {Sign, SignedBatch as Signed} from "../base/Sign.sol";
@@ -12,7 +12,7 @@ import {Sign, SignedBatch as Signed} from "../base/Sign.sol";
 contract CodecsProofs {
     /// @dev Reads two contributions, one after the other.
     function check_ClaimsAreReadAsWritten(
-        uint64 batch,
+        uint64 firstPosition,
         Made memory first,
         Made memory second,
         bytes3 sample,
@@ -21,20 +21,22 @@ contract CodecsProofs {
         first.sample = abi.encodePacked(sample);
         second.sample = "";
         bytes memory claims = bytes.concat(
-            abi.encodePacked(batch, uint16(2), uint16(1)),
+            abi.encodePacked(firstPosition, uint16(2), uint16(1)),
             Encode.contribution(first),
             Encode.contribution(second),
             abi.encodePacked(uint8(0x80), node)
         );
-        this.readClaims(claims, batch, first, second);
+        this.readClaims(claims, firstPosition, first, second);
     }
 
-    function readClaims(bytes calldata claims, uint64 batch, Made calldata first, Made calldata second)
-        external
-        pure
-    {
+    function readClaims(
+        bytes calldata claims,
+        uint64 firstPosition,
+        Made calldata first,
+        Made calldata second
+    ) external pure {
         Group memory group = Claims.groupAt(claims, 0);
-        assert(group.batch == batch);
+        assert(group.firstPosition == firstPosition);
         assert(group.nodes == 1);
         assert(group.leaves.length == 2);
         assert(group.end == claims.length);
@@ -102,6 +104,6 @@ contract CodecsProofs {
         bytes calldata sample;
         (sample, next) = Claims.sampleAt(claims, offset);
         assert(keccak256(sample) == keccak256(made.sample));
-        assert(leaf == Records.leaf(made.author, made.label, sample, made.deposit, made.time, made.position));
+        assert(leaf == Roots.leaf(made.author, made.label, sample, made.deposit, made.time, made.position));
     }
 }

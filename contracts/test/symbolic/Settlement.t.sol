@@ -15,6 +15,7 @@ contract SettlementProofs is TrainerProofs {
     /// @dev The notice of the proofs that have one, in seconds.
     uint256 private constant NOTICE = 6 hours;
 
+    /// @dev A contribution with its history, and a claim on it.
     struct Case {
         Contribution made;
         // Its history.
@@ -185,10 +186,10 @@ contract SettlementProofs is TrainerProofs {
                 || other.position != one.made.position
         );
         other.sample = "";
-        uint64 batch = one.made.position;
+        uint64 firstPosition = one.made.position;
         one.made = other;
         (bool success, uint256 paid) =
-            _claim(trainer, OTHER, ICollaborativeTrainer.claimLate.selector, one, batch);
+            _claim(trainer, OTHER, ICollaborativeTrainer.claimLate.selector, one, firstPosition);
         assert(!success && paid == 0);
     }
 
@@ -264,17 +265,21 @@ contract SettlementProofs is TrainerProofs {
         return _claim(trainer, caller, selector, one, one.made.position);
     }
 
-    function _claim(DepositRefundTake trainer, address caller, bytes4 selector, Case memory one, uint64 batch)
-        private
-        returns (bool success, uint256 paid)
-    {
+    function _claim(
+        DepositRefundTake trainer,
+        address caller,
+        bytes4 selector,
+        Case memory one,
+        uint64 firstPosition
+    ) private returns (bool success, uint256 paid) {
         uint256 before = caller.balance;
-        success = call(trainer, caller, 0, abi.encodeWithSelector(selector, _claimsOf(one, batch)));
+        success = call(trainer, caller, 0, abi.encodeWithSelector(selector, _claimsOf(one, firstPosition)));
         paid = caller.balance - before;
     }
 
-    function _claimsOf(Case memory one, uint64 batch) private pure returns (bytes memory) {
-        return bytes.concat(abi.encodePacked(batch, uint16(1), uint16(0)), Encode.contribution(one.made));
+    function _claimsOf(Case memory one, uint64 firstPosition) private pure returns (bytes memory) {
+        return
+            bytes.concat(abi.encodePacked(firstPosition, uint16(1), uint16(0)), Encode.contribution(one.made));
     }
 
     function _storeAnnouncement(DepositRefundTake trainer, uint256 position, uint40 time) private {

@@ -96,8 +96,8 @@ abstract contract TrainerProofs is Test {
     }
 
     /// @dev Returns the slot of an element of a mapping.
-    function slotOf(uint256 key, uint256 place) internal pure returns (uint256) {
-        return uint256(keccak256(abi.encode(key, place)));
+    function slotOf(uint256 key, uint256 slot) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(key, slot)));
     }
 
     function call(DepositRefundTake trainer, address caller, uint256 value, bytes memory data)

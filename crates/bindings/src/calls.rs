@@ -388,9 +388,9 @@ pub mod state {
     /// Returns the calldata that reads the Merkle root of the batch that begins at position
     /// `batch`.
     #[must_use]
-    pub fn root(batch: u64) -> Vec<u8> {
+    pub fn root(first_position: u64) -> Vec<u8> {
         rootCall {
-            batch: U256::from(batch),
+            firstPosition: U256::from(first_position),
         }
         .abi_encode()
     }

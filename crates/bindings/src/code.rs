@@ -186,11 +186,11 @@ fn immutables(code: &[u8], artifact: &[u8]) -> Option<[B256; IMMUTABLES]> {
         if artifact[at - 1] != PUSH32 {
             continue;
         }
-        let Some(place) = artifact.get(at..at + 32).and_then(number) else {
+        let Some(index) = artifact.get(at..at + 32).and_then(number) else {
             continue;
         };
         let value = B256::from_slice(&code[at..at + 32]);
-        if *found[place].get_or_insert(value) != value {
+        if *found[index].get_or_insert(value) != value {
             return None;
         }
         at += 32;

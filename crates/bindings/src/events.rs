@@ -62,7 +62,7 @@ pub enum TrainerEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributed {
     /// Position of the first contribution.
-    pub batch: u64,
+    pub first_position: u64,
     /// Address that contributed.
     pub author: Address,
     /// Deposit for each contribution, in wei.
@@ -78,7 +78,7 @@ pub struct Contributed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relayed {
     /// Position of the first contribution.
-    pub batch: u64,
+    pub first_position: u64,
     /// Account that sent them and got the fees.
     pub relayer: Address,
     /// Deposit for each contribution, in wei.
@@ -214,7 +214,7 @@ impl TrainerEvent {
             trainer::Contributed::SIGNATURE_HASH => {
                 let event = trainer::Contributed::decode_log(log).ok()?.data;
                 Self::Contributed(Contributed {
-                    batch: event.batch.try_into().ok()?,
+                    first_position: event.firstPosition.try_into().ok()?,
                     author: event.author,
                     deposit: event.deposit.try_into().ok()?,
                     time: event.time.try_into().ok()?,
@@ -224,7 +224,7 @@ impl TrainerEvent {
             trainer::Relayed::SIGNATURE_HASH => {
                 let event = trainer::Relayed::decode_log(log).ok()?.data;
                 Self::Relayed(Relayed {
-                    batch: event.batch.try_into().ok()?,
+                    first_position: event.firstPosition.try_into().ok()?,
                     relayer: event.relayer,
                     deposit: event.deposit.try_into().ok()?,
                     time: event.time.try_into().ok()?,

@@ -9,9 +9,9 @@ mod calls;
 mod code;
 mod contracts;
 pub mod events;
-pub mod fees;
 pub mod market;
 mod model;
+pub mod prediction_fees;
 mod registry;
 mod revert;
 

@@ -68,16 +68,16 @@ pub fn restart(words: u64) -> Vec<u8> {
 pub fn score(records: &[Contributions], samples: u64) -> Vec<u8> {
     scoreCall {
         records: records.iter().flat_map(Contributions::encode).collect(),
-        most: U256::from(samples),
+        max: U256::from(samples),
     }
     .abi_encode()
 }
 
 /// Returns the calldata of `settle`, which visits participants at most `most` times.
 #[must_use]
-pub fn settle(most: u64) -> Vec<u8> {
+pub fn settle(max: u64) -> Vec<u8> {
     settleCall {
-        most: U256::from(most),
+        max: U256::from(max),
     }
     .abi_encode()
 }
@@ -117,7 +117,7 @@ pub fn read_progress(output: &[u8]) -> Option<(Progress, Option<Address>)> {
         evaluated: progress.evaluated.try_into().ok()?,
         counted: progress.counted.try_into().ok()?,
         correct: progress.correct.try_into().ok()?,
-        place: progress.place.try_into().ok()?,
+        participant_index: progress.participantIndex.try_into().ok()?,
         pot: progress.pot.try_into().ok()?,
     };
     Some((read, some(progress.model)))
@@ -227,9 +227,9 @@ pub mod state {
     ///
     /// [`read_address`](crate::read_address) decodes the answer.
     #[must_use]
-    pub fn participant(place: u64) -> Vec<u8> {
+    pub fn participant(index: u64) -> Vec<u8> {
         participantsCall {
-            place: U256::from(place),
+            index: U256::from(index),
         }
         .abi_encode()
     }

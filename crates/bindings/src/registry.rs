@@ -42,7 +42,7 @@ pub fn registry_count() -> Vec<u8> {
 pub fn registry_entries(offset: u64, count: u64) -> Vec<u8> {
     entriesCall {
         offset: U256::from(offset),
-        most: U256::from(count),
+        max: U256::from(count),
     }
     .abi_encode()
 }

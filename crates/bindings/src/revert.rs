@@ -4,7 +4,7 @@ use std::fmt;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{Panic, SolError, SolInterface};
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 
 use crate::contracts::Errors::ErrorsErrors as Error;
 use crate::market::{phase, stage};
@@ -39,7 +39,7 @@ const PARAMETERS: &[&str] = &[
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revert {
     /// Error of the rules.
-    Contract(Rejection),
+    Contract(ContractError),
     /// The caller of `evaluate` gave a different number of samples and of labels.
     LengthsDiffer {
         /// Number of samples.
@@ -182,21 +182,21 @@ impl fmt::Display for Revert {
 #[allow(clippy::too_many_lines)]
 fn understand(error: Error) -> Option<Revert> {
     let rejection = match error {
-        Error::EmptyBatch(_) => Rejection::EmptyBatch,
-        Error::MalformedBatch(e) => Rejection::MalformedBatch {
+        Error::EmptyBatch(_) => ContractError::EmptyBatch,
+        Error::MalformedBatch(e) => ContractError::MalformedBatch {
             offset: e.offset.try_into().ok()?,
         },
         Error::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
-        Error::DepositTooLow(e) => Rejection::DepositTooLow {
+        Error::DepositTooLow(e) => ContractError::DepositTooLow {
             required: e.required.try_into().ok()?,
             sent: e.sent.try_into().ok()?,
         },
-        Error::PaymentFailed(e) => Rejection::PaymentFailed {
+        Error::PaymentFailed(e) => ContractError::PaymentFailed {
             to: e.to,
             amount: e.amount.try_into().ok()?,
         },
-        Error::BalanceOverflow(e) => Rejection::BalanceOverflow { account: e.account },
-        Error::BalanceTooLow(e) => Rejection::BalanceTooLow {
+        Error::BalanceOverflow(e) => ContractError::BalanceOverflow { account: e.account },
+        Error::BalanceTooLow(e) => ContractError::BalanceTooLow {
             required: e.required.try_into().ok()?,
             balance: e.balance.try_into().ok()?,
         },
@@ -211,115 +211,115 @@ fn understand(error: Error) -> Option<Revert> {
                 allowance: e.allowance,
             });
         }
-        Error::Expired(e) => Rejection::Expired {
+        Error::Expired(e) => ContractError::Expired {
             deadline: e.deadline.try_into().ok()?,
             now: e.time.try_into().ok()?,
         },
-        Error::NonceUsed(e) => Rejection::NonceUsed {
+        Error::NonceUsed(e) => ContractError::NonceUsed {
             author: e.author,
             nonce: e.nonce.try_into().ok()?,
         },
-        Error::PriceTooHigh(e) => Rejection::PriceTooHigh {
+        Error::PriceTooHigh(e) => ContractError::PriceTooHigh {
             price: e.price.try_into().ok()?,
             max_deposit: e.maxDeposit.try_into().ok()?,
         },
-        Error::InvalidSignature(e) => Rejection::InvalidSignature { author: e.author },
-        Error::ClassifierFailed(_) => Rejection::ClassifierFailed,
-        Error::NoClaims(_) => Rejection::NoClaims,
+        Error::InvalidSignature(e) => ContractError::InvalidSignature { author: e.author },
+        Error::ClassifierFailed(_) => ContractError::ClassifierFailed,
+        Error::NoClaims(_) => ContractError::NoClaims,
         Error::MalformedClaims(e) => {
             return Some(Revert::MalformedClaims {
                 offset: e.offset.try_into().ok()?,
             });
         }
-        Error::UnknownContribution(e) => Rejection::UnknownContribution {
-            batch: e.position.try_into().ok()?,
+        Error::UnknownContribution(e) => ContractError::UnknownContribution {
+            first_position: e.position.try_into().ok()?,
         },
-        Error::NothingLeft(e) => Rejection::NothingLeft {
+        Error::NothingLeft(e) => ContractError::NothingLeft {
             position: e.position.try_into().ok()?,
         },
-        Error::OwnContribution(e) => Rejection::OwnContribution { author: e.author },
-        Error::TooEarly(e) => Rejection::TooEarly {
+        Error::OwnContribution(e) => ContractError::OwnContribution { author: e.author },
+        Error::TooEarly(e) => ContractError::TooEarly {
             now: e.time.try_into().ok()?,
             earliest: e.earliest.try_into().ok()?,
         },
-        Error::NoGoodContribution(e) => Rejection::NoGoodContribution { caller: e.caller },
-        Error::AlreadyReported(e) => Rejection::AlreadyReported {
+        Error::NoGoodContribution(e) => ContractError::NoGoodContribution { caller: e.caller },
+        Error::AlreadyReported(e) => ContractError::AlreadyReported {
             position: e.position.try_into().ok()?,
             caller: e.caller,
         },
-        Error::NoNotice(_) => Rejection::NoNotice,
-        Error::AlreadyAnnounced(e) => Rejection::AlreadyAnnounced {
+        Error::NoNotice(_) => ContractError::NoNotice,
+        Error::AlreadyAnnounced(e) => ContractError::AlreadyAnnounced {
             position: e.position.try_into().ok()?,
             until: e.until.try_into().ok()?,
         },
-        Error::NotAnnounced(e) => Rejection::NotAnnounced {
+        Error::NotAnnounced(e) => ContractError::NotAnnounced {
             position: e.position.try_into().ok()?,
         },
-        Error::PredictionDiffers(e) => Rejection::PredictionDiffers {
+        Error::PredictionDiffers(e) => ContractError::PredictionDiffers {
             label: e.label.try_into().ok()?,
             predicted: e.predicted.try_into().ok()?,
         },
-        Error::AuthorIsContract(e) => Rejection::AuthorIsContract { author: e.author },
-        Error::PredictionAgrees(e) => Rejection::PredictionAgrees {
+        Error::AuthorIsContract(e) => ContractError::AuthorIsContract { author: e.author },
+        Error::PredictionAgrees(e) => ContractError::PredictionAgrees {
             label: e.label.try_into().ok()?,
         },
         Error::AlreadyInitialized(_) => return Some(Revert::AlreadyInitialized),
         Error::NotInitialized(_) => return Some(Revert::NotInitialized),
         Error::Reentrancy(_) => return Some(Revert::Reentrancy),
-        Error::LabelOutOfRange(e) => Rejection::LabelOutOfRange {
+        Error::LabelOutOfRange(e) => ContractError::LabelOutOfRange {
             item: e.item.try_into().ok()?,
             label: e.label.try_into().ok()?,
             classes: e.classes.try_into().ok()?,
         },
-        Error::OddSampleLength(e) => Rejection::OddSampleLength {
+        Error::OddSampleLength(e) => ContractError::OddSampleLength {
             item: e.item.try_into().ok()?,
             length: e.length.try_into().ok()?,
         },
-        Error::WrongSampleLength(e) => Rejection::WrongSampleLength {
+        Error::WrongSampleLength(e) => ContractError::WrongSampleLength {
             item: e.item.try_into().ok()?,
             length: e.length.try_into().ok()?,
             expected: e.expected.try_into().ok()?,
         },
-        Error::FeatureNotIncreasing(e) => Rejection::FeatureNotIncreasing {
+        Error::FeatureNotIncreasing(e) => ContractError::FeatureNotIncreasing {
             item: e.item.try_into().ok()?,
             at: e.index.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             previous: e.previous.try_into().ok()?,
         },
-        Error::FeatureOutOfRange(e) => Rejection::FeatureOutOfRange {
+        Error::FeatureOutOfRange(e) => ContractError::FeatureOutOfRange {
             item: e.item.try_into().ok()?,
             at: e.index.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             features: e.features.try_into().ok()?,
         },
-        Error::TooManyFeatures(e) => Rejection::TooManyFeatures {
+        Error::TooManyFeatures(e) => ContractError::TooManyFeatures {
             item: e.item.try_into().ok()?,
             present: e.present.try_into().ok()?,
-            most: e.most.try_into().ok()?,
+            max: e.max.try_into().ok()?,
         },
-        Error::NumberTooLarge(e) => Rejection::NumberTooLarge {
+        Error::NumberTooLarge(e) => ContractError::NumberTooLarge {
             item: e.item.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             number: e.number.try_into().ok()?,
-            most: e.maximum.try_into().ok()?,
+            max: e.maximum.try_into().ok()?,
         },
-        Error::SquaredLengthTooLarge(e) => Rejection::SquaredLengthTooLarge {
+        Error::SquaredLengthTooLarge(e) => ContractError::SquaredLengthTooLarge {
             item: e.item.try_into().ok()?,
             squared_length: e.squaredLength.try_into().ok()?,
-            most: e.maximum.try_into().ok()?,
+            max: e.maximum.try_into().ok()?,
         },
-        Error::NotOwner(e) => Rejection::NotOwner {
+        Error::NotOwner(e) => ContractError::NotOwner {
             caller: e.caller,
             owner: e.owner,
         },
-        Error::InitializationOpen(_) => Rejection::InitializationOpen,
-        Error::InitializationClosed(_) => Rejection::InitializationClosed,
-        Error::InvalidTrainer(_) => Rejection::InvalidTrainer,
-        Error::NotTrainer(e) => Rejection::NotTrainer {
+        Error::InitializationOpen(_) => ContractError::InitializationOpen,
+        Error::InitializationClosed(_) => ContractError::InitializationClosed,
+        Error::InvalidTrainer(_) => ContractError::InvalidTrainer,
+        Error::NotTrainer(e) => ContractError::NotTrainer {
             caller: e.caller,
             trainer: e.trainer,
         },
-        Error::WordsOutOfRange(e) => Rejection::WordsOutOfRange {
+        Error::WordsOutOfRange(e) => ContractError::WordsOutOfRange {
             offset: e.offset.try_into().ok()?,
             count: e.count.try_into().ok()?,
             size: e.size.try_into().ok()?,
@@ -330,63 +330,63 @@ fn understand(error: Error) -> Option<Revert> {
                 labels: e.labels.try_into().ok()?,
             });
         }
-        Error::WrongPhase(e) => Rejection::WrongPhase {
+        Error::WrongPhase(e) => ContractError::WrongPhase {
             phase: phase(e.phase)?,
             required: phase(e.required)?,
         },
-        Error::WrongStage(e) => Rejection::WrongStage {
+        Error::WrongStage(e) => ContractError::WrongStage {
             stage: stage(e.stage)?,
             required: stage(e.required)?,
         },
-        Error::AlreadyDrawn(e) => Rejection::AlreadyDrawn {
+        Error::AlreadyDrawn(e) => ContractError::AlreadyDrawn {
             part: e.part.try_into().ok()?,
         },
-        Error::TooEarlyToDraw(e) => Rejection::TooEarlyToDraw {
+        Error::TooEarlyToDraw(e) => ContractError::TooEarlyToDraw {
             number: e.number.try_into().ok()?,
             earliest: e.earliest.try_into().ok()?,
         },
-        Error::TooLateToDraw(e) => Rejection::TooLateToDraw {
+        Error::TooLateToDraw(e) => ContractError::TooLateToDraw {
             number: e.number.try_into().ok()?,
             latest: e.latest.try_into().ok()?,
         },
-        Error::NotDrawn(_) => Rejection::NotDrawn,
-        Error::UnknownPart(e) => Rejection::UnknownPart {
+        Error::NotDrawn(_) => ContractError::NotDrawn,
+        Error::UnknownPart(e) => ContractError::UnknownPart {
             part: e.part.try_into().ok()?,
             parts: e.parts.try_into().ok()?,
         },
-        Error::NotTheDrawnPart(e) => Rejection::NotTheDrawnPart {
+        Error::NotTheDrawnPart(e) => ContractError::NotTheDrawnPart {
             part: e.part.try_into().ok()?,
             drawn: e.drawn.try_into().ok()?,
         },
-        Error::AlreadyRevealed(e) => Rejection::AlreadyRevealed {
+        Error::AlreadyRevealed(e) => ContractError::AlreadyRevealed {
             part: e.part.try_into().ok()?,
         },
-        Error::TooLate(e) => Rejection::TooLate {
+        Error::TooLate(e) => ContractError::TooLate {
             now: e.time.try_into().ok()?,
             latest: e.latest.try_into().ok()?,
         },
-        Error::CommitmentDiffers(e) => Rejection::CommitmentDiffers {
+        Error::CommitmentDiffers(e) => ContractError::CommitmentDiffers {
             part: e.part.try_into().ok()?,
             commitment: Box::new(e.commitment),
             committed: Box::new(e.committed),
         },
-        Error::TooLong(e) => Rejection::TooLong {
+        Error::TooLong(e) => ContractError::TooLong {
             length: e.length.try_into().ok()?,
-            most: e.most.try_into().ok()?,
+            max: e.max.try_into().ok()?,
         },
-        Error::TooManyContributions(e) => Rejection::TooManyContributions {
+        Error::TooManyContributions(e) => ContractError::TooManyContributions {
             count: e.count.try_into().ok()?,
-            most: e.most.try_into().ok()?,
+            max: e.max.try_into().ok()?,
         },
         Error::MalformedRecords(e) => {
             return Some(Revert::MalformedRecords {
                 offset: e.offset.try_into().ok()?,
             });
         }
-        Error::NoProgress(_) => Rejection::NoProgress,
-        Error::NothingToCollect(e) => Rejection::NothingToCollect { caller: e.account },
-        Error::NoSamples(_) => Rejection::NoSamples,
-        Error::PaymentTooLow(e) => Rejection::PaymentTooLow {
+        Error::NoProgress(_) => ContractError::NoProgress,
+        Error::NothingToCollect(e) => ContractError::NothingToCollect { caller: e.account },
+        Error::NoSamples(_) => ContractError::NoSamples,
+        Error::PaymentTooLow(e) => ContractError::PaymentTooLow {
             required: e.required.try_into().ok()?,
             sent: e.sent.try_into().ok()?,
         },
@@ -410,7 +410,7 @@ fn understand(error: Error) -> Option<Revert> {
                 implementation: e.implementation,
             });
         }
-        Error::ModelNotClosedForMarket(e) => Rejection::ModelNotClosedForMarket {
+        Error::ModelNotClosedForMarket(e) => ContractError::ModelNotClosedForMarket {
             classifier: e.classifier,
             trainer: e.trainer,
         },
@@ -419,10 +419,10 @@ fn understand(error: Error) -> Option<Revert> {
     Some(Revert::Contract(rejection))
 }
 
-fn invalid_parameter(name: B256, value: U256) -> Option<Rejection> {
+fn invalid_parameter(name: B256, value: U256) -> Option<ContractError> {
     let text = name.as_slice().split(|byte| *byte == 0).next()?;
     let name = PARAMETERS.iter().find(|known| known.as_bytes() == text)?;
-    Some(Rejection::InvalidParameter {
+    Some(ContractError::InvalidParameter {
         name,
         value: value.try_into().ok()?,
     })
@@ -434,7 +434,7 @@ mod tests {
     use crate::contracts::ModelFactory;
 
     #[test]
-    fn what_the_factory_refuses_is_understood() {
+    fn decode_understands_what_the_factory_refuses() {
         let implementation = Address::repeat_byte(7);
         let cases = [
             (

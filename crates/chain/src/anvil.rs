@@ -719,7 +719,7 @@ mod tests {
     }
 
     #[test]
-    fn an_orphan_is_an_anvil_of_ours_that_lost_its_program() {
+    fn orphan_is_an_anvil_of_ours_that_lost_its_program() {
         let arguments = arguments(&AnvilConfig::default(), None);
         let ours: Vec<_> = ["/opt/anvil"]
             .into_iter()

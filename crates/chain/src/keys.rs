@@ -375,7 +375,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_development_accounts_are_those_of_anvil() {
+    fn development_gives_the_accounts_of_anvil() {
         let wanted = [
             (0, address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266")),
             (1, address!("70997970C51812dc3A010C7d01b50e0d17dc79C8")),
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_never_shown() {
+    fn key_never_shows_its_secret() {
         let secret = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
         let key = Key::from_hex(&format!(" 0x{secret}\n")).expect("a key");
         assert_eq!(key.address(), Key::development(0).address());
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn guessable_secrets_are_refused_and_known_ones_are_told() {
+    fn from_hex_refuses_guessable_secrets_and_marks_known_ones() {
         for small in ["1", "2a", "ffffffffffffffffffffffffffffffff"] {
             let error = Key::from_hex(&format!("{small:0>64}")).expect_err("refused");
             assert!(matches!(error, KeyError::Guessable), "{error}");
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_password_is_refused_wherever_it_comes_from() {
+    fn check_password_refuses_an_empty_one_wherever_it_comes_from() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("password");
         for empty in ["", "\n", "\r\nsecret\n", " \t\n", "\u{feff}\r\n"] {
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_its_owners_and_of_its_account() {
+    fn create_keystore_makes_a_file_for_its_owner_and_its_account() {
         let folder = tempfile::tempdir().expect("a folder");
         let (key, path) = Key::create_keystore(folder.path(), "secret").expect("a key");
         let opened = Key::from_keystore(&path, "secret").expect("a key");
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_tells_who_signed() {
+    fn sign_hash_shows_who_signed() {
         let key = Key::development(3);
         let hash = keccak256("hello");
         let signature = key.sign_hash(&hash);
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_transaction_is_as_it_was_wanted() {
+    fn sign_transaction_keeps_what_was_asked_for() {
         let key = Key::development(4);
         let unsigned = Unsigned {
             chain_id: DEVELOPMENT_CHAIN,

@@ -195,14 +195,14 @@ pub struct NodeLog {
 
 /// Price of a unit of gas, in wei (EIP-1559).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fees {
+pub struct GasFees {
     /// Base fee, which the next block burns.
     pub base: u128,
     /// Priority fee, which the builder of the block gets.
     pub priority: u128,
 }
 
-impl Fees {
+impl GasFees {
     /// Returns the maximum fee to offer.
     ///
     /// It suffices until the base fee has doubled, which takes at least six full blocks.
@@ -680,7 +680,7 @@ impl Node {
     ///
     /// # Errors
     /// If the node does not answer.
-    pub async fn fees(&self) -> Result<Fees, NodeError> {
+    pub async fn gas_fees(&self) -> Result<GasFees, NodeError> {
         let history = self
             .ask("eth_feeHistory", || {
                 self.provider.get_fee_history(
@@ -691,7 +691,7 @@ impl Node {
             })
             .await;
         let told = match &history {
-            Ok(history) => fees(history),
+            Ok(history) => gas_fees(history),
             // The node has no fee history, or one in another format.
             Err(
                 NodeError::Unsupported { .. }
@@ -702,7 +702,7 @@ impl Node {
         };
         let (base, in_price) = match told {
             Some((base, Some(tip))) => {
-                return Ok(Fees {
+                return Ok(GasFees {
                     base,
                     priority: tip.max(LEAST_PRIORITY),
                 });
@@ -715,7 +715,7 @@ impl Node {
             }
         };
         let suggested = self.suggested_tip(in_price).await?;
-        Ok(Fees {
+        Ok(GasFees {
             base,
             priority: suggested.max(LEAST_PRIORITY),
         })
@@ -965,13 +965,13 @@ fn request(
 
 /// Converts an event of an included transaction, which must have its position.
 fn located(method: &'static str, log: rpc::Log) -> Result<NodeLog, NodeError> {
-    let place = (
+    let location = (
         log.block_number,
         log.block_hash,
         log.transaction_hash,
         log.log_index,
     );
-    let (Some(block), Some(block_hash), Some(transaction), Some(index)) = place else {
+    let (Some(block), Some(block_hash), Some(transaction), Some(index)) = location else {
         return Err(NodeError::Malformed {
             method,
             message: "an event without its place".to_owned(),
@@ -990,7 +990,7 @@ fn located(method: &'static str, log: rpc::Log) -> Result<NodeLog, NodeError> {
 /// blocks.
 ///
 /// The tip is `None` if nobody paid one.
-fn fees(history: &rpc::FeeHistory) -> Option<(u128, Option<u128>)> {
+fn gas_fees(history: &rpc::FeeHistory) -> Option<(u128, Option<u128>)> {
     // The last entry is for the next block.
     let base = *history.base_fee_per_gas.last()?;
     // Blocks without transactions report zero.
@@ -1005,23 +1005,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_priority_fee_is_the_middle_of_what_is_paid() {
+    fn gas_fees_take_the_middle_of_what_is_paid_as_the_priority_fee() {
         let history = |rewards: &[u128]| rpc::FeeHistory {
             base_fee_per_gas: vec![7, 8, 9],
             reward: Some(rewards.iter().map(|reward| vec![*reward]).collect()),
             ..Default::default()
         };
         let million = 1_000_000;
-        let paid = fees(&history(&[0, 9 * million, 2 * million, 0, 3 * million]));
+        let paid = gas_fees(&history(&[0, 9 * million, 2 * million, 0, 3 * million]));
         assert_eq!(paid, Some((9, Some(3 * million))));
-        assert_eq!(fees(&history(&[0, 0])), Some((9, None)));
-        assert_eq!(fees(&rpc::FeeHistory::default()), None);
+        assert_eq!(gas_fees(&history(&[0, 0])), Some((9, None)));
+        assert_eq!(gas_fees(&rpc::FeeHistory::default()), None);
         let (base, priority) = (9, 3 * million);
-        assert_eq!(Fees { base, priority }.max(), 18 + 3 * million);
+        assert_eq!(GasFees { base, priority }.max(), 18 + 3 * million);
     }
 
     #[test]
-    fn a_header_needs_five_fields() {
+    fn header_needs_four_fields() {
         let zeros = "0".repeat(64);
         let least = format!(
             r#"{{"number":"0x5","hash":"0x{zeros}","parentHash":"0x{zeros}","timestamp":"0x7"}}"#
@@ -1041,7 +1041,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_shown_without_its_keys() {
+    fn display_shows_an_address_without_its_keys() {
         let url = |text| Url::parse(text).expect("a URL");
         let secret = url("https://user:password@node.example:8545/v3/key?token=x#y");
         assert_eq!(display(&secret), "https://node.example:8545");

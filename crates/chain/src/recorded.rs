@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_told_and_nothing_else() {
+    fn recorded_reports_every_change_and_nothing_else() {
         let mut steps = Vec::new();
         let mut chain = Recorded::new(Embedded::new(CONFIG), |step: &Step| {
             steps.push(step.clone());
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_can_be_done_again() {
+    fn recorded_reports_steps_that_can_be_repeated() {
         let mut steps = Vec::new();
         let mut first = Recorded::new(Embedded::new(CONFIG), |step: &Step| {
             steps.push(step.clone());
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_happens_after_what_cannot_be_told() {
+    fn recorded_does_nothing_after_a_step_it_cannot_report() {
         let mut told = 0;
         let mut chain = Recorded::new(Embedded::new(CONFIG), |_: &Step| {
             told += 1;

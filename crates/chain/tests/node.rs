@@ -15,7 +15,7 @@ use cotrain_chain::{
         proof::{self, ProofError},
     },
 };
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 
 /// Topic of the event of the contract below.
 const TOPIC: B256 = B256::repeat_byte(0xaa);
@@ -54,7 +54,7 @@ impl Fixture {
     }
 
     async fn sign(&self, to: Option<Address>, data: Bytes) -> Signed {
-        let fees = self.node.fees().await.expect("fees");
+        let gas_fees = self.node.gas_fees().await.expect("fees");
         let from = self.key.address();
         let gas = self
             .node
@@ -67,8 +67,8 @@ impl Fixture {
             value: U256::ZERO,
             data,
             gas_limit: gas.expect("gas"),
-            max_fee: fees.max(),
-            priority_fee: fees.priority,
+            max_fee: gas_fees.max(),
+            priority_fee: gas_fees.priority,
         })
     }
 
@@ -111,7 +111,7 @@ fn value_transfer(node: &Node, nonce: u64, fee: u128) -> Unsigned {
 // ---------------------------------------------------------------- Reading and calling
 
 #[tokio::test]
-async fn a_contract_is_deployed_called_and_read() {
+async fn node_deploys_calls_and_reads_a_contract() {
     let chain = Fixture::start(&AnvilConfig::default()).await;
     let node = &chain.node;
     assert_eq!(node.chain_id(), 31_337);
@@ -170,11 +170,11 @@ async fn logs_are_found_by_height_and_by_block() {
 }
 
 #[tokio::test]
-async fn a_revert_is_decoded() {
+async fn call_decodes_a_revert() {
     let chain = Fixture::start(&AnvilConfig::default()).await;
     let at = chain.deploy().await;
     let data = keccak256("EmptyBatch()")[..4].to_vec();
-    let wanted = NodeError::Reverted(Revert::Contract(Rejection::EmptyBatch));
+    let wanted = NodeError::Reverted(Revert::Contract(ContractError::EmptyBatch));
 
     let called = chain.node.call(at, data.clone(), None).await;
     assert_eq!(called, Err(wanted.clone()));
@@ -209,7 +209,7 @@ fn from_second(second: u64) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_estimate_in_the_next_block_goes_by_its_time() {
+async fn estimate_next_goes_by_the_time_of_the_next_block() {
     let fixture = Fixture::start(&AnvilConfig::default()).await;
     let (node, from) = (&fixture.node, fixture.key.address());
     let latest = node.head().await.expect("a head");
@@ -233,7 +233,7 @@ async fn an_estimate_in_the_next_block_goes_by_its_time() {
 }
 
 #[tokio::test]
-async fn storage_is_proved_and_nothing_false_is() {
+async fn proved_storage_is_proved_and_nothing_false_is() {
     let chain = Fixture::start(&AnvilConfig::default()).await;
     let node = &chain.node;
     let at = chain.deploy().await;
@@ -306,14 +306,14 @@ async fn storage_is_proved_and_nothing_false_is() {
 // ---------------------------------------------------------------- Sending
 
 #[tokio::test]
-async fn transactions_that_cannot_be_taken_are_told_apart() {
+async fn broadcast_distinguishes_transactions_that_cannot_be_taken() {
     let config = AnvilConfig {
         arguments: vec!["--no-mining".to_owned()],
         ..AnvilConfig::default()
     };
     let chain = Fixture::start(&config).await;
     let node = &chain.node;
-    let fee = node.fees().await.expect("fees").max();
+    let fee = node.gas_fees().await.expect("fees").max();
     let first = chain.key.sign_transaction(&value_transfer(node, 0, fee));
     // Pending, and sent a second time.
     assert_eq!(node.broadcast(&first.raw).await, Ok(()));
@@ -358,7 +358,7 @@ type TransactionResult = Result<String, TransportError>;
 
 /// Compiles only if any task can make requests.
 #[test]
-fn requests_may_move_between_threads() {
+fn node_makes_requests_that_may_move_between_threads() {
     fn may_move<T: Send>(_: impl Fn(&'static Node) -> T) {}
     may_move(Node::head);
     may_move(|node| node.block(0));
@@ -369,14 +369,14 @@ fn requests_may_move_between_threads() {
     may_move(|node| node.code(Address::ZERO));
     may_move(|node| node.balance(Address::ZERO));
     may_move(|node| node.nonce(Address::ZERO));
-    may_move(Node::fees);
+    may_move(Node::gas_fees);
     may_move(|node| node.broadcast(&[]));
     may_move(|node| node.receipt(B256::ZERO));
     may_move(|node| node.proved_storage(Address::ZERO, &[], B256::ZERO));
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_be_reached_is_named() {
+async fn connect_names_a_node_that_it_cannot_reach() {
     let few = NodeOptions {
         timeout: Duration::from_millis(300),
         retries: 1,
@@ -408,7 +408,7 @@ async fn a_node_that_cannot_be_reached_is_named() {
 }
 
 #[tokio::test]
-async fn a_node_of_another_chain_is_told() {
+async fn expect_chain_refuses_a_node_of_another_chain() {
     let config = AnvilConfig {
         chain_id: 1,
         ..AnvilConfig::default()
@@ -427,7 +427,7 @@ async fn a_node_of_another_chain_is_told() {
 // ---------------------------------------------------------------- Anvil
 
 #[tokio::test]
-async fn what_anvil_writes_at_its_end_is_read_at_its_start() {
+async fn anvil_reads_at_its_start_what_it_wrote_at_its_end() {
     let directory = tempfile::tempdir().expect("a directory");
     let config = AnvilConfig {
         state: Some(directory.path().join("state.json")),
@@ -441,7 +441,7 @@ async fn what_anvil_writes_at_its_end_is_read_at_its_start() {
 }
 
 #[test]
-fn anvil_that_cannot_start_says_why() {
+fn spawn_says_why_anvil_cannot_start() {
     let config = AnvilConfig {
         hardfork: "no-such-fork".to_owned(),
         ..AnvilConfig::default()
@@ -453,7 +453,7 @@ fn anvil_that_cannot_start_says_why() {
 // ---------------------------------------------------------------- Key files
 
 #[test]
-fn a_key_is_kept_in_a_file() {
+fn create_keystore_keeps_a_key_that_from_keystore_opens() {
     let directory = tempfile::tempdir().expect("a directory");
     let (key, path) = Key::create_keystore(directory.path(), "secret").expect("a file");
     let text = std::fs::read_to_string(&path).expect("readable");

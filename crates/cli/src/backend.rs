@@ -11,7 +11,7 @@ use cotrain_simulator::{
 };
 use url::Url;
 
-use crate::{failure::Failure, stop::end_on_signal};
+use crate::{error::CommandError, stop::end_on_signal};
 
 /// Chain that a simulation runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Open {
 }
 
 /// Opens an empty chain of the requested kind.
-pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure> {
+pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, CommandError> {
     let (chain, anvil): (Box<dyn Chain>, _) = match backend {
         Backend::Embedded => (Box::new(Embedded::new(beginning)), None),
         Backend::Anvil => {
@@ -66,8 +66,8 @@ pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure
         Backend::Node(url) => {
             let chain = Remote::connect(url, beginning).map_err(|error| match error {
                 // A node that does not answer is a fault, as in all other commands.
-                RemoteError::Node(_) | RemoteError::Runtime(_) => Failure::Fault(error.into()),
-                error => Failure::mistake(error),
+                RemoteError::Node(_) | RemoteError::Runtime(_) => CommandError::Fault(error.into()),
+                error => CommandError::mistake(error),
             })?;
             (Box::new(chain), None)
         }
@@ -84,16 +84,18 @@ pub(crate) fn simulate(
     scenario: &Scenario,
     options: &Options,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<Run, Failure> {
+) -> Result<Run, CommandError> {
     simulate_on(chain, scenario, options, progress).map_err(classify)
 }
 
-fn classify(error: SimulateError) -> Failure {
+fn classify(error: SimulateError) -> CommandError {
     match error {
         // The chain rejected nothing: the recording failed.
-        SimulateError::Chain(gap @ ChainError::Unrecorded { .. }) => Failure::Fault(gap.into()),
-        error if error.is_users_mistake() => Failure::Mistake(error.into()),
-        error => Failure::Fault(error.into()),
+        SimulateError::Chain(gap @ ChainError::Unrecorded { .. }) => {
+            CommandError::Fault(gap.into())
+        }
+        error if error.is_users_mistake() => CommandError::Mistake(error.into()),
+        error => CommandError::Fault(error.into()),
     }
 }
 
@@ -104,20 +106,20 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn start(config: &AnvilConfig) -> Result<Self, Failure> {
-        Anvil::find().map_err(Failure::mistake)?;
-        let place = Arc::new(Mutex::new(None));
+    fn start(config: &AnvilConfig) -> Result<Self, CommandError> {
+        Anvil::find().map_err(CommandError::mistake)?;
+        let slot = Arc::new(Mutex::new(None));
         // An interrupt waits for this lock while anvil starts, since there is nothing to end
         // before.
-        let mut anvil = held(&place);
-        let guarded = Arc::clone(&place);
+        let mut anvil = held(&slot);
+        let guarded = Arc::clone(&slot);
         end_on_signal(move || drop(held(&guarded).take()))?;
         let started = Anvil::spawn(config)?;
         let url = started.url().clone();
         tracing::debug!(%url, "anvil started");
         *anvil = Some(started);
         drop(anvil);
-        Ok(Self { anvil: place, url })
+        Ok(Self { anvil: slot, url })
     }
 }
 
@@ -127,6 +129,6 @@ impl Drop for Guarded {
     }
 }
 
-fn held(place: &Mutex<Option<Anvil>>) -> MutexGuard<'_, Option<Anvil>> {
-    place.lock().unwrap_or_else(PoisonError::into_inner)
+fn held(slot: &Mutex<Option<Anvil>>) -> MutexGuard<'_, Option<Anvil>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,7 @@ pub(crate) mod chosen;
 pub(crate) mod claims;
 pub(crate) mod clean;
 pub(crate) mod connection;
+pub(crate) mod context;
 pub(crate) mod contribute;
 pub(crate) mod data;
 pub(crate) mod delegate;
@@ -13,8 +14,8 @@ pub(crate) mod deploy;
 pub(crate) mod deploying;
 pub(crate) mod errors;
 pub(crate) mod evaluate;
-pub(crate) mod fees;
 pub(crate) mod following;
+pub(crate) mod gas_fees;
 pub(crate) mod input;
 pub(crate) mod key;
 pub(crate) mod market;
@@ -22,7 +23,6 @@ pub(crate) mod model;
 pub(crate) mod models;
 pub(crate) mod money;
 pub(crate) mod options;
-pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod relaying;
@@ -41,10 +41,12 @@ use std::{future::Future, time::Duration};
 
 use serde::Serialize;
 
-use crate::{failure::Failure, output};
+use crate::{error::CommandError, output};
 
 /// Runs a future to its end on a new runtime.
-pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(
+    work: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
@@ -56,7 +58,7 @@ pub(crate) fn show(
     json: bool,
     value: &impl Serialize,
     text: impl FnOnce() -> String,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     if json {
         return output::print_json(&(serde_json::to_string_pretty(value)? + "\n"));
     }
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_of_whole_seconds() {
+    fn whole_seconds_refuses_parts_of_a_second_and_numbers_without_unit() {
         assert_eq!(whole_seconds("90min"), Ok(Duration::from_mins(90)));
         for wrong in ["1ms", "1s 500ms", "soon", "-1s", "5"] {
             whole_seconds(wrong).unwrap_err();

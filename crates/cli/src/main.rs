@@ -4,7 +4,7 @@
 
 mod args;
 mod backend;
-mod failure;
+mod error;
 mod live;
 mod output;
 mod parse;

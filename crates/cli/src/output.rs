@@ -13,23 +13,23 @@ use cotrain_simulator::{Progress, tables::days};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Writes the result as text. It escapes what a terminal would obey, except line breaks.
-pub(crate) fn print(result: &str) -> Result<(), Failure> {
+pub(crate) fn print(result: &str) -> Result<(), CommandError> {
     print_raw(&escaped_lines(result))
 }
 
 /// Writes the result as JSON. Its escapes do not change the meaning, and make it harmless to
 /// terminals.
-pub(crate) fn print_json(result: &str) -> Result<(), Failure> {
+pub(crate) fn print_json(result: &str) -> Result<(), CommandError> {
     print_raw(&escaped_json(result))
 }
 
 /// Writes the result unchanged, such as a script or text with this program's own styles. It must
 /// not contain texts of strangers. A reader that closes the pipe needs no more output, so that is
 /// no failure.
-pub(crate) fn print_raw(result: &str) -> Result<(), Failure> {
+pub(crate) fn print_raw(result: &str) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(result.as_bytes())
@@ -51,16 +51,16 @@ pub(crate) struct Narrator {
 impl Narrator {
     /// Creates a narrator, which is silent if `quiet`. The variable `RUST_LOG` filters the logs;
     /// without it, only warnings are shown.
-    pub(crate) fn start(quiet: bool) -> Result<Self, Failure> {
+    pub(crate) fn start(quiet: bool) -> Result<Self, CommandError> {
         Self::start_with(quiet, "warn")
     }
 
     /// Creates a narrator; if `verbose`, it also shows the program's logs.
-    pub(crate) fn verbose(verbose: bool) -> Result<Self, Failure> {
+    pub(crate) fn verbose(verbose: bool) -> Result<Self, CommandError> {
         Self::start_with(false, if verbose { "cotrain=info,warn" } else { "warn" })
     }
 
-    fn start_with(quiet: bool, default: &str) -> Result<Self, Failure> {
+    fn start_with(quiet: bool, default: &str) -> Result<Self, CommandError> {
         let target = if quiet {
             ProgressDrawTarget::hidden()
         } else {
@@ -125,7 +125,7 @@ impl Narrator {
 }
 
 /// Writes the logs of a service to stderr, as one JSON object per line or as text.
-pub(crate) fn log(json: bool) -> Result<(), Failure> {
+pub(crate) fn log(json: bool) -> Result<(), CommandError> {
     let filter = filter(env::var("RUST_LOG").ok(), "info")?;
     let layer = fmt::layer().with_ansi(false);
     let registry = tracing_subscriber::registry();
@@ -140,12 +140,12 @@ pub(crate) fn log(json: bool) -> Result<(), Failure> {
 }
 
 /// Returns the filter of logs: `wanted`, or `default` if it is unset or empty.
-fn filter(wanted: Option<String>, default: &str) -> Result<Targets, Failure> {
+fn filter(wanted: Option<String>, default: &str) -> Result<Targets, CommandError> {
     let wanted = wanted
         .filter(|wanted| !wanted.is_empty())
         .unwrap_or_else(|| default.to_owned());
     wanted.parse().map_err(|_| {
-        Failure::Mistake(anyhow!(
+        CommandError::Mistake(anyhow!(
             "RUST_LOG is `{wanted}`; expected a level from `error` to `trace`, \
              or `cotrain=debug` for one part"
         ))
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_event_is_one_line_that_no_terminal_obeys() {
+    fn write_makes_a_log_event_one_line_that_no_terminal_obeys() {
         let written = |event: &str| {
             let mut writer = OneLine(Vec::new());
             let length = writer.write(event.as_bytes()).expect("written");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_shows_where_a_simulation_is() {
+    fn bar_shows_how_far_a_simulation_is() {
         let progress = Progress {
             contributions: 1_200,
             of: 7_000,

@@ -24,7 +24,7 @@ pub(crate) fn parse() -> Cli {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     read.unwrap_or_else(|error| {
         let error = error.format(&mut command);
-        in_words(error, &command).exit()
+        reworded(error, &command).exit()
     })
 }
 
@@ -61,7 +61,7 @@ fn paragraphs(text: &str) -> String {
 }
 
 /// Replaces a library's message about a value.
-fn in_words(error: Error, command: &Command) -> Error {
+fn reworded(error: Error, command: &Command) -> Error {
     let (Some(words), Some(argument), Some(value)) = (
         expected(&error),
         context(&error, ContextKind::InvalidArg),
@@ -140,12 +140,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_is_sound() {
         command().debug_assert();
     }
 
     #[test]
-    fn paragraphs_are_lines_and_examples_stay() {
+    fn paragraphs_joins_the_lines_of_each_and_keeps_examples() {
         let text = "Examples:\n  cotrain a\n      b\n\nOne\ntwo\nthree.\n\nFour\nfive.";
         assert_eq!(
             paragraphs(text),
@@ -155,7 +155,7 @@ mod tests {
 
     /// Checks that no help text has a line end in the middle of a sentence: it would not wrap.
     #[test]
-    fn no_help_is_broken_by_hand() {
+    fn command_has_no_help_that_is_broken_by_hand() {
         fn check(command: &Command) {
             for help in [command.get_after_help(), command.get_after_long_help()] {
                 let help = help.map(ToString::to_string).unwrap_or_default();
@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn values_are_refused_in_words() {
+    fn reworded_says_what_was_expected_of_a_value() {
         let said = |arguments: &[&str]| {
             let mut command = command();
             let error = command
                 .try_get_matches_from_mut([&["cotrain"], arguments].concat())
                 .expect_err("refused");
-            let told = in_words(error.format(&mut command), &command).to_string();
+            let told = reworded(error.format(&mut command), &command).to_string();
             told.lines().next().unwrap_or_default().to_owned()
         };
         for (arguments, wanted) in [
@@ -223,7 +223,7 @@ mod tests {
 
     /// Every option that takes a value refuses nonsense without the words of a library.
     #[test]
-    fn no_option_speaks_of_types() {
+    fn reworded_names_no_type_for_any_option() {
         fn check(root: &mut Command, path: &[String], command: &Command, checked: &mut u32) {
             for argument in command
                 .get_arguments()
@@ -240,7 +240,7 @@ mod tests {
                 if error.kind() != ErrorKind::ValueValidation {
                     continue;
                 }
-                let told = in_words(error, root).to_string();
+                let told = reworded(error, root).to_string();
                 for leak in [
                     "digit found",
                     "non-zero type",

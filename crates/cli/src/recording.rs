@@ -14,13 +14,13 @@ use std::{
 use alloy_primitives::{B256, U128};
 use anyhow::{Context, Error, bail, ensure};
 use cotrain_chain::{Chain, Config, Recorded, Step};
-use cotrain_report::results::RECORDING;
+use cotrain_results::results::RECORDING;
 use cotrain_simulator::{Options, Progress, beginning, run::Run, scenario::Scenario};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::{backend, failure::Failure};
+use crate::{backend, error::CommandError};
 
 /// Mark at the beginning of every recording.
 const FORMAT: &str = "cotrain recording";
@@ -110,7 +110,7 @@ pub(crate) fn simulate(
     options: &Options,
     file: NamedTempFile,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<(Run, NamedTempFile), Failure> {
+) -> Result<(Run, NamedTempFile), CommandError> {
     let failed = || "cannot write the recording";
     let header = Header::new(scenario, options, chain);
     let mut writer = Writer::start(file.as_file(), &header).with_context(failed)?;

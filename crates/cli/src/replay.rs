@@ -11,13 +11,13 @@ use alloy_primitives::B256;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_chain::{Chain, ChainError, Step};
-use cotrain_report::format::count;
+use cotrain_results::format::count;
 use serde::Serialize;
 
 use self::difference::{Difference, Field, compare};
 use crate::{
     backend::{self, Backend},
-    failure::Failure,
+    error::CommandError,
     output::{self, Narrator},
     recording::{Entry, Header, Recording},
 };
@@ -60,14 +60,14 @@ pub(crate) struct Replay {
 }
 
 /// Replays a run and shows the result. A difference is shown first, and is then an error.
-pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Replay) -> Result<(), CommandError> {
     let narrator = Narrator::start(arguments.quiet)?;
     let bar = narrator.reading();
     let recording = Recording::open(&arguments.run, |file| {
         bar.set_length(file.metadata().map_or(0, |metadata| metadata.len()));
         bar.wrap_read(file)
     });
-    let mut recording = recording.map_err(Failure::Mistake)?;
+    let mut recording = recording.map_err(CommandError::Mistake)?;
     let mut open = backend::open(&arguments.backend, recording.header().beginning())?;
     let replayed = Replayed::of(&mut recording, open.chain())?;
     bar.finish_and_clear();
@@ -80,9 +80,9 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     }
     match replayed.end {
         Ok(_) => Ok(()),
-        Err(difference) => Err(Failure::Fault(anyhow!(
+        Err(difference) => Err(CommandError::Fault(anyhow!(
             "{} differs from what was recorded in {}",
-            difference.place(),
+            difference.location(),
             recording.path().display()
         ))),
     }
@@ -101,10 +101,10 @@ struct Replayed {
 
 impl Replayed {
     /// Replays a recording on an empty chain.
-    fn of(recording: &mut Recording, chain: &mut dyn Chain) -> Result<Self, Failure> {
+    fn of(recording: &mut Recording, chain: &mut dyn Chain) -> Result<Self, CommandError> {
         let wanted = recording.header().chain_id;
         if wanted != chain.chain_id() {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "{} was recorded on chain {wanted}, and this is chain {}; signatures are of one chain only",
                 recording.path().display(),
                 chain.chain_id()
@@ -126,10 +126,10 @@ impl Replayed {
         &mut self,
         recording: &mut Recording,
         chain: &mut dyn Chain,
-    ) -> Result<Result<B256, Difference>, Failure> {
+    ) -> Result<Result<B256, Difference>, CommandError> {
         let mut steps = 0;
         loop {
-            let step = match recording.next().map_err(Failure::Mistake)? {
+            let step = match recording.next().map_err(CommandError::Mistake)? {
                 Entry::Step(step) => *step,
                 Entry::End(recorded) => {
                     let state = chain.state_digest()?;
@@ -143,7 +143,7 @@ impl Replayed {
             steps += 1;
             let fields = repeat(chain, &step).map_err(|error| match error {
                 // No chain can have made such a step, so the recording is damaged.
-                ChainError::TimeRunsBack { .. } => Failure::Mistake(anyhow!(error).context(format!(
+                ChainError::TimeRunsBack { .. } => CommandError::Mistake(anyhow!(error).context(format!(
                     "cannot replay {}: step {steps} has an earlier time than the one before it; record the run anew",
                     recording.path().display()
                 ))),

@@ -10,7 +10,7 @@ use clap::{
 use cotrain_simulator::scenario::{Scenario, Strategy};
 use serde::Serialize;
 
-use crate::{failure::Failure, live::show};
+use crate::{error::CommandError, live::show};
 
 /// List the scenarios that come with cotrain
 ///
@@ -65,7 +65,7 @@ struct Listing {
 }
 
 /// Lists the scenarios that come with the program, or the kinds of agents.
-pub(crate) fn run(arguments: &Scenarios) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Scenarios) -> Result<(), CommandError> {
     if arguments.agents {
         let kinds = kinds();
         return show(arguments.json, &kinds, || kinds_text(&kinds));

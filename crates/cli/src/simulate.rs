@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use cotrain_report::{
+use cotrain_results::{
     format::quoted,
     results::{Identity, RECORDING, Results},
     run::{self, Style, Summary},
@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use crate::{
     backend::{self, Backend},
-    failure::Failure,
+    error::CommandError,
     output::{self, Narrator},
     recording,
     scenarios::ScenarioParser,
@@ -127,9 +127,9 @@ fn relay(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 /// Runs a scenario. The results are in their directory before stdout shows anything.
-pub(crate) fn run(arguments: &Simulate) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Simulate) -> Result<(), CommandError> {
     let narrator = Narrator::start(arguments.quiet)?;
-    let scenario = Scenario::find(&arguments.scenario).map_err(Failure::mistake)?;
+    let scenario = Scenario::find(&arguments.scenario).map_err(CommandError::mistake)?;
     tracing::debug!(
         scenario = scenario.name(),
         data = scenario.data_summary(),
@@ -138,14 +138,14 @@ pub(crate) fn run(arguments: &Simulate) -> Result<(), Failure> {
     let text = scenario.text_to_run_again(arguments.data.as_deref());
     let (out, results) = if let Some(out) = &arguments.out {
         let of = Identity::new(arguments.seed, arguments.relay);
-        let results = Results::prepare(out, &text, of).map_err(Failure::mistake)?;
+        let results = Results::prepare(out, &text, of).map_err(CommandError::mistake)?;
         (out.clone(), results)
     } else {
         let relay = arguments.relay.map(|size| format!("-relay-{size}"));
         let relay = relay.unwrap_or_default();
         let name = format!("{}-{}{relay}", scenario.name(), arguments.seed);
         let out = PathBuf::from("runs").join(name);
-        let results = Results::prepare_own(&out).map_err(Failure::mistake)?;
+        let results = Results::prepare_own(&out).map_err(CommandError::mistake)?;
         (out, results)
     };
 
@@ -181,7 +181,7 @@ fn simulate(
     options: &Options,
     results: &Results,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<(Run, Option<NamedTempFile>), Failure> {
+) -> Result<(Run, Option<NamedTempFile>), CommandError> {
     let mut open = backend::open(&arguments.backend, beginning(scenario))?;
     if arguments.record {
         let file = results.recording().context("cannot record the run")?;
@@ -192,7 +192,7 @@ fn simulate(
     Ok((run, None))
 }
 
-fn show(run: &Run, json: bool) -> Result<(), Failure> {
+fn show(run: &Run, json: bool) -> Result<(), CommandError> {
     if json {
         return output::print_json(&(serde_json::to_string_pretty(&Summary::of(run))? + "\n"));
     }
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_of_a_report_can_be_pasted() {
+    fn command_of_a_report_can_be_pasted() {
         let arguments = Simulate {
             scenario: "it's mine.toml".to_owned(),
             seed: 5,

@@ -6,7 +6,7 @@ use std::{io, process, thread};
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Exit status of an interrupted program, by the rule of shells: 128 and the number of SIGINT.
 const INTERRUPTED: i32 = 130;
@@ -64,7 +64,7 @@ impl Signals {
 
 /// Returns a token that Ctrl-C, or another signal to end, cancels. A second signal ends the
 /// process.
-pub(crate) fn stopped() -> Result<CancellationToken, Failure> {
+pub(crate) fn stopped() -> Result<CancellationToken, CommandError> {
     let token = CancellationToken::new();
     let told = token.clone();
     let mut signals = Signals::listen(false)?;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Error, anyhow};
-use cotrain_report::{
+use cotrain_results::{
     format::counted,
     sweep::{Runs, Written},
 };
@@ -30,7 +30,7 @@ use self::{
     shard::Shard,
 };
 use crate::{
-    failure::Failure,
+    error::CommandError,
     output::{self, Narrator},
     stop::end_on_signal,
 };
@@ -39,7 +39,7 @@ use crate::{
 const MERGED: &str = "merged.jsonl";
 
 /// Runs a sweep, merges its parts or reports on it.
-pub(crate) fn run(arguments: &Sweep) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Sweep) -> Result<(), CommandError> {
     match &arguments.task {
         None => all(&arguments.run),
         Some(Task::Merge(arguments)) => merge(arguments),
@@ -48,11 +48,11 @@ pub(crate) fn run(arguments: &Sweep) -> Result<(), Failure> {
 }
 
 /// Writes tables and page of the finished runs of a sweep.
-fn report(path: &Path, json: bool) -> Result<(), Failure> {
+fn report(path: &Path, json: bool) -> Result<(), CommandError> {
     let folder = Folder::open(path)?;
     let index = folder.index()?;
     if index.len() == 0 {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "{}: no run of its sweep is done yet",
             path.display()
         )));
@@ -61,7 +61,7 @@ fn report(path: &Path, json: bool) -> Result<(), Failure> {
 }
 
 /// Writes tables, page and figures of the finished runs.
-fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> {
+fn write(folder: &Folder, index: &Index) -> Result<Written, CommandError> {
     let runs = Runs {
         plan: &folder.plan,
         agents: &index.agents,
@@ -69,11 +69,11 @@ fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> {
         count: index.len(),
         records: index.records(),
     };
-    cotrain_report::sweep::write(&folder.path, runs)
+    cotrain_results::sweep::write(&folder.path, runs)
 }
 
 /// Prints the figures of a sweep.
-fn show(written: &Written, json: bool) -> Result<(), Failure> {
+fn show(written: &Written, json: bool) -> Result<(), CommandError> {
     let Written { summary, page, .. } = written;
     if json {
         return output::print_json(&(serde_json::to_string_pretty(summary)? + "\n"));
@@ -81,9 +81,9 @@ fn show(written: &Written, json: bool) -> Result<(), Failure> {
     output::print(&format!("{}\npage: {}\n", summary.text(), page.display()))
 }
 
-fn all(arguments: &Run) -> Result<(), Failure> {
+fn all(arguments: &Run) -> Result<(), CommandError> {
     let narrator = Narrator::start(arguments.quiet)?;
-    let scenario = Scenario::find(&arguments.scenario).map_err(Failure::mistake)?;
+    let scenario = Scenario::find(&arguments.scenario).map_err(CommandError::mistake)?;
     let out = arguments
         .out
         .clone()
@@ -94,7 +94,7 @@ fn all(arguments: &Run) -> Result<(), Failure> {
         arguments.seeds.clone(),
         arguments.relay,
     )
-    .map_err(Failure::mistake)?;
+    .map_err(CommandError::mistake)?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
     let folder = Folder::prepare(&out, plan, shard)?;
     let mut journal = folder.journal(shard)?;
@@ -123,14 +123,14 @@ fn all(arguments: &Run) -> Result<(), Failure> {
         jobs: arguments.jobs.unwrap_or_else(cores),
         data_dir: arguments.data.clone(),
     };
-    let worked = sweep::run::<Failure>(&folder.plan, &work, &mut |done| {
+    let worked = sweep::run::<CommandError>(&folder.plan, &work, &mut |done| {
         let record = done.map_err(|failed| {
             let users = failed.source.is_users_mistake();
             let failed = Error::new(failed).context("runs that are done are kept");
             if users {
-                Failure::Mistake(failed)
+                CommandError::Mistake(failed)
             } else {
-                Failure::Fault(failed)
+                CommandError::Fault(failed)
             }
         })?;
         journal.keep(&record)?;
@@ -159,7 +159,7 @@ fn cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-fn merge(arguments: &Merge) -> Result<(), Failure> {
+fn merge(arguments: &Merge) -> Result<(), CommandError> {
     let parts = arguments.parts.iter().map(|part| Folder::open(part));
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
     let folder = match parts.first() {
@@ -170,7 +170,7 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
     };
     for part in &parts {
         if part.plan.identity() != folder.plan.identity() {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "{} is no part of the sweep in {}: its scenario, settings, seeds or --relay are others",
                 part.path.display(),
                 folder.path.display()
@@ -197,7 +197,7 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
     }
     let missing = (0..folder.plan.runs()).filter(|run| !all.has(*run));
     if let Some(missing) = ranges(missing) {
-        return Err(Failure::Fault(anyhow!(
+        return Err(CommandError::Fault(anyhow!(
             "{} of {} runs are there, and no tables are written: these are missing: {missing}; run their \
              parts and merge again, or see how it went so far: cotrain sweep report {}",
             all.len(),
@@ -217,7 +217,7 @@ struct PartDone {
 }
 
 /// Prints that a part is done.
-fn show_part(folder: &Folder, shard: Shard, runs: usize, json: bool) -> Result<(), Failure> {
+fn show_part(folder: &Folder, shard: Shard, runs: usize, json: bool) -> Result<(), CommandError> {
     let part = PartDone {
         part: format!("{}/{}", shard.number, shard.of),
         runs,
@@ -237,7 +237,7 @@ fn show_part(folder: &Folder, shard: Shard, runs: usize, json: bool) -> Result<(
 
 /// Returns ascending numbers as ranges in words; `None` if there are no numbers.
 fn ranges(numbers: impl Iterator<Item = u64>) -> Option<String> {
-    const MOST: usize = 8;
+    const MAX: usize = 8;
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for number in numbers {
         match ranges.last_mut() {
@@ -245,8 +245,8 @@ fn ranges(numbers: impl Iterator<Item = u64>) -> Option<String> {
             _ => ranges.push((number, number)),
         }
     }
-    let more = ranges.len().saturating_sub(MOST);
-    let shown = ranges.iter().take(MOST).map(|(first, last)| {
+    let more = ranges.len().saturating_sub(MAX);
+    let shown = ranges.iter().take(MAX).map(|(first, last)| {
         if first == last {
             first.to_string()
         } else {
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_runs_are_told_in_few_words() {
+    fn ranges_shortens_a_list_of_missing_runs() {
         let told = |numbers: &[u64]| ranges(numbers.iter().copied());
         assert_eq!(told(&[]), None);
         assert_eq!(told(&[3]).as_deref(), Some("3"));

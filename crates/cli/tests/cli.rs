@@ -102,7 +102,7 @@ fn names(directory: &Path) -> Vec<String> {
 // ---------------------------------------------------------------- Help and scenarios
 
 #[test]
-fn help_teaches() {
+fn cli_help_lists_commands_and_examples() {
     let folder = Folder::new();
     insta::assert_snapshot!(folder.run(&["--help"]).success(), @r"
     Train machine-learning models on an EVM chain, with money at stake.
@@ -165,7 +165,7 @@ fn help_teaches() {
 }
 
 #[test]
-fn the_help_of_simulate_teaches() {
+fn simulate_help_explains_options_and_files() {
     let folder = Folder::new();
     insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
     Simulate contributors who train a model on the chain
@@ -285,7 +285,7 @@ fn the_help_of_simulate_teaches() {
 }
 
 #[test]
-fn scenarios_are_listed() {
+fn scenarios_lists_each_with_its_data() {
     let folder = Folder::new();
     insta::assert_snapshot!(folder.run(&["scenarios"]).success(), @r"
     movie-reviews
@@ -366,7 +366,7 @@ fn scenarios_are_listed() {
 // ---------------------------------------------------------------- Mistakes
 
 #[test]
-fn mistakes_exit_with_2_and_say_what_to_do() {
+fn simulate_exits_with_2_after_a_mistake_and_says_what_to_do() {
     let folder = Folder::new();
     folder.put("broken.toml", "[data]\nsource = 3\n");
     let said = |arguments: &[&str]| folder.run(arguments).mistake();
@@ -422,7 +422,7 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
 }
 
 #[test]
-fn a_wrong_log_level_is_a_mistake() {
+fn filter_refuses_a_wrong_log_level() {
     let folder = Folder::new();
     let mut command = folder.command(&["simulate", "tiny.toml"]);
     let said = Outcome::of(command.env("RUST_LOG", "cotrain=loud")).mistake();
@@ -432,7 +432,7 @@ fn a_wrong_log_level_is_a_mistake() {
 // ---------------------------------------------------------------- Results of simulations
 
 #[test]
-fn json_is_one_object_with_exactly_these_keys() {
+fn simulate_prints_one_json_object_with_exactly_these_keys() {
     let folder = Folder::new();
     let outcome = folder.run(&["simulate", "tiny.toml", "--seed", "4", "--json"]);
     assert!(
@@ -483,7 +483,7 @@ fn json_is_one_object_with_exactly_these_keys() {
 }
 
 #[test]
-fn relaying_has_a_directory_and_figures_of_its_own() {
+fn simulate_with_relay_has_a_directory_and_figures_of_its_own() {
     let folder = Folder::new();
     let json = folder
         .run(&["simulate", "tiny.toml", "--relay", "5", "--json"])
@@ -515,7 +515,7 @@ fn relaying_has_a_directory_and_figures_of_its_own() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_files() {
+fn simulate_writes_the_same_files_for_the_same_seed() {
     let folder = Folder::new();
     for out in ["first", "second"] {
         folder
@@ -552,7 +552,7 @@ fn the_same_seed_gives_the_same_files() {
 // ---------------------------------------------------------------- Simulations on a node
 
 #[test]
-fn a_node_gives_the_same_results() {
+fn simulate_gives_the_same_results_on_a_node() {
     let folder = Folder::new();
     let run = |arguments: &[&str]| {
         let arguments = [&["simulate", "tiny.toml"], arguments].concat();
@@ -583,7 +583,7 @@ fn anvil() -> PathBuf {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_interrupt_leaves_no_node_behind() {
+fn simulate_leaves_no_node_behind_after_an_interrupt() {
     use std::{os::unix::fs::PermissionsExt, thread::sleep, time::Duration};
 
     let folder = Folder::new();
@@ -620,7 +620,7 @@ fn an_interrupt_leaves_no_node_behind() {
 // ---------------------------------------------------------------- Directory of results
 
 #[test]
-fn results_of_the_same_run_are_replaced_and_others_kept() {
+fn simulate_replaces_results_of_the_same_run_and_keeps_others() {
     let folder = Folder::new();
     folder
         .run(&["simulate", "tiny.toml", "--out", "results"])
@@ -644,7 +644,7 @@ fn results_of_the_same_run_are_replaced_and_others_kept() {
 }
 
 #[test]
-fn an_edited_scenario_replaces_its_own_results_and_no_others() {
+fn simulate_replaces_only_its_own_results_after_an_edit_of_the_scenario() {
     let folder = Folder::new();
     folder.run(&["simulate", "tiny.toml"]).success();
     folder
@@ -670,7 +670,7 @@ fn an_edited_scenario_replaces_its_own_results_and_no_others() {
 }
 
 #[test]
-fn a_folder_of_results_can_be_run_again_where_it_is() {
+fn simulate_runs_a_folder_of_results_again_in_place() {
     let folder = Folder::new();
     fs::create_dir(folder.path("here")).expect("made");
     let in_it = |scenario: &str| {
@@ -684,7 +684,7 @@ fn a_folder_of_results_can_be_run_again_where_it_is() {
 }
 
 #[test]
-fn a_run_that_fails_leaves_no_directory() {
+fn simulate_leaves_no_directory_if_the_run_fails() {
     let folder = Folder::new();
     folder.put("train.libsvm", "1 1:1\nnonsense\n");
     let said = folder.run(&["simulate", "tiny.toml"]).mistake();
@@ -694,7 +694,7 @@ fn a_run_that_fails_leaves_no_directory() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn results_that_cannot_be_written_are_found_before_the_run() {
+fn simulate_checks_that_results_can_be_written_before_the_run() {
     let folder = Folder::new();
     // Not even root can create a file there.
     let mut command = folder.command(&["simulate", "tiny.toml", "--out", "/proc/results"]);
@@ -710,7 +710,7 @@ fn results_that_cannot_be_written_are_found_before_the_run() {
 // ---------------------------------------------------------------- Standard output and error
 
 #[test]
-fn quiet_leaves_stderr_to_errors() {
+fn simulate_quiet_leaves_stderr_to_errors() {
     let folder = Folder::new();
     let arguments = ["simulate", "tiny.toml", "--quiet"];
     let quiet = Outcome::of(folder.command(&arguments).env("RUST_LOG", "trace"));
@@ -736,7 +736,7 @@ fn quiet_leaves_stderr_to_errors() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_failure() {
+fn print_succeeds_if_the_reader_has_gone() {
     let folder = Folder::new();
     for arguments in [&["simulate", "tiny.toml"][..], &["scenarios"], &["--help"]] {
         let (reader, writer) = io::pipe().expect("a pipe");
@@ -753,7 +753,7 @@ fn a_reader_that_has_gone_is_no_failure() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_result_that_cannot_be_written_exits_with_1() {
+fn print_fails_with_1_if_the_result_cannot_be_written() {
     let folder = Folder::new();
     let full = fs::File::options()
         .write(true)
@@ -771,7 +771,7 @@ fn a_result_that_cannot_be_written_exits_with_1() {
 }
 
 #[test]
-fn colors_are_for_terminals() {
+fn simulate_uses_colors_on_terminals_only() {
     let folder = Folder::new();
     let arguments = ["simulate", "tiny.toml", "--quiet"];
     assert!(!folder.run(&arguments).success().contains('\u{1b}'));

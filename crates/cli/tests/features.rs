@@ -6,7 +6,7 @@ mod common;
 use std::{fmt::Write as _, io::Write as _, time::Duration};
 
 use alloy_primitives::{Address, U256};
-use common::{Place, block_on};
+use common::{Workspace, block_on};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
     anvil::AnvilConfig,
@@ -18,8 +18,8 @@ use cotrain_indexer::ModelInfo;
 use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
 
-fn predict(place: &Place, input: &[&str]) -> Value {
-    let predicted: Value = place.json(&[&["predict", "--json"], input].concat());
+fn predict(workspace: &Workspace, input: &[&str]) -> Value {
+    let predicted: Value = workspace.json(&[&["predict", "--json"], input].concat());
     predicted["predictions"][0].clone()
 }
 
@@ -35,8 +35,8 @@ fn texts_deployment<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_reserved_word_is_taught_by_contributions() {
-    let place = Place::new(&AnvilConfig::default());
+fn deploy_reserves_a_word_that_contributions_teach() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     for (names, told) in [
         (
             "Xyzzy",
@@ -45,11 +45,11 @@ fn a_reserved_word_is_taught_by_contributions() {
         ("film", "has that name already"),
         ("xyzzy,", "cannot reserve the feature ``: it is empty"),
     ] {
-        let refused = place.mistake(&texts_deployment(&["--reserve-features", names]));
+        let refused = workspace.mistake(&texts_deployment(&["--reserve-features", names]));
         assert!(refused.contains(told), "{refused}");
     }
     let (status, _, stderr) =
-        place.outcome(&texts_deployment(&["--reserve-features", "xyzzy, plugh"]));
+        workspace.outcome(&texts_deployment(&["--reserve-features", "xyzzy, plugh"]));
     assert_eq!(status, Some(0), "{stderr}");
     assert!(
         stderr.contains("302 features, 2 of them reserved"),
@@ -58,16 +58,16 @@ fn a_reserved_word_is_taught_by_contributions() {
 
     // The model has a feature for the word, but has learned nothing about it.
     let xyzzy = ["--text", "xyzzy"];
-    let before = predict(&place, &xyzzy);
+    let before = predict(&workspace, &xyzzy);
     assert_eq!(before["known"], 1);
-    assert_eq!(predict(&place, &["--text", "frotz"])["known"], 0);
+    assert_eq!(predict(&workspace, &["--text", "frotz"])["known"], 0);
 
     let other = match before["class"].as_str() {
         Some("positive") => "negative",
         _ => "positive",
     };
     for _ in 0..2 {
-        place.success(&[
+        workspace.success(&[
             "contribute",
             "--text",
             "xyzzy",
@@ -78,9 +78,9 @@ fn a_reserved_word_is_taught_by_contributions() {
             "--yes",
         ]);
     }
-    assert_eq!(predict(&place, &xyzzy)["class"], other);
+    assert_eq!(predict(&workspace, &xyzzy)["class"], other);
     assert_eq!(
-        predict(&place, &["--text", "plugh"])["class"],
+        predict(&workspace, &["--text", "plugh"])["class"],
         before["class"]
     );
 }
@@ -101,13 +101,13 @@ fn table_deployment<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
-    let place = Place::new(&AnvilConfig::default());
-    place.put(
+fn deploy_reserves_columns_that_tables_and_rows_may_leave_out() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.put(
         "old.csv",
         &format!("a,b,kind\n{}", "1,0,ham\n0,1,spam\n".repeat(20)),
     );
-    place.put(
+    workspace.put(
         "new.csv",
         &format!("a,b,c,d,kind\n{}", "0,0,1,0,ham\n".repeat(3)),
     );
@@ -122,10 +122,10 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
              present, such as naive-bayes",
         ),
     ] {
-        let refused = place.mistake(&table_deployment(more));
+        let refused = workspace.mistake(&table_deployment(more));
         assert!(refused.contains(told), "{refused}");
     }
-    place.success(&table_deployment(&[
+    workspace.success(&table_deployment(&[
         "--reserve-features",
         "c,d",
         "--initial",
@@ -133,37 +133,38 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     ]));
     let columns = ["--label-column", "kind", "--json"];
     for data in ["old.csv", "new.csv"] {
-        let evaluated: Value = place.json(&[&["evaluate", "--data", data], &columns[..]].concat());
+        let evaluated: Value =
+            workspace.json(&[&["evaluate", "--data", data], &columns[..]].concat());
         assert!(evaluated["examples"].as_u64() > Some(2), "{evaluated}");
     }
-    let predicted: Value = place.json(&["predict", "--file", "old.csv", "--json"]);
+    let predicted: Value = workspace.json(&["predict", "--file", "old.csv", "--json"]);
     assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(40));
     // If a file has some of the columns, no other column is dropped silently.
-    place.put("some.csv", "a,b,c\n0,0,1\n");
-    let told = place.mistake(&["predict", "--file", "some.csv"]);
+    workspace.put("some.csv", "a,b,c\n0,0,1\n");
+    let told = workspace.mistake(&["predict", "--file", "some.csv"]);
     assert!(told.contains("has no column `d`"), "{told}");
-    assert_eq!(predict(&place, &["--row", "0,1"])["class"], "spam");
-    assert_eq!(predict(&place, &["--row", "0,1,0,0"])["class"], "spam");
-    let told = place.mistake(&["predict", "--row", "1"]);
+    assert_eq!(predict(&workspace, &["--row", "0,1"])["class"], "spam");
+    assert_eq!(predict(&workspace, &["--row", "0,1,0,0"])["class"], "spam");
+    let told = workspace.mistake(&["predict", "--row", "1"]);
     assert!(
         told.contains("the length of the example is 1, expected 4, or 2 without the reserved ones"),
         "{told}"
     );
 
-    place.success(
+    workspace.success(
         &[
             &["contribute", "--data", "new.csv", "--dev", "1", "--yes"],
             &columns[..],
         ]
         .concat(),
     );
-    assert_eq!(predict(&place, &["--row", "0,0,1,0"])["class"], "ham");
+    assert_eq!(predict(&workspace, &["--row", "0,0,1,0"])["class"], "ham");
 }
 
 // ---------------------------------------------------------------- Intercept
 
 /// Writes rows on both sides of 0.
-fn put_rows(place: &Place) {
+fn put_rows(workspace: &Workspace) {
     let mut rows = "x,y,kind\n".to_owned();
     for row in 0..100 {
         let far = f64::from(1 + row % 5);
@@ -174,7 +175,7 @@ fn put_rows(place: &Place) {
         };
         writeln!(rows, "{x},{},{kind}", f64::from(row % 3 - 1) * far).expect("written");
     }
-    place.put("rows.csv", &rows);
+    workspace.put("rows.csv", &rows);
 }
 
 const ROWS: [&str; 16] = [
@@ -197,13 +198,13 @@ const ROWS: [&str; 16] = [
 ];
 
 #[test]
-fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
+fn dense_perceptron_learns_its_intercept_and_takes_rows_without_it() {
     for fixed in [false, true] {
-        let place = Place::new(&AnvilConfig::default());
-        put_rows(&place);
+        let workspace = Workspace::new(&AnvilConfig::default());
+        put_rows(&workspace);
         let mut deploy = ROWS.to_vec();
         deploy.extend(fixed.then_some("--fixed-intercept"));
-        let (status, _, stderr) = place.outcome(&deploy);
+        let (status, _, stderr) = workspace.outcome(&deploy);
         assert_eq!(status, Some(0), "{stderr}");
         let features = if fixed {
             "2 features"
@@ -214,29 +215,29 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
             stderr.contains(&format!("dense perceptron, {features}, trained")),
             "{stderr}"
         );
-        let listed = place.success(&["models"]);
+        let listed = workspace.success(&["models"]);
         assert!(
             listed.contains(&format!("dense-perceptron, {features}\n")),
             "{listed}"
         );
         // The constant does not count in the length of a row.
         assert!(listed.contains("rows of length 2.40"), "{listed}");
-        let listed: Value = place.json(&["models", "--json"]);
+        let listed: Value = workspace.json(&["models", "--json"]);
         assert_eq!(listed[0]["features"], if fixed { 2 } else { 3 });
         assert_eq!(
             (&listed[0]["verified"], &listed[0]["chain_id"]),
             (&json!(true), &json!(31_337))
         );
 
-        let told = place.mistake(&["predict", "--row", "1,2,1"]);
+        let told = workspace.mistake(&["predict", "--row", "1,2,1"]);
         assert!(
             told.contains("the length of the example is 3, expected 2, a number for each of x, y"),
             "{told}"
         );
-        let predicted: Value = place.json(&["predict", "--file", "rows.csv", "--json"]);
+        let predicted: Value = workspace.json(&["predict", "--file", "rows.csv", "--json"]);
         assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(100));
         assert_eq!(predicted["misfits"]["clipped_values"], 0);
-        let evaluated: Value = place.json(&[
+        let evaluated: Value = workspace.json(&[
             "evaluate",
             "--data",
             "rows.csv",
@@ -247,15 +248,15 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
         assert_eq!(evaluated["accuracy"], 1.0);
 
         // At the mean, all numbers of the sample are 0 except the constant.
-        let mean = mean(&place);
+        let mean = mean(&workspace);
         let row = ["--row", mean.as_str()];
-        let before = predict(&place, &row)["class"].clone();
+        let before = predict(&workspace, &row)["class"].clone();
         let other = if before == "big" { "small" } else { "big" };
-        place.put(
+        workspace.put(
             "lessons.csv",
             &format!("x,y,kind\n{}", format!("{mean},{other}\n").repeat(40)),
         );
-        place.success(&[
+        workspace.success(&[
             "contribute",
             "--data",
             "lessons.csv",
@@ -265,7 +266,7 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
             "1",
             "--yes",
         ]);
-        let after = predict(&place, &row)["class"].clone();
+        let after = predict(&workspace, &row)["class"].clone();
         if fixed {
             assert_eq!(after, before, "nothing can move the intercept");
         } else {
@@ -275,8 +276,8 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
 }
 
 /// Returns the row of means of `rows.csv`.
-fn mean(place: &Place) -> String {
-    let rows = place.read("rows.csv");
+fn mean(workspace: &Workspace) -> String {
+    let rows = workspace.read("rows.csv");
     let mut sums = [0.0, 0.0];
     for line in rows.lines().skip(1) {
         for (sum, field) in sums.iter_mut().zip(line.split(',')) {
@@ -287,9 +288,9 @@ fn mean(place: &Place) -> String {
 }
 
 #[test]
-fn only_a_dense_perceptron_has_an_intercept_to_fix() {
-    let place = Place::new(&AnvilConfig::default());
-    let told = place.mistake(&["deploy", "--dev", "0", "--yes", "--fixed-intercept"]);
+fn deploy_fixes_the_intercept_of_a_dense_perceptron_only() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let told = workspace.mistake(&["deploy", "--dev", "0", "--yes", "--fixed-intercept"]);
     assert!(
         told.contains(
             "cannot fix the intercept of a naive Bayes: only a dense perceptron learns its intercept; leave that choice \
@@ -303,9 +304,9 @@ fn only_a_dense_perceptron_has_an_intercept_to_fix() {
 
 /// For a text without known words, no advice about numbers is printed.
 #[test]
-fn an_unknown_text_is_told_before_numbers_are_clipped() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&[
+fn contribute_names_unknown_text_before_clipped_numbers() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&[
         "deploy",
         "--dev",
         "0",
@@ -327,7 +328,7 @@ fn an_unknown_text_is_told_before_numbers_are_clipped() {
             "--dev",
             "1",
         ];
-        place.mistake(&[&one, more].concat())
+        workspace.mistake(&[&one, more].concat())
     };
     let told = contribute("xyzzy", &[]);
     assert!(
@@ -350,7 +351,7 @@ fn address(deployed: &Value, name: &str) -> Address {
 }
 
 /// Registers another card, as the model's owner.
-fn register(place: &Place, deployed: &Value, card: &Value) {
+fn register(workspace: &Workspace, deployed: &Value, card: &Value) {
     let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
     deflated
         .write_all(card.to_string().as_bytes())
@@ -358,7 +359,7 @@ fn register(place: &Place, deployed: &Value, card: &Value) {
     let card = deflated.finish().expect("deflated");
     let key = Key::development(0);
     block_on(async {
-        let node = Node::connect(place.rpc(), NodeOptions::default());
+        let node = Node::connect(workspace.rpc(), NodeOptions::default());
         let node = node.await.expect("a node");
         let unsigned = Unsigned {
             chain_id: node.chain_id(),
@@ -384,12 +385,12 @@ fn register(place: &Place, deployed: &Value, card: &Value) {
 }
 
 #[test]
-fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
-    let place = Place::new(&AnvilConfig::default());
-    put_rows(&place);
+fn verified_is_false_if_the_card_has_other_bounds_than_the_contract() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    put_rows(&workspace);
     let mut deploy = ROWS.to_vec();
     deploy.push("--json");
-    let deployed: Value = place.json(&deploy);
+    let deployed: Value = workspace.json(&deploy);
     let number = deployed["bounds"]["max_number"].as_u64().expect("bounds");
     let square = deployed["bounds"]["max_squared_length"]
         .as_str()
@@ -414,12 +415,12 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
             },
             "from_block": deployed["block"],
         });
-        register(&place, &deployed, &card);
-        let listed: Value = place.json(&["models", "--json"]);
+        register(&workspace, &deployed, &card);
+        let listed: Value = workspace.json(&["models", "--json"]);
         assert_eq!(listed[0]["verified"], fits);
         // A coordinator finds the same.
         let read = block_on(async {
-            let node = Node::connect(place.rpc(), NodeOptions::default());
+            let node = Node::connect(workspace.rpc(), NodeOptions::default());
             let node = node.await.expect("a node");
             let (registry, trainer) = (
                 address(&deployed, "registry"),
@@ -453,7 +454,7 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
             "--yes",
         ];
         for command in [&rows[..], &data, &paid] {
-            let (status, _, stderr) = place.outcome(command);
+            let (status, _, stderr) = workspace.outcome(command);
             assert_eq!(
                 status,
                 Some(if fits { 0 } else { 2 }),
@@ -480,7 +481,7 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
             );
         }
         // Bytes are sent unchanged.
-        let (status, _, stderr) = place.outcome(&["predict", "--sample", "000000001000"]);
+        let (status, _, stderr) = workspace.outcome(&["predict", "--sample", "000000001000"]);
         assert_eq!(status, Some(0), "{stderr}");
     }
 }

@@ -237,7 +237,7 @@ impl Reader {
 }
 
 #[test]
-fn what_the_guide_shows_is_what_happens() {
+fn cli_does_what_the_guide_shows() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut reader = Reader {
         folder: fs::canonicalize(folder.path()).expect("a folder"),
@@ -261,7 +261,7 @@ fn what_the_guide_shows_is_what_happens() {
 }
 
 #[test]
-fn wildcards_stand_for_anything() {
+fn line_matches_anything_at_a_wildcard() {
     assert!(line_matches("a [..] b", "a long way b"));
     assert!(line_matches("[..]", ""));
     assert!(line_matches("x[..]", "xyz"));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, U256};
-use common::{Place, block_on};
+use common::{Workspace, block_on};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
     anvil::{Anvil, AnvilConfig},
@@ -37,8 +37,8 @@ const DEPLOY: [&str; 9] = [
     "--json",
 ];
 
-fn node(place: &Place) -> Node {
-    block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node")
+fn node(workspace: &Workspace) -> Node {
+    block_on(Node::connect(workspace.rpc(), NodeOptions::default())).expect("a node")
 }
 
 fn nonce(node: &Node) -> u64 {
@@ -62,23 +62,23 @@ fn words(node: &Node, deployed: &Value) -> Vec<U256> {
 // ---------------------------------------------------------------- Deployment
 
 #[test]
-fn a_deployment_survives_being_killed_anywhere() {
-    let undisturbed = Place::new(&AnvilConfig::default());
-    let twin: Value = undisturbed.json(&DEPLOY);
-    assert_eq!(twin["transactions"], TRANSACTIONS);
-    let twin = words(&node(&undisturbed), &twin);
-    assert!(twin.iter().any(|word| !word.is_zero()));
+fn deploy_survives_being_killed_anywhere() {
+    let undisturbed = Workspace::new(&AnvilConfig::default());
+    let reference: Value = undisturbed.json(&DEPLOY);
+    assert_eq!(reference["transactions"], TRANSACTIONS);
+    let reference = words(&node(&undisturbed), &reference);
+    assert!(reference.iter().any(|word| !word.is_zero()));
 
     let block_time = |block_time| AnvilConfig {
         block_time,
         ..AnvilConfig::default()
     };
     for config in [block_time(None), block_time(Some(1))] {
-        let place = Place::new(&config);
-        let node = node(&place);
+        let workspace = Workspace::new(&config);
+        let node = node(&workspace);
         let mut kills = 0;
         for seen in 0..TRANSACTIONS {
-            let mut child = place
+            let mut child = workspace
                 .command(&DEPLOY)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -101,30 +101,30 @@ fn a_deployment_survives_being_killed_anywhere() {
             kills >= 4,
             "only {kills} of {TRANSACTIONS} were killed in time"
         );
-        let deployed: Value = place.json(&DEPLOY);
+        let deployed: Value = workspace.json(&DEPLOY);
         assert_eq!(deployed["transactions"], TRANSACTIONS);
         assert_eq!(nonce(&node), TRANSACTIONS, "nothing was done twice");
-        assert_eq!(words(&node, &deployed), twin);
-        let listed: Value = place.json(&["models", "--json"]);
+        assert_eq!(words(&node, &deployed), reference);
+        let listed: Value = workspace.json(&["models", "--json"]);
         assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
         assert_eq!(listed[0]["name"], "films");
         assert_eq!(listed[0]["trainer"], deployed["trainer"]);
         assert_eq!(listed[0]["verified"], true);
 
         // A second run changes nothing. Another plan is refused, with the differences.
-        assert_eq!(place.json::<Value>(&DEPLOY), deployed);
+        assert_eq!(workspace.json::<Value>(&DEPLOY), deployed);
         let mut other = DEPLOY.to_vec();
         other.push("--points");
-        let told = place.mistake(&other);
+        let told = workspace.mistake(&other);
         assert!(told.contains("--points was false, now true"), "{told}");
         assert_eq!(nonce(&node), TRANSACTIONS);
     }
 }
 
 #[test]
-fn a_journal_belongs_to_a_chain_and_says_what_differs() {
-    let place = Place::new(&AnvilConfig::default());
-    place.put(
+fn deploy_keeps_a_journal_of_each_chain_and_names_what_differs() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.put(
         "mail.csv",
         "class,body\nspam,win money\nham,see you\nspam,win a prize\nham,lunch is at noon\nspam,free money\n\
          ham,the minutes\nspam,claim the prize\nham,see the minutes\n",
@@ -143,10 +143,10 @@ fn a_journal_belongs_to_a_chain_and_says_what_differs() {
             initial,
         ]
     };
-    let first: Value = place.json(&deploy("3"));
-    let again: Value = place.json(&deploy("3"));
+    let first: Value = workspace.json(&deploy("3"));
+    let again: Value = workspace.json(&deploy("3"));
     assert_eq!(first["trainer"], again["trainer"], "nothing is done twice");
-    let told = place.mistake(&deploy("4"));
+    let told = workspace.mistake(&deploy("4"));
     let trainer: Address = first["trainer"]
         .as_str()
         .and_then(|text| text.parse().ok())
@@ -164,7 +164,7 @@ fn a_journal_belongs_to_a_chain_and_says_what_differs() {
         ..AnvilConfig::default()
     })
     .expect("anvil");
-    let mut command = place.command(&deploy("4"));
+    let mut command = workspace.command(&deploy("4"));
     command.env("COTRAIN_RPC", other.url().as_str());
     let output = command.output().expect("it starts");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -174,9 +174,9 @@ fn a_journal_belongs_to_a_chain_and_says_what_differs() {
 // ---------------------------------------------------------------- Predictions
 
 #[test]
-fn predictions_here_are_the_contracts() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
+fn predict_local_and_verify_give_the_predictions_of_the_contract() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
     let data = load(&Source::MovieReviews, 0.2, 3).expect("data");
     let texts: Vec<&str> = data
         .test
@@ -187,10 +187,10 @@ fn predictions_here_are_the_contracts() {
         })
         .take(500)
         .collect();
-    place.put("texts.txt", &texts.join("\n"));
+    workspace.put("texts.txt", &texts.join("\n"));
     let predict = |more: &[&str]| -> Value {
         let arguments = [&["predict", "--json"], more].concat();
-        place.json(&arguments)
+        workspace.json(&arguments)
     };
     let contract = predict(&["--file", "texts.txt"]);
     assert_eq!(contract["by"], "contract");
@@ -207,36 +207,36 @@ fn predictions_here_are_the_contracts() {
     let by_hand = predict(&["--features", "7,3,250"]);
     let raw = predict(&["--sample", "0x0003000700fa", "--verify"]);
     assert_eq!(by_hand["predictions"], raw["predictions"]);
-    let told = place.mistake(&["predict", "--sample", "0x00070003"]);
+    let told = workspace.mistake(&["predict", "--sample", "0x00070003"]);
     assert!(
         told.contains("feature 3 at place 1 of item 0 comes after feature 7"),
         "{told}"
     );
-    let told = place.mistake(&["predict", "--row", "1,2"]);
+    let told = workspace.mistake(&["predict", "--row", "1,2"]);
     assert!(
         told.contains("the model learned from text; give it with --text"),
         "{told}"
     );
-    let told = place.mistake(&["predict"]);
+    let told = workspace.mistake(&["predict"]);
     assert!(told.contains("there is nothing to predict"), "{told}");
-    let told = place.mistake(&["predict", "--model", "cats", "--text", "x"]);
+    let told = workspace.mistake(&["predict", "--model", "cats", "--text", "x"]);
     assert!(told.contains("it has films"), "{told}");
 
-    let here: Value = place.json(&["evaluate", "--limit", "300", "--json"]);
-    let there: Value = place.json(&["evaluate", "--limit", "300", "--on-chain", "--json"]);
+    let here: Value = workspace.json(&["evaluate", "--limit", "300", "--json"]);
+    let there: Value = workspace.json(&["evaluate", "--limit", "300", "--on-chain", "--json"]);
     assert_eq!(here["correct"], there["correct"]);
 }
 
 // ---------------------------------------------------------------- Contributions and claims
 
 #[test]
-fn a_contributor_goes_all_the_way() {
-    let place = Place::new(&AnvilConfig::default());
+fn contribute_leads_to_refunds_reports_and_withdrawals() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     let mut deploy = DEPLOY.to_vec();
     deploy.extend(["--refund-wait", "2s"]);
-    place.success(&deploy);
+    workspace.success(&deploy);
 
-    let many: Value = place.json(&[
+    let many: Value = workspace.json(&[
         "contribute",
         "--data",
         "movie-reviews",
@@ -251,7 +251,7 @@ fn a_contributor_goes_all_the_way() {
     assert_eq!(many["transactions"].as_array().map(Vec::len), Some(1));
     // Two contributions with opposite labels: the model cannot agree with both.
     for label in ["positive", "negative"] {
-        place.success(&[
+        workspace.success(&[
             "contribute",
             "--text",
             "a warm and funny film",
@@ -261,12 +261,12 @@ fn a_contributor_goes_all_the_way() {
             "2",
         ]);
     }
-    let told = place.mistake(&["contribute", "--text", "x", "--label", "fine", "--dev", "1"]);
+    let told = workspace.mistake(&["contribute", "--text", "x", "--label", "fine", "--dev", "1"]);
     assert!(
         told.contains("its classes are negative, positive"),
         "{told}"
     );
-    let told = place.mistake(&[
+    let told = workspace.mistake(&[
         "contribute",
         "--text",
         "a warm film",
@@ -281,8 +281,8 @@ fn a_contributor_goes_all_the_way() {
 
     sleep(Duration::from_secs(3));
     // The chain's time is that of its last block, so a new block must come.
-    place.success(&["deposit", "0.1ether", "--dev", "3"]);
-    let status: Value = place.json(&["status", "--dev", "1", "--json"]);
+    workspace.success(&["deposit", "0.1ether", "--dev", "3"]);
+    let status: Value = workspace.json(&["status", "--dev", "1", "--json"]);
     assert_eq!(status["contributions"].as_array().map(Vec::len), Some(120));
     let possible = status["contributions"]
         .as_array()
@@ -290,17 +290,17 @@ fn a_contributor_goes_all_the_way() {
         .flatten()
         .filter(|line| line["possible"] == true)
         .count();
-    let refunded: Value = place.json(&["refund", "--dev", "1", "--json"]);
+    let refunded: Value = workspace.json(&["refund", "--dev", "1", "--json"]);
     assert_eq!(refunded["claims"].as_array().map(Vec::len), Some(possible));
     assert!(possible > 60, "{possible}");
-    let reported: Value = place.json(&["report", "--dev", "1", "--json"]);
+    let reported: Value = workspace.json(&["report", "--dev", "1", "--json"]);
     let taken = reported["claims"][0]["position"]
         .as_u64()
         .expect("a position");
     assert!([120, 121].contains(&taken), "{reported}");
-    let again: Value = place.json(&["refund", "--dev", "1", "--json"]);
+    let again: Value = workspace.json(&["refund", "--dev", "1", "--json"]);
     assert_eq!(again["claims"].as_array().map(Vec::len), Some(0));
-    let events = place.success(&["watch", "--all", "--once", "--json"]);
+    let events = workspace.success(&["watch", "--all", "--once", "--json"]);
     let kinds = |kind: &str| {
         let wanted = format!("\"kind\":\"{kind}\"");
         events.lines().filter(|line| line.contains(&wanted)).count()
@@ -308,22 +308,24 @@ fn a_contributor_goes_all_the_way() {
     assert_eq!((kinds("contributed"), kinds("deposited")), (3, 1));
     assert_eq!((kinds("refunded"), kinds("reported")), (possible, 1));
 
-    let told = place.mistake(&["withdraw", "1ether", "--dev", "3"]);
+    let told = workspace.mistake(&["withdraw", "1ether", "--dev", "3"]);
     assert!(told.contains("1 ether cannot be withdrawn"), "{told}");
-    let withdrawn: Value = place.json(&["withdraw", "--dev", "3", "--json"]);
+    let withdrawn: Value = workspace.json(&["withdraw", "--dev", "3", "--json"]);
     assert_eq!(withdrawn["amount"], "100000000000000000");
     assert_eq!(withdrawn["balance"], "0");
 }
 
 /// Lets `seconds` pass on the chain.
-fn pass(place: &Place, seconds: u64) {
+fn pass(workspace: &Workspace, seconds: u64) {
     // Connecting also sets up the cryptography that every HTTP client of the process needs.
-    node(place);
+    node(workspace);
     let ask = async |method: &str, parameters: Value| {
         let body = serde_json::json!({
             "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters,
         });
-        let request = reqwest::Client::new().post(place.rpc().clone()).json(&body);
+        let request = reqwest::Client::new()
+            .post(workspace.rpc().clone())
+            .json(&body);
         let answer = request.send().await.expect("an answer");
         assert!(answer.status().is_success());
     };
@@ -334,11 +336,11 @@ fn pass(place: &Place, seconds: u64) {
 }
 
 #[test]
-fn a_report_is_announced_before_it_is_made() {
-    let place = Place::new(&AnvilConfig::default());
+fn report_is_announced_before_it_is_made() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     let mut deploy = DEPLOY.to_vec();
     deploy.extend(["--report-notice", "9days"]);
-    let told = place.mistake(&deploy);
+    let told = workspace.mistake(&deploy);
     assert!(
         told.contains(
             "--report-notice 9days is more than half of the 8days from --refund-wait to --owner-claim-wait"
@@ -347,25 +349,25 @@ fn a_report_is_announced_before_it_is_made() {
     );
     let mut deploy = DEPLOY.to_vec();
     deploy.extend(["--report-notice", "6h"]);
-    place.success(&deploy);
-    let listed: Value = place.json(&["models", "--json"]);
+    workspace.success(&deploy);
+    let listed: Value = workspace.json(&["models", "--json"]);
     assert_eq!(listed[0]["report_notice"], 21_600);
-    let listed = place.success(&["models"]);
+    let listed = workspace.success(&["models"]);
     assert!(listed.contains("report notice  6h"), "{listed}");
 
     let many = ["--data", "movie-reviews", "--limit", "40", "--dev", "1"];
-    place.success(&[&["contribute"], &many[..]].concat());
+    workspace.success(&[&["contribute"], &many[..]].concat());
     // Two contributions with opposite labels: the model cannot agree with both.
     for label in ["positive", "negative"] {
         let text = ["--text", "a warm and funny film", "--label", label];
-        place.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
+        workspace.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
     }
-    pass(&place, 86_400);
-    place.success(&["refund", "--dev", "1"]);
+    pass(&workspace, 86_400);
+    workspace.success(&["refund", "--dev", "1"]);
 
-    let told = place.success(&["status", "--dev", "1"]);
+    let told = workspace.success(&["status", "--dev", "1"]);
     assert!(told.contains("announce it now"), "{told}");
-    let announced: Value = place.json(&["report", "--dev", "1", "--json"]);
+    let announced: Value = workspace.json(&["report", "--dev", "1", "--json"]);
     assert_eq!(announced["claims"], serde_json::json!([]));
     let one = &announced["announced"][0];
     let position = one["position"].as_u64().expect("a position");
@@ -375,39 +377,41 @@ fn a_report_is_announced_before_it_is_made() {
     assert_eq!(announced["next"], one["from"]);
 
     // A second report before its time sends nothing.
-    let again: Value = place.json(&["report", "--dev", "1", "--json"]);
+    let again: Value = workspace.json(&["report", "--dev", "1", "--json"]);
     assert_eq!(again["transactions"], serde_json::json!([]));
-    let told = place.success(&["status", "--dev", "1"]);
+    let told = workspace.success(&["status", "--dev", "1"]);
     assert!(told.contains("announced, from "), "{told}");
-    let told = place.mistake(&["report", &position.to_string(), "--dev", "1"]);
+    let told = workspace.mistake(&["report", &position.to_string(), "--dev", "1"]);
     assert!(told.contains("claim this from"), "{told}");
 
-    pass(&place, 21_600);
-    let reported: Value = place.json(&["report", "--dev", "1", "--json"]);
+    pass(&workspace, 21_600);
+    let reported: Value = workspace.json(&["report", "--dev", "1", "--json"]);
     assert_eq!(reported["claims"][0]["position"], position);
-    let events = place.success(&["watch", "--all", "--once"]);
+    let events = workspace.success(&["watch", "--all", "--once"]);
     let order = |kind: &str| events.find(&format!("  {kind}  ")).expect("an event");
     assert!(order("announced") < order("reported"), "{events}");
 }
 
 /// Moves the time of the chain without a block.
-fn move_time(place: &Place, seconds: u64) {
+fn move_time(workspace: &Workspace, seconds: u64) {
     let body =
         json!({ "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [seconds] });
     // Connecting also sets up the cryptography that every HTTP client of the process needs.
-    node(place);
-    let moved = reqwest::Client::new().post(place.rpc().clone()).json(&body);
+    node(workspace);
+    let moved = reqwest::Client::new()
+        .post(workspace.rpc().clone())
+        .json(&body);
     let status = block_on(async { moved.send().await.expect("an answer").status() });
     assert!(status.is_success());
 }
 
 #[test]
 fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
-    let place = Place::new(&AnvilConfig {
+    let workspace = Workspace::new(&AnvilConfig {
         arguments: vec!["--prune-history".to_owned(), "1".to_owned()],
         ..AnvilConfig::default()
     });
-    place.success(&DEPLOY);
+    workspace.success(&DEPLOY);
     // Two contributions with opposite labels: the model agrees with one of them.
     for label in ["positive", "negative"] {
         let contribute = [
@@ -417,37 +421,37 @@ fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
             "--label",
             label,
         ];
-        place.success(&[&contribute[..], &["--dev", "1"]].concat());
+        workspace.success(&[&contribute[..], &["--dev", "1"]].concat());
     }
-    let status = place.success(&["status", "--dev", "1"]);
+    let status = workspace.success(&["status", "--dev", "1"]);
     assert_eq!(status.matches("open, from ").count(), 2, "{status}");
 
-    move_time(&place, 90_000);
-    let status: Value = place.json(&["status", "--dev", "1", "--json"]);
+    move_time(&workspace, 90_000);
+    let status: Value = workspace.json(&["status", "--dev", "1", "--json"]);
     let lines = status["contributions"].as_array().expect("lines");
     let (now, from) = (&status["now"], &lines[0]["from"]);
     assert!(now.as_u64() > from.as_u64(), "{status}");
     let possible = lines.iter().filter(|line| line["possible"] == true).count();
     assert_eq!(possible, 1, "{status}");
-    let status = place.success(&["status", "--dev", "1"]);
+    let status = workspace.success(&["status", "--dev", "1"]);
     assert!(
         status.contains("the model predicts positive, not negative; a refund needs it to agree")
             || status
                 .contains("the model predicts negative, not positive; a refund needs it to agree"),
         "{status}"
     );
-    let refunded: Value = place.json(&["refund", "--dev", "1", "--json"]);
+    let refunded: Value = workspace.json(&["refund", "--dev", "1", "--json"]);
     assert_eq!(
         refunded["claims"].as_array().map(Vec::len),
         Some(1),
         "{refunded}"
     );
     assert_eq!(refunded["next"], Value::Null, "{refunded}");
-    let events = place.success(&["watch", "--all", "--once", "--json"]);
+    let events = workspace.success(&["watch", "--all", "--once", "--json"]);
     assert_eq!(events.lines().count(), 3, "{events}");
 
     // Both with the cached events and without them.
-    place.success(&[
+    workspace.success(&[
         "contribute",
         "--text",
         "dull",
@@ -457,7 +461,7 @@ fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
         "2",
     ]);
     for cache in ["cache", "other"] {
-        let mut command = place.command(&["status", "--dev", "2", "--json"]);
+        let mut command = workspace.command(&["status", "--dev", "2", "--json"]);
         command.env("COTRAIN_CACHE", cache);
         let output = command.output().expect("it runs");
         let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -472,21 +476,21 @@ fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
 // ---------------------------------------------------------------- Keys
 
 #[test]
-fn keys_are_encrypted_and_told_from_their_addresses() {
-    let place = Place::new(&AnvilConfig {
+fn key_new_encrypts_a_key_and_key_address_needs_its_password() {
+    let workspace = Workspace::new(&AnvilConfig {
         chain_id: 7_000,
         ..AnvilConfig::default()
     });
-    let told = place.mistake(&["deploy", "--dev", "0", "--yes"]);
+    let told = workspace.mistake(&["deploy", "--dev", "0", "--yes"]);
     assert!(
         told.contains("whose id is 31337, and this node's is 7000"),
         "{told}"
     );
-    let told = place.mistake(&["deploy", "--yes"]);
+    let told = workspace.mistake(&["deploy", "--yes"]);
     assert!(told.contains("no key is given"), "{told}");
 
-    place.put("secret.txt", "correct horse\n");
-    let made: Value = place.json(&[
+    workspace.put("secret.txt", "correct horse\n");
+    let made: Value = workspace.json(&[
         "key",
         "new",
         "--out",
@@ -496,7 +500,7 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
         "--json",
     ]);
     let file = made["keystore"].as_str().expect("a path");
-    let shown = place.success(&[
+    let shown = workspace.success(&[
         "key",
         "address",
         "--keystore",
@@ -508,8 +512,8 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
         shown.trim().to_lowercase(),
         made["address"].as_str().expect("an address")
     );
-    place.put("secret.txt", "wrong\n");
-    let told = place.mistake(&[
+    workspace.put("secret.txt", "wrong\n");
+    let told = workspace.mistake(&[
         "key",
         "address",
         "--keystore",
@@ -521,12 +525,12 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
         told.contains("the password does not open the key file"),
         "{told}"
     );
-    let told = place.mistake(&["key", "address", "--keystore", file]);
+    let told = workspace.mistake(&["key", "address", "--keystore", file]);
     assert!(told.contains("there is no terminal"), "{told}");
 
     // The program never repeats a key of the environment.
     let secret = "not a key at all";
-    let mut command = place.command(&["key", "address"]);
+    let mut command = workspace.command(&["key", "address"]);
     let output = command
         .env("COTRAIN_KEY", secret)
         .output()
@@ -538,12 +542,12 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
 // ---------------------------------------------------------------- Waits for a node
 
 #[test]
-fn a_word_comes_before_any_wait_for_a_node() {
-    let place = Place::new(&AnvilConfig::default());
+fn watch_writes_a_line_before_it_waits_for_a_node() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let nobody = listener.local_addr().expect("an address");
     drop(listener);
-    let mut command = place.command(&["watch"]);
+    let mut command = workspace.command(&["watch"]);
     command
         .env("COTRAIN_RPC", format!("http://{nobody}"))
         .stdout(Stdio::null())

@@ -10,7 +10,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256};
-use common::{Place, block_on};
+use common::{Workspace, block_on};
 use cotrain_bindings::market as calls;
 use cotrain_chain::{
     anvil::AnvilConfig,
@@ -53,32 +53,36 @@ const CREATE: [&str; 24] = [
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// Moves the chain's time without a block, so the latest block has the earlier time.
-fn wait(place: &Place, seconds: u64) {
-    ask(place, "evm_increaseTime", seconds);
+fn wait(workspace: &Workspace, seconds: u64) {
+    ask(workspace, "evm_increaseTime", seconds);
 }
 
 /// Makes blocks.
-fn mine(place: &Place, blocks: u64) {
-    ask(place, "anvil_mine", blocks);
+fn mine(workspace: &Workspace, blocks: u64) {
+    ask(workspace, "anvil_mine", blocks);
 }
 
 /// Calls a method of the chain, and asserts success.
-fn ask(place: &Place, method: &str, parameter: u64) {
+fn ask(workspace: &Workspace, method: &str, parameter: u64) {
     let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": [parameter] });
     block_on(async {
         let client = reqwest::Client::new();
-        let sent = client.post(place.rpc().clone()).json(&asked).send().await;
+        let sent = client
+            .post(workspace.rpc().clone())
+            .json(&asked)
+            .send()
+            .await;
         let answer: Value = sent.expect("an answer").json().await.expect("JSON");
         assert!(answer.get("error").is_none(), "{answer}");
     });
 }
 
-fn shown(place: &Place) -> Value {
-    place.json(&["market", "show", "--json"])
+fn shown(workspace: &Workspace) -> Value {
+    workspace.json(&["market", "show", "--json"])
 }
 
-fn contribute(place: &Place, dev: &str, skip: &str) -> Value {
-    place.json(&[
+fn contribute(workspace: &Workspace, dev: &str, skip: &str) -> Value {
+    workspace.json(&[
         "market",
         "contribute",
         "--data",
@@ -105,21 +109,21 @@ fn address(value: &Value) -> Address {
     address.expect("an address")
 }
 
-fn most(range: &Value) -> u128 {
+fn max(range: &Value) -> u128 {
     wei(&range["at_most"])
 }
 
 /// Returns the bill of the remaining steps of creating the market.
-fn dry_run(place: &Place) -> Value {
-    let bill: Value = place.json(&[&CREATE[..], &["--dry-run"]].concat());
+fn dry_run(workspace: &Workspace) -> Value {
+    let bill: Value = workspace.json(&[&CREATE[..], &["--dry-run"]].concat());
     assert_eq!(bill["dry_run"], true, "{bill}");
     bill
 }
 
 /// Commits as the provider to a test set that nobody has.
-fn commit(place: &Place, market: Address) {
+fn commit(workspace: &Workspace, market: Address) {
     block_on(async {
-        let node = Node::connect(place.rpc(), NodeOptions::default()).await;
+        let node = Node::connect(workspace.rpc(), NodeOptions::default()).await;
         let (budget, key) = (Budget::default(), Key::development(0));
         let sender = Sender {
             node: &node.expect("a node"),
@@ -139,8 +143,8 @@ fn commit(place: &Place, market: Address) {
 
 /// Contributes more bytes than one batch may have, in several batches; returns the number of
 /// samples.
-fn contribute_many(place: &Place) -> u128 {
-    let many: Value = place.json(&[
+fn contribute_many(workspace: &Workspace) -> u128 {
+    let many: Value = workspace.json(&[
         "market",
         "contribute",
         "--data",
@@ -169,7 +173,7 @@ fn contribute_many(place: &Place) -> u128 {
 
 /// Tries calls that are not due, which change nothing, and checks that a bill comes before each
 /// cost.
-fn refuse_while_open(place: &Place) {
+fn refuse_while_open(workspace: &Workspace) {
     let twice = [
         "market",
         "contribute",
@@ -178,9 +182,9 @@ fn refuse_while_open(place: &Place) {
         "--skip",
         "300",
     ];
-    let told = place.mistake(&[&twice[..], &["--limit", "4", "--dev", "1"]].concat());
+    let told = workspace.mistake(&[&twice[..], &["--limit", "4", "--dev", "1"]].concat());
     assert!(told.contains("4 were contributed before"), "{told}");
-    let bill: Value = place.json(&[
+    let bill: Value = workspace.json(&[
         "market",
         "contribute",
         "--text",
@@ -202,10 +206,10 @@ fn refuse_while_open(place: &Place) {
         ("score", "there is nothing to draw or score"),
         ("collect", "has nothing to collect"),
     ] {
-        let told = place.mistake(&["market", command, "--dev", "0"]);
+        let told = workspace.mistake(&["market", command, "--dev", "0"]);
         assert!(told.contains("is open") && told.contains(why), "{told}");
     }
-    let told = place.mistake(&[
+    let told = workspace.mistake(&[
         "contribute",
         "--text",
         "dull",
@@ -217,46 +221,46 @@ fn refuse_while_open(place: &Place) {
         "http://127.0.0.1:1",
     ]);
     assert!(told.contains("takes no signed contributions"), "{told}");
-    let told = place.mistake(&["refund", "--dev", "1"]);
+    let told = workspace.mistake(&["refund", "--dev", "1"]);
     assert!(told.contains("see `cotrain market`"), "{told}");
 }
 
 #[test]
 fn market_runs_from_its_creation_to_the_last_payment() {
-    let place = Place::new(&AnvilConfig::default());
-    let created: Value = place.json(&CREATE);
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let created: Value = workspace.json(&CREATE);
     assert_eq!(created["phase"], "open", "{created}");
     assert_eq!(created["opening"].as_array().map(Vec::len), Some(3));
     // A second run changes nothing, and writes a lost test set again.
     let file = created["test_set"].as_str().expect("a path");
     let kept = std::fs::read(file).expect("the test set");
     std::fs::remove_file(file).expect("removed");
-    let again: Value = place.json(&CREATE);
+    let again: Value = workspace.json(&CREATE);
     assert_eq!(std::fs::read(file).expect("the test set"), kept);
     assert_eq!(again["market"], created["market"]);
     assert_eq!(again["opening"], json!([]));
-    let left = dry_run(&place);
+    let left = dry_run(&workspace);
     let nothing = format!(
         "nothing: the market {} is open",
         address(&created["market"])
     );
     assert_eq!(left["action"], nothing);
     assert_eq!(left["gas"], 0);
-    assert_eq!(most(&left["total"]), 0);
+    assert_eq!(max(&left["total"]), 0);
 
     for (dev, skip) in [("1", "300"), ("2", "600")] {
-        let contributed = contribute(&place, dev, skip);
+        let contributed = contribute(&workspace, dev, skip);
         assert_eq!(contributed["contributions"], 4, "{contributed}");
         let deposit = wei(&contributed["transactions"][0]["deposit"]);
         assert_eq!(deposit, ETHER / 100);
     }
-    let many = contribute_many(&place);
-    refuse_while_open(&place);
+    let many = contribute_many(&workspace);
+    refuse_while_open(&workspace);
 
-    wait(&place, 3_601);
-    assert_eq!(shown(&place)["phase"], "revealing");
+    wait(&workspace, 3_601);
+    assert_eq!(shown(&workspace)["phase"], "revealing");
     // The program rejects another file than the test set.
-    let told = place.mistake(&[
+    let told = workspace.mistake(&[
         "market",
         "reveal",
         "--dev",
@@ -265,31 +269,31 @@ fn market_runs_from_its_creation_to_the_last_payment() {
         "nothing.json",
     ]);
     assert!(told.contains("cannot read the test set"), "{told}");
-    place.put(
+    workspace.put(
         "other.json",
         &json!({ "chain_id": 31_337, "market": created["market"], "parts": [] }).to_string(),
     );
-    let told = place.mistake(&["market", "reveal", "--dev", "0", "--test-set", "other.json"]);
+    let told = workspace.mistake(&["market", "reveal", "--dev", "0", "--test-set", "other.json"]);
     assert!(told.contains("is not the test set"), "{told}");
-    let revealed: Value = place.json(&["market", "reveal", "--dev", "0", "--json"]);
+    let revealed: Value = workspace.json(&["market", "reveal", "--dev", "0", "--json"]);
     assert_eq!(revealed["phase"], "scoring", "{revealed}");
     assert_eq!(revealed["parts"].as_array().map(Vec::len), Some(2));
 
     // A limit stops the scoring, and another account continues it.
     let limited = ["market", "score", "--dev", "5", "--max-total", "1gwei"];
-    let told = place.mistake(&limited);
+    let told = workspace.mistake(&limited);
     assert!(told.contains("--max-total"), "{told}");
-    let scored: Value = place.json(&["market", "score", "--dev", "5", "--json"]);
+    let scored: Value = workspace.json(&["market", "score", "--dev", "5", "--json"]);
     assert_eq!(scored["phase"], "settled", "{scored}");
-    let settled = shown(&place);
+    let settled = shown(&workspace);
     assert_eq!(settled["samples"], 20);
     assert_eq!(settled["model"].as_str().map(str::len), Some(42));
 
     let mut paid = 0;
     for dev in ["1", "2", "3", "0"] {
-        let collected: Value = place.json(&["market", "collect", "--dev", dev, "--json"]);
+        let collected: Value = workspace.json(&["market", "collect", "--dev", dev, "--json"]);
         paid += wei(&collected["amount"]) + wei(&collected["remainder"]);
-        let told = place.mistake(&["market", "collect", "--dev", dev]);
+        let told = workspace.mistake(&["market", "collect", "--dev", dev]);
         assert!(told.contains("has nothing to collect"), "{told}");
     }
     assert_eq!(
@@ -301,16 +305,16 @@ fn market_runs_from_its_creation_to_the_last_payment() {
 
 #[test]
 fn market_fails_if_the_provider_does_not_reveal() {
-    let place = Place::new(&AnvilConfig::default());
-    let _: Value = place.json(&CREATE);
-    contribute(&place, "1", "0");
-    wait(&place, 3_601 + 86_401);
-    assert_eq!(shown(&place)["phase"], "failed");
-    let told = place.mistake(&["market", "reveal", "--dev", "0"]);
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let _: Value = workspace.json(&CREATE);
+    contribute(&workspace, "1", "0");
+    wait(&workspace, 3_601 + 86_401);
+    assert_eq!(shown(&workspace)["phase"], "failed");
+    let told = workspace.mistake(&["market", "reveal", "--dev", "0"]);
     assert!(told.contains("is failed"), "{told}");
-    let collected: Value = place.json(&["market", "collect", "--dev", "1", "--json"]);
+    let collected: Value = workspace.json(&["market", "collect", "--dev", "1", "--json"]);
     assert_eq!(wei(&collected["amount"]), 4 * ETHER / 100, "the stakes");
-    let told = place.mistake(&["market", "collect", "--dev", "0"]);
+    let told = workspace.mistake(&["market", "collect", "--dev", "0"]);
     assert!(told.contains("has nothing to collect"), "{told}");
 }
 
@@ -318,12 +322,12 @@ fn market_fails_if_the_provider_does_not_reveal() {
 
 #[test]
 fn market_create_survives_being_killed_anywhere() {
-    let place = Place::new(&AnvilConfig::default());
-    let node = block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node");
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let node = block_on(Node::connect(workspace.rpc(), NodeOptions::default())).expect("a node");
     let nonce = || block_on(node.nonce(Key::development(0).address())).expect("a nonce");
     let mut kills = 0;
     for seen in 0..11 {
-        let mut child = place
+        let mut child = workspace
             .command(&CREATE)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -339,56 +343,56 @@ fn market_create_survives_being_killed_anywhere() {
         kills += u32::from(child.wait().expect("a status").code().is_none());
     }
     assert!(kills >= 4, "only {kills} of 11 were killed in time");
-    let created: Value = place.json(&CREATE);
+    let created: Value = workspace.json(&CREATE);
     assert_eq!(created["phase"], "open", "{created}");
-    let listed: Value = place.json(&["models", "--json"]);
+    let listed: Value = workspace.json(&["models", "--json"]);
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(listed[0]["incentive"], "prediction-market");
-    assert_eq!(wei(&shown(&place)["bounty"]), ETHER);
+    assert_eq!(wei(&shown(&workspace)["bounty"]), ETHER);
 }
 
 #[test]
-fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
-    let place = Place::new(&AnvilConfig::default());
-    let whole = dry_run(&place);
-    assert_eq!(most(&whole["value"]), ETHER);
+fn market_create_dry_run_says_what_is_left_to_do_and_to_pay() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let whole = dry_run(&workspace);
+    assert_eq!(max(&whole["value"]), ETHER);
     // The market is deployed, but the bounty is not locked before the test set is on the disk.
-    place.put("other.json", "{}");
-    let told = place.mistake(&[&CREATE[..], &["--test-set", "other.json"]].concat());
+    workspace.put("other.json", "{}");
+    let told = workspace.mistake(&[&CREATE[..], &["--test-set", "other.json"]].concat());
     assert!(told.contains("was left alone"), "{told}");
-    let found = shown(&place);
+    let found = shown(&workspace);
     let market = address(&found["market"]);
     assert_eq!(found["phase"], "created");
-    let left = dry_run(&place);
+    let left = dry_run(&workspace);
     assert_eq!(
         left["action"],
         format!("lock the bounty of the market {market}")
     );
-    assert_eq!(most(&left["value"]), ETHER);
+    assert_eq!(max(&left["value"]), ETHER);
     let gas = |bill: &Value| bill["gas"].as_u64().expect("gas");
     assert!(gas(&left) > 0 && gas(&left) < gas(&whole), "{left}");
     // The dry run sent nothing.
-    assert_eq!(shown(&place)["phase"], "created");
+    assert_eq!(shown(&workspace)["phase"], "created");
 
-    commit(&place, market);
-    let rest = dry_run(&place);
+    commit(&workspace, market);
+    let rest = dry_run(&workspace);
     assert_eq!(rest["action"], format!("open the market {market}"));
-    assert_eq!(most(&rest["value"]), 0, "the bounty is locked");
+    assert_eq!(max(&rest["value"]), 0, "the bounty is locked");
     assert!(gas(&rest) > 0 && gas(&rest) < gas(&left), "{rest}");
 
     // A draw is due only as long as the market can still open.
-    mine(&place, 2);
+    mine(&workspace, 2);
     let score = ["market", "score", "--dev", "1", "--dry-run", "--json"];
-    let draw: Value = place.json(&score);
+    let draw: Value = workspace.json(&score);
     assert_eq!(draw["action"], "draw the part to test with");
-    wait(&place, 86_401);
-    mine(&place, 1);
-    let told = place.mistake(&score);
+    wait(&workspace, 86_401);
+    mine(&workspace, 1);
+    let told = workspace.mistake(&score);
     assert!(
         told.contains("there is nothing to draw or score") && told.contains("can only be burned"),
         "{told}"
     );
-    let told = place.mistake(&[&CREATE[..], &["--dry-run"]].concat());
+    let told = workspace.mistake(&[&CREATE[..], &["--dry-run"]].concat());
     assert!(
         told.contains(&format!("the market {market} is lost")),
         "{told}"
@@ -397,7 +401,7 @@ fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
 
 #[test]
 fn market_create_names_the_option_that_is_outside_its_bounds() {
-    let place = Place::new(&AnvilConfig::default());
+    let workspace = Workspace::new(&AnvilConfig::default());
     for (option, value, why) in [
         ("--stake", "0", "--stake is 0; expected 1 to 2^96 - 1"),
         (
@@ -415,7 +419,7 @@ fn market_create_names_the_option_that_is_outside_its_bounds() {
             Some(index) => arguments[index + 1] = value,
             None => arguments.extend([option, value]),
         }
-        let told = place.mistake(&arguments);
+        let told = workspace.mistake(&arguments);
         assert!(told.contains(why), "{option} {value}: {told}");
     }
 }
@@ -426,9 +430,9 @@ fn market_create_names_the_option_that_is_outside_its_bounds() {
 struct Serving(Child);
 
 impl Serving {
-    fn start(place: &Place, config: &str) -> Self {
-        place.put("cotrain.toml", config);
-        let mut command = place.command(&["serve", "--config", "cotrain.toml"]);
+    fn start(workspace: &Workspace, config: &str) -> Self {
+        workspace.put("cotrain.toml", config);
+        let mut command = workspace.command(&["serve", "--config", "cotrain.toml"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Self(child.expect("the program starts"))
     }
@@ -450,13 +454,13 @@ fn get(url: &str) -> Option<Value> {
 
 #[test]
 fn serve_drives_the_markets_that_it_names_within_their_cost() {
-    let place = Place::new(&AnvilConfig::default());
-    let created: Value = place.json(&CREATE);
-    contribute(&place, "1", "300");
-    contribute(&place, "2", "600");
-    contribute_many(&place);
-    wait(&place, 3_601);
-    let _: Value = place.json(&["market", "reveal", "--dev", "0", "--json"]);
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let created: Value = workspace.json(&CREATE);
+    contribute(&workspace, "1", "300");
+    contribute(&workspace, "2", "600");
+    contribute_many(&workspace);
+    wait(&workspace, 3_601);
+    let _: Value = workspace.json(&["market", "reveal", "--dev", "0", "--json"]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -467,7 +471,7 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
              [score]\nenabled = true\nmax_cost = \"{max_cost}\"\n",
             created["registry"],
             created["market"],
-            place.rpc()
+            workspace.rpc()
         )
     };
     let sent = || {
@@ -476,7 +480,7 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
     };
 
     // One gwei is too little for any step.
-    let serving = Serving::start(&place, &config("1 gwei"));
+    let serving = Serving::start(&workspace, &config("1 gwei"));
     let start = Instant::now();
     while get(&format!("http://{address}/health/ready")).is_none() {
         assert!(start.elapsed() < Duration::from_mins(1), "it is not ready");
@@ -491,23 +495,23 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
     let start = Instant::now();
     while steps < 3 {
         assert!(start.elapsed() < Duration::from_mins(2), "{steps} steps");
-        let _serving = Serving::start(&place, &config("5 ether"));
+        let _serving = Serving::start(&workspace, &config("5 ether"));
         let before = steps;
-        while steps == before && shown(&place)["phase"] == "scoring" {
+        while steps == before && shown(&workspace)["phase"] == "scoring" {
             assert!(start.elapsed() < Duration::from_mins(2), "no step is sent");
             sleep(Duration::from_millis(50));
             steps = sent().map_or(steps, |sent| sent.len());
         }
     }
-    let _serving = Serving::start(&place, &config("5 ether"));
-    while shown(&place)["phase"] == "scoring" {
+    let _serving = Serving::start(&workspace, &config("5 ether"));
+    while shown(&workspace)["phase"] == "scoring" {
         assert!(
             start.elapsed() < Duration::from_mins(3),
             "it is not settled"
         );
         sleep(Duration::from_millis(200));
     }
-    let settled = shown(&place);
+    let settled = shown(&workspace);
     assert_eq!(settled["phase"], "settled", "{settled}");
     let followed = || get(&format!("http://{address}/v1/events?limit=1000")).expect("events");
     let told = |kind: &str| {
@@ -529,7 +533,8 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
             .all(|one| one["gasUsed"].as_u64() < Some(16_777_216))
     );
     let failed = {
-        let node = block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node");
+        let node =
+            block_on(Node::connect(workspace.rpc(), NodeOptions::default())).expect("a node");
         let failed = sent.iter().filter(|one| {
             let hash = one["hashes"][0].as_str().expect("a hash");
             let receipt = block_on(node.receipt(hash.parse().expect("a hash")));

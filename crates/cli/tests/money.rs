@@ -13,7 +13,7 @@ use std::{
 use alloy_primitives::Address;
 #[cfg(unix)]
 use common::terminal::Terminal;
-use common::{Place, block_on};
+use common::{Workspace, block_on};
 use cotrain_chain::{
     anvil::AnvilConfig,
     keys::Key,
@@ -37,16 +37,16 @@ const DEPLOY: [&str; 9] = [
 /// at first.
 const SECRET: &str = "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318";
 
-fn node(place: &Place) -> Node {
-    block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node")
+fn node(workspace: &Workspace) -> Node {
+    block_on(Node::connect(workspace.rpc(), NodeOptions::default())).expect("a node")
 }
 
-fn nonce(place: &Place, account: u32) -> u64 {
-    nonce_of(place, Key::development(account).address())
+fn nonce(workspace: &Workspace, account: u32) -> u64 {
+    nonce_of(workspace, Key::development(account).address())
 }
 
-fn nonce_of(place: &Place, account: Address) -> u64 {
-    block_on(node(place).nonce(account)).expect("a nonce")
+fn nonce_of(workspace: &Workspace, account: Address) -> u64 {
+    block_on(node(workspace).nonce(account)).expect("a nonce")
 }
 
 /// Returns the account of [`SECRET`].
@@ -55,10 +55,10 @@ fn own_account() -> Address {
 }
 
 /// Sends a request of the development node's own methods.
-fn ask(place: &Place, method: &str, parameters: &Value) {
+fn ask(workspace: &Workspace, method: &str, parameters: &Value) {
     let body =
         json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).to_string();
-    let authority = place.rpc().socket_addrs(|| None).expect("an address")[0];
+    let authority = workspace.rpc().socket_addrs(|| None).expect("an address")[0];
     let mut stream = TcpStream::connect(authority).expect("a node");
     write!(
         stream,
@@ -73,7 +73,7 @@ fn ask(place: &Place, method: &str, parameters: &Value) {
 }
 
 /// Writes three well separated classes, and the same rows with other columns.
-fn put_tables(place: &Place) {
+fn put_tables(workspace: &Workspace) {
     let rows: Vec<[f64; 4]> = (0..150)
         .map(|row| {
             let part = f64::from(row % 7) / 10.0;
@@ -94,21 +94,21 @@ fn put_tables(place: &Place) {
     };
     let plain =
         |it: &[f64; 4], class: &str| format!("{},{},{},{},{class}", it[0], it[1], it[2], it[3]);
-    place.put("t.csv", &table("a,b,c,d,kind", &plain));
-    place.put("ren.csv", &table("w,x,y,z,kind", &plain));
-    place.put(
+    workspace.put("t.csv", &table("a,b,c,d,kind", &plain));
+    workspace.put("ren.csv", &table("w,x,y,z,kind", &plain));
+    workspace.put(
         "re.csv",
         &table("d,c,kind,b,a", &|it, class| {
             format!("{},{},{class},{},{}", it[3], it[2], it[1], it[0])
         }),
     );
-    place.put(
+    workspace.put(
         "out.csv",
         &table("a,b,c,d,kind", &|it, class| {
             plain(&it.map(|number| number * 1e6), class)
         }),
     );
-    place.put(
+    workspace.put(
         "colors.csv",
         &table("a,b,c,d,kind", &|it, class| {
             plain(it, if class == "red" { "pink" } else { class })
@@ -135,9 +135,9 @@ const TABLE: [&str; 13] = [
 // ---------------------------------------------------------------- Bills and questions
 
 #[test]
-fn much_money_is_told_and_asked_for_before_it_moves() {
-    let place = Place::new(&AnvilConfig::default());
-    let deployed: Value = place.json(&DEPLOY);
+fn contribute_shows_a_bill_and_asks_before_much_money_moves() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let deployed: Value = workspace.json(&DEPLOY);
     let model: Address = deployed["trainer"]
         .as_str()
         .and_then(|text| text.parse().ok())
@@ -153,7 +153,7 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
         "--dev",
         "1",
     ];
-    let told = place.mistake(&many);
+    let told = workspace.mistake(&many);
     for part in [
         "contribute 2,000 samples",
         "chain    31337 (a development chain), node http://127.0.0.1:",
@@ -169,7 +169,7 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
 
     let mut dry = many.to_vec();
     dry.extend(["--dry-run", "--json"]);
-    let bill: Value = place.json(&dry);
+    let bill: Value = workspace.json(&dry);
     assert_eq!(bill["dry_run"], true);
     assert_eq!(bill["count"], 2_000);
     assert_eq!(bill["chain_id"], 31_337);
@@ -184,15 +184,15 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
 
     let mut limited = many.to_vec();
     limited.extend(["--yes", "--max-total", "7.2ether"]);
-    let told = place.mistake(&limited);
+    let told = workspace.mistake(&limited);
     assert!(
         told.contains("nothing was sent: 2,000 samples deposit 7.2 ether now"),
         "{told}"
     );
-    assert_eq!(nonce(&place, 1), 0, "nothing of this was sent");
+    assert_eq!(nonce(&workspace, 1), 0, "nothing of this was sent");
 
     // A command within the limit succeeds, and costs no more than the limit.
-    let within: Value = place.json(&[
+    let within: Value = workspace.json(&[
         "contribute",
         "--data",
         "movie-reviews",
@@ -210,14 +210,14 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
 }
 
 #[test]
-fn prepaying_is_told_and_asked_for_before_it_is_done() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    let told = place.mistake(&["deposit", "1.1ether", "--dev", "2"]);
+fn deposit_asks_before_much_money_is_prepaid() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
+    let told = workspace.mistake(&["deposit", "1.1ether", "--dev", "2"]);
     assert!(told.contains("say --yes"), "{told}");
-    let told = place.mistake(&["deposit", "0", "--dev", "2"]);
+    let told = workspace.mistake(&["deposit", "0", "--dev", "2"]);
     assert!(told.contains("the amount is 0"), "{told}");
-    let told = place.mistake(&[
+    let told = workspace.mistake(&[
         "deposit",
         "0.5ether",
         "--dev",
@@ -241,31 +241,32 @@ fn prepaying_is_told_and_asked_for_before_it_is_done() {
             "--json",
         ],
     ] {
-        assert_eq!(place.json::<Value>(&dry)["dry_run"], true, "{dry:?}");
+        assert_eq!(workspace.json::<Value>(&dry)["dry_run"], true, "{dry:?}");
     }
-    assert_eq!(nonce(&place, 2), 0);
-    let deposited: Value = place.json(&["deposit", "1.1ether", "--dev", "2", "--yes", "--json"]);
+    assert_eq!(nonce(&workspace, 2), 0);
+    let deposited: Value =
+        workspace.json(&["deposit", "1.1ether", "--dev", "2", "--yes", "--json"]);
     assert_eq!(deposited["balance"], "1100000000000000000");
-    let dry: Value = place.json(&["withdraw", "--dev", "2", "--dry-run", "--json"]);
+    let dry: Value = workspace.json(&["withdraw", "--dev", "2", "--dry-run", "--json"]);
     assert_eq!(
         dry["action"],
         format!("withdraw 1.1 ether to {}", Key::development(2).address())
     );
-    assert_eq!(nonce(&place, 2), 1);
+    assert_eq!(nonce(&workspace, 2), 1);
 }
 
 #[test]
-fn elsewhere_everything_is_asked_for() {
-    let place = Place::new(&AnvilConfig {
+fn must_be_asked_is_true_of_any_amount_on_a_real_chain() {
+    let workspace = Workspace::new(&AnvilConfig {
         chain_id: 7_000,
         ..AnvilConfig::default()
     });
     let account = own_account();
     // 10,000 ether.
     let rich = json!([account, "0x21e19e0c9bab2400000"]);
-    ask(&place, "anvil_setBalance", &rich);
+    ask(&workspace, "anvil_setBalance", &rich);
     let run = |arguments: &[&str]| {
-        let mut command = place.command(arguments);
+        let mut command = workspace.command(arguments);
         let output = command
             .env("COTRAIN_KEY", SECRET)
             .output()
@@ -277,29 +278,29 @@ fn elsewhere_everything_is_asked_for() {
     let (status, told) = run(&deploy);
     assert_eq!(status, Some(2), "{told}");
     assert!(told.contains("say --yes"), "{told}");
-    assert_eq!(nonce_of(&place, account), 0);
+    assert_eq!(nonce_of(&workspace, account), 0);
     let (status, told) = run(&[&deploy[..], &["--yes"]].concat());
     assert_eq!(status, Some(0), "{told}");
     for command in [
         vec!["contribute", "--text", "a good film", "--label", "positive"],
         vec!["deposit", "1"],
     ] {
-        let before = nonce_of(&place, account);
+        let before = nonce_of(&workspace, account);
         let (status, told) = run(&command);
         assert_eq!(status, Some(2), "{told}");
         assert!(
             told.contains("chain    7000 (zeta), node http://") && told.contains("say --yes"),
             "{told}"
         );
-        assert_eq!(nonce_of(&place, account), before);
+        assert_eq!(nonce_of(&workspace, account), before);
         let (status, told) = run(&[&command[..], &["--yes"]].concat());
         assert_eq!(status, Some(0), "{told}");
     }
-    let before = nonce_of(&place, account);
+    let before = nonce_of(&workspace, account);
     let (status, told) = run(&["withdraw"]);
     assert_eq!(status, Some(2), "{told}");
     assert!(told.contains("withdraw 1 wei"), "{told}");
-    assert_eq!(nonce_of(&place, account), before);
+    assert_eq!(nonce_of(&workspace, account), before);
 }
 
 /// Another key of the same kind as [`SECRET`].
@@ -308,8 +309,8 @@ const OTHER_SECRET: &str = "0x7d1f6a3cf0b9e2845ac61b7730d2c95e81f4a6089bb3d75c2e
 
 #[cfg(unix)]
 #[test]
-fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
-    let place = Place::new(&AnvilConfig {
+fn report_asks_once_for_several_reports_and_announcements() {
+    let workspace = Workspace::new(&AnvilConfig {
         chain_id: 7_000,
         ..AnvilConfig::default()
     });
@@ -317,17 +318,17 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
     for account in [own_account(), other] {
         // 10,000 ether.
         ask(
-            &place,
+            &workspace,
             "anvil_setBalance",
             &json!([account, "0x21e19e0c9bab2400000"]),
         );
     }
     let pass = |seconds: u64| {
-        ask(&place, "evm_increaseTime", &json!([seconds]));
-        ask(&place, "evm_mine", &json!([]));
+        ask(&workspace, "evm_increaseTime", &json!([seconds]));
+        ask(&workspace, "evm_mine", &json!([]));
     };
     let success = |secret: &str, arguments: &[&str]| {
-        let mut command = place.command(&[arguments, &["--yes"]].concat());
+        let mut command = workspace.command(&[arguments, &["--yes"]].concat());
         let output = command.env("COTRAIN_KEY", secret).output();
         let output = output.expect("it starts");
         let told = String::from_utf8(output.stderr).expect("UTF-8");
@@ -357,14 +358,14 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
 
     // The first run makes two announcements; no report is possible yet.
     let report = |answer: &str| {
-        let mut command = place.command(&["report", "--json"]);
+        let mut command = workspace.command(&["report", "--json"]);
         command.env("COTRAIN_KEY", SECRET);
         let mut terminal = Terminal::start(command);
         terminal.until("Go on? [y/N]");
         terminal.answer(answer);
         terminal.end()
     };
-    let before = nonce_of(&place, own_account());
+    let before = nonce_of(&workspace, own_account());
     let bills = |screen: &str| {
         let lines = screen.lines().map(str::trim_end);
         let starts = |start: &str| lines.clone().filter(|line| line.starts_with(start)).count();
@@ -382,13 +383,13 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
         screen.contains("nothing was sent, as you wished"),
         "{screen}"
     );
-    assert_eq!(nonce_of(&place, own_account()), before, "a no is a no");
+    assert_eq!(nonce_of(&workspace, own_account()), before, "a no is a no");
     success(SECRET, &["report"]);
 
     // One more announcement is due before those two can be reported.
     pair("the actors laugh and cry");
     pass(6 * 3_600);
-    let before = nonce_of(&place, own_account());
+    let before = nonce_of(&workspace, own_account());
     let (status, stdout, screen) = report("y");
     assert_eq!(status, Some(0), "{screen}");
     assert_eq!(bills(&screen), [1; 4], "{screen}");
@@ -400,7 +401,7 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
     let length = |name: &str| done[name].as_array().map(Vec::len);
     assert_eq!((length("claims"), length("announced")), (Some(2), Some(1)));
     let sent = length("transactions").expect("transactions") as u64;
-    assert_eq!((sent, nonce_of(&place, own_account())), (2, before + 2));
+    assert_eq!((sent, nonce_of(&workspace, own_account())), (2, before + 2));
     // The gain on the bill equals the payments.
     let wei = |one: &Value| {
         let text = one["amount"].as_str().expect("wei");
@@ -414,12 +415,12 @@ fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
 // ---------------------------------------------------------------- Contributions
 
 #[test]
-fn a_part_is_told_and_done_again_pays_nothing_twice() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
+fn contribute_says_which_part_is_done_and_pays_for_nothing_twice() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
     // The price is low at first, and high right after the first contributions.
-    ask(&place, "evm_increaseTime", &json!([86_400]));
-    ask(&place, "evm_mine", &json!([]));
+    ask(&workspace, "evm_increaseTime", &json!([86_400]));
+    ask(&workspace, "evm_mine", &json!([]));
     let contribute = [
         "contribute",
         "--data",
@@ -434,7 +435,7 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
         "--yes",
         "--json",
     ];
-    let (status, stdout, stderr) = place.outcome(&contribute);
+    let (status, stdout, stderr) = workspace.outcome(&contribute);
     assert_eq!(status, Some(2), "{stderr}");
     let part: Value = serde_json::from_str(&stdout).expect("JSON");
     let done = part["done"].as_u64().expect("a number");
@@ -465,43 +466,43 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
     // The same command contributes only the rest.
     let mut again = contribute.to_vec();
     again.extend(["--max-deposit", "0.01ether"]);
-    let rest: Value = place.json(&again);
+    let rest: Value = workspace.json(&again);
     assert_eq!(rest["left_out"]["contributed_before"], done);
     assert_eq!(rest["contributions"], left);
-    let told = place.mistake(&again);
+    let told = workspace.mistake(&again);
     assert!(
         told.contains("nothing is left to contribute")
             && told.contains("4000 were contributed before"),
         "{told}"
     );
-    let listed: Value = place.json(&["models", "--json"]);
+    let listed: Value = workspace.json(&["models", "--json"]);
     assert_eq!(listed[0]["contributions"], 4_000);
     // `--again` contributes samples a second time.
     let mut twice = again.clone();
     twice[6] = "5";
     twice.push("--again");
-    assert_eq!(place.json::<Value>(&twice)["contributions"], 5);
+    assert_eq!(workspace.json::<Value>(&twice)["contributions"], 5);
 }
 
 #[test]
-fn other_columns_classes_and_ranges_are_refused() {
-    let place = Place::new(&AnvilConfig::default());
-    put_tables(&place);
-    place.success(&TABLE);
-    let before = nonce(&place, 1);
+fn contribute_refuses_other_columns_classes_and_ranges() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    put_tables(&workspace);
+    workspace.success(&TABLE);
+    let before = nonce(&workspace, 1);
     let columns = ["--label-column", "kind"];
     for (file, found) in [("re.csv", "d, c, b, a"), ("ren.csv", "w, x, y, z")] {
         for command in [
             vec!["evaluate"],
             vec!["contribute", "--dev", "1", "--limit", "5"],
         ] {
-            let told = place.mistake(&[&command[..], &["--data", file], &columns].concat());
+            let told = workspace.mistake(&[&command[..], &["--data", file], &columns].concat());
             let both = format!("has the columns {found}, but the model has a, b, c, d");
             assert!(told.contains(&both), "{told}");
         }
     }
     for command in [vec!["evaluate"], vec!["contribute", "--dev", "1"]] {
-        let told = place.mistake(&[&command[..], &["--data", "colors.csv"], &columns].concat());
+        let told = workspace.mistake(&[&command[..], &["--data", "colors.csv"], &columns].concat());
         assert!(
             told.contains(
                 "the file has the classes blue, green, pink, but the model has blue, green, red"
@@ -510,7 +511,7 @@ fn other_columns_classes_and_ranges_are_refused() {
         );
     }
 
-    let right: Value = place.json(&[
+    let right: Value = workspace.json(&[
         "evaluate",
         "--data",
         "t.csv",
@@ -520,7 +521,7 @@ fn other_columns_classes_and_ranges_are_refused() {
     ]);
     assert_eq!(right["correct"], 150);
     assert_eq!(right["misfits"]["clipped_inputs"], 0);
-    let (status, stdout, stderr) = place.outcome(&[
+    let (status, stdout, stderr) = workspace.outcome(&[
         "evaluate",
         "--data",
         "out.csv",
@@ -550,16 +551,16 @@ fn other_columns_classes_and_ranges_are_refused() {
         "1",
         "--json",
     ];
-    let told = place.mistake(&out);
+    let told = workspace.mistake(&out);
     assert!(
         told.contains("say --allow-clipped") || told.contains("Say --allow-clipped"),
         "{told}"
     );
-    assert_eq!(nonce(&place, 1), before);
-    let allowed: Value = place.json(&[&out[..], &["--allow-clipped"]].concat());
+    assert_eq!(nonce(&workspace, 1), before);
+    let allowed: Value = workspace.json(&[&out[..], &["--allow-clipped"]].concat());
     assert_eq!(allowed["contributions"], 2);
 
-    let (status, stdout, stderr) = place.outcome(&["predict", "--row", "1e50,1,1,1", "--json"]);
+    let (status, stdout, stderr) = workspace.outcome(&["predict", "--row", "1e50,1,1,1", "--json"]);
     assert_eq!(status, Some(0), "{stderr}");
     let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
     // One number is clipped to the largest one. The row is too long even then, so all its numbers
@@ -569,9 +570,9 @@ fn other_columns_classes_and_ranges_are_refused() {
         stderr.contains("outside the model's range; 4 values were clipped"),
         "{stderr}"
     );
-    place.put("rows.txt", "1,2,3,9\n1e50,1,1,1\n1e50,1,1,-1e50\n");
+    workspace.put("rows.txt", "1,2,3,9\n1e50,1,1,1\n1e50,1,1,-1e50\n");
     let (_, stdout, stderr) =
-        place.outcome(&["predict", "--file", "rows.txt", "--skip", "1", "--json"]);
+        workspace.outcome(&["predict", "--file", "rows.txt", "--skip", "1", "--json"]);
     assert!(
         stderr.contains("2 of 2 inputs have values outside"),
         "{stderr}"
@@ -582,12 +583,12 @@ fn other_columns_classes_and_ranges_are_refused() {
 }
 
 #[test]
-fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    let before = nonce(&place, 5);
+fn contribute_pays_for_nothing_that_the_model_does_not_know() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
+    let before = nonce(&workspace, 5);
     for text in ["xyzzy plugh", ""] {
-        let (status, stdout, stderr) = place.outcome(&["predict", "--text", text, "--json"]);
+        let (status, stdout, stderr) = workspace.outcome(&["predict", "--text", text, "--json"]);
         assert_eq!(status, Some(0), "{stderr}");
         let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
         assert_eq!(predicted["predictions"][0]["known"], 0);
@@ -605,7 +606,7 @@ fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
             "--dev",
             "5",
         ];
-        let told = place.mistake(&contribute);
+        let told = workspace.mistake(&contribute);
         assert!(
             told.contains("nothing was sent") && told.contains("--allow-unknown"),
             "{told}"
@@ -613,12 +614,12 @@ fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
     }
     for raw in [["--features", ""], ["--sample", "0x"]] {
         let contribute = [&["contribute"], &raw[..], &["--label", "1", "--dev", "5"]].concat();
-        let told = place.mistake(&contribute);
+        let told = workspace.mistake(&contribute);
         assert!(told.contains("--allow-unknown"), "{told}");
     }
-    assert_eq!(nonce(&place, 5), before);
+    assert_eq!(nonce(&workspace, 5), before);
 
-    place.put(
+    workspace.put(
         "mail.csv",
         "class,body\npositive,a good film\nnegative,xyzzy\npositive,plugh\nnegative,a bad film\n",
     );
@@ -634,7 +635,7 @@ fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
         "5",
         "--json",
     ];
-    let (status, stdout, stderr) = place.outcome(&mail);
+    let (status, stdout, stderr) = workspace.outcome(&mail);
     assert_eq!(status, Some(0), "{stderr}");
     let some: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(
@@ -645,7 +646,7 @@ fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
         stderr.contains("none of the words of 2 of 4 inputs: they are left out"),
         "{stderr}"
     );
-    let all: Value = place.json(&[&mail[..], &["--allow-unknown"]].concat());
+    let all: Value = workspace.json(&[&mail[..], &["--allow-unknown"]].concat());
     assert_eq!(all["contributions"], 2);
     assert_eq!(all["left_out"]["contributed_before"], 2);
 }
@@ -789,12 +790,12 @@ fn request(stream: &mut TcpStream) -> (String, String) {
 }
 
 #[test]
-fn what_is_handed_over_in_part_is_told_with_its_ids() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+fn contribute_with_relay_names_the_batches_that_are_handed_over() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
+    workspace.success(&["deposit", "0.6ether", "--dev", "3"]);
     let contribute = |coordinator: &FewWords, limit: &str| {
-        place.outcome(&[
+        workspace.outcome(&[
             "contribute",
             "--data",
             "movie-reviews",
@@ -862,7 +863,7 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
 
     // The text output names the command that asks about the batch, and that command works.
     let coordinator = FewWords::new("600000000000000000", 1);
-    let signed = place.success(&[
+    let signed = workspace.success(&[
         "contribute",
         "--text",
         "a good film",
@@ -875,14 +876,15 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
     ]);
     let command = format!("cotrain submission {BATCH} --relay {}", coordinator.url);
     assert!(signed.contains(&command), "{signed}");
-    let asked: Value = place.json(&["submission", BATCH, "--relay", &coordinator.url, "--json"]);
+    let asked: Value =
+        workspace.json(&["submission", BATCH, "--relay", &coordinator.url, "--json"]);
     assert_eq!(asked["status"], "waiting");
-    let told = place.mistake(&["submission", "0x95cf", "--relay", &coordinator.url]);
+    let told = workspace.mistake(&["submission", "0x95cf", "--relay", &coordinator.url]);
     assert!(told.contains("expected the id of a batch"), "{told}");
 
     // A dry run signs nothing.
     let coordinator = FewWords::new("600000000000000000", 1);
-    let dry: Value = place.json(&[
+    let dry: Value = workspace.json(&[
         "contribute",
         "--text",
         "a good film",
@@ -901,12 +903,12 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
 
 /// Checks a far nonce, because its use would use up all nonces far below it.
 #[test]
-fn no_nonce_far_above_the_chains_is_signed() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+fn contribute_signs_no_nonce_far_above_the_chains() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
+    workspace.success(&["deposit", "0.6ether", "--dev", "3"]);
     let contribute = |coordinator: &FewWords| {
-        place.outcome(&[
+        workspace.outcome(&[
             "contribute",
             "--text",
             "a good film",
@@ -934,10 +936,10 @@ fn no_nonce_far_above_the_chains_is_signed() {
 
 /// Checks the budget of signatures, because a coordinator may relay what it has refused.
 #[test]
-fn signatures_are_held_to_the_maximum_total() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+fn contribute_holds_signatures_to_the_maximum_total() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
+    workspace.success(&["deposit", "0.6ether", "--dev", "3"]);
     let contribute = |coordinator: &FewWords, more: &[&str]| {
         let sign = ["contribute", "--text", "a good film", "--label", "positive"];
         let relay = [
@@ -948,7 +950,7 @@ fn signatures_are_held_to_the_maximum_total() {
             "--relay",
             &coordinator.url,
         ];
-        place.outcome(&[&sign[..], &relay, more].concat())
+        workspace.outcome(&[&sign[..], &relay, more].concat())
     };
     for (total, signatures) in [("0.01ether", 1), ("0.029ether", 2), ("0.03ether", 3)] {
         let coordinator = FewWords::taking_none();
@@ -966,10 +968,10 @@ fn signatures_are_held_to_the_maximum_total() {
 }
 
 #[test]
-fn what_waits_with_a_coordinator_is_not_signed_again() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
-    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+fn contribute_does_not_sign_again_what_waits_with_a_coordinator() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
+    workspace.success(&["deposit", "0.6ether", "--dev", "3"]);
     let coordinator = FewWords::with("600000000000000000", "7", 9, false);
     let relayed = ["--dev", "3", "--relay", &coordinator.url];
     let data = [
@@ -981,7 +983,7 @@ fn what_waits_with_a_coordinator_is_not_signed_again() {
         "--allow-unknown",
     ];
     let handed = || coordinator.handed.lock().expect("a list").len();
-    let told = place.mistake(&[&data[..], &relayed].concat());
+    let told = workspace.mistake(&[&data[..], &relayed].concat());
     assert!(
         told.contains(&format!(
             "nothing was signed: batches of {} that may cost 7 wei wait with {}, and may have these examples",
@@ -992,27 +994,27 @@ fn what_waits_with_a_coordinator_is_not_signed_again() {
     );
     assert_eq!(handed(), 0);
     // Continuing with --skip is allowed, and --again signs the samples twice.
-    place.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
+    workspace.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
     assert_eq!(handed(), 1);
-    place.success(&[&data[..], &relayed, &["--again"]].concat());
+    workspace.success(&[&data[..], &relayed, &["--again"]].concat());
     assert_eq!(handed(), 2);
     let single = ["contribute", "--text", "a good film", "--label", "positive"];
-    place.success(&[&single[..], &relayed].concat());
+    workspace.success(&[&single[..], &relayed].concat());
     assert_eq!(handed(), 3);
 }
 
 // ---------------------------------------------------------------- Deployments
 
 #[test]
-fn a_second_model_pays_for_no_code_that_the_chain_has() {
-    let place = Place::new(&AnvilConfig::default());
-    let first: Value = place.json(&DEPLOY);
+fn deploy_pays_for_no_code_that_the_chain_has() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let first: Value = workspace.json(&DEPLOY);
     assert_eq!(first["reused"], json!([]));
     let mut second = DEPLOY.to_vec();
     second[4] = "more";
     let mut dry = second.clone();
     dry.push("--dry-run");
-    let bill: Value = place.json(&dry);
+    let bill: Value = workspace.json(&dry);
     let note = bill["notes"][0][1].as_str().expect("words");
     assert!(
         note.starts_with(
@@ -1020,7 +1022,7 @@ fn a_second_model_pays_for_no_code_that_the_chain_has() {
         ),
         "{note}"
     );
-    let second: Value = place.json(&second);
+    let second: Value = workspace.json(&second);
     assert_eq!(
         second["reused"],
         json!(["factory", "trainer", "classifier"])
@@ -1045,18 +1047,18 @@ fn a_second_model_pays_for_no_code_that_the_chain_has() {
     let mut third = DEPLOY.to_vec();
     third[4] = "third";
     third.extend(["--learner", "sparse-perceptron"]);
-    let third: Value = place.json(&third);
+    let third: Value = workspace.json(&third);
     assert_eq!(third["reused"], json!(["factory", "trainer"]));
     assert_eq!(third["transactions"], 5);
 }
 
 #[test]
-fn a_chain_without_the_deployer_gets_codes_of_its_own() {
-    let place = Place::new(&AnvilConfig {
+fn deploy_sends_codes_of_its_own_to_a_chain_without_the_deployer() {
+    let workspace = Workspace::new(&AnvilConfig {
         arguments: vec!["--disable-default-create2-deployer".to_owned()],
         ..AnvilConfig::default()
     });
-    let first: Value = place.json(&DEPLOY);
+    let first: Value = workspace.json(&DEPLOY);
     assert_eq!(
         (&first["reused"], &first["transactions"]),
         (&json!([]), &json!(8))
@@ -1079,18 +1081,18 @@ fn a_chain_without_the_deployer_gets_codes_of_its_own() {
         "--classifier-code",
         classifier,
     ]);
-    let second: Value = place.json(&second);
+    let second: Value = workspace.json(&second);
     assert_eq!(second["transactions"], 4);
     assert_eq!(second["factory"], first["factory"]);
 }
 
 #[test]
-fn a_deployment_in_part_is_told_with_its_steps() {
-    let place = Place::new(&AnvilConfig::default());
+fn deploy_names_the_steps_that_are_done_after_an_error() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     // The money suffices for the first contracts only.
     let account = Key::development(6).address();
     ask(
-        &place,
+        &workspace,
         "anvil_setBalance",
         &json!([account, "0x1550f7dca70000"]),
     );
@@ -1098,12 +1100,12 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     deploy[2] = "6";
     let dry = |deploy: &[&str]| -> u128 {
         let limited = ["--dry-run", "--max-total", "1ether"];
-        let bill: Value = place.json(&[deploy, &limited].concat());
+        let bill: Value = workspace.json(&[deploy, &limited].concat());
         let total = bill["total"]["at_most"].as_str().expect("wei");
         total.parse().expect("wei")
     };
     let whole = dry(&deploy);
-    let (status, stdout, stderr) = place.outcome(&deploy);
+    let (status, stdout, stderr) = workspace.outcome(&deploy);
     assert_eq!(status, Some(2), "{stdout}{stderr}");
     let part: Value = serde_json::from_str(&stdout).expect("JSON");
     let done = part["done"].as_u64().expect("a number");
@@ -1123,30 +1125,31 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     // The bill and `--max-total` count only the remaining steps.
     let left = dry(&deploy);
     assert!(left < whole, "{left} of {whole} are left");
-    let told = place.mistake(&[&deploy[..], &["--max-total", &(left / 2).to_string()]].concat());
+    let told =
+        workspace.mistake(&[&deploy[..], &["--max-total", &(left / 2).to_string()]].concat());
     assert!(told.contains("which is more than --max-total"), "{told}");
-    let most = left.midpoint(whole).to_string();
-    deploy.extend(["--max-total", &most]);
+    let max = left.midpoint(whole).to_string();
+    deploy.extend(["--max-total", &max]);
     ask(
-        &place,
+        &workspace,
         "anvil_setBalance",
         &json!([account, "0x8ac7230489e80000"]),
     );
-    let whole: Value = place.json(&deploy);
+    let whole: Value = workspace.json(&deploy);
     assert_eq!(whole["transactions"], 8);
-    assert_eq!(nonce(&place, 6), 8, "nothing was done twice");
+    assert_eq!(nonce(&workspace, 6), 8, "nothing was done twice");
 }
 
 #[test]
-fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
-    let place = Place::new(&AnvilConfig::default());
+fn deploy_bills_what_is_left_and_pays_nothing_if_all_is_done() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     let folder = tempfile::tempdir().expect("a folder");
     let directory = folder.path().join("journal");
     let directory = directory.to_str().expect("UTF-8");
     let deploy = [&DEPLOY[..], &["--journal", directory]].concat();
     let little = [&deploy[..], &["--max-total", "1"]].concat();
-    let first: Value = place.json(&deploy);
-    let before = nonce(&place, 0);
+    let first: Value = workspace.json(&deploy);
+    let before = nonce(&workspace, 0);
     let file = folder.path().join("journal/deploy.json");
     let edit = |change: &dyn Fn(&mut Value)| {
         let text = fs::read(&file).expect("a journal");
@@ -1155,12 +1158,12 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
         fs::write(&file, journal.to_string()).expect("written");
     };
 
-    let again: Value = place.json(&little);
+    let again: Value = workspace.json(&little);
     assert_eq!(again["trainer"], first["trainer"]);
 
     // The deployment is done although the journal does not say so: there is nothing left to pay.
     edit(&|journal| journal["deployed"] = Value::Null);
-    let (status, stdout, told) = place.outcome(&little);
+    let (status, stdout, told) = workspace.outcome(&little);
     assert_eq!(status, Some(0), "{told}");
     assert!(
         told.contains("a deployment that was begun goes on: 8 transactions of it, done before, cost nothing again"),
@@ -1175,23 +1178,23 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
             step["signed"][0]["hash"] = json!(format!("0x{}", "1".repeat(64)));
         }
     });
-    let (status, _, told) = place.outcome(&deploy);
+    let (status, _, told) = workspace.outcome(&deploy);
     assert_eq!(status, Some(1), "{told}");
     assert!(
         told.contains("the step `registry` was done before")
             && told.contains("use a node that keeps receipts"),
         "{told}"
     );
-    assert_eq!(nonce(&place, 0), before);
+    assert_eq!(nonce(&workspace, 0), before);
 }
 
 // ---------------------------------------------------------------- Addresses and accounts
 
 #[test]
-fn addresses_with_a_wrong_digit_are_refused() {
-    let place = Place::new(&AnvilConfig::default());
-    let deployed: Value = place.json(&DEPLOY);
-    let before = nonce(&place, 1);
+fn parse_address_refuses_a_wrong_digit_and_zero_in_all_commands() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let deployed: Value = workspace.json(&DEPLOY);
+    let before = nonce(&workspace, 1);
     // The right address ends with C8.
     let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
     let zero = "0x0000000000000000000000000000000000000000";
@@ -1213,7 +1216,7 @@ fn addresses_with_a_wrong_digit_are_refused() {
                 "--yes",
             ],
         ] {
-            let told = place.mistake(&command);
+            let told = workspace.mistake(&command);
             let reason = if address == zero {
                 "belongs to nobody"
             } else {
@@ -1222,21 +1225,24 @@ fn addresses_with_a_wrong_digit_are_refused() {
             assert!(told.contains(reason), "{command:?}: {told}");
         }
     }
-    assert_eq!(nonce(&place, 1), before);
+    assert_eq!(nonce(&workspace, 1), before);
     // An address without a checksum has none to check.
     let lower = deployed["trainer"]
         .as_str()
         .expect("an address")
         .to_lowercase();
-    place.success(&["predict", "--text", "a good film", "--model", &lower]);
+    workspace.success(&["predict", "--text", "a good film", "--model", &lower]);
 }
 
 #[test]
-fn an_account_without_money_is_told_who_has_what_and_needs_what() {
-    let place = Place::new(&AnvilConfig::default());
-    place.success(&DEPLOY);
+fn too_poor_names_the_account_its_money_and_what_is_needed() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.success(&DEPLOY);
     let run = |arguments: &[&str]| {
-        let output = place.command(arguments).env("COTRAIN_KEY", SECRET).output();
+        let output = workspace
+            .command(arguments)
+            .env("COTRAIN_KEY", SECRET)
+            .output();
         let output = output.expect("it starts");
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stderr).expect("UTF-8")

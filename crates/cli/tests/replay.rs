@@ -130,10 +130,10 @@ impl Outcome {
 }
 
 /// Changes the byte at index `place`; a negative index counts from the end.
-fn flip(hex: &Value, place: isize) -> Value {
+fn flip(hex: &Value, workspace: isize) -> Value {
     let mut digits = hex.as_str().expect("text").as_bytes()[2..].to_vec();
     let bytes = isize::try_from(digits.len() / 2).expect("short");
-    let byte = usize::try_from(place.rem_euclid(bytes)).expect("inside");
+    let byte = usize::try_from(workspace.rem_euclid(bytes)).expect("inside");
     let digit = &mut digits[2 * byte + 1];
     *digit = if *digit == b'1' { b'0' } else { b'1' };
     format!("0x{}", String::from_utf8(digits).expect("digits")).into()
@@ -142,7 +142,7 @@ fn flip(hex: &Value, place: isize) -> Value {
 // ---------------------------------------------------------------- Replay without a difference
 
 #[test]
-fn a_recorded_run_is_replayed_without_a_difference() {
+fn replay_finds_no_difference_in_a_recorded_run() {
     let folder = Folder::recorded();
     let replayed = folder.run(&["replay", "runs/tiny-1"]).success();
     let (replayed, wall) = replayed.rsplit_once("time").expect("the time");
@@ -184,7 +184,7 @@ fn a_recorded_run_is_replayed_without_a_difference() {
 }
 
 #[test]
-fn a_node_replays_what_was_recorded_here_and_the_other_way_round() {
+fn replay_on_a_node_agrees_with_a_recording_from_here_and_vice_versa() {
     let folder = Folder::new();
     let paying = concat!(include_str!("tiny.toml"), "\n[chain]\ngas_price_gwei = 1\n");
     fs::write(folder.path("tiny.toml"), paying).expect("written");
@@ -221,7 +221,7 @@ fn a_node_replays_what_was_recorded_here_and_the_other_way_round() {
 // ---------------------------------------------------------------- Recording
 
 #[test]
-fn recording_changes_nothing_and_is_the_same_again() {
+fn simulate_record_changes_nothing_and_is_the_same_again() {
     let folder = Folder::recorded();
     let first = folder.read(RECORDING);
     let events = folder.read("runs/tiny-1/events.csv");
@@ -244,7 +244,7 @@ fn recording_changes_nothing_and_is_the_same_again() {
 
 #[cfg(unix)]
 #[test]
-fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
+fn simulate_record_fails_and_leaves_nothing_if_it_cannot_write() {
     let folder = Folder::recorded();
     let whole = folder.read(RECORDING).len();
     fs::remove_dir_all(folder.path("runs")).expect("removed");
@@ -278,7 +278,7 @@ fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
 // ---------------------------------------------------------------- Differences
 
 #[test]
-fn a_node_shows_the_same_difference() {
+fn replay_on_a_node_shows_the_same_difference() {
     let folder = Folder::recorded();
     let pointer = "/step/transaction/transaction/data";
     let (here, _) = folder
@@ -289,7 +289,7 @@ fn a_node_shows_the_same_difference() {
 }
 
 #[test]
-fn what_is_different_is_found_at_its_step() {
+fn replay_finds_a_difference_at_its_step() {
     let folder = Folder::recorded();
     let steps = folder.lines(RECORDING).len() - 2;
     let sent = "/step/transaction/transaction";
@@ -357,10 +357,10 @@ fn what_is_different_is_found_at_its_step() {
     // No account can hold so much, and the receiver has money already.
     let lines = folder.lines(RECORDING);
     let mut twice = lines.clone();
-    let most = format!("0x{}", "f".repeat(64));
+    let max = format!("0x{}", "f".repeat(64));
     twice.insert(
         2,
-        lines[1].replace("0xffffffffffffffffffffffffffffffff", &most),
+        lines[1].replace("0xffffffffffffffffffffffffffffffff", &max),
     );
     folder.write("twice.gz", &twice);
     let (difference, _) = folder.run(&["replay", "twice.gz", "--json"]).difference();
@@ -383,7 +383,7 @@ fn what_is_different_is_found_at_its_step() {
 }
 
 #[test]
-fn a_difference_is_shown_with_its_transaction() {
+fn replay_shows_a_difference_with_its_transaction() {
     let folder = Folder::recorded();
     let text = |outcome: Outcome| {
         outcome.difference();
@@ -475,7 +475,7 @@ fn a_difference_is_shown_with_its_transaction() {
 // ---------------------------------------------------------------- Files that are no recording
 
 #[test]
-fn a_torn_recording_is_no_recording() {
+fn replay_refuses_a_torn_recording() {
     let folder = Folder::recorded();
     let whole = folder.read(RECORDING);
     let said = |content: &[u8]| {
@@ -526,7 +526,7 @@ fn a_torn_recording_is_no_recording() {
 }
 
 #[test]
-fn what_is_no_recording_is_a_mistake() {
+fn replay_refuses_what_is_no_recording() {
     let folder = Folder::recorded();
     let said = |run: &str| folder.run(&["replay", run]).mistake();
     insta::assert_snapshot!(said("nowhere"), @"error: cannot read nowhere: No such file or directory (os error 2)");
@@ -566,7 +566,7 @@ fn what_is_no_recording_is_a_mistake() {
 // ---------------------------------------------------------------- Help
 
 #[test]
-fn the_help_of_replay_teaches() {
+fn replay_help_explains_what_is_compared() {
     insta::assert_snapshot!(Folder::new().run(&["replay", "--help"]).success(), @r"
     Execute a recorded run again and show the first difference, if any
 

@@ -230,8 +230,8 @@ fn by_hardware(mut signature: Vec<u8>) -> Vec<u8> {
 fn batches(stage: &Stage, authors: &[Key], now: u64) -> Vec<SignedBatch> {
     let mut batches = Vec::new();
     for nonce in 0..BATCHES {
-        for (place, author) in authors.iter().enumerate() {
-            let feature = u16::try_from(place).expect("small");
+        for (workspace, author) in authors.iter().enumerate() {
+            let feature = u16::try_from(workspace).expect("small");
             let mut batch = stage.signed(author, nonce, feature % 2, &[feature, feature + 5]);
             if batches.len() % 50 == 49 {
                 batch.deadline = now + 4;
@@ -247,7 +247,7 @@ fn batches(stage: &Stage, authors: &[Key], now: u64) -> Vec<SignedBatch> {
 // ---------------------------------------------------------------- Kills, replicas and faults of a node
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_or_sent_twice_by_a_coordinator_that_is_killed() {
+async fn serve_loses_nothing_and_sends_nothing_twice_if_it_is_killed() {
     let stage = Stage::new().await;
     let authors = authors(AUTHORS);
     fund(&stage, &authors).await;
@@ -324,7 +324,7 @@ async fn nothing_is_lost_or_sent_twice_by_a_coordinator_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_replica_goes_on_where_the_leader_ends() {
+async fn serve_continues_on_another_replica_if_the_leader_ends() {
     let postgres = Postgres::start();
     let database = postgres.database("cotrain");
     let stage = Stage::new().await;
@@ -350,14 +350,14 @@ async fn another_replica_goes_on_where_the_leader_ends() {
 
     let mut ids = Vec::new();
     for nonce in 0..10 {
-        for (place, author) in authors.iter().enumerate() {
-            let server = if (place + nonce) % 2 == 0 && nonce < 5 {
+        for (workspace, author) in authors.iter().enumerate() {
+            let server = if (workspace + nonce) % 2 == 0 && nonce < 5 {
                 &one
             } else {
                 &two
             };
             let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
-            let feature = u16::try_from(place).expect("small");
+            let feature = u16::try_from(workspace).expect("small");
             let batch = stage.signed(author, nonce as u64, 1, &[feature]);
             let (status, answer) = hand_in(&client, &url, &body(&batch)).await;
             assert_eq!(status, 202, "{answer}");
@@ -384,7 +384,7 @@ async fn another_replica_goes_on_where_the_leader_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
+async fn serve_relays_all_batches_once_if_the_node_fails_in_every_way() {
     let stage = Stage::new().await;
     let authors = authors(4);
     fund(&stage, &authors).await;
@@ -435,12 +435,12 @@ async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
 // ---------------------------------------------------------------- Keeper
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keeper_claims_for_those_who_ask() {
+async fn keeper_claims_for_accounts_that_ask() {
     claims_for_those_who_ask(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keeper_announces_what_it_will_report() {
+async fn keeper_announces_what_it_will_report() {
     claims_for_those_who_ask(3_600).await;
 }
 
@@ -560,7 +560,7 @@ async fn claims_for_those_who_ask(notice: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keeper_and_a_command_claim_the_same_on_a_quiet_chain() {
+async fn keeper_claims_the_same_as_a_command_on_a_quiet_chain() {
     // Either all claims are due only in the next block, or one is due before it. In the second
     // case, an estimate in the latest block succeeds with too little gas.
     for one_is_older in [false, true] {
@@ -644,7 +644,7 @@ async fn a_keeper_and_a_command_claim_the_same_on_a_quiet_chain() {
 // ---------------------------------------------------------------- Submissions
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
+async fn submit_reserves_no_nonce_for_a_forgery_and_names_a_used_nonce() {
     let stage = Stage::new().await;
     let authors = authors(2);
     fund(&stage, &authors).await;
@@ -728,7 +728,7 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
+async fn serve_takes_deadlines_prices_and_claims_by_the_chains_time() {
     let stage = Stage::new().await;
     let anna = Key::development(1);
     stage.contribute(&anna, 1, &[1, 2]).await;
@@ -760,9 +760,9 @@ async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     assert_eq!(claimable["rows"][0]["possible"], true, "{claimable}");
 
     let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
-    let signed = |nonce: u64, deadline: u64, most: u128| {
+    let signed = |nonce: u64, deadline: u64, max: u128| {
         let mut batch = stage.signed(&anna, nonce, 1, &[3]);
-        (batch.deadline, batch.max_deposit) = (deadline, most);
+        (batch.deadline, batch.max_deposit) = (deadline, max);
         let hash = batch.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
         batch.signature = anna.sign_hash(&hash).to_vec();
         body(&batch)
@@ -912,14 +912,14 @@ async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_coordinators_on_one_file_give_out_nothing_twice() {
+async fn serve_gives_nothing_out_twice_by_two_coordinators_on_one_file() {
     let stage = Stage::new().await;
     let database = stage.path("shared.sqlite").display().to_string();
     no_nonce_and_no_wei_is_given_out_twice(&database, &stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_coordinators_on_one_postgres_give_out_nothing_twice() {
+async fn serve_gives_nothing_out_twice_by_two_coordinators_on_one_postgres() {
     let stage = Stage::new().await;
     let postgres = Postgres::start();
     let database = postgres.database("shared");
@@ -929,7 +929,7 @@ async fn two_coordinators_on_one_postgres_give_out_nothing_twice() {
 // ---------------------------------------------------------------- Signals
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_a_request_does_not_hold_up_the_end_and_a_second_signal_ends_at_once() {
+async fn serve_ends_despite_half_a_request_and_at_once_by_a_second_signal() {
     use std::{io::Write, net::TcpStream, time::Instant};
 
     let stage = Stage::new().await;

@@ -105,7 +105,7 @@ const GRID: &str = "--seeds 1..4,9 --set agents.Bad.start_balance=100,200,400 \
 // ---------------------------------------------------------------- Tables
 
 #[test]
-fn threads_and_parts_make_no_difference() {
+fn sweep_writes_the_same_files_with_any_threads_and_parts() {
     let folder = Folder::new();
     folder.success(&format!("sweep tiny.toml {GRID} --jobs 1 --out one"));
     folder.success(&format!("sweep tiny.toml {GRID} --jobs 2 --out two"));
@@ -157,7 +157,7 @@ fn split(csv: &[u8]) -> (String, Vec<String>) {
 // ---------------------------------------------------------------- Continuation of a sweep
 
 #[test]
-fn a_sweep_that_is_killed_goes_on_where_it_was() {
+fn sweep_goes_on_after_it_was_killed() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..300 --jobs 2 --out";
     folder.success(&format!("{sweep} whole"));
@@ -187,7 +187,7 @@ fn a_sweep_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_sweep_is_extended_by_seeds() {
+fn sweep_can_be_extended_by_seeds() {
     let folder = Folder::new();
     let grid = "--set agents.Bad.start_balance=100,400";
     // Seeds are added after the old ones, between them, before them and in another order.
@@ -243,7 +243,7 @@ fn a_sweep_is_extended_by_seeds() {
 }
 
 #[test]
-fn a_line_that_was_cut_off_is_done_again() {
+fn sweep_does_a_run_again_if_its_line_was_cut_off() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..6 --out it";
     folder.success(sweep);
@@ -270,7 +270,7 @@ fn a_line_that_was_cut_off_is_done_again() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_says_how_to_go_on() {
+fn sweep_says_how_to_go_on_after_an_interrupt() {
     let folder = Folder::new();
     let mut child = folder
         .command("sweep tiny.toml --seeds 1..100000 --out it")
@@ -298,7 +298,7 @@ fn an_interrupt_says_how_to_go_on() {
 // ---------------------------------------------------------------- Mistakes and failures
 
 #[test]
-fn mistakes_are_told_before_anything_is_written() {
+fn sweep_refuses_mistakes_before_it_writes_anything() {
     let folder = Folder::new();
     let refusal = |arguments: &str| folder.refusal(arguments, 2);
     insta::assert_snapshot!(refusal("sweep tiny.toml --set incentive.refund_wait=1h,never --out it"), @r#"error: with incentive.refund_wait = "never": tiny.toml: `never` is not a duration (expected number at 0); write one with its unit, such as "600s", "1h 30m" or "9 days""#);
@@ -329,7 +329,7 @@ fn mistakes_are_told_before_anything_is_written() {
 }
 
 #[test]
-fn a_run_that_fails_is_named_and_the_others_are_kept() {
+fn sweep_names_a_run_that_fails_and_keeps_the_others() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
     insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; expected at least one, with one left to contribute");
@@ -340,7 +340,7 @@ fn a_run_that_fails_is_named_and_the_others_are_kept() {
 // ---------------------------------------------------------------- Report
 
 #[test]
-fn a_report_can_be_written_again() {
+fn sweep_report_writes_all_files_again() {
     let folder = Folder::new();
     folder.success(&format!("sweep tiny.toml {GRID} --out it"));
     let whole = folder.files("it");
@@ -366,7 +366,7 @@ fn a_report_can_be_written_again() {
 
 /// Checks the error for a folder: earlier versions of `report` took one.
 #[test]
-fn a_report_of_a_folder_names_the_command_for_its_page() {
+fn report_of_a_folder_names_the_command_for_its_page() {
     let folder = Folder::new();
     fs::create_dir(folder.path("it")).expect("made");
     for arguments in [
@@ -394,7 +394,7 @@ fn a_report_of_a_folder_names_the_command_for_its_page() {
 // ---------------------------------------------------------------- Page
 
 #[test]
-fn the_page_is_whole_and_says_what_it_means() {
+fn sweep_page_is_whole_and_says_what_it_means() {
     let folder = Folder::new();
     folder.success(&format!("sweep tiny.toml {GRID} --out it"));
     let page = fs::read_to_string(folder.path("it/report.html")).expect("a page");
@@ -447,7 +447,7 @@ fn charts(page: &Path) -> Value {
 }
 
 #[test]
-fn lines_that_lie_on_each_other_are_all_seen() {
+fn sweep_page_shows_all_lines_that_lie_on_each_other() {
     let folder = Folder::new();
     // The owner's wait changes nothing here, so each share of the data has two equal lines.
     folder.success(
@@ -478,15 +478,15 @@ fn lines_that_lie_on_each_other_are_all_seen() {
     }
     // No mark is hidden behind another.
     let marks = chart["marks"].as_array().expect("marks");
-    let mut places: Vec<_> = marks.iter().map(|mark| mark["x"].to_string()).collect();
-    places.sort();
-    places.dedup();
+    let mut workspaces: Vec<_> = marks.iter().map(|mark| mark["x"].to_string()).collect();
+    workspaces.sort();
+    workspaces.dedup();
     assert_eq!(marks.len(), 4 * 6);
-    assert_eq!(places.len(), marks.len());
+    assert_eq!(workspaces.len(), marks.len());
 }
 
 #[test]
-fn marks_at_one_place_show_around_each_other() {
+fn sweep_page_shows_marks_at_one_value_around_each_other() {
     let folder = Folder::new();
     folder.success(
         "sweep tiny.toml --seeds 1..3 --set incentive.owner_claim_wait=20h,22h,1day --out it",
@@ -507,7 +507,7 @@ fn marks_at_one_place_show_around_each_other() {
 }
 
 #[test]
-fn a_setting_whose_runs_are_over_is_drawn_and_told_until_the_longest_run_ends() {
+fn sweep_page_draws_each_setting_until_the_longest_run_ends() {
     let folder = Folder::new();
     // With less data to contribute, all is over in half a day. With a late refund, it takes more
     // than a day.
@@ -549,7 +549,7 @@ fn csv_column(path: &Path, name: &str) -> Vec<f64> {
 
 /// Runs every command of docs/sweeps.md in order, with one seed instead of twenty and less data.
 #[test]
-fn the_commands_of_the_documentation_run() {
+fn sweep_runs_the_commands_of_the_documentation() {
     let folder = Folder::new();
     let page = include_str!("../../../docs/sweeps.md");
     let blocks = page
@@ -579,7 +579,7 @@ fn the_commands_of_the_documentation_run() {
 
 /// Checks that cotrain accepts the options in the examples for schedulers.
 #[test]
-fn the_examples_for_schedulers_say_what_cotrain_takes() {
+fn sweep_takes_the_options_of_the_examples_for_schedulers() {
     let folder = Folder::new();
     for example in [
         include_str!("../../../docs/examples/sweep.slurm"),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, Bytes, U256};
-use common::{Place, block_on, program};
+use common::{Workspace, block_on, program};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
     anvil::AnvilConfig,
@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 
 const EVIL: &str = "evil\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}";
 
-fn node(place: &Place) -> Node {
-    block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node")
+fn node(workspace: &Workspace) -> Node {
+    block_on(Node::connect(workspace.rpc(), NodeOptions::default())).expect("a node")
 }
 
 /// Sends a transaction of account 0, and waits until it is part of the chain.
@@ -56,8 +56,8 @@ fn send(node: &Node, to: Address, data: Vec<u8>) {
 }
 
 /// Runs the program; returns its status, stdout and stderr, without anything that a terminal obeys.
-fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = place.command(arguments).output().expect("it starts");
+fn run(workspace: &Workspace, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = workspace.command(arguments).output().expect("it starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     let json = arguments.contains(&"--json");
@@ -80,8 +80,8 @@ fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
 
 /// Deploys a model with a card whose texts all contain codes for terminals. Returns the name of its
 /// second class.
-fn with_hostile_card(place: &Place) -> String {
-    let deployed: Value = place.json(&[
+fn with_hostile_card(workspace: &Workspace) -> String {
+    let deployed: Value = workspace.json(&[
         "deploy",
         "--dev",
         "0",
@@ -99,7 +99,7 @@ fn with_hostile_card(place: &Place) -> String {
         text.parse().expect("an address")
     };
     let (trainer, registry) = (address("trainer"), address("registry"));
-    let node = node(place);
+    let node = node(workspace);
 
     // Anyone may write anything into the registry. The program makes samples only if the card fits
     // the contract.
@@ -126,10 +126,10 @@ fn with_hostile_card(place: &Place) -> String {
 }
 
 #[test]
-fn texts_of_strangers_reach_no_terminal() {
-    let place = Place::new(&AnvilConfig::default());
-    let class = with_hostile_card(&place);
-    let (status, stdout, _) = run(&place, &["models"]);
+fn escaped_texts_of_strangers_control_no_terminal() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let class = with_hostile_card(&workspace);
+    let (status, stdout, _) = run(&workspace, &["models"]);
     assert_eq!(status, Some(0));
     assert!(
         stdout.starts_with(r"evil\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\nfake line"),
@@ -139,28 +139,28 @@ fn texts_of_strangers_reach_no_terminal() {
         stdout.contains(r"classes        ham, spevil\u{1b}]0;"),
         "{stdout}"
     );
-    let (_, stdout, _) = run(&place, &["models", "--json"]);
+    let (_, stdout, _) = run(&workspace, &["models", "--json"]);
     let listed: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(listed[0]["classes"][1], class, "programs get what is there");
 
-    let (status, _, told) = run(&place, &["predict", "--model", "nosuch", "--text", "x"]);
+    let (status, _, told) = run(&workspace, &["predict", "--model", "nosuch", "--text", "x"]);
     assert_eq!(status, Some(2));
     assert!(told.contains(r"it has evil\u{1b}"), "{told}");
     // The model predicts the class with the hostile name for one of the two texts.
     let said: Vec<String> = ["win", "lunch"]
-        .map(|text| run(&place, &["predict", "--text", text]).1)
+        .map(|text| run(&workspace, &["predict", "--text", text]).1)
         .into();
     let shown = said.iter().any(|text| text.starts_with(r"spevil\u{1b}"));
-    let number =
-        ["0", "1", "2", "0,1"].map(|features| run(&place, &["predict", "--features", features]).1);
+    let number = ["0", "1", "2", "0,1"]
+        .map(|features| run(&workspace, &["predict", "--features", features]).1);
     assert!(
         shown || number.iter().any(|text| text.starts_with(r"spevil\u{1b}")),
         "{said:?} {number:?}"
     );
-    let (_, stdout, _) = run(&place, &["predict", "--text", "win", "--json"]);
+    let (_, stdout, _) = run(&workspace, &["predict", "--text", "win", "--json"]);
     serde_json::from_str::<Value>(&stdout).expect("JSON");
 
-    place.put(
+    workspace.put(
         "esc.csv",
         "class,body\nsp\u{1b}[31mam,win money\nham,see you\n",
     );
@@ -171,7 +171,7 @@ fn texts_of_strangers_reach_no_terminal() {
         if command == "contribute" {
             arguments.extend(["--dev", "1"]);
         }
-        let (status, _, told) = run(&place, &arguments);
+        let (status, _, told) = run(&workspace, &arguments);
         assert_eq!(status, Some(2), "{told}");
         assert!(told.contains(r"the class `sp\u{1b}[31mam`"), "{told}");
         assert!(
@@ -180,7 +180,7 @@ fn texts_of_strangers_reach_no_terminal() {
         );
     }
     let (status, _, told) = run(
-        &place,
+        &workspace,
         &["contribute", "--text", "win", "--label", EVIL, "--dev", "1"],
     );
     assert_eq!(status, Some(2));
@@ -188,20 +188,20 @@ fn texts_of_strangers_reach_no_terminal() {
         told.contains(r"the model has no class `evil\u{1b}"),
         "{told}"
     );
-    let (status, _, told) = run(&place, &["contribute", "--text", "win", "--dev", "1"]);
+    let (status, _, told) = run(&workspace, &["contribute", "--text", "win", "--dev", "1"]);
     assert_eq!(status, Some(2));
     assert!(
         told.contains(r"the model's are ham, spevil\u{1b}"),
         "{told}"
     );
-    contribute_and_look(&place);
+    contribute_and_look(&workspace);
 }
 
 /// Contributes to the model with the hostile card, and runs every command that shows classes.
-fn contribute_and_look(place: &Place) {
+fn contribute_and_look(workspace: &Workspace) {
     for label in ["0", "1"] {
         let contributed = run(
-            place,
+            workspace,
             &[
                 "contribute",
                 "--text",
@@ -214,7 +214,7 @@ fn contribute_and_look(place: &Place) {
         );
         assert_eq!(contributed.0, Some(0), "{}", contributed.2);
     }
-    let (status, stdout, told) = run(place, &["status", "--dev", "1"]);
+    let (status, stdout, told) = run(workspace, &["status", "--dev", "1"]);
     assert_eq!(status, Some(0), "{told}");
     assert!(stdout.contains(r"(spevil\u{1b}"), "{stdout}");
     for arguments in [
@@ -226,22 +226,22 @@ fn contribute_and_look(place: &Place) {
         &["models", "--verbose"],
         &["evaluate", "--verbose", "--limit", "5"],
     ] {
-        run(place, arguments);
+        run(workspace, arguments);
     }
 }
 
 #[test]
-fn a_skipped_claim_is_told_with_the_names_of_classes() {
-    let place = Place::new(&AnvilConfig::default());
+fn watch_shows_a_skipped_claim_with_the_names_of_classes() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     let deploy = ["deploy", "--dev", "0", "--yes", "--name", "films"];
     let more = ["--features", "300", "--refund-wait", "1s", "--json"];
-    let deployed: Value = place.json(&[&deploy[..], &more].concat());
+    let deployed: Value = workspace.json(&[&deploy[..], &more].concat());
     // The two contributions have opposite labels, so the model cannot agree with both.
     for label in ["positive", "negative"] {
         let text = ["--text", "a warm and funny film", "--label", label];
-        place.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
+        workspace.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
     }
-    let events = place.success(&["watch", "--all", "--once", "--json"]);
+    let events = workspace.success(&["watch", "--all", "--once", "--json"]);
     let events = events.lines().map(|line| {
         let event: Value = serde_json::from_str(line).expect("JSON");
         event
@@ -265,8 +265,8 @@ fn a_skipped_claim_is_told_with_the_names_of_classes() {
     let trainer = deployed["trainer"].as_str().expect("an address");
     let trainer = trainer.parse().expect("an address");
     // Anyone may push refunds; the contract skips one of the two.
-    send(&node(&place), trainer, bindings::refund(&claims));
-    let events = place.success(&["watch", "--all", "--once"]);
+    send(&node(&workspace), trainer, bindings::refund(&claims));
+    let events = workspace.success(&["watch", "--all", "--once"]);
     let mut skipped = events
         .lines()
         .filter(|line| line.contains("  claim-skipped  "));
@@ -284,13 +284,13 @@ fn a_skipped_claim_is_told_with_the_names_of_classes() {
 // ---------------------------------------------------------------- Names and secrets
 
 #[test]
-fn our_own_registrations_have_no_invisible_letters() {
-    let place = Place::new(&AnvilConfig::default());
-    place.put(
+fn deploy_refuses_names_with_invisible_letters() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.put(
         "esc.csv",
         "class,body\nsp\u{1b}[31mam,win money\nham,see you\nsp\u{1b}[31mam,win prize\nham,lunch at noon\n",
     );
-    place.put("column.csv", "a\u{202e},label\n1,x\n2,y\n3,x\n4,y\n");
+    workspace.put("column.csv", "a\u{202e},label\n1,x\n2,y\n3,x\n4,y\n");
     for (arguments, wanted) in [
         (&["--name", EVIL][..], r"--name is `evil\u{1b}]0;pwned\u{7}"),
         (&["--name", ""], "--name is empty"),
@@ -319,22 +319,22 @@ fn our_own_registrations_have_no_invisible_letters() {
             arguments,
         ]
         .concat();
-        let (status, _, told) = run(&place, &arguments);
+        let (status, _, told) = run(&workspace, &arguments);
         assert_eq!(status, Some(2), "{told}");
         assert!(told.contains(wanted), "{told}");
     }
-    let nonce = block_on(node(&place).nonce(Key::development(0).address()));
+    let nonce = block_on(node(&workspace).nonce(Key::development(0).address()));
     assert_eq!(nonce.expect("a nonce"), 0, "nothing was sent");
 }
 
 #[test]
-fn empty_and_known_secrets_are_refused() {
-    let place = Place::new(&AnvilConfig {
+fn key_refuses_empty_and_known_secrets() {
+    let workspace = Workspace::new(&AnvilConfig {
         chain_id: 7_000,
         ..AnvilConfig::default()
     });
-    place.put("empty.txt", "");
-    let told = place.mistake(&[
+    workspace.put("empty.txt", "");
+    let told = workspace.mistake(&[
         "key",
         "new",
         "--out",
@@ -347,7 +347,7 @@ fn empty_and_known_secrets_are_refused() {
         "{told}"
     );
     let with_key = |key: &str, arguments: &[&str]| {
-        let mut command = place.command(arguments);
+        let mut command = workspace.command(arguments);
         let output = command.env("COTRAIN_KEY", key).output().expect("it starts");
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stderr).expect("UTF-8")
@@ -370,8 +370,8 @@ fn empty_and_known_secrets_are_refused() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        place.put("secret.txt", "correct horse\n");
-        let folder = place
+        workspace.put("secret.txt", "correct horse\n");
+        let folder = workspace
             .command(&[])
             .get_current_dir()
             .map(std::path::Path::to_owned);
@@ -386,7 +386,7 @@ fn empty_and_known_secrets_are_refused() {
         ];
         for (mode, warned) in [(0o644, true), (0o600, false)] {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("set");
-            let output = place.command(&new).output().expect("it starts");
+            let output = workspace.command(&new).output().expect("it starts");
             assert!(output.status.success());
             let told = String::from_utf8(output.stderr).expect("UTF-8");
             let said =
@@ -400,8 +400,8 @@ fn empty_and_known_secrets_are_refused() {
 
 /// Checks that a table of numbers is deployed without the name of a learner.
 #[test]
-fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
-    let place = Place::new(&AnvilConfig::default());
+fn deploy_and_predict_take_a_table_of_numbers_without_a_learner() {
+    let workspace = Workspace::new(&AnvilConfig::default());
     let rows = |order: [usize; 3]| -> String {
         let names = ["", "a", "b"];
         let mut table = order.map(|column| names[column]).join(",") + ",kind\r\n";
@@ -420,8 +420,8 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
         }
         table
     };
-    place.put("t.csv", &rows([0, 1, 2]));
-    let output = place
+    workspace.put("t.csv", &rows([0, 1, 2]));
+    let output = workspace
         .command(&[
             "deploy",
             "--data",
@@ -445,13 +445,16 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
     );
 
     // A prediction of the training file finds the columns by their names.
-    let straight = place.success(&["predict", "--file", "t.csv"]);
+    let straight = workspace.success(&["predict", "--file", "t.csv"]);
     assert_eq!(straight.lines().count(), 30);
-    place.put("re.csv", &format!("\u{feff}{}", rows([2, 0, 1])));
-    assert_eq!(place.success(&["predict", "--file", "re.csv"]), straight);
+    workspace.put("re.csv", &format!("\u{feff}{}", rows([2, 0, 1])));
+    assert_eq!(
+        workspace.success(&["predict", "--file", "re.csv"]),
+        straight
+    );
     let without = rows([0, 1, 2]).replace(",a,", ",x,");
-    place.put("without.csv", &without);
-    let told = place.mistake(&["predict", "--file", "without.csv"]);
+    workspace.put("without.csv", &without);
+    let told = workspace.mistake(&["predict", "--file", "without.csv"]);
     assert!(
         told.contains("has no column `a`; its columns are , x, b, kind"),
         "{told}"
@@ -459,10 +462,10 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
 
     // Rows without a header, from a file and from stdin; blank lines are skipped.
     let plain = "\u{feff}0,1,9\r\n\r\n1,9,1\r\n";
-    place.put("rows.csv", plain);
-    let two = place.success(&["predict", "--file", "rows.csv"]);
+    workspace.put("rows.csv", plain);
+    let two = workspace.success(&["predict", "--file", "rows.csv"]);
     assert_eq!(two.lines().count(), 2);
-    let mut child: std::process::Child = place
+    let mut child: std::process::Child = workspace
         .command(&["predict", "--file", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -473,8 +476,8 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
     drop(stdin);
     let output = child.wait_with_output().expect("an end");
     assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), two);
-    place.put("bad.csv", "0,1,9\n\n\n1,x,1\n");
-    let told = place.mistake(&["predict", "--file", "bad.csv"]);
+    workspace.put("bad.csv", "0,1,9\n\n\n1,x,1\n");
+    let told = workspace.mistake(&["predict", "--file", "bad.csv"]);
     assert!(
         told.contains("line 4 of bad.csv: `x` is no number"),
         "{told}"
@@ -482,7 +485,7 @@ fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
 }
 
 #[test]
-fn a_runs_scenario_can_be_run_again_from_its_folder() {
+fn simulate_runs_the_scenario_of_a_run_again_from_its_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let put =
         |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
@@ -523,7 +526,7 @@ fn a_runs_scenario_can_be_run_again_from_its_folder() {
 // ---------------------------------------------------------------- Unreachable node
 
 #[test]
-fn a_node_that_is_not_there_is_no_mistake_of_the_user() {
+fn exit_code_is_1_if_the_node_cannot_be_reached() {
     let folder = tempfile::tempdir().expect("a folder");
     for arguments in [
         &["simulate", "--backend", "http://127.0.0.1:9"][..],

@@ -30,7 +30,7 @@ const MAIL: &str = "class,body\nspam,win money now\nham,see you at lunch\nspam,w
     ham,see the minutes at noon\n";
 
 /// A folder with data, and the state of `cotrain up` in `s`.
-struct Place {
+struct Workspace {
     folder: TempDir,
 }
 
@@ -41,7 +41,7 @@ struct Up {
     ready: Value,
 }
 
-impl Place {
+impl Workspace {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("mail.csv"), MAIL).expect("written");
@@ -299,9 +299,9 @@ const CONTRIBUTE: [&str; 7] = [
 ];
 
 /// Waits until the chain's state is saved.
-fn saved(place: &Place, up: &Up) {
+fn saved(workspace: &Workspace, up: &Up) {
     let head = up.head();
-    let path = place.path("s/anvil.json");
+    let path = workspace.path("s/anvil.json");
     up.until("it is saved", || {
         let text = fs::read(&path).unwrap_or_default();
         let chain: Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -312,20 +312,20 @@ fn saved(place: &Place, up: &Up) {
 // ---------------------------------------------------------------- Restarts after a kill
 
 #[test]
-fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
+fn up_goes_on_from_its_last_save_after_a_kill_and_says_what_is_lost() {
+    let workspace = Workspace::new();
+    let up = workspace.start(&Workspace::MODEL);
     let model = up.text("model").to_owned();
     // A second start reports which process has the folder.
-    let told = place.mistake(&[]);
+    let told = workspace.mistake(&[]);
     let pid = up.child.id();
     assert!(told.contains(&format!("in use by process {pid}")), "{told}");
 
-    place.success(&CONTRIBUTE);
-    saved(&place, &up);
+    workspace.success(&CONTRIBUTE);
+    saved(&workspace, &up);
     up.kill();
 
-    let up = place.start(&["--state-interval", "1h"]);
+    let up = workspace.start(&["--state-interval", "1h"]);
     assert!(
         up.said().contains(&format!("(process {pid}) was killed")),
         "{}",
@@ -334,22 +334,22 @@ fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
     assert_eq!(up.text("model"), model);
     assert_eq!(up.contributions(), 1);
     // Cached events and weights are of the same chain.
-    place.success(&["status", "--dev", "1"]);
-    place.success(&["deposit", "1ether", "--dev", "2"]);
+    workspace.success(&["status", "--dev", "1"]);
+    workspace.success(&["deposit", "1ether", "--dev", "2"]);
     up.stop();
 
     // From here on, nothing is saved until the end.
-    let up = place.start(&["--state-interval", "1h"]);
+    let up = workspace.start(&["--state-interval", "1h"]);
     assert!(!up.said().contains("was killed"), "{}", up.said());
     let relay = up.text("api").to_owned();
     let mut contribute = CONTRIBUTE.to_vec();
     contribute.extend(["--relay", &relay, "--wait", "--valid", "1h"]);
     contribute[6] = "2";
-    place.success(&contribute);
+    workspace.success(&contribute);
     assert_eq!(up.contributions(), 2);
     up.kill();
 
-    let up = place.start(&["--refund-wait", "1h"]);
+    let up = workspace.start(&["--refund-wait", "1h"]);
     let said = up.said();
     assert!(said.contains("lost of the model"), "{said}");
     assert!(said.contains("1 signed batch waits again"), "{said}");
@@ -358,16 +358,16 @@ fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
         "{said}"
     );
     up.until("it is relayed again", || up.contributions() == 2);
-    place.success(&["status", "--dev", "2"]);
+    workspace.success(&["status", "--dev", "2"]);
     up.stop();
 }
 
 #[test]
-fn a_killed_node_is_started_again() {
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
-    place.success(&CONTRIBUTE);
-    saved(&place, &up);
+fn up_starts_a_killed_node_again() {
+    let workspace = Workspace::new();
+    let up = workspace.start(&Workspace::MODEL);
+    workspace.success(&CONTRIBUTE);
+    saved(&workspace, &up);
     let node = up.node().expect("a node");
     signal(node, "KILL");
     up.until("another node", || {
@@ -381,24 +381,24 @@ fn a_killed_node_is_started_again() {
         up.said()
     );
     assert_eq!(up.contributions(), 1);
-    place.success(&CONTRIBUTE);
+    workspace.success(&CONTRIBUTE);
     up.until("it follows", || up.contributions() == 2);
     up.stop();
 }
 
 /// Checks that a kill at any moment leaves a saved state, and that this state works.
 #[test]
-fn it_survives_being_killed_at_any_moment() {
+fn up_survives_being_killed_at_any_moment() {
     let crashes = env::var("COTRAIN_CRASHES").ok();
     let crashes: u64 = crashes.map_or(4, |text| text.parse().expect("a number"));
-    let place = Place::new();
+    let workspace = Workspace::new();
     // Moments within three seconds. They depend on the process id, so that runs differ.
     let seed = u64::from(std::process::id());
     let mut least = 0;
     for crash in 0..crashes {
         let moment = Duration::from_millis((seed * 7_919 + crash * 1_913) % 3_000);
-        let mut child = place
-            .up(&Place::MODEL)
+        let mut child = workspace
+            .up(&Workspace::MODEL)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -407,12 +407,12 @@ fn it_survives_being_killed_at_any_moment() {
         child.kill().expect("killed");
         child.wait().expect("gone");
 
-        let up = place.start(&Place::MODEL);
+        let up = workspace.start(&Workspace::MODEL);
         let there = up.contributions();
         assert!(there >= least, "{there} of {least}: {}", up.said());
         if crash % 2 == 0 {
-            place.success(&CONTRIBUTE);
-            saved(&place, &up);
+            workspace.success(&CONTRIBUTE);
+            saved(&workspace, &up);
             least = there + 1;
         }
         if crash % 3 == 0 {
@@ -423,7 +423,7 @@ fn it_survives_being_killed_at_any_moment() {
         }
         up.kill();
     }
-    let up = place.start(&[]);
+    let up = workspace.start(&[]);
     assert!(up.contributions() >= least);
     up.stop();
 }
@@ -431,19 +431,19 @@ fn it_survives_being_killed_at_any_moment() {
 // ---------------------------------------------------------------- Starts that ask or are refused
 
 #[test]
-fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
+fn up_starts_anew_only_after_a_yes_and_with_the_same_options() {
+    let workspace = Workspace::new();
+    let up = workspace.start(&Workspace::MODEL);
     let model = up.text("model").to_owned();
-    place.success(&CONTRIBUTE);
-    place.success(&["status", "--dev", "1"]);
+    workspace.success(&CONTRIBUTE);
+    workspace.success(&["status", "--dev", "1"]);
     up.stop();
 
     // If the last save is damaged, the one before it is used.
-    let chain = place.path("s/anvil.json");
+    let chain = workspace.path("s/anvil.json");
     let whole = fs::read(&chain).expect("read");
     fs::write(&chain, &whole[..whole.len() / 2]).expect("written");
-    let up = place.start(&[]);
+    let up = workspace.start(&[]);
     assert!(
         up.said().contains("going on from the save before it"),
         "{}",
@@ -453,25 +453,25 @@ fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
 
     // Neither save can be read.
     for name in ["s/anvil.json", "s/anvil.earlier.json"] {
-        fs::write(place.path(name), &whole[..whole.len() / 2]).expect("written");
+        fs::write(workspace.path(name), &whole[..whole.len() / 2]).expect("written");
     }
-    let before = fs::read(place.path("s/coordinator.sqlite")).expect("read");
-    let told = place.mistake(&[]);
+    let before = fs::read(workspace.path("s/coordinator.sqlite")).expect("read");
+    let told = workspace.mistake(&[]);
     assert!(
         told.contains("nothing was changed. --new starts anew"),
         "{told}"
     );
-    let after = fs::read(place.path("s/coordinator.sqlite")).expect("read");
+    let after = fs::read(workspace.path("s/coordinator.sqlite")).expect("read");
     assert!(before == after, "the database was touched");
 
-    let up = place.start(&["--new"]);
+    let up = workspace.start(&["--new"]);
     let said = up.said();
     assert!(said.contains("what was there is in "), "{said}");
     assert!(said.contains("--refund-wait 7s"), "{said}");
     assert_eq!(up.contributions(), 0);
     // The other chain has the same addresses, but cached events of the first one must not apply.
     assert_eq!(up.text("model"), model);
-    let status = place.success(&["status", "--dev", "1", "--json"]);
+    let status = workspace.success(&["status", "--dev", "1", "--json"]);
     let status: Value = serde_json::from_str(&status).expect("JSON");
     assert_eq!(
         status["contributions"].as_array().map(Vec::len),
@@ -482,8 +482,8 @@ fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
 }
 
 #[test]
-fn what_cannot_work_is_told_before_anything_is_done() {
-    let place = Place::new();
+fn up_says_what_cannot_work_before_it_does_anything() {
+    let workspace = Workspace::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let pid = std::process::id();
@@ -493,7 +493,7 @@ fn what_cannot_work_is_told_before_anything_is_done() {
         } else {
             "--port=0"
         };
-        let mut command = place.command(&["up", "--state", "s", option, &port, other]);
+        let mut command = workspace.command(&["up", "--state", "s", option, &port, other]);
         let output = command.output().expect("it starts");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{told}");
@@ -501,16 +501,16 @@ fn what_cannot_work_is_told_before_anything_is_done() {
         assert!(told.contains(&format!("(process {pid})")), "{told}");
         assert!(told.contains(next), "{told}");
     }
-    fs::write(place.path("file"), "").expect("written");
-    let mut command = place.up(&[]);
+    fs::write(workspace.path("file"), "").expect("written");
+    let mut command = workspace.up(&[]);
     let output = command
-        .env("COTRAIN_STATE", place.path("file/state"))
+        .env("COTRAIN_STATE", workspace.path("file/state"))
         .output()
         .expect("it starts");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("COTRAIN_STATE"), "{told}");
-    assert!(!place.path("s/up.toml").exists(), "nothing was begun");
+    assert!(!workspace.path("s/up.toml").exists(), "nothing was begun");
 }
 
 /// Returns all files below a folder with their content, except the lock.
@@ -528,17 +528,17 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
+fn up_takes_ctrl_c_at_the_question_as_a_no_and_changes_nothing() {
+    let workspace = Workspace::new();
+    let up = workspace.start(&Workspace::MODEL);
     up.stop();
     for name in ["s/anvil.json", "s/anvil.earlier.json"] {
-        fs::write(place.path(name), "{").expect("written");
+        fs::write(workspace.path(name), "{").expect("written");
     }
-    let before = files(place.folder.path());
+    let before = files(workspace.folder.path());
     assert!(before.len() > 4, "{:?}", before.keys());
     for (say, signaled) in [("", true), ("n", false), ("perhaps", false)] {
-        let mut terminal = Terminal::start(place.up(&[]));
+        let mut terminal = Terminal::start(workspace.up(&[]));
         terminal.until("/before-TIME? [y/N]");
         if signaled {
             signal(terminal.child.id(), "INT");
@@ -551,36 +551,36 @@ fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
             screen.contains("error: nothing was changed, as you wished"),
             "{screen}"
         );
-        let after = files(place.folder.path());
+        let after = files(workspace.folder.path());
         assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
         assert!(before == after, "something was changed");
     }
     // The answer yes begins a new chain.
-    let mut terminal = Terminal::start(place.up(&[]));
+    let mut terminal = Terminal::start(workspace.up(&[]));
     terminal.until("/before-TIME? [y/N]");
     terminal.answer("y");
     terminal.until("starting anew; what was there is in ");
     terminal.until("Ctrl-C stops it");
     signal(terminal.child.id(), "INT");
     assert_eq!(terminal.end().0, Some(0));
-    assert!(before != files(place.folder.path()));
+    assert!(before != files(workspace.folder.path()));
 }
 
 // ---------------------------------------------------------------- Cleaning
 
 #[test]
-fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
+fn contribute_adds_one_for_each_command_at_once_and_clean_removes_caches() {
     let _alone = alone_with_orphans();
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
-    place.success(&["deposit", "1ether", "--dev", "3"]);
+    let workspace = Workspace::new();
+    let up = workspace.start(&Workspace::MODEL);
+    workspace.success(&["deposit", "1ether", "--dev", "3"]);
     let relay = up.text("api").to_owned();
     let mut contribute = CONTRIBUTE.to_vec();
     contribute.extend(["--relay", &relay, "--json", "--wait"]);
     contribute[6] = "3";
     let running: Vec<Child> = (0..3)
         .map(|_| {
-            let mut command = place.command(&contribute);
+            let mut command = workspace.command(&contribute);
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
             command.spawn().expect("it starts")
         })
@@ -603,33 +603,33 @@ fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
     assert_eq!(ids.len(), 3, "no two are told as one");
     up.until("all are on the chain", || up.contributions() == 3);
 
-    place.success(&["status", "--dev", "3"]);
-    place.success(&["predict", "--text", "win"]);
-    let listed = place.success(&["clean"]);
+    workspace.success(&["status", "--dev", "3"]);
+    workspace.success(&["predict", "--text", "win"]);
+    let listed = workspace.success(&["clean"]);
     assert!(listed.contains("events"), "{listed}");
     assert!(listed.contains("--yes removes"), "{listed}");
-    let index = place.path("cache/index");
+    let index = workspace.path("cache/index");
     let count = |ending: &str| {
         let entries = fs::read_dir(&index).expect("a folder").flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.ends_with(ending)).count()
     };
     assert_eq!(count(".sqlite"), 1, "a listing removes nothing");
-    place.success(&["clean", "--yes"]);
+    workspace.success(&["clean", "--yes"]);
     assert_eq!(count(""), 0, "not even locks are left");
-    assert!(place.success(&["clean"]).contains("nothing to remove"));
+    assert!(workspace.success(&["clean"]).contains("nothing to remove"));
     // Later commands can compute the caches again.
-    place.success(&["status", "--dev", "3"]);
+    workspace.success(&["status", "--dev", "3"]);
     up.stop();
 }
 
 #[test]
-fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
+fn up_names_a_node_that_was_left_behind_and_clean_ends_it() {
     let _alone = alone_with_orphans();
-    let place = Place::new();
-    let mut up = place.start(&Place::MODEL);
-    place.success(&CONTRIBUTE);
-    saved(&place, &up);
+    let workspace = Workspace::new();
+    let mut up = workspace.start(&Workspace::MODEL);
+    workspace.success(&CONTRIBUTE);
+    saved(&workspace, &up);
     // The shell that ends the node with its program is killed first.
     let node = up.node().expect("a node");
     let watch = child_of(node, "sh").expect("a shell beside it");
@@ -646,7 +646,7 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
         .expect("a port");
 
     // `cotrain up` refuses the occupied port, and resumes on another one.
-    let mut same = place.command(&["up", "--state", "s", "--port", port, "--api-port", "0"]);
+    let mut same = workspace.command(&["up", "--state", "s", "--port", port, "--api-port", "0"]);
     let output = same.output().expect("it starts");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
@@ -657,7 +657,7 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
         )),
         "{told}"
     );
-    let up = place.start(&[]);
+    let up = workspace.start(&[]);
     let told = format!(
         "process {node} is a node that a killed cotrain left behind; `cotrain clean --yes` ends it"
     );
@@ -667,11 +667,11 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
 
     // A node whose program runs is no orphan.
     let other = up.node().expect("a node");
-    let listed = place.success(&["clean"]);
+    let listed = workspace.success(&["clean"]);
     assert!(listed.contains(&format!("process {node} ")), "{listed}");
     assert!(!listed.contains(&format!("process {other} ")), "{listed}");
     assert!(listens(&rpc), "a listing ends nothing");
-    let done = place.success(&["clean", "--yes", "--json"]);
+    let done = workspace.success(&["clean", "--yes", "--json"]);
     let done: Value = serde_json::from_str(&done).expect("JSON");
     let done = done.as_array().expect("an array").iter();
     let mut nodes = done.filter(|left| left["process"] == node);
@@ -683,19 +683,19 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
 }
 
 #[test]
-fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
+fn clean_keeps_what_another_process_uses_and_names_the_process() {
     let _alone = alone_with_orphans();
-    let place = Place::new();
-    let up = place.start(&Place::MODEL);
+    let workspace = Workspace::new();
+    let up = workspace.start(&Workspace::MODEL);
     // Another process uses the cached events.
-    let mut watching = place
+    let mut watching = workspace
         .command(&["watch", "--all", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
     let _ending = Ending(watching.id());
-    let index = place.path("cache/index");
+    let index = workspace.path("cache/index");
     let events = || {
         let entries = fs::read_dir(&index).ok()?.flatten();
         let mut paths = entries.map(|entry| entry.path());
@@ -704,9 +704,9 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     up.until("events", || events().is_some());
     let events = events().expect("events");
     // Another `cotrain up` uses its temporary folder.
-    let mut other = place
+    let mut other = workspace
         .command(&["up", "--port=0", "--api-port=0", "--json"])
-        .args(Place::MODEL)
+        .args(Workspace::MODEL)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -718,13 +718,13 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
         line.clear();
         assert!(stdout.read_line(&mut line).expect("text") > 0, "it ended");
     }
-    let folders = fs::read_dir(place.path("cache/up")).expect("a folder");
+    let folders = fs::read_dir(workspace.path("cache/up")).expect("a folder");
     let folders: Vec<_> = folders.flatten().map(|entry| entry.path()).collect();
     let [folder] = &folders[..] else {
         panic!("{folders:?}")
     };
     // This process uses a journal.
-    let journal = place.path("state/deploy-it");
+    let journal = workspace.path("state/deploy-it");
     fs::create_dir_all(&journal).expect("a folder");
     fs::write(journal.join("deploy.json"), "{}").expect("written");
     fs::write(journal.join("lock"), std::process::id().to_string()).expect("written");
@@ -737,7 +737,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
         ("journal", &journal, std::process::id()),
     ];
     let clean = |more: &[&str]| {
-        let listed = place.success(&[&["clean", "--json"], more].concat());
+        let listed = workspace.success(&[&["clean", "--json"], more].concat());
         let listed: Value = serde_json::from_str(&listed).expect("JSON");
         for (kind, path, process) in &used {
             let mut all = listed.as_array().expect("an array").iter();
@@ -754,7 +754,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     clean(&[]);
     clean(&["--yes", "--journals"]);
     assert!(folder.join("up.toml").exists());
-    let text = place.success(&["clean"]);
+    let text = workspace.success(&["clean"]);
     assert!(text.starts_with("kept     events"), "{text}");
 
     // The files can be removed once those processes are gone, even if they were killed.
@@ -762,7 +762,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
     watching.wait().expect("gone");
     other.kill().expect("killed");
     other.wait().expect("gone");
-    place.success(&["clean", "--yes"]);
+    workspace.success(&["clean", "--yes"]);
     assert!(!events.exists() && !folder.exists());
     assert!(journal.exists(), "that is used still");
     up.stop();

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_kept_to_the_wei() {
+    fn budget_is_kept_to_the_wei() {
         let budget = Budget::new(Some(100));
         budget.check(100).expect("all of it");
         budget.spend(60);

@@ -9,7 +9,7 @@ use cotrain_learning::{
     text::{self, MAX_DESCRIPTION, MAX_NAME, TextError, escaped},
 };
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Bounds, Parameters},
 };
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
@@ -23,7 +23,7 @@ const FORMAT: &str = "cotrain-card/1";
 
 /// Maximum size of an inflated card, in bytes. Anyone can register a model, so the size of what
 /// readers inflate must have a limit.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// A model's card, in the registry's event as deflated JSON (zlib, RFC 1950) with
 /// `"format": "cotrain-card/1"`.
@@ -44,17 +44,20 @@ pub struct Card {
 
 /// Returns a rejection in words, in which classes have the names of a model's card.
 #[must_use]
-pub fn explain(rejection: &Rejection, card: Option<&Card>) -> String {
+pub fn explain(rejection: &ContractError, card: Option<&Card>) -> String {
     let name = |label: u16| card.and_then(|card| card.classes.get(usize::from(label)));
     match rejection {
-        Rejection::PredictionDiffers { label, predicted } => match (name(*label), name(*predicted))
-        {
-            (Some(label), Some(predicted)) => {
-                format!("the model predicts {predicted}, not {label}; a refund needs it to agree")
+        ContractError::PredictionDiffers { label, predicted } => {
+            match (name(*label), name(*predicted)) {
+                (Some(label), Some(predicted)) => {
+                    format!(
+                        "the model predicts {predicted}, not {label}; a refund needs it to agree"
+                    )
+                }
+                _ => rejection.to_string(),
             }
-            _ => rejection.to_string(),
-        },
-        Rejection::PredictionAgrees { label } => match name(*label) {
+        }
+        ContractError::PredictionAgrees { label } => match name(*label) {
             Some(label) => format!("the model predicts {label} too; a report needs it to disagree"),
             None => rejection.to_string(),
         },
@@ -91,7 +94,7 @@ impl Contradiction {
     }
 }
 
-fn bounds_in_words(bounds: Option<Bounds>) -> String {
+fn describe_bounds(bounds: Option<Bounds>) -> String {
     bounds.map_or_else(
         || "no bounds".to_owned(),
         |bounds| {
@@ -117,7 +120,7 @@ pub enum CardError {
     #[error("the card cannot be inflated; expected zlib (RFC 1950)")]
     Inflate(#[source] std::io::Error),
     /// The inflated card is too large.
-    #[error("the card has more than {MOST_BYTES} bytes when it is inflated; keep fewer features")]
+    #[error("the card has more than {MAX_BYTES} bytes when it is inflated; keep fewer features")]
     TooLarge,
     /// The bytes have another format.
     #[error(
@@ -211,7 +214,7 @@ impl Card {
         }
         let (bounds, of) = (encoder.bounds(), parameters.bounds());
         if bounds != of {
-            let told = (bounds_in_words(bounds), bounds_in_words(of));
+            let told = (describe_bounds(bounds), describe_bounds(of));
             return Err(Contradiction::new(told.0, told.1));
         }
         Ok(())
@@ -242,7 +245,7 @@ impl Card {
             format: FORMAT,
             card: self,
         })?;
-        if json.len() as u64 > MOST_BYTES {
+        if json.len() as u64 > MAX_BYTES {
             return Err(CardError::TooLarge);
         }
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
@@ -259,10 +262,10 @@ impl Card {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CardError> {
         let mut json = Vec::new();
         ZlibDecoder::new(bytes)
-            .take(MOST_BYTES + 1)
+            .take(MAX_BYTES + 1)
             .read_to_end(&mut json)
             .map_err(CardError::Inflate)?;
-        if json.len() as u64 > MOST_BYTES {
+        if json.len() as u64 > MAX_BYTES {
             return Err(CardError::TooLarge);
         }
         let Format { format } = serde_json::from_slice(&json)?;
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_comes_back() {
+    fn from_bytes_reads_what_to_bytes_wrote() {
         for encoder in [card().encoder, None] {
             let card = Card { encoder, ..card() };
             let read = Card::from_bytes(&card.to_bytes().unwrap()).unwrap();
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_card_is_told() {
+    fn from_bytes_says_why_bytes_are_no_card() {
         let told = |bytes: &[u8]| Card::from_bytes(bytes).unwrap_err().to_string();
         assert_eq!(
             told(b"{}"),
@@ -330,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_with_invisible_characters_is_not_written() {
+    fn to_bytes_refuses_names_with_invisible_characters() {
         let columns =
             r#"{"classifier":"sparse-perceptron","features":{"columns":["a","b\u001b[2J"]}}"#;
         for (card, told) in [
@@ -383,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_of_others_may_hold_anything_but_a_book() {
+    fn from_bytes_takes_any_characters_but_no_long_names() {
         let written = |name: &str, class: &str| {
             let json = serde_json::json!({
                 "format": FORMAT, "name": name, "description": "", "classes": [class], "from_block": 1
@@ -415,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_has_the_learner_features_and_bounds_of_its_contract() {
+    fn check_against_compares_learner_features_and_bounds() {
         let bounds = Bounds {
             max_number: 8_192,
             max_squared_length: 67_108_864,
@@ -476,8 +479,8 @@ mod tests {
     }
 
     #[test]
-    fn rejections_name_classes_as_the_card_does() {
-        let differs = Rejection::PredictionDiffers {
+    fn explain_names_classes_as_the_card_does() {
+        let differs = ContractError::PredictionDiffers {
             label: 1,
             predicted: 0,
         };
@@ -487,15 +490,15 @@ mod tests {
             "the model predicts negative, not positive; a refund needs it to agree"
         );
         assert_eq!(explain(&differs, None), differs.to_string());
-        let agrees = Rejection::PredictionAgrees { label: 1 };
+        let agrees = ContractError::PredictionAgrees { label: 1 };
         assert!(explain(&agrees, Some(&card())).contains("predicts positive too"));
         // A card may have fewer names than the model has classes.
-        let agrees = Rejection::PredictionAgrees { label: 2 };
+        let agrees = ContractError::PredictionAgrees { label: 2 };
         assert_eq!(explain(&agrees, Some(&card())), agrees.to_string());
     }
 
     #[test]
-    fn a_bomb_does_no_harm() {
+    fn from_bytes_refuses_a_bomb() {
         let bomb = deflated(&vec![b' '; 17 << 20]);
         assert!(bomb.len() < 20_000);
         assert!(matches!(Card::from_bytes(&bomb), Err(CardError::TooLarge)));

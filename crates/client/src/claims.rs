@@ -74,7 +74,7 @@ pub struct Claimant<'a> {
 
 /// Claims that fit into one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
+pub struct ClaimsTransaction {
     /// Number of claims, from the first one on.
     pub size: usize,
     /// Gas of the transaction, if the node could estimate it.
@@ -82,7 +82,7 @@ pub struct Batch {
     call: Vec<u8>,
 }
 
-impl Batch {
+impl ClaimsTransaction {
     /// Returns the gas of `count` claims in transactions such as this one. If the node could not
     /// estimate this transaction, the maximum gas of a transaction counts.
     #[must_use]
@@ -109,6 +109,7 @@ pub struct Claimed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
+    /// The source of the proofs failed.
     #[error(transparent)]
     Proofs(Box<dyn Error + Send + Sync>),
     /// The transaction cannot be sent, or failed.
@@ -149,7 +150,7 @@ impl Claimant<'_> {
         positions: &[u64],
         at_most: usize,
         prove: impl AsyncFn(&[u64]) -> Result<Vec<Claims>, E>,
-    ) -> Result<Option<Batch>, ClaimError> {
+    ) -> Result<Option<ClaimsTransaction>, ClaimError> {
         let at_most = at_most.min(MAX_CLAIMS);
         let prove = &prove;
         let split = split_to_fit(positions.len(), at_most, |size| async move {
@@ -170,19 +171,19 @@ impl Claimant<'_> {
         act: Act<'_>,
         size: usize,
         groups: &[Claims],
-    ) -> Result<Attempt<Batch, SendError>, ClaimError> {
-        let batch = Batch {
+    ) -> Result<Attempt<ClaimsTransaction, SendError>, ClaimError> {
+        let transaction = ClaimsTransaction {
             size,
             gas: None,
             call: act.call(groups),
         };
-        let estimate = self.sender.estimate_next(&self.call(&batch)).await;
+        let estimate = self.sender.estimate_next(&self.call(&transaction)).await;
         match judge(size, estimate, self.now) {
-            Ok(gas) => Ok(Attempt::Fits(Batch {
+            Ok(gas) => Ok(Attempt::Fits(ClaimsTransaction {
                 gas: Some(gas),
-                ..batch
+                ..transaction
             })),
-            Err(Misfit::NotYet(_)) => Ok(Attempt::Fits(batch)),
+            Err(Misfit::NotYet(_)) => Ok(Attempt::Fits(transaction)),
             Err(Misfit::TooLarge(error) | Misfit::Unclear(error)) => Ok(Attempt::TooMany(*error)),
             Err(Misfit::Refused(error) | Misfit::Failed(error)) => Err((*error).into()),
         }
@@ -192,10 +193,10 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// [`ClaimError::Send`].
-    pub async fn send(&self, batch: &Batch) -> Result<Claimed, ClaimError> {
-        let call = self.call(batch);
+    pub async fn send(&self, transaction: &ClaimsTransaction) -> Result<Claimed, ClaimError> {
+        let call = self.call(transaction);
         // No second estimate: in the node's latest block the claims may be too early.
-        let gas_limit = batch.gas.map_or(TRANSACTION_GAS_LIMIT, gas::limit);
+        let gas_limit = transaction.gas.map_or(TRANSACTION_GAS_LIMIT, gas::limit);
         let receipt = self.sender.send_with_gas(call, gas_limit).await?;
         let logs: Vec<_> = receipt.logs.iter().map(|log| log.log.clone()).collect();
         let notice = self.facts.waits().map_or(0, |waits| waits.report_notice);
@@ -224,19 +225,19 @@ impl Claimant<'_> {
         mut claimed: impl FnMut(Claimed, usize),
     ) -> Result<(), ClaimError> {
         let (mut rest, mut size) = (positions, positions.len());
-        while let Some(batch) = self.fit(act, rest, size, &prove).await? {
-            size = batch.size;
-            claimed(self.send(&batch).await?, size);
+        while let Some(transaction) = self.fit(act, rest, size, &prove).await? {
+            size = transaction.size;
+            claimed(self.send(&transaction).await?, size);
             rest = rest.get(size..).unwrap_or_default();
         }
         Ok(())
     }
 
-    fn call(&self, batch: &Batch) -> Call {
+    fn call(&self, transaction: &ClaimsTransaction) -> Call {
         Call {
             to: Some(self.facts.trainer),
             value: 0,
-            data: batch.call.clone().into(),
+            data: transaction.call.clone().into(),
         }
     }
 }
@@ -245,14 +246,14 @@ impl Claimant<'_> {
 mod tests {
     use cotrain_bindings::Revert;
     use cotrain_chain::node::NodeError;
-    use cotrain_protocol::Rejection;
+    use cotrain_protocol::ContractError;
 
     use super::*;
 
     #[test]
     fn judge_lets_few_claims_go_that_are_due_in_the_next_block() {
         let judge_early = |size, earliest| {
-            let early = Rejection::TooEarly { now: 5, earliest };
+            let early = ContractError::TooEarly { now: 5, earliest };
             let early = NodeError::Reverted(Revert::Contract(early));
             judge(size, Err(early.into()), 100)
         };

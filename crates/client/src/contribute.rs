@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use cotrain_bindings::{self as bindings, Revert, events};
 use cotrain_chain::node::{NodeError, NodeReceipt};
 use cotrain_protocol::{
-    Amount, Rejection,
+    Amount, ContractError,
     mechanism::Mechanism,
     sample::{Item, encode_batch},
 };
@@ -72,7 +72,7 @@ pub struct Contributed {
 pub enum ContributeError {
     /// The samples do not make a batch.
     #[error(transparent)]
-    Samples(#[from] Rejection),
+    Samples(#[from] ContractError),
     /// The model cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -98,24 +98,24 @@ pub enum ContributeError {
 #[error(
     "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or allow more",
     Amount(*price),
-    Amount(*most)
+    Amount(*max)
 )]
 pub struct PriceTooHigh {
     /// Deposit of each sample, in wei.
     pub price: u128,
     /// Maximum deposit of each sample, in wei.
-    pub most: u128,
+    pub max: u128,
 }
 
 /// Checks that a price is allowed.
 ///
 /// # Errors
 /// [`PriceTooHigh`].
-pub fn check_price(price: u128, most: u128) -> Result<(), PriceTooHigh> {
-    if price <= most {
+pub fn check_price(price: u128, max: u128) -> Result<(), PriceTooHigh> {
+    if price <= max {
         return Ok(());
     }
-    Err(PriceTooHigh { price, most })
+    Err(PriceTooHigh { price, max })
 }
 
 /// Samples that cost more together than the author allows.
@@ -153,15 +153,15 @@ pub fn default_max_deposit(mechanism: Mechanism, price: u128) -> u128 {
 ///
 /// # Errors
 /// [`OverLimit`] if the limit is too low for the current price, but `most` is not.
-pub fn most_within(
+pub fn count_within(
     limit: u128,
-    most: u128,
+    max: u128,
     price: u128,
     count: u64,
     gas_cost: u128,
 ) -> Result<u128, OverLimit> {
     let room = limit.saturating_sub(gas_cost) / u128::from(count.max(1));
-    if price <= most && room < price {
+    if price <= max && room < price {
         return Err(OverLimit {
             count,
             deposits: price.saturating_mul(count.into()),
@@ -169,7 +169,7 @@ pub fn most_within(
             limit,
         });
     }
-    Ok(most.min(room))
+    Ok(max.min(room))
 }
 
 /// Samples that an author has contributed, each with the number of its contributions.
@@ -256,10 +256,10 @@ impl Contributor<'_> {
     ///
     /// # Errors
     /// [`ContributeError`].
-    pub async fn send(&self, batch: &Batch, most: u128) -> Result<Contributed, ContributeError> {
-        check_price(batch.price, most)?;
+    pub async fn send(&self, batch: &Batch, max: u128) -> Result<Contributed, ContributeError> {
+        check_price(batch.price, max)?;
         // The contract returns what is sent above the price.
-        let each = batch.price.saturating_add(batch.price / 4).min(most);
+        let each = batch.price.saturating_add(batch.price / 4).min(max);
         let receipt = self.sender.send(self.call(batch, each)).await?;
         let model = self.facts.trainer;
         let of_model = receipt.logs.iter().filter(|log| log.log.address == model);
@@ -269,7 +269,7 @@ impl Contributor<'_> {
         self.sender.budget.spend(paid);
         Ok(Contributed {
             size: batch.size,
-            position: event.batch,
+            position: event.first_position,
             deposit: event.deposit,
             receipt,
         })
@@ -285,12 +285,12 @@ impl Contributor<'_> {
         &self,
         items: &[Item<'_>],
         first: Batch,
-        most: u128,
+        max: u128,
         mut included: impl FnMut(Contributed),
     ) -> Result<(), ContributeError> {
         let (mut rest, mut next) = (items, Some(first));
         while let Some(batch) = next {
-            included(self.send(&batch, most).await?);
+            included(self.send(&batch, max).await?);
             rest = rest.get(batch.size..).unwrap_or_default();
             next = self.fit(rest, batch.size).await?;
         }
@@ -311,7 +311,7 @@ fn is_of_price(error: &SendError) -> bool {
     matches!(
         error,
         SendError::Node(NodeError::Reverted(Revert::Contract(
-            Rejection::DepositTooLow { .. }
+            ContractError::DepositTooLow { .. }
         )))
     )
 }
@@ -344,9 +344,9 @@ mod tests {
     }
 
     #[test]
-    fn most_within_keeps_all_deposits_and_gas_below_the_limit() {
+    fn count_within_keeps_all_deposits_and_gas_below_the_limit() {
         // 3 samples of 10 to 20 wei each, and gas of 5.
-        let within = |limit| most_within(limit, 20, 10, 3, 5);
+        let within = |limit| count_within(limit, 20, 10, 3, 5);
         assert_eq!(within(65), Ok(20));
         assert_eq!(within(64), Ok(19));
         assert_eq!(within(35), Ok(10));
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!((over.deposits, over.gas_cost, over.limit), (30, 5, 34));
         within(0).expect_err("less than the gas");
         // A price above the maximum is not judged here: `check_price` reports it.
-        assert_eq!(most_within(34, 9, 10, 3, 5), Ok(9));
-        assert_eq!(most_within(34, 20, 10, 0, 5), Ok(20));
+        assert_eq!(count_within(34, 9, 10, 3, 5), Ok(9));
+        assert_eq!(count_within(34, 20, 10, 0, 5), Ok(20));
     }
 }

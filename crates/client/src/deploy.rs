@@ -8,7 +8,9 @@ mod embedded;
 mod node;
 mod plan;
 
-pub use embedded::{Deployment, DeploymentCost, ModelConfig, deploy, deploy_fees, deploy_with};
+pub use embedded::{
+    Deployment, DeploymentCost, ModelConfig, deploy, deploy_prediction_fees, deploy_with,
+};
 pub use node::{DeployError, Deployed, Deployer, Done, Given, Reported, done_before, reusable};
 pub use plan::{MeasureError, Plan, StepGas};
 
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_zero_are_not_written() {
+    fn writes_leaves_out_words_of_zero() {
         let chunk = WORDS_PER_TRANSACTION;
         let blueprint = blueprint(3 * chunk + 5, &[2, 4, 3 * chunk + 1]);
         let writes: Vec<_> = blueprint.writes().collect();
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_has_parts_then_calls_in_order() {
+    fn sequence_has_parts_then_calls_in_order() {
         let blueprint = blueprint(1, &[]);
         let mut sequence = Sequence::new(&blueprint);
         for (number, part) in (1..).zip(Part::ALL) {

@@ -2,7 +2,7 @@
 
 use cotrain_bindings::Revert;
 use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeError};
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 
 use crate::{gas, send::SendError};
 
@@ -40,7 +40,7 @@ impl Misfit {
         let kind = match &error {
             SendError::TooMuchGas { .. } => Self::TooLarge,
             SendError::Node(NodeError::Reverted(revert)) if is_of_size(revert) => Self::TooLarge,
-            SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::TooEarly {
+            SendError::Node(NodeError::Reverted(Revert::Contract(ContractError::TooEarly {
                 earliest,
                 ..
             }))) if now.is_some_and(|now| *earliest <= now) => Self::NotYet,
@@ -89,7 +89,7 @@ fn is_of_size(revert: &Revert) -> bool {
         Revert::GasTooLow { .. } | Revert::Unknown(_) | Revert::Panic(_) => true,
         Revert::Contract(rejection) => matches!(
             rejection,
-            Rejection::ClassifierFailed | Rejection::TooLong { .. }
+            ContractError::ClassifierFailed | ContractError::TooLong { .. }
         ),
         _ => false,
     }
@@ -110,7 +110,7 @@ mod tests {
     use alloy_primitives::{Address, Bytes, U256};
 
     use super::*;
-    use crate::{fees::TooDear, send::TooPoor};
+    use crate::{gas_fees::TooDear, send::TooPoor};
 
     const METHOD: &str = "eth_estimateGas";
     const NOW: u64 = 1_000;
@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    fn contract(rejection: Rejection) -> SendError {
+    fn contract(rejection: ContractError) -> SendError {
         NodeError::Reverted(Revert::Contract(rejection)).into()
     }
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn early(earliest: u64) -> SendError {
-        contract(Rejection::TooEarly { now: 5, earliest })
+        contract(ContractError::TooEarly { now: 5, earliest })
     }
 
     /// Checks the verdict of [`judge`] on each failure.
@@ -174,23 +174,26 @@ mod tests {
     fn judge_tells_reasons_of_contracts_apart() {
         let (left, allowance) = (U256::ONE, U256::MAX);
         check([
-            (contract(Rejection::ClassifierFailed), "too large"),
+            (contract(ContractError::ClassifierFailed), "too large"),
             (
-                contract(Rejection::TooLong { length: 9, most: 8 }),
+                contract(ContractError::TooLong { length: 9, max: 8 }),
                 "too large",
             ),
             (revert(Revert::GasTooLow { left, allowance }), "too large"),
             (revert(Revert::Unknown(Bytes::new())), "too large"),
             (revert(Revert::Panic(U256::from(0x41))), "too large"),
-            (contract(Rejection::EmptyBatch), "refused"),
+            (contract(ContractError::EmptyBatch), "refused"),
             (
-                contract(Rejection::DepositTooLow {
+                contract(ContractError::DepositTooLow {
                     required: 2,
                     sent: 1,
                 }),
                 "refused",
             ),
-            (contract(Rejection::NothingLeft { position: 3 }), "refused"),
+            (
+                contract(ContractError::NothingLeft { position: 3 }),
+                "refused",
+            ),
             (revert(Revert::Reentrancy), "refused"),
             (revert(Revert::MalformedRelay { offset: 0 }), "refused"),
             (early(NOW - 1), "not yet"),

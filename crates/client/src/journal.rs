@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_journal_gives_back_what_an_earlier_run_signed() {
+    async fn journal_returns_what_an_earlier_run_signed() {
         let folder = tempfile::tempdir().expect("a folder");
         let outgoing = outgoing();
         let mut journal = open(folder.path(), "1").expect("a new one");
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_an_earlier_version_is_read() {
+    fn open_reads_a_journal_of_an_earlier_version() {
         let folder = tempfile::tempdir().expect("a folder");
         // Earlier versions noted neither options nor the model.
         let text = r#"{"format": "cotrain-deploy/1", "plan": {"chain": "1"}, "steps": {"factory": {"nonce": 0,
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_journal_is_refused() {
+    fn open_refuses_what_is_no_journal() {
         let folder = tempfile::tempdir().expect("a folder");
         let told = |text: &str| {
             fs::write(folder.path().join(FILE), text).expect("written");

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_names_its_process_and_tells_of_one_that_was_killed() {
+    fn lock_names_its_process_and_one_that_was_killed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
         let lock = Lock::take(&path).expect("locked");
@@ -188,7 +188,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_was_removed_locks_nothing() {
+    fn is_at_is_false_for_a_file_that_was_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
         let lock = Lock::take(&path).expect("locked");

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use cotrain_bindings::{self as bindings, DescriptionError, state};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Parameters,
     mechanism::{Mechanism, Terms},
     payload::PayloadVersion,
@@ -81,7 +81,7 @@ pub enum ReadError {
         /// Trainer of the model.
         trainer: Address,
         /// Parameter that is outside its bounds.
-        source: Rejection,
+        source: ContractError,
     },
 }
 

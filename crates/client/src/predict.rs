@@ -6,7 +6,7 @@ use cotrain_chain::{
     ChainError,
     node::{At, Node, NodeError},
 };
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 
 use crate::model::ModelFacts;
 
@@ -18,7 +18,7 @@ const SAMPLES_PER_CALL: usize = 50;
 pub enum PredictError {
     /// The model refuses a sample.
     #[error(transparent)]
-    Refused(Rejection),
+    Refused(ContractError),
     /// The node failed.
     #[error(transparent)]
     Node(NodeError),

@@ -13,7 +13,7 @@ use cotrain_chain::{
 };
 use cotrain_learning::text::escaped_to;
 use cotrain_protocol::{
-    Amount, Rejection,
+    Amount, ContractError,
     sample::{Item, encode_batch},
     trainer::{Delegation, LARGEST_NONCE, SignedBatch, domain},
 };
@@ -137,7 +137,7 @@ pub enum RelayError {
     Read(#[from] ReadError),
     /// The samples do not make a batch.
     #[error(transparent)]
-    Samples(#[from] Rejection),
+    Samples(#[from] ContractError),
     /// The coordinator relays nothing for the model.
     #[error(
         "cannot sign: the coordinator at {coordinator} names no relayer for the model; use one that relays, or sign for anyone"

@@ -19,8 +19,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     budget::{Budget, OverBudget},
-    fees::{self, Next, Offer, TooDear},
     gas,
+    gas_fees::{self, Next, Offer, TooDear},
 };
 
 /// Time that a transaction is pending before it is sent again at a higher fee.
@@ -142,7 +142,7 @@ pub struct Sender<'a> {
     pub node: &'a Node,
     /// Key of the account.
     pub key: &'a Key,
-    /// Maximum price of a unit of gas, in wei; `None`: see [`fees::most`].
+    /// Maximum price of a unit of gas, in wei; `None`: see [`gas_fees::most`].
     pub max_fee: Option<u128>,
     /// Limit of spending. The gas of each delivered transaction counts against it.
     pub budget: &'a Budget,
@@ -380,9 +380,9 @@ impl Sender<'_> {
 
     /// Returns the first offer for a transaction, within the budget.
     async fn first_offer(&self, call: &Call, gas_limit: u64) -> Result<Offer, SendError> {
-        let offer = fees::first(&self.node.fees().await?, self.max_fee)?;
+        let offer = gas_fees::first(&self.node.gas_fees().await?, self.max_fee)?;
         self.budget
-            .check(most_cost(call.value, gas_limit, offer.max_fee))?;
+            .check(max_cost(call.value, gas_limit, offer.max_fee))?;
         Ok(offer)
     }
 
@@ -416,13 +416,13 @@ impl Sender<'_> {
         id: &S::Id,
         outgoing: &mut Outgoing,
     ) -> Result<Raised, SendError> {
-        let fees = self.node.fees().await?;
-        let offer = match fees::next(outgoing.offer(), &fees, self.max_fee) {
+        let gas_fees = self.node.gas_fees().await?;
+        let offer = match gas_fees::next(outgoing.offer(), &gas_fees, self.max_fee) {
             Next::Raise(offer) => offer,
             Next::AtMaximum(maximum) => return Ok(Raised::AtMaximum(maximum)),
         };
         let before = &outgoing.unsigned;
-        let cost = most_cost(
+        let cost = max_cost(
             before.value.saturating_to(),
             before.gas_limit,
             offer.max_fee,
@@ -602,7 +602,7 @@ pub fn gas_cost(receipt: &NodeReceipt) -> u128 {
 }
 
 /// Returns the maximum cost of a transaction with its value, in wei.
-fn most_cost(value: u128, gas_limit: u64, max_fee: u128) -> u128 {
+fn max_cost(value: u128, gas_limit: u64, max_fee: u128) -> u128 {
     value.saturating_add(u128::from(gas_limit).saturating_mul(max_fee))
 }
 
@@ -622,7 +622,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_that_cannot_pay_is_told_what_it_needs() {
+    fn needs_names_the_value_the_gas_and_their_sum() {
         let poor = |value: u64, gas: Option<u64>| {
             TooPoor {
                 account: Address::with_last_byte(7),
@@ -642,7 +642,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_was_sent_is_told_by_each_hash() {
+    fn send_error_names_each_hash_of_a_transaction_that_was_sent() {
         let error = SendError::MaybeIncluded {
             hashes: vec![B256::with_last_byte(1), B256::with_last_byte(2)],
             source: Box::new(NodeError::NonceTooLow.into()),

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_the_last_block_are_kept() {
+    fn keep_leaves_the_words_of_the_last_block_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = Cache::new(folder.path().join("words"));
         let path = |name: &str| cache.directory.join(name);

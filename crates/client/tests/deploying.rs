@@ -122,7 +122,7 @@ async fn deploy_in_pieces(
 }
 
 #[tokio::test]
-async fn node_and_process_deploy_by_one_list_of_transactions() {
+async fn deployer_and_deploy_with_send_one_list_of_transactions() {
     let anvil = Anvil::spawn(&AnvilConfig::default()).expect("anvil: scripts/setup installs it");
     let node = Node::connect(anvil.url(), NodeOptions::default())
         .await

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_columns_and_classes_than_the_models_are_refused() {
+    fn test_samples_have_the_columns_and_classes_of_the_model() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.csv");
         let encoder: Encoder = serde_json::from_str(

@@ -38,7 +38,7 @@ const DOUBTS_TO_TELL: u32 = 3;
 const DOUBTS_TO_GO_BACK: u32 = 4;
 
 /// Maximum number of doublings of that count of answers.
-const MOST_DOUBLINGS: u32 = 8;
+const MAX_DOUBLINGS: u32 = 8;
 
 /// Number of contradictory answers in a row after which a command gives up.
 const DOUBTS_TO_GIVE_UP: u32 = 14;
@@ -374,7 +374,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
             self.model.set_standing(Standing::Doubtful(reason.clone()));
         }
         self.doubt = reason;
-        if self.doubts >= (2 * DOUBTS_TO_GO_BACK) << self.rereads.min(MOST_DOUBLINGS) {
+        if self.doubts >= (2 * DOUBTS_TO_GO_BACK) << self.rereads.min(MAX_DOUBLINGS) {
             self.rereads += 1;
             self.doubts = DOUBTS_TO_GO_BACK;
             self.checked = None;
@@ -556,13 +556,13 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
             return Ok(doubt);
         }
         match self.take(blocks, logs).await {
-            Err(TakeFailure::Contradiction(error)) => {
+            Err(StepError::Contradiction(error)) => {
                 let reason = format!("{error}: {}", error.source);
                 self.checked = before;
                 self.reload().await?;
                 self.doubt(reason).await
             }
-            Err(TakeFailure::Store(error)) => Err(error.into()),
+            Err(StepError::Store(error)) => Err(error.into()),
             Ok(()) => {
                 if self.checked == Some(end) {
                     self.model.set_standing(Standing::Fits);
@@ -577,7 +577,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
         &mut self,
         blocks: Vec<(u64, B256)>,
         logs: Vec<NodeLog>,
-    ) -> Result<(), TakeFailure> {
+    ) -> Result<(), StepError> {
         let Some(&(block, hash)) = blocks.last() else {
             return Ok(());
         };
@@ -607,7 +607,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
                     // Set before anyone can read the half-applied state.
                     self.model
                         .set_standing(Standing::Doubtful(error.to_string()));
-                    return Err(TakeFailure::Contradiction(error));
+                    return Err(StepError::Contradiction(error));
                 }
                 let after = state.ledger().contribution_count();
                 let every = self.evaluation.as_ref().map_or(u64::MAX, |e| e.every);
@@ -647,14 +647,14 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
 
 /// Failure to take blocks over.
 #[derive(Debug)]
-enum TakeFailure {
+enum StepError {
     /// The logs contradict the known state: some are missing, or the node returned them twice.
     Contradiction(TakeError),
     /// The database failed.
     Store(StoreError),
 }
 
-impl From<StoreError> for TakeFailure {
+impl From<StoreError> for StepError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }

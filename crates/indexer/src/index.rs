@@ -15,7 +15,7 @@ use cotrain_client::{
     card::{Card, explain, explain_revert},
     registry::RegistryError,
 };
-use cotrain_protocol::{Rejection, record::group_by_batch};
+use cotrain_protocol::{ContractError, record::group_by_record};
 use tokio::sync::watch;
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Maximum size of a model followed only because it is registered, in 32-byte words.
-const MOST_REGISTERED_WORDS: usize = 1 << 16;
+const MAX_REGISTERED_WORDS: usize = 1 << 16;
 
 /// A claim that an address can make, or may later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,9 +265,9 @@ impl<S: ContractSource> Index<S> {
         let words = info.facts.parameters.word_count();
         let reason = if !info.facts.own_code {
             Some("its code is not of this release".to_owned())
-        } else if words > MOST_REGISTERED_WORDS {
+        } else if words > MAX_REGISTERED_WORDS {
             Some(format!(
-                "it has {words} words, more than {MOST_REGISTERED_WORDS}"
+                "it has {words} words, more than {MAX_REGISTERED_WORDS}"
             ))
         } else {
             None
@@ -436,10 +436,10 @@ impl<S: ContractSource> Index<S> {
         let mut found = Vec::with_capacity(positions.len());
         for position in positions {
             if let Some(row) = self.0.store.contribution(model.id(), *position).await? {
-                found.push((row.batch, *position));
+                found.push((row.first_position, *position));
             }
         }
-        let batches = group_by_batch(found);
+        let batches = group_by_record(found);
         self.0.store.proved(model.id(), batches).await
     }
 
@@ -503,7 +503,7 @@ impl<S: ContractSource> Index<S> {
                 continue;
             }
             let outcome = trainer.can_report(account, now, &row.contribution, predicted);
-            if matches!(outcome, Err(Rejection::AlreadyReported { .. })) {
+            if matches!(outcome, Err(ContractError::AlreadyReported { .. })) {
                 continue;
             }
             let announced = trainer.announcement(row.contribution.position);
@@ -636,7 +636,7 @@ fn claim(
     row: ContributionRow,
     kind: ClaimKind,
     wait: u64,
-    outcome: Result<u128, Rejection>,
+    outcome: Result<u128, ContractError>,
     at_best: u128,
     card: Option<&Card>,
 ) -> Claimable {

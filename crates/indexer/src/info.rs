@@ -10,7 +10,7 @@ use cotrain_client::{
     market::MarketError,
     model::{ReadError, Reader},
 };
-use cotrain_protocol::{Rejection, mechanism::Mechanism};
+use cotrain_protocol::{ContractError, mechanism::Mechanism};
 
 use crate::{
     store::StoreError,
@@ -120,7 +120,7 @@ pub enum ModelError {
         /// Trainer of the model.
         trainer: Address,
         /// Cause.
-        source: Rejection,
+        source: ContractError,
     },
     /// The market cannot be followed.
     #[error(transparent)]

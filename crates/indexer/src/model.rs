@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, U256};
 use cotrain_chain::node::{Node, NodeError};
 use cotrain_client::{market::MarketLedger, source::EventSource};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     trainer::{Incentive, Waits},
 };
 
@@ -349,7 +349,7 @@ impl HostedModel {
     ///
     /// # Errors
     /// If the sample is malformed.
-    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
+    pub fn predict(&self, sample: &[u8]) -> Result<u16, ContractError> {
         self.state().trainer().classifier().predict(sample)
     }
 

@@ -34,7 +34,7 @@ pub struct ContributionRow {
     /// Contribution as the author made it.
     pub contribution: Contribution,
     /// Position of the first contribution of the same transaction; it names their shared root.
-    pub batch: u64,
+    pub first_position: u64,
     /// Number of its block.
     pub block: u64,
     /// Hash of its transaction.

@@ -31,12 +31,12 @@ fn followed(stage: &Stage, index: &Index) -> Arc<HostedModel> {
 // ---------------------------------------------------------------- Models
 
 #[tokio::test]
-async fn everything_that_happens_is_followed() {
+async fn catch_up_follows_everything_that_happens() {
     follow_everything(&Stage::new().await, ["one.db", "two.db"]).await;
 }
 
 #[tokio::test]
-async fn everything_that_happens_is_followed_with_postgres() {
+async fn catch_up_follows_everything_that_happens_with_postgres() {
     let postgres = Postgres::start();
     let [one, two] = ["one", "two"].map(|name| postgres.database(name));
     follow_everything(&Stage::new().await, [&one, &two]).await;
@@ -166,7 +166,7 @@ async fn assert_same_history(stage: &Stage, one: &Index, other: &Index) {
 }
 
 #[tokio::test]
-async fn announcements_are_followed_and_taken_back() {
+async fn catch_up_follows_announcements_and_takes_them_back() {
     let stage = Stage::with_notice(3_600).await;
     let [anna, ben] = [1, 2].map(Key::development);
     stage.contribute(&anna, 1, &[1, 2, 3]).await;
@@ -236,7 +236,7 @@ async fn announcements_are_followed_and_taken_back() {
 }
 
 #[tokio::test]
-async fn a_chain_that_takes_another_branch_is_followed_there() {
+async fn catch_up_follows_a_chain_to_another_branch() {
     let stage = Stage::new().await;
     let [anna, ben] = [1, 2].map(Key::development);
     let follower = stage.follow("one.db").await;
@@ -275,7 +275,7 @@ async fn a_chain_that_takes_another_branch_is_followed_there() {
 }
 
 #[tokio::test]
-async fn money_that_came_before_the_model_was_closed_is_known() {
+async fn index_knows_money_that_came_before_the_model_was_closed() {
     let stage = Stage::before_closing().await;
     let [anna, ben] = [1, 2].map(Key::development);
     stage.deposit(&anna, 10_u128.pow(17)).await;
@@ -517,7 +517,7 @@ async fn assert_same_market(stage: &MarketStage, followed: &HostedMarket) {
 }
 
 #[tokio::test]
-async fn market_is_the_same_after_a_restart_between_any_two_steps() {
+async fn hosted_market_is_the_same_after_a_restart_between_any_two_steps() {
     let stage = MarketStage::new().await;
     let [anna, ben] = [1, 2].map(Key::development);
     let (index, market) = market_index(&stage, "market.db").await;
@@ -611,7 +611,7 @@ impl EventSource for Forgetful<'_> {
 }
 
 #[tokio::test]
-async fn node_that_leaves_out_an_event_of_a_market_is_doubted() {
+async fn step_doubts_a_node_that_leaves_out_an_event_of_a_market() {
     let stage = MarketStage::new().await;
     let anna = Key::development(1);
     let (index, market) = market_index(&stage, "market.db").await;

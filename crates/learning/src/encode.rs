@@ -109,7 +109,7 @@ pub fn encode_with(
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
     let classes = dataset.classes.len();
-    if classes > most_classes(kind) {
+    if classes > max_classes(kind) {
         return Err(EncodeError::NotBinary {
             path: dataset.train.path().to_owned(),
             kind,
@@ -169,7 +169,7 @@ fn max_features(kind: Kind) -> usize {
 }
 
 /// Returns the maximum number of classes of a kind's contracts (`docs/spec.md`).
-pub(crate) fn most_classes(kind: Kind) -> usize {
+pub(crate) fn max_classes(kind: Kind) -> usize {
     match kind {
         Kind::SparsePerceptron | Kind::DensePerceptron => 2,
         Kind::NaiveBayes | Kind::SparseNearestCentroid | Kind::DenseNearestCentroid => MAX_CLASSES,

@@ -6,12 +6,12 @@ mod counts;
 mod perceptron;
 
 use alloy_primitives::U256;
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 use cotrain_protocol::classifier::{Classifier, Kind, Parameters};
 use cotrain_protocol::sample::{Encoding, Item};
 use thiserror::Error;
 
-use crate::encode::{Row, Samples, most_classes};
+use crate::encode::{Row, Samples, max_classes};
 
 /// Options of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,8 +87,8 @@ pub enum TrainError {
     /// The samples were encoded for another classifier.
     #[error(
         "the samples are {}, but a {kind} takes {}; encode them for it",
-        in_words(*found),
-        in_words(*wanted)
+        name_of(*found),
+        name_of(*wanted)
     )]
     WrongEncoding {
         /// Kind of the classifier.
@@ -111,11 +111,11 @@ pub enum TrainError {
     },
     /// The contract's model refused a sample or its parameters.
     #[error("the model refused a sample or its parameters")]
-    Rejected(#[from] Rejection),
+    Rejected(#[from] ContractError),
 }
 
 /// Returns the words for samples of an encoding in messages.
-fn in_words(encoding: Encoding) -> &'static str {
+fn name_of(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::Sparse => "sparse",
         Encoding::Dense16 => "dense in 16 bits",
@@ -217,7 +217,7 @@ fn check(kind: Kind, samples: &Samples, test: &Samples) -> Result<(), TrainError
             wanted: kind.encoding(),
         });
     }
-    if layout.classes > most_classes(kind) {
+    if layout.classes > max_classes(kind) {
         return Err(TrainError::NotBinary {
             kind,
             classes: layout.classes,

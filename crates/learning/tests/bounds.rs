@@ -9,7 +9,7 @@ use cotrain_learning::encode::{
     self as encoding, EncodeError, Encoded, Limits, encode, encode_with,
 };
 use cotrain_learning::train::{Options, accuracy, train};
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 use cotrain_protocol::classifier::{Bounds, Classifier, Kind};
 use cotrain_protocol::sample::{Encoding, Item, encode_dense16, encode_dense32};
 use proptest::prelude::*;
@@ -93,7 +93,7 @@ fn encode_takes_bounds_from_the_training_part() {
 }
 
 #[test]
-fn encode_within_limits_and_margins() {
+fn encode_with_keeps_to_limits_and_margins() {
     let train = "class,x,y\n0,-1,-1\n1,1,1\n0,-1,1\n1,1,-1\n";
     let dataset = table(train, train);
     let kind = Kind::DensePerceptron;
@@ -171,7 +171,7 @@ proptest! {
         margin in 0.01..3.0_f64,
         length in prop::option::of(0.001..3.0_f64),
     ) {
-        let line = |(place, row): (usize, &Vec<f64>)| format!("{},{},{},{}\n", place % 2, row[0], row[1], row[2]);
+        let line = |(index, row): (usize, &Vec<f64>)| format!("{},{},{},{}\n", index % 2, row[0], row[1], row[2]);
         let lines: String = rows.iter().enumerate().map(line).collect();
         let lines = format!("class,x,y,z\n{lines}");
         let dataset = table(&lines, &lines);
@@ -259,7 +259,7 @@ fn after_the_worst(model: &Classifier, samples: &[Vec<u8>], encoded: &Encoded) -
 
 /// Repeats a trial in which one accepted contribution ruined a model, and its deposit came back.
 #[test]
-fn one_outlier_cannot_ruin_a_dense_model() {
+fn bounds_keep_one_outlier_from_ruining_a_dense_model() {
     let dataset = two_classes();
     let trial = [
         (
@@ -277,7 +277,7 @@ fn one_outlier_cannot_ruin_a_dense_model() {
             0.4,
         ),
     ];
-    for (kind, sample, most_lost, lost_without) in trial {
+    for (kind, sample, max_lost, lost_without) in trial {
         let encoded = encode(&dataset, kind, None).unwrap();
         let model = train_all(kind, &encoded);
         let before = accuracy(&model, &encoded.test);
@@ -289,9 +289,9 @@ fn one_outlier_cannot_ruin_a_dense_model() {
             sample: &sample,
         }];
         let refused = model.check(&items).unwrap_err();
-        let most = encoded.encoder.bounds().unwrap().max_number;
+        let max = encoded.encoder.bounds().unwrap().max_number;
         assert!(
-            matches!(refused, Rejection::NumberTooLarge { item: 0, feature: 0, most: of, .. } if of == most),
+            matches!(refused, ContractError::NumberTooLarge { item: 0, feature: 0, max: of, .. } if of == max),
             "{refused:?}"
         );
 
@@ -306,7 +306,7 @@ fn one_outlier_cannot_ruin_a_dense_model() {
         let widest = wide.encoder.bounds().unwrap();
         let without = after_the_worst(&unbounded, &extremes(kind, widest), &wide);
         assert!(
-            before - bounded <= most_lost,
+            before - bounded <= max_lost,
             "{kind}: {before} to {bounded}"
         );
         assert!(

@@ -97,7 +97,7 @@ fn texts(dataset: &Dataset) -> Vec<&str> {
 // ---------------------------------------------------------------- Splitting
 
 #[test]
-fn reviews_are_split_by_seed() {
+fn load_splits_reviews_by_seed() {
     let first = load(&Source::MovieReviews, 0.2, 1).unwrap();
     assert_eq!(
         (first.train.labels().len(), first.test.labels().len()),
@@ -117,7 +117,7 @@ fn reviews_are_split_by_seed() {
 }
 
 #[test]
-fn a_share_leaves_both_parts_something() {
+fn load_leaves_both_parts_something_whatever_the_share() {
     let files = Files::new("0 1:1\n1 2:1\n");
     for share in [0.001, 0.999] {
         let source = Source::Libsvm {
@@ -133,7 +133,7 @@ fn a_share_leaves_both_parts_something() {
 }
 
 #[test]
-fn a_share_must_be_one() {
+fn load_needs_a_share_above_0_and_below_1() {
     for share in [0.0, 1.0, -0.5, f64::NAN] {
         let told = load(&Source::MovieReviews, share, 0)
             .unwrap_err()
@@ -146,7 +146,7 @@ fn a_share_must_be_one() {
 }
 
 #[test]
-fn values_survive_a_split() {
+fn load_keeps_values_in_a_split() {
     let lines = "0 1:0.5 3:1\n1 2:1\n0 1:2\n1 9:9\n";
     let dataset = Files::new(lines).libsvm().unwrap();
     let all = dataset.train.examples().chain(dataset.test.examples());
@@ -167,7 +167,7 @@ fn values_survive_a_split() {
 // ---------------------------------------------------------------- Accepted forms
 
 #[test]
-fn libsvm_is_read_as_it_stands() {
+fn load_reads_libsvm_as_it_stands() {
     let train = "+1 1:1 4:-2.5e1 # noted\n\n# a comment\n-1\r\n1 2:1 3:0 16777216:1\n";
     let files = Files::with_test(train, "-1 1:1\n");
     let dataset = files.libsvm().unwrap();
@@ -192,7 +192,7 @@ fn libsvm_is_read_as_it_stands() {
 }
 
 #[test]
-fn classes_are_sorted_as_numbers_where_all_are() {
+fn load_sorts_classes_as_numbers_if_all_are() {
     let dataset = Files::new("10 1:1\n9 1:1\n-3 1:1\n+9 1:1")
         .libsvm()
         .unwrap();
@@ -202,7 +202,7 @@ fn classes_are_sorted_as_numbers_where_all_are() {
 }
 
 #[test]
-fn gzipped_files_are_known_by_their_content() {
+fn load_knows_gzipped_files_by_their_content() {
     let plain = "class,text\nyes,good\nno,bad\n";
     let test = gzipped(b"text,class\nfine,no\n");
     let dataset = Files::with_test(gzipped(plain.as_bytes()), test)
@@ -224,7 +224,7 @@ fn gzipped_files_are_known_by_their_content() {
 }
 
 #[test]
-fn csv_has_quoted_texts_and_other_columns() {
+fn load_reads_quoted_texts_beside_other_columns_in_csv() {
     let train = "\u{feff}id,class,text\r\n1, yes ,\"so \"\"good\"\",\nreally\"\r\n2,no,bad\r\n";
     let files = Files::with_test(train, "id,class,text\n3,yes,x\n");
     let dataset = files.csv(Some("text")).unwrap();
@@ -234,7 +234,7 @@ fn csv_has_quoted_texts_and_other_columns() {
 }
 
 #[test]
-fn tables_of_numbers_keep_their_columns() {
+fn load_keeps_the_columns_of_tables_of_numbers() {
     let files = Files::with_test("x,class,y\n1, 0 ,2.5\n-3e2,1,0\n", "x,class,y\n7,0,8\n");
     let dataset = files.csv(None).unwrap();
     assert_eq!(dataset.columns, ["x", "y"]);
@@ -253,7 +253,7 @@ fn tables_of_numbers_keep_their_columns() {
 }
 
 #[test]
-fn quotation_marks_mean_nothing_in_tsv() {
+fn load_gives_quotation_marks_no_meaning_in_tsv() {
     let files = Files::with_test("class\ttext\n0\t\"so\n1\tit, is\n", "class\ttext\n0\tx\n");
     assert_eq!(texts(&files.tsv(Some("text")).unwrap()), ["\"so", "it, is"]);
 }
@@ -261,7 +261,7 @@ fn quotation_marks_mean_nothing_in_tsv() {
 // ---------------------------------------------------------------- Columns
 
 #[test]
-fn columns_that_number_the_rows_are_named() {
+fn row_numbers_names_columns_that_number_the_rows() {
     let table = |header: &str, from: i32| {
         let rows =
             (0..20).map(|row| format!("{},{},{},{}\n", row + from, row * 2, row / 2, row % 2));
@@ -283,7 +283,7 @@ fn columns_that_number_the_rows_are_named() {
 }
 
 #[test]
-fn columns_are_read_by_their_names() {
+fn read_columns_reads_them_by_their_names() {
     let files = Files::new("\u{feff}x,class,\"y, z\"\r\n1,a,\"2\n\"\r\n\r\n3,b,4\r\n");
     let read = |columns: &[&str]| read_columns(&files.path("train"), TableFormat::Csv, columns);
     let row = |line, texts: [&str; 2]| (line, texts.map(str::to_owned).to_vec());
@@ -308,7 +308,7 @@ fn columns_are_read_by_their_names() {
 // ---------------------------------------------------------------- Mistakes
 
 #[test]
-fn every_malformed_libsvm_line_is_told() {
+fn load_names_every_malformed_libsvm_line() {
     let files = Files::new(
         "0 1:1\nyes 1:1\n1.5 1:1\n1 5\n1 0:1\n1 x:1\n1 16777217:1\n1 3:1 3:1\n1 3:1 2:1\n1 2:abc\n\
          1 2:nan\n1 2:-inf\n1 2:1e101\n",
@@ -331,7 +331,7 @@ fn every_malformed_libsvm_line_is_told() {
 }
 
 #[test]
-fn every_malformed_line_of_a_table_is_told() {
+fn load_names_every_malformed_line_of_a_table() {
     let files = Files::new(
         b"class,x\n0,1\n1,abc\n0\n1,2,3\n,4\n1,inf\n1,NaN\n1,-1e101\n1,\xff\n\xfe,1\n1,\n"
             .as_slice(),
@@ -355,7 +355,7 @@ fn every_malformed_line_of_a_table_is_told() {
 /// Lines are counted as in editors, for any kind of line break. Byte order marks, blank lines,
 /// quoted line breaks and gzip make no difference.
 #[test]
-fn lines_are_counted_as_editors_count_them() {
+fn load_counts_lines_as_editors_do() {
     let plain = "\n\nx,class\n\"1\",a\n\n2,\"b\nc\"\nno,b\n3,a\n\n\nnot,a\n";
     let mixed = plain.replacen('\n', "\r\n", 4);
     for text in [
@@ -413,7 +413,7 @@ fn lines_are_counted_as_editors_count_them() {
 }
 
 #[test]
-fn names_and_values_of_files_are_shown_escaped() {
+fn load_shows_names_and_values_of_files_escaped() {
     let files = Files::new("class,\u{1b}[2Jx\nred,\u{202e}1\ngreen\u{9b}31m,2\n");
     let told = files.told(files.csv(None));
     assert!(
@@ -449,7 +449,7 @@ fn names_and_values_of_files_are_shown_escaped() {
 }
 
 #[test]
-fn another_separator_is_told_with_the_next_step() {
+fn load_names_another_separator_and_the_next_step() {
     for (header, format, wanted) in [
         (
             "class;x",
@@ -476,7 +476,7 @@ fn another_separator_is_told_with_the_next_step() {
 }
 
 #[test]
-fn a_long_value_is_cut() {
+fn load_cuts_a_long_value() {
     let files = Files::new(format!("class,x\n0,{}\n", "é".repeat(50)));
     assert_eq!(
         files.told(files.csv(None)),
@@ -489,7 +489,7 @@ fn a_long_value_is_cut() {
 }
 
 #[test]
-fn mistakes_in_a_header_are_told() {
+fn load_names_mistakes_in_a_header() {
     let told = |train: &[u8], text| {
         let files = Files::new(train);
         files.told(files.csv(text))
@@ -540,7 +540,7 @@ fn mistakes_in_a_header_are_told() {
 }
 
 #[test]
-fn a_quote_that_never_ends_is_told() {
+fn load_names_a_quote_that_never_ends() {
     let files = Files::new("class,text\n1,\"so\n0,it\n1,is\n");
     assert_eq!(
         files.told(files.csv(Some("text"))),
@@ -550,7 +550,7 @@ fn a_quote_that_never_ends_is_told() {
 }
 
 #[test]
-fn what_cannot_be_learned_from_is_told() {
+fn load_refuses_what_cannot_be_learned_from() {
     let many: Vec<String> = (0..257).map(|class| format!("{class} 1:1")).collect();
     let many = many.join("\n");
     for (train, wanted) in [
@@ -577,7 +577,7 @@ fn what_cannot_be_learned_from_is_told() {
 }
 
 #[test]
-fn test_data_must_fit_the_training_data() {
+fn load_needs_test_data_that_fit_the_training_data() {
     let files = Files::with_test("0 1:1\n1 1:1\n", "");
     assert_eq!(
         files.told(files.libsvm()),
@@ -599,7 +599,7 @@ fn test_data_must_fit_the_training_data() {
 }
 
 #[test]
-fn a_missing_file_is_told_with_its_reason() {
+fn load_names_a_missing_file_with_its_reason() {
     let source = Source::Libsvm {
         train: Path::new("no-such-file").to_owned(),
         test: None,
@@ -613,7 +613,7 @@ fn a_missing_file_is_told_with_its_reason() {
 
 proptest! {
     #[test]
-    fn no_bytes_bring_a_parser_down(bytes: Vec<u8>, more in "[0-9:., \"\t\n#a-z+-]{0,80}") {
+    fn load_survives_any_bytes(bytes: Vec<u8>, more in "[0-9:., \"\t\n#a-z+-]{0,80}") {
         let header = [b"class,text\n", more.as_bytes(), &bytes].concat();
         let files = Files::new(&header);
         let _ = files.csv(Some("text"));
@@ -625,7 +625,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(rows in rows()) {
+    fn load_reads_the_libsvm_that_was_written(rows in rows()) {
         let lines: Vec<String> = rows.iter().map(line).collect();
         let lines = lines.join("\n");
         let files = Files::with_test(&lines, &lines);

@@ -77,7 +77,7 @@ const TEXTS: &str = "class,text\n0,The film is bad\n1,\"the FILM, the good film\
 // ---------------------------------------------------------------- Features and samples
 
 #[test]
-fn words_are_numbered_by_falling_frequency() {
+fn encode_numbers_words_by_falling_frequency() {
     let dataset = csv(TEXTS, Some("text"));
     let encoded = encode(&dataset, Kind::SparsePerceptron, None).unwrap();
     assert_eq!(names(&encoded), ["film", "good", "is", "the", "bad", "it"]);
@@ -100,7 +100,7 @@ fn words_are_numbered_by_falling_frequency() {
 }
 
 #[test]
-fn words_can_be_dense() {
+fn encode_makes_words_dense_for_a_dense_learner() {
     let encoded = encode(&csv(TEXTS, Some("text")), Kind::DensePerceptron, Some(1)).unwrap();
     // Two of three texts contain the word, so the mean is 2/3 and the deviation sqrt(2)/3.
     let (with, without) = (2_896, -5_793);
@@ -112,7 +112,7 @@ fn words_can_be_dense() {
 }
 
 #[test]
-fn indices_stay_or_the_most_frequent_are_chosen() {
+fn encode_keeps_indices_or_chooses_the_most_frequent() {
     let dataset = libsvm("0 2:1 5:1\n1 5:1 9:1\n0 1:1 5:1 9:0\n");
     let whole = encode(&dataset, Kind::SparsePerceptron, None).unwrap();
     assert_eq!(names(&whole), ["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
@@ -137,7 +137,7 @@ fn indices_stay_or_the_most_frequent_are_chosen() {
 }
 
 #[test]
-fn tables_are_standardized() {
+fn encode_standardizes_tables() {
     let dataset = csv("class,x,same\n0,1,5\n1,3,5\n", None);
     let encoded = encode(&dataset, Kind::DensePerceptron, None).unwrap();
     let samples = [[-4_096, 0, 4_096], [4_096, 0, 4_096]];
@@ -156,7 +156,7 @@ fn tables_are_standardized() {
 }
 
 #[test]
-fn numbers_far_off_are_clamped_and_counted() {
+fn encode_clamps_and_counts_numbers_far_off() {
     // One of 100 rows is 9.9 standard deviations above the mean.
     let rows = "0,0\n1,0\n0,0\n".repeat(33);
     let dataset = csv(&format!("class,x\n{rows}1,1\n"), None);
@@ -178,7 +178,7 @@ fn numbers_far_off_are_clamped_and_counted() {
 }
 
 #[test]
-fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
+fn encode_takes_zeros_and_ones_as_presence_for_a_sparse_kind() {
     let dataset = csv("class,x,y\n0,1,0\n1,0.0,1e0\n1,-0,0\n", None);
     for kind in SPARSE {
         let encoded = encode(&dataset, kind, None).unwrap();
@@ -187,7 +187,7 @@ fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
 }
 
 #[test]
-fn samples_are_taken_by_range() {
+fn take_gives_samples_by_range() {
     let encoded = encode(&csv(TEXTS, Some("text")), Kind::SparsePerceptron, None).unwrap();
     let others = encoded.train.take(1..3);
     assert_eq!(others.len(), 2);
@@ -199,7 +199,7 @@ fn samples_are_taken_by_range() {
 // ---------------------------------------------------------------- Refusals
 
 #[test]
-fn what_cannot_be_encoded_is_told() {
+fn encode_refuses_what_it_cannot_encode() {
     assert_eq!(
         told(
             &libsvm("0 1:1\n1 1:1\n2 1:1\n"),
@@ -243,7 +243,7 @@ fn what_cannot_be_encoded_is_told() {
 
 /// Each message names one learner. Using it works for every kind and sort of data.
 #[test]
-fn the_learner_that_a_refusal_names_takes_the_data() {
+fn encode_names_a_learner_that_takes_the_data_if_it_refuses() {
     let datasets = [
         csv("class,x,y\n0,1,0.5\n1,0,2.5\n2,3,1\n", None),
         csv("class,x,y\n0,1,0\n1,0,1\n2,1,1\n", None),
@@ -276,7 +276,7 @@ fn the_learner_that_a_refusal_names_takes_the_data() {
 }
 
 #[test]
-fn a_sparse_kind_refuses_other_numbers() {
+fn encode_refuses_other_numbers_for_a_sparse_kind() {
     for (kind, called) in SPARSE.into_iter().zip([
         "a sparse perceptron",
         "a naive Bayes",
@@ -309,7 +309,7 @@ fn a_sparse_kind_refuses_other_numbers() {
 
 /// Errors name the original line of examples that were shuffled.
 #[test]
-fn the_line_is_that_of_the_file() {
+fn encode_names_the_line_of_the_file_of_shuffled_examples() {
     let lines = "0 1:1\n1 2:1\n".repeat(50) + "1 1:7\n";
     let folder = tempfile::tempdir().unwrap();
     let train = folder.path().join("train");
@@ -329,7 +329,7 @@ fn the_line_is_that_of_the_file() {
 }
 
 #[test]
-fn an_example_that_does_not_fit_is_told() {
+fn encode_refuses_an_example_that_does_not_fit() {
     let dataset = csv("class,x,y\n0,1,2\n1,3,4\n", None);
     let encoder = encode(&dataset, Kind::DensePerceptron, None)
         .unwrap()
@@ -353,7 +353,7 @@ fn an_example_that_does_not_fit_is_told() {
 
 proptest! {
     #[test]
-    fn any_text_becomes_increasing_features(text: String, wanted in 1_usize..9) {
+    fn encode_makes_increasing_features_of_any_text(text: String, wanted in 1_usize..9) {
         let encoded = encode(&csv(TEXTS, Some("text")), Kind::NaiveBayes, Some(wanted)).unwrap();
         let text = format!("{text} film it");
         let sample = numbers16(&encoded.encoder.encode(Example::Text(&text)).unwrap());
@@ -362,7 +362,7 @@ proptest! {
     }
 
     #[test]
-    fn any_numbers_are_encoded_or_refused(numbers: Vec<f64>, indices: Vec<u32>) {
+    fn encode_takes_any_numbers_or_refuses_them(numbers: Vec<f64>, indices: Vec<u32>) {
         let table = csv("class,x,y\n0,1,-1e100\n1,3,1e100\n", None);
         let encoder = encode(&table, Kind::DensePerceptron, None).unwrap().encoder;
         match encoder.encode(Example::Numbers(&numbers)) {
@@ -382,7 +382,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_sample_does_not_hold_is_counted() {
+fn encode_noting_counts_what_a_sample_does_not_hold() {
     let noted = |encoded: &Encoded, example: Example<'_>| {
         let noted = encoded.encoder.encode_noting(example).unwrap();
         assert_eq!(noted.sample, encoded.encoder.encode(example).unwrap());
@@ -432,7 +432,7 @@ fn fixed() -> Options {
 }
 
 #[test]
-fn a_dense_perceptron_alone_has_a_constant_unless_its_intercept_is_fixed() {
+fn constant_is_only_a_dense_perceptrons_unless_the_intercept_is_fixed() {
     let dataset = csv("class,x\n0,1\n1,0\n0,1\n1,0\n", None);
     for kind in SPARSE.into_iter().chain(DENSE) {
         let encoder = encode(&dataset, kind, None).unwrap().encoder;
@@ -481,7 +481,7 @@ fn reserving(names: &[&str]) -> Options {
 }
 
 #[test]
-fn reserved_features_come_after_the_others() {
+fn encode_with_puts_reserved_features_after_the_others() {
     let texts = csv(TEXTS, Some("text"));
     let options = Options {
         features: Some(2),
@@ -544,7 +544,7 @@ fn reserved_features_come_after_the_others() {
 }
 
 #[test]
-fn features_that_cannot_be_reserved_are_told() {
+fn encode_with_refuses_features_that_cannot_be_reserved() {
     let texts = csv(TEXTS, Some("text"));
     let table = csv("class,x,y\n0,1,0\n1,0,1\n", None);
     let indexed = libsvm("0 1:1\n1 2:1\n");

@@ -50,7 +50,7 @@ fn again(encoder: &Encoder) -> Encoder {
 }
 
 #[test]
-fn what_is_written_is_small_and_plain() {
+fn encoder_is_written_small_and_plain() {
     let written = |dataset: &Dataset, kind, features| {
         let encoder = encode(dataset, kind, features).unwrap().encoder;
         assert_eq!(again(&encoder).features(), encoder.features());
@@ -101,7 +101,7 @@ fn what_is_written_is_small_and_plain() {
 }
 
 #[test]
-fn what_is_read_is_checked() {
+fn encoder_is_checked_if_it_is_read() {
     let told = |value| read(value).unwrap_err();
     let words = |words: Value| json!({"classifier": "naive-bayes", "features": {"words": words}});
     assert!(read(words(json!(["good", "déjà", "x_1"]))).is_ok());
@@ -188,7 +188,7 @@ fn what_is_read_is_checked() {
 }
 
 #[test]
-fn constants_and_reserved_features_are_checked() {
+fn encoder_is_checked_for_its_constant_and_reserved_features() {
     let told = |value| read(value).unwrap_err();
     let dense = |kind: &str, number: u32, length: &str| {
         json!({
@@ -229,7 +229,7 @@ fn constants_and_reserved_features_are_checked() {
 
 /// Cards from before constants and reserved features existed.
 #[test]
-fn old_encoders_encode_the_same_bytes() {
+fn encoder_of_an_old_card_encodes_the_same_bytes() {
     let old = json!({
         "classifier": "dense-perceptron",
         "features": {"columns": ["x", "y"]},
@@ -255,7 +255,7 @@ fn old_encoders_encode_the_same_bytes() {
 }
 
 #[test]
-fn further_examples_have_the_classes_of_the_model() {
+fn load_more_needs_the_classes_of_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("more.csv");
     let source = source(path.clone(), false);
@@ -279,7 +279,7 @@ fn further_examples_have_the_classes_of_the_model() {
 }
 
 #[test]
-fn further_examples_have_the_columns_of_the_model_in_its_order() {
+fn load_more_needs_the_columns_of_the_model_in_its_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("more.csv");
     let source = source(path.clone(), false);
@@ -320,7 +320,7 @@ fn further_examples_have_the_columns_of_the_model_in_its_order() {
 
 proptest! {
     #[test]
-    fn words_come_back(text: String, other: String, wanted in 1_usize..30) {
+    fn encoder_of_words_comes_back(text: String, other: String, wanted in 1_usize..30) {
         let quoted = |text: &str| text.replace(['"', '\r', '\n'], " ");
         let lines = format!("class,text\n0,\"a film {}\"\n1,\"{}\"\n", quoted(&text), quoted(&other));
         for kind in [Kind::SparsePerceptron, Kind::DensePerceptron, Kind::DenseNearestCentroid] {
@@ -337,7 +337,7 @@ proptest! {
     }
 
     #[test]
-    fn numbers_come_back_to_the_bit(rows in prop::collection::vec((-1e100..1e100, -2.0..2.0_f64), 2..9)) {
+    fn encoder_of_numbers_comes_back_to_the_bit(rows in prop::collection::vec((-1e100..1e100, -2.0..2.0_f64), 2..9)) {
         let mut lines = "class,x,y\n".to_owned();
         for (row, (x, y)) in rows.iter().enumerate() {
             writeln!(lines, "{},{x},{y}", row % 2).unwrap();
@@ -354,7 +354,7 @@ proptest! {
     }
 
     #[test]
-    fn indices_come_back(indices in prop::collection::btree_set(1_u32..300, 1..20), wanted in prop::option::of(1_usize..20)) {
+    fn encoder_of_indices_comes_back(indices in prop::collection::btree_set(1_u32..300, 1..20), wanted in prop::option::of(1_usize..20)) {
         let entries: Vec<_> = indices.iter().map(|index| format!(" {index}:1")).collect();
         let entries = entries.concat();
         let dataset = libsvm(&format!("0{entries}\n1 3:1\n"));

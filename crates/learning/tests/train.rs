@@ -20,7 +20,7 @@ fn reviews(kind: Kind, features: usize) -> (Encoded, Trained) {
 /// Checks the accuracy that scikit-learn's learners reach on such a split. The noise is two
 /// standard errors of 2,075 samples, plus the effect of a perceptron's last steps.
 #[test]
-fn learners_reach_what_is_known_of_the_reviews() {
+fn train_reaches_what_is_known_of_the_reviews() {
     for (kind, features, known, noise) in [
         (Kind::SparsePerceptron, 1_000, 0.679, 0.03),
         (Kind::SparsePerceptron, 2_000, 0.728, 0.03),
@@ -50,7 +50,7 @@ fn learners_reach_what_is_known_of_the_reviews() {
 
 /// The number was counted independently, by the same rule for words, over several splits.
 #[test]
-fn the_reviews_have_13_of_2000_words_each() {
+fn encode_finds_13_of_2000_words_in_each_review() {
     let (encoded, _) = reviews(Kind::NaiveBayes, 2_000);
     let bytes: usize = encoded.train.iter().map(|(sample, _)| sample.len()).sum();
     let present = bytes / 2;
@@ -62,7 +62,7 @@ fn the_reviews_have_13_of_2000_words_each() {
 }
 
 #[test]
-fn a_seed_decides_to_the_bit() {
+fn train_is_decided_by_the_seed_to_the_bit() {
     let dataset = load(&Source::MovieReviews, 0.2, 0).unwrap();
     let encoded = encode(&dataset, Kind::SparsePerceptron, Some(500)).unwrap();
     let samples = encoded.train.take(0..1_000);
@@ -114,7 +114,7 @@ fn csv(lines: &str) -> Dataset {
 }
 
 #[test]
-fn dense_learners_learn_a_table() {
+fn train_teaches_dense_learners_a_table() {
     for (kind, classes) in [
         (Kind::DensePerceptron, 2),
         (Kind::DenseNearestCentroid, 2),
@@ -132,7 +132,7 @@ fn dense_learners_learn_a_table() {
 }
 
 #[test]
-fn what_cannot_be_trained_is_told() {
+fn train_refuses_what_cannot_be_trained() {
     let dataset = load(&Source::MovieReviews, 0.2, 0).unwrap();
     let encoded = encode(&dataset, Kind::NaiveBayes, Some(100)).unwrap();
     let (none, some) = (encoded.train.take(0..0), encoded.train);

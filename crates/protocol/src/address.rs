@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checksums_are_checked_where_there_are_any() {
+    fn parse_address_checks_any_checksum() {
         let right = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
         let address = parse_address(right).expect("an address");
         assert_eq!(address.to_checksum(None), right);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_account_is_refused() {
+    fn parse_address_refuses_what_names_no_account() {
         let zero = format!("0x{}", "0".repeat(40));
         assert_eq!(parse_address(&zero), Err(AddressError::Zero));
         for wrong in [

@@ -20,7 +20,7 @@ use self::{
     sparse_perceptron::SparsePerceptron,
 };
 use crate::{
-    Rejection,
+    ContractError,
     sample::{Encoding, Item, parse_batch_with},
 };
 
@@ -45,8 +45,8 @@ impl Classifier {
     /// Creates a model whose words are all zero.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`].
-    pub fn new(parameters: Parameters) -> Result<Self, Rejection> {
+    /// [`ContractError::InvalidParameter`].
+    pub fn new(parameters: Parameters) -> Result<Self, ContractError> {
         parameters.validate()?;
         Ok(Self {
             parameters,
@@ -58,8 +58,8 @@ impl Classifier {
     /// Creates a model with these words, [`Parameters::word_count`] in number. Its version is 0.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`]; [`Rejection::WordsOutOfRange`] for too many or too few.
-    pub fn from_words(parameters: Parameters, words: &[U256]) -> Result<Self, Rejection> {
+    /// [`ContractError::InvalidParameter`]; [`ContractError::WordsOutOfRange`] for too many or too few.
+    pub fn from_words(parameters: Parameters, words: &[U256]) -> Result<Self, ContractError> {
         let mut classifier = Self::new(parameters)?;
         let (count, size) = (words.len(), parameters.word_count());
         if count != size {
@@ -120,8 +120,8 @@ impl Classifier {
     /// Overwrites words from `offset` on.
     ///
     /// # Errors
-    /// [`Rejection::WordsOutOfRange`].
-    pub fn write(&mut self, offset: u64, words: &[U256]) -> Result<(), Rejection> {
+    /// [`ContractError::WordsOutOfRange`].
+    pub fn write(&mut self, offset: u64, words: &[U256]) -> Result<(), ContractError> {
         let (count, size) = (words.len(), self.parameters.word_count());
         let start = usize::try_from(offset)
             .ok()
@@ -140,7 +140,7 @@ impl Classifier {
     /// # Errors
     /// Those of [`Encoding::check`], with item 0.
     #[inline]
-    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
+    pub fn predict(&self, sample: &[u8]) -> Result<u16, ContractError> {
         self.check_sample(0, sample)?;
         Ok(self.model.learner().predict(sample))
     }
@@ -149,7 +149,7 @@ impl Classifier {
     ///
     /// # Errors
     /// Those of [`Encoding::check`], with the index of the first wrong sample.
-    pub fn predict_all(&self, samples: &[&[u8]]) -> Result<Vec<u16>, Rejection> {
+    pub fn predict_all(&self, samples: &[&[u8]]) -> Result<Vec<u16>, ContractError> {
         let learner = self.model.learner();
         (0..)
             .zip(samples)
@@ -164,7 +164,7 @@ impl Classifier {
     ///
     /// # Errors
     /// Those of [`check`](Self::check) except for the bounds: predictions take any number.
-    pub fn evaluate(&self, items: &[Item<'_>]) -> Result<usize, Rejection> {
+    pub fn evaluate(&self, items: &[Item<'_>]) -> Result<usize, ContractError> {
         let learner = self.model.learner();
         let mut correct = 0;
         for (index, item) in (0..).zip(items) {
@@ -186,9 +186,9 @@ impl Classifier {
     /// Checks labeled samples in their order.
     ///
     /// # Errors
-    /// The first one: [`Rejection::LabelOutOfRange`], or one of [`Encoding::check`] or
+    /// The first one: [`ContractError::LabelOutOfRange`], or one of [`Encoding::check`] or
     /// [`Bounds::check`].
-    pub fn check(&self, items: &[Item<'_>]) -> Result<(), Rejection> {
+    pub fn check(&self, items: &[Item<'_>]) -> Result<(), ContractError> {
         (0..)
             .zip(items)
             .try_for_each(|(index, item)| self.check_item(index, *item))
@@ -197,9 +197,9 @@ impl Classifier {
     /// Returns the items of a batch. Each is parsed and checked before the next one is parsed.
     ///
     /// # Errors
-    /// The first one: [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`], or one of
+    /// The first one: [`ContractError::EmptyBatch`], [`ContractError::MalformedBatch`], or one of
     /// [`check`](Self::check).
-    pub fn check_batch<'a>(&self, batch: &'a [u8]) -> Result<Vec<Item<'a>>, Rejection> {
+    pub fn check_batch<'a>(&self, batch: &'a [u8]) -> Result<Vec<Item<'a>>, ContractError> {
         parse_batch_with(batch, |index, item| self.check_item(index, item))
     }
 
@@ -207,7 +207,7 @@ impl Classifier {
     ///
     /// # Errors
     /// Those of [`check`](Self::check) for any item. The model has learned from none of them then.
-    pub fn learn(&mut self, items: &[Item<'_>]) -> Result<usize, Rejection> {
+    pub fn learn(&mut self, items: &[Item<'_>]) -> Result<usize, ContractError> {
         self.check(items)?;
         Ok(self.learn_checked(items))
     }
@@ -223,7 +223,7 @@ impl Classifier {
         changed
     }
 
-    fn check_item(&self, index: u64, item: Item<'_>) -> Result<(), Rejection> {
+    fn check_item(&self, index: u64, item: Item<'_>) -> Result<(), ContractError> {
         self.check_label(index, item.label)?;
         self.check_sample(index, item.sample)?;
         self.parameters.bounds().map_or(Ok(()), |bounds| {
@@ -231,10 +231,10 @@ impl Classifier {
         })
     }
 
-    fn check_label(&self, item: u64, label: u16) -> Result<(), Rejection> {
+    fn check_label(&self, item: u64, label: u16) -> Result<(), ContractError> {
         let classes = self.classes();
         if label >= classes {
-            return Err(Rejection::LabelOutOfRange {
+            return Err(ContractError::LabelOutOfRange {
                 item,
                 label,
                 classes,
@@ -244,14 +244,14 @@ impl Classifier {
     }
 
     #[inline]
-    fn check_sample(&self, item: u64, sample: &[u8]) -> Result<(), Rejection> {
+    fn check_sample(&self, item: u64, sample: &[u8]) -> Result<(), ContractError> {
         self.encoding().check(item, sample, self.features())?;
         self.parameters.check_present(item, sample)
     }
 }
 
-fn words_out_of_range(offset: u64, count: usize, size: usize) -> Rejection {
-    Rejection::WordsOutOfRange {
+fn words_out_of_range(offset: u64, count: usize, size: usize) -> ContractError {
+    ContractError::WordsOutOfRange {
         offset,
         count: count as u64,
         size: size as u64,

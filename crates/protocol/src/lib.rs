@@ -43,11 +43,11 @@
 
 mod address;
 pub mod classifier;
-pub mod fees;
 pub mod market;
 pub mod mechanism;
 mod money;
 pub mod payload;
+pub mod prediction_fees;
 pub mod record;
 mod rejection;
 pub mod sample;
@@ -56,4 +56,4 @@ pub mod trainer;
 
 pub use address::{AddressError, parse_address};
 pub use money::{Amount, GasPrice};
-pub use rejection::Rejection;
+pub use rejection::ContractError;

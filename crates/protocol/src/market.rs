@@ -25,7 +25,7 @@ use alloy_primitives::{Address, B256};
 
 use self::part::Part;
 use crate::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Hosted},
 };
 
@@ -34,7 +34,7 @@ pub use self::{
     deadlines::Lost,
     driving::{Limits, Pace, Step},
     fact::Fact,
-    part::{MOST_BYTES, commitment},
+    part::{MAX_BYTES, commitment},
     phase::{Phase, Stage},
     revealing::Revealed,
     scoring::{Run, Scored},
@@ -82,16 +82,16 @@ pub struct Progress {
     /// except the drawn one.
     pub correct: u64,
     /// Index of the next participant for [`Market::settle`].
-    pub place: u64,
+    pub participant_index: u64,
     /// Pot that all participants checked so far can afford, in wei: at most the remaining bounty.
     pub pot: u128,
 }
 
-/// Batch of one transaction, as the market records it.
+/// Root over the contributions of one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Batch {
+struct RecordRoot {
     /// Position of the first contribution.
-    first: u64,
+    first_position: u64,
     root: B256,
 }
 
@@ -110,7 +110,7 @@ struct Committed {
 ///
 /// Time is in seconds and never goes back; money is in wei.
 /// Every payment succeeds here.
-/// If a receiver refuses it on a chain, that is [`Rejection::PaymentFailed`], and nothing has
+/// If a receiver refuses it on a chain, that is [`ContractError::PaymentFailed`], and nothing has
 /// happened there.
 /// Gas is unlimited here: a call that needs more than the contract gives it fails only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +140,7 @@ pub struct Market {
     samples: u64,
     initial_correct: u64,
     contribution_count: u64,
-    batches: Vec<Batch>,
+    roots: Vec<RecordRoot>,
     /// Author of each batch.
     authors: Vec<Address>,
     /// Participants in the order of their first contributions.
@@ -172,7 +172,7 @@ impl Market {
     /// Its model is the contract at `classifier`, closed for the market.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] if the market is the zero
+    /// [`ContractError::InvalidParameter`]; [`ContractError::InvalidTrainer`] if the market is the zero
     /// address.
     pub fn new(
         owner: Address,
@@ -180,7 +180,7 @@ impl Market {
         classifier: Address,
         terms: Terms,
         model: Classifier,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, ContractError> {
         let model = Hosted::new(owner, model);
         let mut market = Self::with_model(owner, address, classifier, terms, model)?;
         market.initial.close(owner, address)?;
@@ -192,14 +192,14 @@ impl Market {
     /// The owner cannot commit while the model is open, or if another contract is its trainer.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`].
+    /// [`ContractError::InvalidParameter`].
     pub fn with_model(
         owner: Address,
         address: Address,
         classifier: Address,
         terms: Terms,
         model: Hosted,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, ContractError> {
         terms.validate()?;
         Ok(Self {
             owner,
@@ -221,7 +221,7 @@ impl Market {
             samples: 0,
             initial_correct: 0,
             contribution_count: 0,
-            batches: Vec::new(),
+            roots: Vec::new(),
             authors: Vec::new(),
             order: Vec::new(),
             participants: BTreeMap::new(),
@@ -424,10 +424,10 @@ impl Market {
 
     /// Returns the root of a batch; zero if no batch begins at this position.
     #[must_use]
-    pub fn root(&self, batch: u64) -> B256 {
-        self.batches
-            .binary_search_by_key(&batch, |batch| batch.first)
-            .map_or(B256::ZERO, |place| self.batches[place].root)
+    pub fn root(&self, first_position: u64) -> B256 {
+        self.roots
+            .binary_search_by_key(&first_position, |entry| entry.first_position)
+            .map_or(B256::ZERO, |index| self.roots[index].root)
     }
 
     /// Returns the participants in the order of their first contributions, including removed ones.
@@ -442,22 +442,22 @@ impl Market {
         self.participants.get(&author).copied().unwrap_or_default()
     }
 
-    fn require_phase(&self, now: u64, required: Phase) -> Result<(), Rejection> {
+    fn require_phase(&self, now: u64, required: Phase) -> Result<(), ContractError> {
         let phase = self.phase(now);
         if phase == required {
             Ok(())
         } else {
-            Err(Rejection::WrongPhase { phase, required })
+            Err(ContractError::WrongPhase { phase, required })
         }
     }
 
-    fn require_stage(&self, now: u64, required: Stage) -> Result<(), Rejection> {
+    fn require_stage(&self, now: u64, required: Stage) -> Result<(), ContractError> {
         self.require_phase(now, Phase::Scoring)?;
         let stage = self.progress.stage;
         if stage == required {
             Ok(())
         } else {
-            Err(Rejection::WrongStage { stage, required })
+            Err(ContractError::WrongStage { stage, required })
         }
     }
 }

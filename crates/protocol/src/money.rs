@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_shown_in_one_unit_with_all_digits() {
+    fn amount_is_shown_in_one_unit_with_all_digits() {
         let shown = |wei| Amount(wei).to_string();
         assert_eq!(shown(0), "0 ether");
         assert_eq!(shown(1), "1 wei");
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_of_gas_are_shown_in_gwei() {
+    fn gas_price_is_shown_in_gwei() {
         assert_eq!(GasPrice(0).to_string(), "0 gwei");
         assert_eq!(GasPrice(1_000_007).to_string(), "0.001000007 gwei");
         assert_eq!(GasPrice(30 * GWEI).to_string(), "30 gwei");

@@ -54,7 +54,7 @@ impl Contribution {
 /// All contributions of one transaction, and the tree over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    batch: u64,
+    first_position: u64,
     contributions: Vec<Contribution>,
     tree: Tree,
 }
@@ -62,16 +62,21 @@ pub struct Record {
 impl Record {
     /// Creates the record of one transaction from the values of its event.
     ///
-    /// - `batch`: position of the first contribution
+    /// - `first_position`: position of the first contribution
     /// - `deposit`: deposit for each contribution, in wei
     /// - `time`: time of the transaction, in Unix seconds
     /// - `added`: the authors in order, each with their items
     #[must_use]
-    pub fn new(batch: u64, deposit: u128, time: u64, added: &[(Address, Vec<Item<'_>>)]) -> Self {
+    pub fn new(
+        first_position: u64,
+        deposit: u128,
+        time: u64,
+        added: &[(Address, Vec<Item<'_>>)],
+    ) -> Self {
         let items = added
             .iter()
             .flat_map(|(author, items)| items.iter().map(move |item| (*author, item)));
-        let contributions: Vec<_> = (batch..)
+        let contributions: Vec<_> = (first_position..)
             .zip(items)
             .map(|(position, (author, item))| Contribution {
                 author,
@@ -82,15 +87,15 @@ impl Record {
                 sample: item.sample.to_vec(),
             })
             .collect();
-        Self::of(batch, contributions)
+        Self::of(first_position, contributions)
     }
 
     /// Creates the record of a batch from all of its contributions, in order of position.
     #[must_use]
-    pub fn of(batch: u64, contributions: Vec<Contribution>) -> Self {
+    pub fn of(first_position: u64, contributions: Vec<Contribution>) -> Self {
         let leaves: Vec<_> = contributions.iter().map(Contribution::leaf).collect();
         Self {
-            batch,
+            first_position,
             tree: Tree::new(&leaves),
             contributions,
         }
@@ -98,8 +103,8 @@ impl Record {
 
     /// Returns the position of the first contribution, which names the batch.
     #[must_use]
-    pub fn batch(&self) -> u64 {
-        self.batch
+    pub fn first_position(&self) -> u64 {
+        self.first_position
     }
 
     /// Returns the contributions in order of position.
@@ -121,14 +126,14 @@ impl Record {
     pub fn claims(&self, positions: &[u64]) -> Claims {
         let mut indices: Vec<_> = positions
             .iter()
-            .filter_map(|position| usize::try_from(position.checked_sub(self.batch)?).ok())
+            .filter_map(|position| usize::try_from(position.checked_sub(self.first_position)?).ok())
             .filter(|index| *index < self.contributions.len())
             .collect();
         indices.sort_unstable();
         indices.dedup();
         let MultiProof { proof, flags } = self.tree.multi_proof(&indices);
         Claims {
-            batch: self.batch,
+            first_position: self.first_position,
             contributions: indices
                 .iter()
                 .map(|index| self.contributions[*index].clone())
@@ -143,10 +148,10 @@ impl Record {
 ///
 /// Each item is the batch and the position of a contribution.
 #[must_use]
-pub fn group_by_batch(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<u64, Vec<u64>> {
+pub fn group_by_record(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<u64, Vec<u64>> {
     let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for (batch, position) in claims {
-        batches.entry(batch).or_default().push(position);
+    for (first_position, position) in claims {
+        batches.entry(first_position).or_default().push(position);
     }
     batches
 }
@@ -155,7 +160,7 @@ pub fn group_by_batch(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// Position of the batch's first contribution.
-    pub batch: u64,
+    pub first_position: u64,
     /// Claimed contributions, in ascending order of position.
     pub contributions: Vec<Contribution>,
     /// Nodes of the multiproof.
@@ -169,7 +174,7 @@ impl Claims {
     #[must_use]
     pub fn alone(contribution: Contribution) -> Self {
         Self {
-            batch: contribution.position,
+            first_position: contribution.position,
             contributions: vec![contribution],
             proof: vec![],
             flags: vec![],
@@ -189,7 +194,7 @@ impl Claims {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let length = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        let mut bytes = self.batch.to_be_bytes().to_vec();
+        let mut bytes = self.first_position.to_be_bytes().to_vec();
         bytes.extend(length(self.contributions.len()));
         bytes.extend(length(self.proof.len()));
         for one in &self.contributions {
@@ -203,8 +208,8 @@ impl Claims {
         }
         for flags in self.flags.chunks(8) {
             let bits = flags.iter().enumerate();
-            bytes.push(bits.fold(0, |byte, (place, flag)| {
-                byte | u8::from(*flag) << (7 - place)
+            bytes.push(bits.fold(0, |byte, (index, flag)| {
+                byte | u8::from(*flag) << (7 - index)
             }));
         }
         bytes.extend(self.proof.iter().flatten());

@@ -16,7 +16,7 @@ use crate::{
 /// Indices of items, and indices within a sample, count from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "each message names every field")]
-pub enum Rejection {
+pub enum ContractError {
     /// A batch of no bytes.
     #[error("the batch is empty; send at least one item")]
     EmptyBatch,
@@ -63,29 +63,29 @@ pub enum Rejection {
     },
     /// More present features than a prediction can read over all classes within one transaction.
     #[error(
-        "sample of item {item} has {present} present features; a prediction can read at most {most} in each class"
+        "sample of item {item} has {present} present features; a prediction can read at most {max} in each class"
     )]
-    TooManyFeatures { item: u64, present: u32, most: u32 },
+    TooManyFeatures { item: u64, present: u32, max: u32 },
     /// A number outside the bounds of the samples to learn from.
     #[error(
         "number {number} of feature {feature} of item {item} is out of bounds; the model learns from numbers of \
-         {most} either way at most, so clip it"
+         {max} either way at most, so clip it"
     )]
     NumberTooLarge {
         item: u64,
         feature: u32,
         number: i32,
-        most: u32,
+        max: u32,
     },
     /// A sample whose squared length is outside the bounds of the samples to learn from.
     #[error(
         "the squared length of the sample of item {item} is {squared_length}; the model learns from samples of at \
-         most {most}, so scale its numbers down"
+         most {max}, so scale its numbers down"
     )]
     SquaredLengthTooLarge {
         item: u64,
         squared_length: u128,
-        most: u128,
+        max: u128,
     },
 
     /// An address other than the owner writes or closes the model.
@@ -168,10 +168,10 @@ pub enum Rejection {
     ///
     /// In a market it also means that the contributions to score are not the next ones.
     #[error(
-        "this is not what was contributed as batch {batch}: it does not lead to the root; rebuild it, and the \
+        "this is not what was contributed from position {first_position} on: it does not lead to the root; rebuild it, and the \
          proof of a claim, from the batch's event"
     )]
-    UnknownContribution { batch: u64 },
+    UnknownContribution { first_position: u64 },
     /// A claim on a contribution that has no deposit left.
     #[error(
         "nothing is left of the deposit of contribution {position}; leave it out of the claims"
@@ -281,11 +281,11 @@ pub enum Rejection {
         committed: Box<B256>,
     },
     /// A part of a test set, or a batch of contributions to a market, with too many bytes.
-    #[error("{length} bytes are too many; send at most {most} at once")]
-    TooLong { length: u64, most: u64 },
+    #[error("{length} bytes are too many; send at most {max} at once")]
+    TooLong { length: u64, max: u64 },
     /// More contributions than the market's maximum.
-    #[error("there would be {count} contributions, and the market takes {most}; send fewer")]
-    TooManyContributions { count: u64, most: u64 },
+    #[error("there would be {count} contributions, and the market takes {max}; send fewer")]
+    TooManyContributions { count: u64, max: u64 },
     /// A step of the scoring that changes nothing.
     #[error("this step would do nothing; give it the next records, and leave it more to do")]
     NoProgress,

@@ -1,6 +1,6 @@
 //! Encodings of samples and batches as bytes. All numbers are big-endian.
 
-use crate::Rejection;
+use crate::ContractError;
 
 /// Encoding of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,9 +18,9 @@ impl Encoding {
     /// batch.
     ///
     /// # Errors
-    /// Sparse: [`Rejection::OddSampleLength`], [`Rejection::FeatureNotIncreasing`],
-    /// [`Rejection::FeatureOutOfRange`]. Dense: [`Rejection::WrongSampleLength`].
-    pub fn check(self, item: u64, sample: &[u8], features: u32) -> Result<(), Rejection> {
+    /// Sparse: [`ContractError::OddSampleLength`], [`ContractError::FeatureNotIncreasing`],
+    /// [`ContractError::FeatureOutOfRange`]. Dense: [`ContractError::WrongSampleLength`].
+    pub fn check(self, item: u64, sample: &[u8], features: u32) -> Result<(), ContractError> {
         let width = match self {
             Self::Sparse => return check_sparse(item, sample, features),
             Self::Dense16 => 2,
@@ -30,7 +30,7 @@ impl Encoding {
         if length == expected {
             Ok(())
         } else {
-            Err(Rejection::WrongSampleLength {
+            Err(ContractError::WrongSampleLength {
                 item,
                 length,
                 expected,
@@ -94,14 +94,15 @@ pub fn encode_dense32(values: &[i32]) -> Vec<u8> {
 /// Encodes a batch: `label (u16) | length (u16) | sample (length bytes)` an item.
 ///
 /// # Errors
-/// [`Rejection::SampleTooLong`] for the first sample above 65,535 bytes.
-pub fn encode_batch(items: &[Item<'_>]) -> Result<Vec<u8>, Rejection> {
+/// [`ContractError::SampleTooLong`] for the first sample above 65,535 bytes.
+pub fn encode_batch(items: &[Item<'_>]) -> Result<Vec<u8>, ContractError> {
     let mut batch = Vec::with_capacity(items.iter().map(|item| 4 + item.sample.len()).sum());
     for (index, item) in (0..).zip(items) {
-        let length = u16::try_from(item.sample.len()).map_err(|_| Rejection::SampleTooLong {
-            item: index,
-            length: item.sample.len() as u64,
-        })?;
+        let length =
+            u16::try_from(item.sample.len()).map_err(|_| ContractError::SampleTooLong {
+                item: index,
+                length: item.sample.len() as u64,
+            })?;
         batch.extend(item.label.to_be_bytes());
         batch.extend(length.to_be_bytes());
         batch.extend(item.sample);
@@ -112,8 +113,8 @@ pub fn encode_batch(items: &[Item<'_>]) -> Result<Vec<u8>, Rejection> {
 /// Returns the items of a batch, without a check of their samples.
 ///
 /// # Errors
-/// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`].
-pub fn parse_batch(batch: &[u8]) -> Result<Vec<Item<'_>>, Rejection> {
+/// [`ContractError::EmptyBatch`], [`ContractError::MalformedBatch`].
+pub fn parse_batch(batch: &[u8]) -> Result<Vec<Item<'_>>, ContractError> {
     parse_batch_with(batch, |_, _| Ok(()))
 }
 
@@ -122,16 +123,16 @@ pub fn parse_batch(batch: &[u8]) -> Result<Vec<Item<'_>>, Rejection> {
 /// So the error of an item comes before the error of a malformed end behind it.
 pub(crate) fn parse_batch_with<'a>(
     batch: &'a [u8],
-    check: impl Fn(u64, Item<'a>) -> Result<(), Rejection>,
-) -> Result<Vec<Item<'a>>, Rejection> {
+    check: impl Fn(u64, Item<'a>) -> Result<(), ContractError>,
+) -> Result<Vec<Item<'a>>, ContractError> {
     if batch.is_empty() {
-        return Err(Rejection::EmptyBatch);
+        return Err(ContractError::EmptyBatch);
     }
     let mut items = Vec::new();
     let mut rest = batch;
     while !rest.is_empty() {
         let offset = (batch.len() - rest.len()) as u64;
-        let (item, after) = split_item(rest).ok_or(Rejection::MalformedBatch { offset })?;
+        let (item, after) = split_item(rest).ok_or(ContractError::MalformedBatch { offset })?;
         check(items.len() as u64, item)?;
         items.push(item);
         rest = after;
@@ -180,10 +181,10 @@ fn split_item(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
     ))
 }
 
-fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), Rejection> {
+fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), ContractError> {
     let length = sample.len() as u64;
     if !length.is_multiple_of(2) {
-        return Err(Rejection::OddSampleLength { item, length });
+        return Err(ContractError::OddSampleLength { item, length });
     }
     let all = sparse_features(sample);
     let pairs = all.clone().zip(all.skip(1));
@@ -193,7 +194,7 @@ fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), Rejection
     if wrong > 0
         && let Some((at, (previous, feature))) = (1..).zip(pairs).find(|(_, (a, b))| a >= b)
     {
-        return Err(Rejection::FeatureNotIncreasing {
+        return Err(ContractError::FeatureNotIncreasing {
             item,
             at,
             feature,
@@ -201,7 +202,7 @@ fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), Rejection
         });
     }
     match sample.last_chunk().map(|bytes| u16::from_be_bytes(*bytes)) {
-        Some(feature) if u32::from(feature) >= features => Err(Rejection::FeatureOutOfRange {
+        Some(feature) if u32::from(feature) >= features => Err(ContractError::FeatureOutOfRange {
             item,
             at: length / 2 - 1,
             feature,

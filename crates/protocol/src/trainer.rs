@@ -16,7 +16,7 @@ use alloy_sol_types::Eip712Domain;
 
 use self::account::Account;
 use crate::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Hosted},
     record::Record,
     sample::parse_batch,
@@ -37,7 +37,7 @@ pub use self::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contributed {
     /// Position of the first contribution, which names the batch. The others follow it.
-    pub batch: u64,
+    pub first_position: u64,
     /// Number of contributions.
     pub count: u64,
     /// Deposit for each contribution, in wei.
@@ -52,7 +52,7 @@ pub struct Contributed {
 ///
 /// Time is in seconds and never goes back; money is in wei.
 /// Every payment succeeds here.
-/// If a receiver refuses it on a chain, that is [`Rejection::PaymentFailed`], and nothing has
+/// If a receiver refuses it on a chain, that is [`ContractError::PaymentFailed`], and nothing has
 /// happened there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trainer {
@@ -84,7 +84,7 @@ impl Trainer {
     /// teach its model.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] for the zero address.
+    /// [`ContractError::InvalidParameter`]; [`ContractError::InvalidTrainer`] for the zero address.
     pub fn new(
         owner: Address,
         chain_id: u64,
@@ -93,7 +93,7 @@ impl Trainer {
         waits: Waits,
         classifier: Classifier,
         now: u64,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, ContractError> {
         let model = Hosted::new(owner, classifier);
         let mut trainer = Self::with_model(owner, chain_id, address, incentive, waits, model, now)?;
         trainer.model.close(owner, address)?;
@@ -105,7 +105,7 @@ impl Trainer {
     /// Contributions are rejected while the model is open, or if another contract is its trainer.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`].
+    /// [`ContractError::InvalidParameter`].
     pub fn with_model(
         owner: Address,
         chain_id: u64,
@@ -114,7 +114,7 @@ impl Trainer {
         waits: Waits,
         model: Hosted,
         now: u64,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, ContractError> {
         waits.validate()?;
         incentive.validate()?;
         Ok(Self {
@@ -147,7 +147,7 @@ impl Trainer {
     /// Takes a batch of labeled samples, with `value` wei, and teaches them to the model.
     ///
     /// # Errors
-    /// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`], [`Rejection::DepositTooLow`],
+    /// [`ContractError::EmptyBatch`], [`ContractError::MalformedBatch`], [`ContractError::DepositTooLow`],
     /// those of [`Hosted::learn`].
     pub fn contribute(
         &mut self,
@@ -155,7 +155,7 @@ impl Trainer {
         now: u64,
         value: u128,
         batch: &[u8],
-    ) -> Result<Contributed, Rejection> {
+    ) -> Result<Contributed, ContractError> {
         let items = parse_batch(batch)?;
         let count = items.len() as u64;
         let deposit = self.price(count, now);
@@ -163,7 +163,7 @@ impl Trainer {
         let required = deposit.saturating_mul(count.into());
         let surplus = value
             .checked_sub(required)
-            .ok_or(Rejection::DepositTooLow {
+            .ok_or(ContractError::DepositTooLow {
                 required,
                 sent: value,
             })?;
@@ -172,7 +172,7 @@ impl Trainer {
         self.remember(&record, now);
         self.held += required;
         Ok(Contributed {
-            batch: record.batch(),
+            first_position: record.first_position(),
             count,
             deposit,
             surplus,
@@ -183,8 +183,8 @@ impl Trainer {
     /// Adds wei to the balance of an account. Anyone may send them.
     ///
     /// # Errors
-    /// [`Rejection::BalanceOverflow`].
-    pub fn deposit_to(&mut self, account: Address, amount: u128) -> Result<(), Rejection> {
+    /// [`ContractError::BalanceOverflow`].
+    pub fn deposit_to(&mut self, account: Address, amount: u128) -> Result<(), ContractError> {
         self.credit(account, amount)?;
         self.held += amount;
         Ok(())
@@ -193,8 +193,8 @@ impl Trainer {
     /// Pays wei out of the caller's balance to an address of their choice.
     ///
     /// # Errors
-    /// [`Rejection::BalanceTooLow`].
-    pub fn withdraw(&mut self, caller: Address, amount: u128) -> Result<(), Rejection> {
+    /// [`ContractError::BalanceTooLow`].
+    pub fn withdraw(&mut self, caller: Address, amount: u128) -> Result<(), ContractError> {
         let mut account = self.account(caller);
         account.charge(amount)?;
         self.accounts.insert(caller, account);
@@ -329,8 +329,8 @@ impl Trainer {
 
     /// Returns the root of a batch; zero if no batch begins at this position.
     #[must_use]
-    pub fn root(&self, batch: u64) -> B256 {
-        self.roots.get(&batch).copied().unwrap_or_default()
+    pub fn root(&self, first_position: u64) -> B256 {
+        self.roots.get(&first_position).copied().unwrap_or_default()
     }
 
     /// Returns the settlement of a contribution.
@@ -358,7 +358,7 @@ impl Trainer {
     }
 
     /// Adds wei to a balance.
-    fn credit(&mut self, address: Address, amount: u128) -> Result<(), Rejection> {
+    fn credit(&mut self, address: Address, amount: u128) -> Result<(), ContractError> {
         let mut account = self.account(address);
         account.credit(address, amount)?;
         self.accounts.insert(address, account);
@@ -367,7 +367,7 @@ impl Trainer {
 
     /// Records the contributions of one transaction.
     fn remember(&mut self, record: &Record, now: u64) {
-        self.roots.insert(record.batch(), record.root());
+        self.roots.insert(record.first_position(), record.root());
         self.contribution_count += record.contributions().len() as u64;
         self.last_contribution_time = now;
     }

@@ -7,7 +7,7 @@ use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
 use cotrain_client::{
     claims::{self, Act},
     estimate::Misfit,
-    fees, gas,
+    gas, gas_fees,
     send::SendError,
     split::{Attempt, Split, split_to_fit},
 };
@@ -17,7 +17,7 @@ use cotrain_indexer::{
     with_sources,
 };
 use cotrain_protocol::{
-    record::{Contribution, group_by_batch},
+    record::{Contribution, group_by_record},
     trainer::{Delegation, Trainer, domain, is_contract},
 };
 
@@ -73,11 +73,11 @@ impl Keeper {
         if accounts.is_empty() {
             return Ok(());
         }
-        let fees = self.node.fees().await?;
-        if fees::is_too_dear(&fees, self.options.max_gas_price) {
+        let gas_fees = self.node.gas_fees().await?;
+        if gas_fees::is_too_dear(&gas_fees, self.options.max_gas_price) {
             return Ok(());
         }
-        let price = fees::price(&fees);
+        let price = gas_fees::price(&gas_fees);
         let due = now.saturating_sub(self.model.waits().refund);
         if !self.store.is_on_its_way(self.model.id(), "refund").await? {
             self.refunds(outbox, &accounts, (due, now), price).await?;
@@ -228,8 +228,8 @@ impl Keeper {
             let first = std::cmp::Reverse((one.urgent, one.gain));
             (first, one.row.contribution.position)
         });
-        let most = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
-        possible.truncate(most);
+        let max = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
+        possible.truncate(max);
         let facts = &self.model.info().facts;
         let trainer = facts.trainer;
         // A contract wallet's code may use more gas in the block than the claims are worth.
@@ -245,8 +245,8 @@ impl Keeper {
             let gain: u128 = some.iter().map(|one| one.gain).sum();
             let positions = some
                 .iter()
-                .map(|one| (one.row.batch, one.row.contribution.position));
-            let batches = group_by_batch(positions);
+                .map(|one| (one.row.first_position, one.row.contribution.position));
+            let batches = group_by_record(positions);
             let claims = self.store.chain().proved(self.model.id(), batches).await?;
             let data = act.call(&claims);
             let (node, value) = (&self.node, U256::ZERO);
@@ -374,7 +374,7 @@ mod tests {
     use cotrain_bindings::Revert;
     use cotrain_chain::node::NodeError;
     use cotrain_protocol::{
-        Rejection,
+        ContractError,
         classifier::{Classifier, Parameters},
         record::Record,
         sample::{Item, encode_batch, encode_sparse, parse_batch},
@@ -409,7 +409,7 @@ mod tests {
         let done = trainer.contribute(author, now, price, &batch);
         let done = done.expect("accepted");
         let items = parse_batch(&batch).expect("a batch");
-        Record::new(done.batch, done.deposit, now, &[(author, items)])
+        Record::new(done.first_position, done.deposit, now, &[(author, items)])
     }
 
     /// Returns a trainer, and a contribution of another account whose deposit is `cost_weight`.
@@ -428,7 +428,7 @@ mod tests {
         for author in good {
             now += 3_600;
             let record = contribute(&mut trainer, *author, now);
-            let claims = [record.claims(&[record.batch()])];
+            let claims = [record.claims(&[record.first_position()])];
             let refunded = trainer.refund(*author, now + WAITS.refund, &claims);
             refunded.expect("a refund");
         }
@@ -496,7 +496,7 @@ mod tests {
     fn gas_of_is_all_gas_only_for_what_is_due_in_the_next_block() {
         let ask = |error: NodeError| gas_of(claims::judge(2, Err(error.into()), 100), true);
         let contract = |rejection| NodeError::Reverted(Revert::Contract(rejection));
-        let early = |earliest| contract(Rejection::TooEarly { now: 5, earliest });
+        let early = |earliest| contract(ContractError::TooEarly { now: 5, earliest });
         assert!(matches!(
             gas_of(claims::judge(2, Ok(50_000), 100), true),
             Ok(Some(50_000))
@@ -505,10 +505,10 @@ mod tests {
         assert!(matches!(ask(early(101)), Ok(None)));
         let waiting = gas_of(claims::judge(2, Err(early(100).into()), 100), false);
         assert!(matches!(waiting, Ok(None)), "{waiting:?}");
-        let refused = Rejection::NothingLeft { position: 1 };
+        let refused = ContractError::NothingLeft { position: 1 };
         assert!(matches!(ask(contract(refused)), Ok(None)));
         assert!(matches!(
-            ask(contract(Rejection::ClassifierFailed)),
+            ask(contract(ContractError::ClassifierFailed)),
             Ok(None)
         ));
         let message = "words".to_owned();

@@ -18,7 +18,7 @@ use cotrain_chain::{
 };
 use cotrain_client::{
     budget::Budget,
-    fees,
+    gas_fees,
     send::{self, LAG, Raised, SendError, Sender, included},
 };
 use cotrain_indexer::{Cursor, DEEP, ModelId, StoreError, with_sources};
@@ -163,8 +163,8 @@ impl Outbox {
             // The budget must cover all later bumps.
             // A transaction that cannot be bumped blocks those with later nonces.
             let (maximum, _) = self.limits.price_of(call.purpose);
-            let most = fees::most(&self.node.fees().await?, maximum);
-            let checked = budget.check(most.saturating_mul(call.gas_limit.into()));
+            let max = gas_fees::max(&self.node.gas_fees().await?, maximum);
+            let checked = budget.check(max.saturating_mul(call.gas_limit.into()));
             checked.map_err(SendError::from)?;
         }
         let sender = self.sender(call.purpose, &budget);
@@ -215,7 +215,7 @@ impl Outbox {
     /// Attends to all transactions that are not final: resends, bumps fees, and records outcomes.
     ///
     /// `read_until` returns the last block of a model whose logs were read.
-    pub(crate) async fn tend(
+    pub(crate) async fn poll(
         &mut self,
         read_until: impl Fn(ModelId) -> u64,
     ) -> Result<(), OutboxError> {

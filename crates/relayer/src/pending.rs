@@ -20,7 +20,7 @@ pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, Waiter>>>);
 struct Waiter {
     id: B256,
     /// Maximum cost to the author, in wei.
-    most: u128,
+    max: u128,
     contributions: u32,
     /// Time of submission, in Unix seconds.
     received: u64,
@@ -34,7 +34,7 @@ impl Waiter {
         Self {
             storing,
             id: submission.id,
-            most: most(submission),
+            max: max(submission),
             contributions: submission.contributions,
             received: submission.received,
             deadline: submission.batch.deadline,
@@ -60,7 +60,7 @@ pub(crate) struct Waiting {
 }
 
 /// Returns the maximum cost of a signed batch to its author, in wei.
-pub(crate) fn most(submission: &Submission) -> u128 {
+pub(crate) fn max(submission: &Submission) -> u128 {
     let batch = &submission.batch;
     batch
         .max_deposit
@@ -160,7 +160,7 @@ impl Pending {
         let mut waiting = Waiting::default();
         for (nonce, waiter) in all.get(&author).into_iter().flatten() {
             waiting.highest_nonce = waiting.highest_nonce.max(Some(*nonce));
-            waiting.committed = waiting.committed.saturating_add(waiter.most);
+            waiting.committed = waiting.committed.saturating_add(waiter.max);
         }
         waiting
     }

@@ -10,7 +10,7 @@ use cotrain_chain::{
 };
 use cotrain_client::{
     estimate::Misfit,
-    fees, gas,
+    gas, gas_fees,
     send::SendError,
     split::{Attempt, Split, split_to_fit},
 };
@@ -23,7 +23,7 @@ use cotrain_protocol::{
 use crate::{
     clock,
     outbox::{Call, Outbox, OutboxError},
-    pending::{Urgency, most},
+    pending::{Urgency, max},
     queue::Queue,
     rows::Submission,
 };
@@ -73,9 +73,9 @@ impl Relay {
         let limit = self.options.max_batch.saturating_mul(LOOK_AT);
         let expired = self.queue.store().expired(id, now, limit).await?;
         self.refuse_hopeless(expired, now, outbox.address()).await?;
-        let fees = self.node.fees().await?;
-        if fees::is_too_dear(&fees, self.options.max_gas_price) {
-            tracing::debug!(base = fees.base, "gas is too dear to relay");
+        let gas_fees = self.node.gas_fees().await?;
+        if gas_fees::is_too_dear(&gas_fees, self.options.max_gas_price) {
+            tracing::debug!(base = gas_fees.base, "gas is too dear to relay");
             return Ok(());
         }
         // A batch that failed before goes alone, so that it cannot fail others.
@@ -226,10 +226,10 @@ impl Relay {
                         ),
                     ));
                     gone.push(submission);
-                } else if state.trainer().balance(author) < most(&submission) {
+                } else if state.trainer().balance(author) < max(&submission) {
                     refused.push((submission.id, format!(
                         "the prepaid balance of {author} has fallen to {}, and it may cost {}; prepay more with `cotrain deposit` and hand it in again",
-                        Amount(state.trainer().balance(author)), Amount(most(&submission))
+                        Amount(state.trainer().balance(author)), Amount(max(&submission))
                     )));
                     gone.push(submission);
                 } else {
@@ -287,14 +287,14 @@ fn theirs(misfit: Misfit, size: usize) -> Result<String, Box<SendError>> {
     }
 }
 
-/// Returns the batches to send, with at most `most_contributions` contributions.
+/// Returns the batches to send, with at most `max_contributions` contributions.
 ///
 /// Each batch allows its price, and its author can pay it.
 /// `waiting` lists the batches with the highest maximum deposit first.
 fn choose<'a>(
     model: &HostedModel,
     waiting: &'a [Submission],
-    most_contributions: u32,
+    max_contributions: u32,
     now: u64,
 ) -> Vec<&'a Submission> {
     let state = model.state();
@@ -307,11 +307,11 @@ fn choose<'a>(
         let balance = left
             .entry(batch.author)
             .or_insert_with(|| trainer.balance(batch.author));
-        // A single batch may be longer than `most_contributions`.
-        let fits = contributions + count <= most_contributions || chosen.is_empty();
+        // A single batch may be longer than `max_contributions`.
+        let fits = contributions + count <= max_contributions || chosen.is_empty();
         let allowed = trainer.price(count.into(), now) <= batch.max_deposit;
         let Some(rest) = balance
-            .checked_sub(most(submission))
+            .checked_sub(max(submission))
             .filter(|_| fits && allowed)
         else {
             continue;
@@ -335,7 +335,7 @@ fn choose<'a>(
 #[cfg(test)]
 mod tests {
     use cotrain_bindings::Revert;
-    use cotrain_protocol::Rejection;
+    use cotrain_protocol::ContractError;
 
     use super::*;
 
@@ -356,8 +356,8 @@ mod tests {
     fn theirs_is_nothing_that_the_node_or_the_relayer_lacks() {
         let contract = |rejection| NodeError::Reverted(Revert::Contract(rejection));
         for size in [1, 2] {
-            assert!(is_theirs(contract(Rejection::EmptyBatch), size));
-            assert!(is_theirs(contract(Rejection::ClassifierFailed), size));
+            assert!(is_theirs(contract(ContractError::EmptyBatch), size));
+            assert!(is_theirs(contract(ContractError::ClassifierFailed), size));
             assert!(is_theirs(says("gas required exceeds allowance"), size));
             let (method, message) = ("eth_estimateGas", "words".to_owned());
             let poor = message.clone();
@@ -375,7 +375,7 @@ mod tests {
             ));
             assert!(!is_theirs(NodeError::Unavailable { method, message }, size));
             // A batch that is too early is sent later.
-            let early = Rejection::TooEarly {
+            let early = ContractError::TooEarly {
                 now: 1,
                 earliest: 2,
             };

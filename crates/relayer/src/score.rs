@@ -7,7 +7,7 @@ use std::{
 
 use alloy_primitives::{Address, Bytes, U256};
 use cotrain_chain::node::Node;
-use cotrain_client::{fees, gas, send::SendError};
+use cotrain_client::{gas, gas_fees, send::SendError};
 use cotrain_indexer::{DEEP, HostedMarket};
 use cotrain_protocol::market::{Pace, Progress};
 
@@ -164,8 +164,8 @@ impl Scorer {
         if head.number > read.saturating_add(DEEP) {
             return Ok(false);
         }
-        let fees = self.node.fees().await?;
-        if fees::is_too_dear(&fees, self.options.max_gas_price) {
+        let gas_fees = self.node.gas_fees().await?;
+        if gas_fees::is_too_dear(&gas_fees, self.options.max_gas_price) {
             return Ok(false);
         }
         let now = self.node.now().await?;

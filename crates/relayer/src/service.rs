@@ -92,7 +92,7 @@ impl Sending {
             let models = index.models();
             let markets = index.markets();
             outbox
-                .tend(|id| {
+                .poll(|id| {
                     let model = models.iter().find(|model| model.id() == id);
                     let market = markets.iter().find(|market| market.id() == id);
                     let model = model.map(|model| model.state().cursor());

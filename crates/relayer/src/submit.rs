@@ -15,7 +15,7 @@ use cotrain_indexer::{
     rows::{ContributionFilter, Page},
 };
 use cotrain_protocol::{
-    Amount, Rejection,
+    Amount, ContractError,
     sample::parse_batch,
     signature::recover,
     trainer::{Delegation, NONCE_WINDOW, SignedBatch, domain, usual_signature},
@@ -26,7 +26,7 @@ use cotrain_protocol::{
 pub enum SubmitError {
     /// The contract would skip the batch.
     #[error(transparent)]
-    Rejected(Rejection),
+    Rejected(ContractError),
     /// Another unfinished batch of the author has the same nonce.
     #[error(
         "{author} has another signed batch with the nonce {nonce} waiting, {other}; sign it anew with the nonce {next}"
@@ -53,13 +53,13 @@ pub enum SubmitError {
     },
     /// The nonce is too far ahead; it would make the account's lowest nonces useless.
     #[error(
-        "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
+        "the nonce {nonce} is too far ahead: at most {max} may be used now; wait until earlier ones are part of the chain"
     )]
     NonceTooFar {
         /// Nonce of the batch.
         nonce: u64,
         /// Highest nonce that may be used now.
-        most: u64,
+        max: u64,
     },
     /// The fee is below the relayer's minimum.
     #[error(
@@ -76,12 +76,12 @@ pub enum SubmitError {
         contributions: u32,
     },
     /// The relayer already has the maximum number of pending batches.
-    #[error("{waiting} signed batches wait already, {most} at most do; try again later")]
+    #[error("{waiting} signed batches wait already, {max} at most do; try again later")]
     TooManyWaiting {
         /// Number of pending batches.
         waiting: u64,
         /// Maximum number of pending batches.
-        most: u64,
+        max: u64,
     },
     /// The prepaid balance does not cover this batch and the pending ones.
     #[error(
@@ -259,7 +259,7 @@ impl Relayer {
         hash: B256,
         signature: &[u8],
     ) -> Result<(), SubmitError> {
-        let invalid = SubmitError::Rejected(Rejection::InvalidSignature { author });
+        let invalid = SubmitError::Rejected(ContractError::InvalidSignature { author });
         if self.index().node().code(author).await?.is_empty() {
             return Err(invalid);
         }
@@ -286,9 +286,12 @@ impl Relayer {
         let (account, until, now) = (delegation.reporter, delegation.until, self.index().now());
         if now > until {
             let deadline = until;
-            return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+            return Err(SubmitError::Rejected(ContractError::Expired {
+                deadline,
+                now,
+            }));
         }
-        let invalid = Rejection::InvalidSignature { author: account };
+        let invalid = ContractError::InvalidSignature { author: account };
         if delegation.keeper != keeper {
             return Err(SubmitError::Rejected(invalid));
         }
@@ -306,7 +309,7 @@ impl Relayer {
             .await?;
         if has.good == 0 && has.balance == 0 && contributions.is_empty() {
             let caller = account;
-            return Err(SubmitError::Rejected(Rejection::NoGoodContribution {
+            return Err(SubmitError::Rejected(ContractError::NoGoodContribution {
                 caller,
             }));
         }
@@ -343,7 +346,7 @@ fn check(
     if waiting >= terms.max_waiting {
         return Err(SubmitError::TooManyWaiting {
             waiting,
-            most: terms.max_waiting,
+            max: terms.max_waiting,
         });
     }
     let wanted = terms
@@ -365,7 +368,10 @@ fn check(
     }
     if now > batch.deadline {
         let deadline = batch.deadline;
-        return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+        return Err(SubmitError::Rejected(ContractError::Expired {
+            deadline,
+            now,
+        }));
     }
     let state = model.state();
     let trainer = state.trainer();
@@ -374,16 +380,16 @@ fn check(
         .check_batch(&batch.items)
         .map_err(SubmitError::Rejected)?;
     if trainer.nonce_used(author, nonce) {
-        return Err(SubmitError::Rejected(Rejection::NonceUsed {
+        return Err(SubmitError::Rejected(ContractError::NonceUsed {
             author,
             nonce,
         }));
     }
-    let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
-    if nonce > most_nonce {
+    let max_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
+    if nonce > max_nonce {
         return Err(SubmitError::NonceTooFar {
             nonce,
-            most: most_nonce,
+            max: max_nonce,
         });
     }
     Ok(())

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pause_ends_when_told_to_stop() {
+    async fn pause_ends_at_once_if_it_is_stopped() {
         let stop = CancellationToken::new();
         stop.cancel();
         let paused = time::timeout(Duration::from_secs(10), pause(LONGEST, &stop));

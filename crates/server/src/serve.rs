@@ -569,7 +569,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn services_that_hang_are_ended_at_the_deadline() {
+    async fn end_stops_services_that_hang_at_the_deadline() {
         let (soon, late) = (Duration::from_millis(200), Duration::from_mins(1));
         let start = time::Instant::now();
         let (held, released) = tokio::sync::oneshot::channel::<()>();
@@ -588,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn is_lasting_of_what_the_card_or_the_contract_says_and_not_of_what_a_node_fails_to_do() {
+    fn is_lasting_is_true_of_card_and_contract_but_not_of_a_failing_node() {
         let trainer = Address::repeat_byte(1);
         let node = |source| ModelError::Node { trainer, source };
         let contradictory = NodeError::Contradictory {

@@ -34,7 +34,7 @@ fn of_text(text: &str) -> Result<Config, String> {
 }
 
 #[test]
-fn the_example_is_the_defaults() {
+fn example_is_the_defaults() {
     let defaults = Config::load(&Sources::default()).unwrap();
     assert_eq!(of_text(Config::example()).unwrap(), defaults);
     assert_eq!(defaults.listen.to_string(), "127.0.0.1:8080");
@@ -49,7 +49,7 @@ fn the_example_is_the_defaults() {
 }
 
 #[test]
-fn the_example_sets_every_key_when_its_comments_are_taken_away() {
+fn example_sets_every_key_if_its_comments_are_removed() {
     let lines: Vec<_> = Config::example()
         .lines()
         .map(|line| {
@@ -66,7 +66,7 @@ fn the_example_sets_every_key_when_its_comments_are_taken_away() {
 }
 
 #[test]
-fn what_comes_later_wins() {
+fn figment_lets_the_later_source_win() {
     let (_directory, path) =
         file("listen = \"0.0.0.0:1\"\n[relay]\nmax_batch = 7\nmax_age = \"1 min\"");
     let sources = Sources::default()
@@ -109,7 +109,7 @@ fn what_comes_later_wins() {
 }
 
 #[test]
-fn secrets_are_not_shown() {
+fn explain_shows_no_secrets() {
     let sources = Sources::default()
         .with_flag("node.url", "--node", "https://node.example/v3/abcdef")
         .with_flag("database", "--database", "postgres://me:hunter2@db/cotrain");
@@ -127,7 +127,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn wei_are_read_with_their_unit() {
+fn wei_reads_amounts_with_their_unit() {
     for (text, wanted) in [
         ("5", Some(5)),
         ("\"5\"", Some(5)),
@@ -159,7 +159,7 @@ fn wei_are_read_with_their_unit() {
 }
 
 #[test]
-fn keys_come_from_one_place() {
+fn key_comes_from_one_source_only() {
     let key = |text: &str| of_text(&format!("[key]\n{text}")).map(|config| config.key);
     assert_eq!(
         key("keystore = \"a.json\"\npassword_file = \"b\""),
@@ -213,7 +213,7 @@ fn score_drives_the_markets_that_are_named() {
 }
 
 #[test]
-fn a_variable_that_holds_the_password_may_be_named_as_ours_are() {
+fn load_takes_the_password_from_a_variable_with_our_prefix() {
     let sources = Sources::default().with_variables(variables(&[
         ("COTRAIN_SECRET", "hunter2"),
         ("COTRAIN_KEY__KEYSTORE", "a.json"),
@@ -223,7 +223,7 @@ fn a_variable_that_holds_the_password_may_be_named_as_ours_are() {
 }
 
 #[test]
-fn lists_are_read_from_files_and_variables() {
+fn list_is_read_from_files_and_variables() {
     let [one, other] = [format!("0x{:040x}", 1), format!("0x{:040x}", 2)];
     let config = of_text(&format!("models = [\"{other}\", \"{one}\"]")).unwrap();
     let sources = Sources::default()
@@ -249,7 +249,7 @@ fn lists_are_read_from_files_and_variables() {
 /// Like every command that reads data, the coordinator rejects an ambiguous file extension.
 /// It does not assume libsvm.
 #[test]
-fn the_ending_of_data_says_how_they_are_written() {
+fn evaluate_reads_data_in_the_format_of_their_file_extension() {
     let data = |name: &str| {
         let text = format!("[evaluate]\ndata = \"{name}\"\ntext = \"body\"");
         of_text(&text).map(|config| config.evaluate.unwrap().data)
@@ -287,7 +287,7 @@ fn the_ending_of_data_says_how_they_are_written() {
 }
 
 #[test]
-fn each_mistake_names_value_source_and_what_is_wanted() {
+fn config_error_names_value_source_and_expected_form() {
     for (text, wanted) in [
         (
             "[relay]\nmax_bach = 5",
@@ -357,7 +357,7 @@ fn each_mistake_names_value_source_and_what_is_wanted() {
 }
 
 #[test]
-fn addresses_with_a_wrong_digit_are_refused() {
+fn address_refuses_a_wrong_digit_and_zero() {
     // The correct address ends with C8.
     let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
     let zero = format!("0x{}", "0".repeat(40));

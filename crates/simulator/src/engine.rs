@@ -530,5 +530,5 @@ impl<'a> Engine<'a> {
 fn parts(gas: u64, of: usize) -> impl Iterator<Item = u64> {
     let of = of as u64;
     let (part, rest) = (gas / of.max(1), gas % of.max(1));
-    (0..of).map(move |place| if place == 0 { part + rest } else { part })
+    (0..of).map(move |index| if index == 0 { part + rest } else { part })
 }

@@ -1,8 +1,8 @@
 //! Incentive mechanisms: the price of a contribution, the possible claims, and their transactions.
 
 mod contract;
-mod fees;
 mod market;
+mod prediction_fees;
 mod trainer;
 mod wrapper;
 
@@ -21,13 +21,13 @@ use cotrain_protocol::{
 pub use self::{contract::OWNER, wrapper::MechanismLayer};
 pub(crate) use self::{
     contract::send,
-    fees::PredictionFees,
     market::MarketMechanism,
+    prediction_fees::PredictionFees,
     trainer::{LARGEST_BALANCE, RELAYER, TrainerMechanism, encode},
 };
 use crate::{SimulateError, vocabulary::Action};
 
-pub use crate::vocabulary::{Fact, Words};
+pub use crate::vocabulary::{Fact, Vocabulary};
 
 /// A deployed model with the money around it.
 ///
@@ -183,7 +183,7 @@ pub trait Mechanism {
     }
 
     /// Returns the vocabulary for reports of runs.
-    fn words(&self) -> Words;
+    fn words(&self) -> Vocabulary;
 
     /// Returns sentences that say how the run ended and why; empty if there is nothing to say.
     fn outcome(&self) -> String {
@@ -250,7 +250,7 @@ pub struct Pending {
     /// All contributions of the same transaction.
     record: Rc<Record>,
     /// Index among these contributions.
-    place: usize,
+    index: usize,
     /// Version of the model that predicted the sample's label, and the label; `None` before that.
     prediction: Option<(u64, u16)>,
 }
@@ -260,9 +260,9 @@ impl Pending {
     #[must_use]
     pub fn all_of(record: Record) -> Vec<Self> {
         let record = Rc::new(record);
-        let pending = |place| Self {
+        let pending = |index| Self {
             record: Rc::clone(&record),
-            place,
+            index,
             prediction: None,
         };
         (0..record.contributions().len()).map(pending).collect()
@@ -271,7 +271,7 @@ impl Pending {
     /// Returns the contribution itself.
     #[must_use]
     pub fn contribution(&self) -> &Contribution {
-        &self.record.contributions()[self.place]
+        &self.record.contributions()[self.index]
     }
 
     /// Returns the label that the model predicts for the sample now.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::vocabulary::{Action, Fact, Stance, Words};
+pub use crate::vocabulary::{Action, Fact, Stance, Vocabulary};
 
 /// Outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a
 /// function of the scenario, its data and the seed.
@@ -40,7 +40,7 @@ pub struct Run {
     /// Additional figures of the mechanism.
     pub facts: Vec<Fact>,
     /// Words for describing the run.
-    pub words: Words,
+    pub words: Vocabulary,
     /// Sentences on the end of the mechanism and its cause; empty if there is nothing to say.
     pub outcome: String,
     /// Figures of relaying; `None` if each contribution and each claim was a transaction of its

@@ -210,7 +210,7 @@ impl Scenario {
 
     /// Checks that the data has every class that an agent targets; only the data tells its classes.
     pub(crate) fn check_targets(&self, classes: u16) -> Result<(), ScenarioError> {
-        for (place, agent) in self.agents.iter().enumerate() {
+        for (index, agent) in self.agents.iter().enumerate() {
             if let Strategy::TargetedPoisoner {
                 target: Target::Class(class),
                 ..
@@ -219,7 +219,7 @@ impl Scenario {
             {
                 return Err(ScenarioError::Impossible {
                     file: self.file.clone(),
-                    key: format!("agents[{place}].target_class"),
+                    key: format!("agents[{index}].target_class"),
                     value: class.to_string(),
                     allowed: format!(
                         "the data has the classes 0 to {}",

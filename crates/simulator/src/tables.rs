@@ -83,10 +83,10 @@ fn series(run: &Run) -> Vec<Column<'_>> {
             Values::Whole(rows.iter().map(|row| row.unclaimed).collect()),
         ),
     ];
-    columns.extend(run.agents.iter().enumerate().map(|(place, agent)| {
+    columns.extend(run.agents.iter().enumerate().map(|(index, agent)| {
         let balances = rows
             .iter()
-            .map(|row| percent(row.balances[place], agent.start_balance));
+            .map(|row| percent(row.balances[index], agent.start_balance));
         Column::new(
             format!("balance_percent_{}", agent.name),
             Values::Real(balances.collect()),

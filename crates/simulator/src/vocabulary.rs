@@ -66,7 +66,7 @@ pub struct Fact {
 /// Words for describing runs of a mechanism. Pages and summaries say nothing else about
 /// contributions and money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub struct Vocabulary {
     /// Fate of a contribution and its money, in sentences.
     pub rules: &'static str,
     /// Money that an agent has put in and may get back, such as `deposits`.
@@ -78,7 +78,7 @@ pub struct Words {
     pub has_claims: bool,
 }
 
-impl From<&'static Description> for Words {
+impl From<&'static Description> for Vocabulary {
     fn from(description: &'static Description) -> Self {
         Self {
             rules: description.rules,

@@ -66,7 +66,7 @@ fn made(run: &Run, position: u64) -> u64 {
 }
 
 #[test]
-fn a_copycat_comes_first() {
+fn copycat_comes_first() {
     let run = run("copycat", 4, &[]);
     let copies = contributions(&run, "Copycat");
     assert!(copies.len() > 10, "{}", copies.len());
@@ -84,7 +84,7 @@ fn a_copycat_comes_first() {
 }
 
 #[test]
-fn sybils_share_money_and_report_each_other() {
+fn sybil_shares_money_and_reports_its_own_lies() {
     let run = run(
         "sybil",
         5,
@@ -106,7 +106,7 @@ fn sybils_share_money_and_report_each_other() {
 }
 
 #[test]
-fn a_takeover_sends_many_at_once() {
+fn takeover_sends_many_at_once() {
     let run = run("takeover", 2, &[]);
     let contributions = contributions(&run, "Takeover");
     let first = contributions.first().expect("some");
@@ -120,7 +120,7 @@ fn a_takeover_sends_many_at_once() {
 }
 
 #[test]
-fn a_poisoner_waits_until_it_is_agreed_with() {
+fn targeted_poisoner_waits_until_the_model_agrees() {
     let with = |agreement: &str| {
         let keys = [
             ("agreement = 0.5", agreement),
@@ -137,7 +137,7 @@ fn a_poisoner_waits_until_it_is_agreed_with() {
 }
 
 #[test]
-fn an_outlier_is_held_by_the_bounds() {
+fn outlier_is_held_by_the_bounds() {
     let with = |margin: &str| {
         let run = run("outlier", 6, &[("bounds_margin = 1.0", margin)]);
         assert!(outcome(&run, "Outlier").contributions > 8);
@@ -166,7 +166,7 @@ fn an_outlier_is_held_by_the_bounds() {
 }
 
 #[test]
-fn the_lazy_hardly_ever_lose() {
+fn lazy_hardly_ever_loses() {
     let run = run("lazy", 6, &[]);
     // The share is in thousandths.
     let kept = |name| {
@@ -184,7 +184,7 @@ fn the_lazy_hardly_ever_lose() {
 }
 
 #[test]
-fn self_reporters_take_their_own_lies_in_the_first_second() {
+fn self_reporter_takes_its_own_lies_in_the_first_second() {
     let run = run("self-reporter", 5, &[]);
     let own: Vec<_> = contributions(&run, "Liar")
         .iter()
@@ -207,7 +207,7 @@ fn self_reporters_take_their_own_lies_in_the_first_second() {
 }
 
 #[test]
-fn last_minute_claims_come_in_the_first_second() {
+fn last_minute_claims_in_the_first_second() {
     let run = run("last-minute", 12, &[]);
     let claims: Vec<_> = events(&run, "Sniper")
         .filter(|event| event.action != Action::Contribution)
@@ -233,7 +233,7 @@ fn last_minute_claims_come_in_the_first_second() {
 }
 
 #[test]
-fn reports_are_announced_where_they_need_a_notice() {
+fn claim_all_announces_reports_if_they_need_a_notice() {
     let notice = 6 * 3_600;
     let wait = "refund_wait = \"1 day\"";
     let with = format!("{wait}\nreport_notice = \"6h\"");
@@ -254,7 +254,7 @@ fn reports_are_announced_where_they_need_a_notice() {
 }
 
 #[test]
-fn a_striker_takes_less_where_reports_need_a_notice() {
+fn flip_and_report_takes_less_if_reports_need_a_notice() {
     let wait = "refund_wait = \"1 day\"";
     let with = format!("{wait}\nreport_notice = \"1 day\"");
     let strikes = |replaced: &[(&str, &str)]| {
@@ -274,7 +274,7 @@ fn a_striker_takes_less_where_reports_need_a_notice() {
 }
 
 #[test]
-fn the_rational_do_nothing_that_costs_more_than_it_brings() {
+fn rational_does_nothing_that_costs_more_than_it_brings() {
     let cheap = run(
         "rational",
         6,
@@ -291,7 +291,7 @@ fn the_rational_do_nothing_that_costs_more_than_it_brings() {
 }
 
 #[test]
-fn what_callers_pay_is_shared_by_good_contributions() {
+fn caller_pays_what_good_contributions_share() {
     let run = run("callers", 4, &[]);
     let (good, bad, caller) = (
         outcome(&run, "Good"),
@@ -308,7 +308,7 @@ fn what_callers_pay_is_shared_by_good_contributions() {
 }
 
 #[test]
-fn a_market_pays_the_honest_out_of_the_bounty() {
+fn market_mechanism_pays_the_honest_out_of_the_bounty() {
     let run = run(
         "market",
         20,
@@ -340,7 +340,7 @@ fn a_market_pays_the_honest_out_of_the_bounty() {
 }
 
 #[test]
-fn every_kind_says_what_it_is() {
+fn profile_says_what_each_kind_is() {
     let habits = Habits {
         deposit: Some(Normal {
             mean: 50.0,

@@ -95,7 +95,7 @@ fn end(run: &Run) -> u128 {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+fn simulate_gives_each_seed_its_own_run_every_time() {
     let scenario = scenario("sparse-perceptron", DEPOSITS, "");
     let (first, second, other) = (run(&scenario, 1), run(&scenario, 1), run(&scenario, 2));
     assert_eq!(first.series, second.series);
@@ -111,7 +111,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
 }
 
 #[test]
-fn every_learner_goes_through_an_economy_and_no_money_is_made_or_lost() {
+fn simulate_makes_and_loses_no_money_with_any_learner() {
     for model in [
         "sparse-perceptron",
         "naive-bayes",
@@ -157,7 +157,7 @@ fn every_learner_goes_through_an_economy_and_no_money_is_made_or_lost() {
 }
 
 #[test]
-fn under_points_nothing_is_paid() {
+fn simulate_pays_nothing_under_points() {
     let run = run(&scenario("sparse-perceptron", POINTS, ""), 1);
     assert!(run.events.iter().all(|event| event.amount == 0));
     assert!(
@@ -169,7 +169,7 @@ fn under_points_nothing_is_paid() {
 }
 
 #[test]
-fn agents_pay_for_gas() {
+fn simulate_charges_agents_for_gas() {
     let gas_price_gwei = 100;
     let scenario = scenario(
         "sparse-perceptron",
@@ -188,7 +188,7 @@ fn agents_pay_for_gas() {
 }
 
 #[test]
-fn a_run_ends_where_nobody_can_pay_for_gas() {
+fn simulate_ends_if_no_agent_can_pay_for_gas() {
     // At this price a contribution or a claim costs some 10 units, so in the end nobody can pay.
     let scenario = scenario(
         "sparse-perceptron",
@@ -202,7 +202,7 @@ fn a_run_ends_where_nobody_can_pay_for_gas() {
 }
 
 #[test]
-fn a_run_ends_at_its_limit() {
+fn simulate_ends_at_the_limit() {
     let scenario = scenario("sparse-perceptron", DEPOSITS, "[run]\nlimit = \"36h\"");
     let run = run(&scenario, 1);
     assert_eq!((run.end, run.seconds), (End::Limit, 36 * 3_600));
@@ -213,7 +213,7 @@ fn a_run_ends_at_its_limit() {
 const ONE_EVALUATION: &str = "[run]\nevaluate_every = \"1000 days\"";
 
 #[test]
-fn a_relayed_run_is_the_same_every_time() {
+fn simulate_gives_the_same_relayed_run_every_time() {
     let scenario = scenario("sparse-perceptron", DEPOSITS, "");
     let (first, second) = (relayed(&scenario, 1, 20), relayed(&scenario, 1, 20));
     assert_eq!(first.series, second.series);
@@ -228,7 +228,7 @@ fn a_relayed_run_is_the_same_every_time() {
 }
 
 #[test]
-fn relaying_changes_neither_samples_nor_labels_nor_their_order() {
+fn simulate_relays_the_same_samples_and_labels_in_the_same_order() {
     let scenario = scenario("sparse-perceptron", DEPOSITS, ONE_EVALUATION);
     let direct = run(&scenario, 1);
     for size in [1, 20, 100, 1_000] {
@@ -245,7 +245,7 @@ fn relaying_changes_neither_samples_nor_labels_nor_their_order() {
 }
 
 #[test]
-fn relaying_makes_and_loses_no_money_and_saves_gas() {
+fn simulate_makes_and_loses_no_money_and_saves_gas_by_relaying() {
     for (model, size) in [
         ("sparse-perceptron", 20),
         ("naive-bayes", 20),
@@ -272,7 +272,7 @@ fn relaying_makes_and_loses_no_money_and_saves_gas() {
 
 /// With `--relay 1` contributions save nothing: signatures and prepaying cost gas.
 #[test]
-fn one_contribution_a_relay_works_too() {
+fn simulate_relays_one_contribution_at_a_time_too() {
     let run = relayed(&scenario("sparse-perceptron", DEPOSITS, ""), 1, 1);
     let relay = run.relay.expect("figures");
     assert_eq!(relay.relays, run.data.remaining);
@@ -280,7 +280,7 @@ fn one_contribution_a_relay_works_too() {
 }
 
 #[test]
-fn the_relayer_is_paid_for_its_gas() {
+fn simulate_pays_the_relayer_for_its_gas() {
     let gas_price = 100 * 10_u128.pow(9);
     let scenario = scenario(
         "sparse-perceptron",
@@ -299,7 +299,7 @@ fn the_relayer_is_paid_for_its_gas() {
 }
 
 #[test]
-fn a_relayed_run_ends_where_nobody_can_pay() {
+fn simulate_ends_a_relayed_run_if_no_agent_can_pay() {
     let scenario = scenario(
         "sparse-perceptron",
         DEPOSITS,
@@ -313,7 +313,7 @@ fn a_relayed_run_ends_where_nobody_can_pay() {
 }
 
 #[test]
-fn a_relayed_run_ends_at_its_limit_and_tells_what_was_not_sent() {
+fn simulate_ends_a_relayed_run_at_the_limit_and_counts_the_unsent() {
     let scenario = scenario("sparse-perceptron", DEPOSITS, "[run]\nlimit = \"36h\"");
     let run = relayed(&scenario, 1, 1_000);
     assert_eq!((run.end, run.seconds), (End::Limit, 36 * 3_600));
@@ -323,7 +323,7 @@ fn a_relayed_run_ends_at_its_limit_and_tells_what_was_not_sent() {
 }
 
 #[test]
-fn relaying_under_points_pays_nothing() {
+fn simulate_pays_nothing_for_relaying_under_points() {
     let run = relayed(&scenario("sparse-perceptron", POINTS, ""), 1, 20);
     let relay = run.relay.expect("figures");
     assert_eq!((relay.unsent, relay.prepayments, relay.fees), (0, 0, 0));
@@ -335,7 +335,7 @@ fn relaying_under_points_pays_nothing() {
 /// Three agents contribute data from a user's own table, with three classes that two numbers tell
 /// apart.
 #[test]
-fn ones_own_table_goes_through_an_economy() {
+fn simulate_takes_a_users_own_table_through_an_economy() {
     let folder = tempfile::tempdir().expect("a folder");
     for (source, separator) in [("csv", ','), ("tsv", '\t')] {
         let mut table = format!("height{separator}kind{separator}weight\n");
@@ -404,7 +404,7 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
 }
 
 #[test]
-fn samples_too_large_for_a_transaction_are_the_users_mistake() {
+fn simulate_refuses_samples_too_large_for_a_transaction() {
     insta::assert_snapshot!(refusal("naive-bayes", 1..=3_000), @"a sample of 6000 bytes is more than one transaction can teach; keep fewer features with `data.features`");
     // Each of 4,000 words holds a weight. Reading them all fits a transaction, writing them does
     // not.
@@ -413,7 +413,7 @@ fn samples_too_large_for_a_transaction_are_the_users_mistake() {
 
 /// Runs the example scenario that docs/scenarios.md gives newcomers.
 #[test]
-fn the_example_of_the_documentation_runs() {
+fn simulate_runs_the_example_of_the_documentation() {
     let page = include_str!("../../../docs/scenarios.md");
     let (_, rest) = page.split_once("```toml\n").expect("a scenario");
     let (text, _) = rest.split_once("```").expect("its end");

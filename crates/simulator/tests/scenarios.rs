@@ -39,13 +39,13 @@ fn refusal(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn a_good_scenario_is_accepted() {
+fn parse_accepts_a_good_scenario() {
     let scenario = parse(GOOD).expect("a scenario");
     assert_eq!(scenario.name(), "mine");
 }
 
 #[test]
-fn every_file_in_the_folder_is_embedded_and_good() {
+fn embedded_has_every_file_of_the_folder_and_each_is_good() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("the folder")
@@ -74,7 +74,7 @@ fn every_file_in_the_folder_is_embedded_and_good() {
 }
 
 #[test]
-fn an_unknown_name_lists_the_known() {
+fn find_lists_the_known_names_for_an_unknown_one() {
     let meant = Scenario::find("movie-review")
         .expect_err("a refusal")
         .to_string();
@@ -87,7 +87,7 @@ fn an_unknown_name_lists_the_known() {
 }
 
 #[test]
-fn an_unknown_key_lists_the_known() {
+fn parse_lists_the_known_keys_for_an_unknown_one() {
     assert_snapshot!(refusal("initial_share", "inital_share"), @r"
     mine.toml: TOML parse error at line 4, column 1
       |
@@ -98,7 +98,7 @@ fn an_unknown_key_lists_the_known() {
 }
 
 #[test]
-fn a_duration_needs_its_unit() {
+fn parse_needs_the_unit_of_a_duration() {
     assert_snapshot!(refusal("\"1 day\"", "86400"), @r#"
     mine.toml: TOML parse error at line 12, column 15
        |
@@ -116,7 +116,7 @@ fn a_duration_needs_its_unit() {
 }
 
 #[test]
-fn impossible_values_are_named_with_what_is_allowed() {
+fn parse_names_impossible_values_and_what_is_allowed() {
     let all = [
         ("initial_share = 0.5", "initial_share = 1.5"),
         ("initial_share = 0.5", "initial_share = nan"),
@@ -227,7 +227,7 @@ wait = { mean = "10m", sd = "1s" }
 "#;
 
 #[test]
-fn impossible_terms_of_a_market_are_named_with_what_is_allowed() {
+fn parse_names_impossible_terms_of_a_market_and_what_is_allowed() {
     parse(MARKET).expect("a scenario");
     let all = [
         ("bounty = 1000\n", ""),
@@ -289,7 +289,7 @@ fn impossible_terms_of_a_market_are_named_with_what_is_allowed() {
 }
 
 #[test]
-fn report_notice_may_be_zero_and_fits_between_the_waits() {
+fn parse_takes_a_report_notice_of_zero_or_between_the_waits() {
     let notice = |wait: &str| {
         let with = format!("report_notice = \"{wait}\"\nrefund_wait");
         parse(&GOOD.replace("refund_wait", &with))
@@ -300,7 +300,7 @@ fn report_notice_may_be_zero_and_fits_between_the_waits() {
 }
 
 #[test]
-fn a_scenarios_text_can_be_run_again_from_any_place() {
+fn text_to_run_again_works_from_any_place() {
     let text = "# Mine.\n[data]\nsource = \"csv\" # a table\ntest = 'it\"s.csv'\ntrain = \"sub/train.csv\"\n\
                 label = \"kind\"\ninitial_share = 0.5\n";
     let rest = Scenario::embedded()[0].1;
@@ -326,7 +326,7 @@ fn a_scenarios_text_can_be_run_again_from_any_place() {
 }
 
 #[test]
-fn data_that_is_not_part_of_cotrain_has_to_be_given() {
+fn data_source_asks_for_data_that_is_not_part_of_cotrain() {
     let scenario = Scenario::find("imdb-drt").expect("a scenario");
     let options = cotrain_simulator::Options {
         seed: 1,
@@ -340,7 +340,7 @@ fn data_that_is_not_part_of_cotrain_has_to_be_given() {
 }
 
 #[test]
-fn a_number_is_asked_for_in_words() {
+fn parse_asks_for_a_number_in_words() {
     let said = refusal("start_balance = 100", "start_balance = \"100\"");
     assert!(
         said.ends_with("invalid type: string \"100\", expected a number"),
@@ -349,14 +349,14 @@ fn a_number_is_asked_for_in_words() {
 }
 
 #[test]
-fn two_agents_cannot_have_one_name() {
+fn parse_refuses_two_agents_with_one_name() {
     let agent = &GOOD[GOOD.find("[[agents]]").expect("an agent")..];
     let error = parse(&format!("{GOOD}{agent}")).expect_err("a refusal");
     assert_snapshot!(error, @"mine.toml: `agents[1].name` is `Good`; another agent has it: each needs its own");
 }
 
 #[test]
-fn the_owners_wait_is_anyones_unless_it_is_given() {
+fn parse_gives_the_owner_anyones_wait_unless_it_is_set() {
     let shorter = GOOD.replace("owner_claim_wait = \"9 days\"\n", "");
     assert_ne!(shorter, GOOD);
     parse(&shorter).expect("a scenario");

@@ -98,7 +98,7 @@ fn tables(plan: &Plan, agents: &[&str], records: &[Record]) -> Written {
 }
 
 #[test]
-fn a_run_of_a_sweep_is_the_run_alone() {
+fn run_of_a_sweep_is_the_run_alone() {
     let plan = plan(
         &[SCENARIO, BAD].concat(),
         &["agents.Bad.start_balance=500,1500.5"],
@@ -136,7 +136,7 @@ fn a_run_of_a_sweep_is_the_run_alone() {
 }
 
 #[test]
-fn an_error_of_the_listener_ends_a_sweep() {
+fn run_ends_a_sweep_at_an_error_of_the_listener() {
     let plan = plan(SCENARIO, &["data.features=100,120,140"]);
     let work = Work {
         runs: (0..plan.runs()).collect(),
@@ -152,7 +152,7 @@ fn an_error_of_the_listener_ends_a_sweep() {
 }
 
 #[test]
-fn a_run_that_fails_is_named() {
+fn run_names_a_run_that_fails() {
     // The initial model gets none of the 100 training samples.
     let plan = plan(SCENARIO, &["data.initial_share=0.0001"]);
     let work = Work {
@@ -170,7 +170,7 @@ fn a_run_that_fails_is_named() {
 }
 
 #[test]
-fn tables_hold_settings_as_what_they_are_and_nothing_where_there_is_nothing() {
+fn tables_hold_settings_as_what_they_are_and_empty_cells() {
     let plan = plan(
         SCENARIO,
         &[

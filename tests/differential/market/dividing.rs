@@ -7,7 +7,7 @@ use alloy_primitives::B256;
 use cotrain_bindings::{Revert, market as calls};
 use cotrain_chain::{Chain, ChainError, Transaction};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Bounds, Classifier, Parameters},
     market::{Limits, Phase, Stage, Step, Terms, commitment},
     sample::Encoding,
@@ -77,14 +77,14 @@ fn divide(parameters: Parameters) {
             .collect();
         pair.send_contribution(TERMS.stake * u128::from(LESSON), &items);
     }
-    let closing = pair.twin.closing_time().expect("open");
+    let closing = pair.reference.closing_time().expect("open");
     pair.chain.set_time(closing).expect("later");
-    while pair.twin.phase(closing) == Phase::Revealing {
+    while pair.reference.phase(closing) == Phase::Revealing {
         pair.reveal_due();
     }
-    let mut samples = pair.twin.samples();
-    while pair.twin.phase(closing) == Phase::Scoring {
-        match pair.twin.progress().stage {
+    let mut samples = pair.reference.samples();
+    while pair.reference.phase(closing) == Phase::Scoring {
+        match pair.reference.progress().stage {
             Stage::Copying => pair.restart(),
             Stage::Teaching => pair.score_at_most(&mut samples),
             Stage::Finding | Stage::Paying => pair.settle(),
@@ -96,7 +96,7 @@ fn divide(parameters: Parameters) {
         "a part was not too much for a step, {}",
         pair.context
     );
-    assert_eq!(pair.twin.phase(closing), Phase::Settled);
+    assert_eq!(pair.reference.phase(closing), Phase::Settled);
     pair.compare_created();
 }
 
@@ -104,7 +104,7 @@ impl MarketPair {
     /// Opens a market with three parts, one of which is drawn.
     fn open_with_parts(&mut self) {
         for part in 0..3 {
-            let model = self.twin.initial().classifier();
+            let model = self.reference.initial().classifier();
             let items = random::items(model, &mut self.chance, SAMPLES);
             self.parts.push((B256::repeat_byte(part), items));
         }
@@ -115,7 +115,7 @@ impl MarketPair {
         let (now, number) = (self.now(), self.chain.block_number().expect("a number"));
         self.send(OWNER, BOUNTY, calls::commit(&commitments))
             .expect("committed");
-        self.twin
+        self.reference
             .commit(OWNER, now, number, BOUNTY, &commitments)
             .expect("committed");
         let nothing = Transaction::call(STRANGER, STRANGER, vec![]);
@@ -123,13 +123,13 @@ impl MarketPair {
         let drawn_in = self.chain.block_number().expect("a number");
         let hash = self.chain.block_hash(number + 1).expect("a hash");
         self.send(STRANGER, 0, calls::draw()).expect("drawn");
-        self.twin.draw(now, drawn_in, hash).expect("drawn");
+        self.reference.draw(now, drawn_in, hash).expect("drawn");
         self.reveal_due();
     }
 
     /// Draws a sample and labels it with this class.
     fn item_of(&mut self, class: u16) -> Vec<u8> {
-        let model = self.twin.initial().classifier();
+        let model = self.reference.initial().classifier();
         let mut item = random::items(model, &mut self.chance, 1);
         item[..2].copy_from_slice(&class.to_be_bytes());
         item
@@ -144,22 +144,22 @@ impl MarketPair {
             samples: *samples,
             looks: 1,
         };
-        let step = self.twin.next_step(self.now(), &self.records, limits);
+        let step = self.reference.next_step(self.now(), &self.records, limits);
         let Some(Step::Score {
             records,
-            samples: most,
+            samples: max,
         }) = step
         else {
             panic!("{step:?}; {}", self.at());
         };
         let records = self.records[records].to_vec();
-        let sent = self.send(STRANGER, 0, calls::score(&records, most));
+        let sent = self.send(STRANGER, 0, calls::score(&records, max));
         let too_large = matches!(
             sent,
             Err(ChainError::Halted { .. }
                 | ChainError::Reverted {
                     revert: Revert::GasTooLow { .. }
-                        | Revert::Contract(Rejection::ClassifierFailed),
+                        | Revert::Contract(ContractError::ClassifierFailed),
                     ..
                 })
         );
@@ -168,7 +168,7 @@ impl MarketPair {
             *samples /= 2;
             return;
         }
-        let expected = self.twin_score(&records, most);
+        let expected = self.reference_score(&records, max);
         self.same("score", sent, expected);
     }
 }

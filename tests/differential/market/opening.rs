@@ -5,7 +5,7 @@ use cotrain_bindings::{self as bindings, market as calls};
 use cotrain_chain::{Chain, Config, Embedded, Transaction};
 use cotrain_protocol::{
     classifier::{Classifier, Hosted, Kind},
-    market::{Fact, MOST_BYTES, Market, Terms, commitment},
+    market::{Fact, MAX_BYTES, Market, Terms, commitment},
     mechanism::{self, Mechanism},
 };
 use rand::{RngExt, SeedableRng};
@@ -29,7 +29,7 @@ impl MarketPair {
         for _ in 0..count {
             let salt = B256::from(self.chance.random::<[u8; 32]>());
             let samples = self.chance.random_range(1..6);
-            let model = self.twin.initial().classifier();
+            let model = self.reference.initial().classifier();
             // This is rare, because a market whose part the model refuses can only fail.
             let items = if self.chance.random_bool(0.01) {
                 random::bad_items(model, &mut self.chance)
@@ -53,7 +53,9 @@ impl MarketPair {
         let owner = self.owner_or_not();
         let (now, number) = (self.now(), self.block());
         let sent = self.send(owner, bounty, calls::commit(&commitments));
-        let expected = self.twin.commit(owner, now, number, bounty, &commitments);
+        let expected = self
+            .reference
+            .commit(owner, now, number, bounty, &commitments);
         let expected = expected.map(|()| {
             self.parts = parts;
             vec![Fact::Committed {
@@ -68,9 +70,9 @@ impl MarketPair {
 
     pub(super) fn draw(&mut self) {
         // Sometimes it waits until the chain forgets the hash, or just before.
-        if self.twin.drawn_part().is_none() && self.chance.random_bool(0.2) {
+        if self.reference.drawn_part().is_none() && self.chance.random_bool(0.2) {
             let blocks = self.chance.random_range(254..260);
-            let last = self.twin.committed_block() + blocks;
+            let last = self.reference.committed_block() + blocks;
             // Without commitments there is no hash to wait for.
             while !self.parts.is_empty() && self.block() < last {
                 let nothing = Transaction::call(STRANGER, STRANGER, vec![]);
@@ -78,24 +80,27 @@ impl MarketPair {
             }
         }
         let number = self.block();
-        let by = self.twin.committed_block() + 1;
+        let by = self.reference.committed_block() + 1;
         let block_hash = self.chain.block_hash(by).expect("a hash");
         let from = self.anyone();
         let sent = self.send(from, 0, calls::draw());
-        let expected = self.twin.draw(self.now(), number, block_hash).map(|part| {
-            vec![Fact::Drawn {
-                part: part as u64,
-                block_hash,
-            }]
-        });
+        let expected = self
+            .reference
+            .draw(self.now(), number, block_hash)
+            .map(|part| {
+                vec![Fact::Drawn {
+                    part: part as u64,
+                    block_hash,
+                }]
+            });
         self.same("draw", sent, expected);
     }
 
     /// Reveals a part that is due.
     pub(super) fn reveal_due(&mut self) {
-        let due = match self.twin.drawn_part() {
-            Some(drawn) if self.twin.part(drawn).is_none() => Some(drawn),
-            _ => (0..self.parts.len()).find(|part| self.twin.part(*part).is_none()),
+        let due = match self.reference.drawn_part() {
+            Some(drawn) if self.reference.part(drawn).is_none() => Some(drawn),
+            _ => (0..self.parts.len()).find(|part| self.reference.part(*part).is_none()),
         };
         match due {
             Some(part) => {
@@ -114,7 +119,7 @@ impl MarketPair {
         match self.chance.random_range(0..6) {
             0 => salt = B256::ZERO,
             1 => items.push(0),
-            2 => items = vec![0; MOST_BYTES + 1],
+            2 => items = vec![0; MAX_BYTES + 1],
             _ => {}
         }
         self.send_reveal(part as u64, salt, &items);
@@ -123,22 +128,25 @@ impl MarketPair {
     fn send_reveal(&mut self, part: u64, salt: B256, items: &[u8]) {
         let (from, now) = (self.anyone(), self.now());
         let sent = self.send(from, 0, calls::reveal(part, salt, items));
-        let expected = self.twin.reveal(now, part, salt, items).map(|revealed| {
-            vec![Fact::Revealed {
-                part,
-                time: now,
-                correct: revealed.correct,
-                salt,
-                items: items.to_vec().into(),
-            }]
-        });
+        let expected = self
+            .reference
+            .reveal(now, part, salt, items)
+            .map(|revealed| {
+                vec![Fact::Revealed {
+                    part,
+                    time: now,
+                    correct: revealed.correct,
+                    salt,
+                    items: items.to_vec().into(),
+                }]
+            });
         self.same("reveal", sent, expected);
     }
 
     pub(super) fn forfeit(&mut self) {
         let from = self.anyone();
         let sent = self.send(from, 0, calls::forfeit());
-        let expected = self.twin.forfeit(self.now()).map(|bounty| {
+        let expected = self.reference.forfeit(self.now()).map(|bounty| {
             *self.wallet(BURNED) += U256::from(bounty);
             vec![Fact::Forfeited { bounty }]
         });
@@ -153,8 +161,8 @@ impl MarketPair {
 /// Checks terms at and beyond their bounds, and a model that is open, closed for a stranger, or for
 /// the market.
 #[test]
-fn what_a_market_is_created_with() {
-    let most = Terms {
+fn create_model_checks_terms_and_commit_checks_the_model() {
+    let max = Terms {
         stake: (1 << 96) - 1,
         participation: (1 << 32) - 1,
         reveal_wait: (1 << 32) - 1,
@@ -178,9 +186,9 @@ fn what_a_market_is_created_with() {
         |terms| terms.most_contributions = 0,
         |terms| terms.most_passes = 0,
     ];
-    let mut all = vec![most];
+    let mut all = vec![max];
     for (change, zero) in changes.into_iter().zip(zero) {
-        let (mut above, mut none) = (most, most);
+        let (mut above, mut none) = (max, max);
         change(&mut above, 1);
         zero(&mut none);
         all.extend([above, none]);
@@ -227,15 +235,15 @@ fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
     let unknown = Market::with_model(OWNER, market, implementation, terms, hosted.clone());
     let receipt = match (sent, unknown) {
         (Ok(receipt), Ok(_)) => receipt,
-        (Err(chain), Err(twin)) => {
-            assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(twin)));
+        (Err(chain), Err(reference)) => {
+            assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(reference)));
             return;
         }
-        (chain, twin) => panic!("chain {chain:?}, twin {twin:?}, {terms:?}"),
+        (chain, reference) => panic!("chain {chain:?}, twin {reference:?}, {terms:?}"),
     };
     let (market, classifier) = bindings::created_model(&receipt.output).expect("addresses");
-    let twin = Market::with_model(OWNER, market, classifier, terms, hosted);
-    let mut twin = twin.expect("good terms");
+    let reference = Market::with_model(OWNER, market, classifier, terms, hosted);
+    let mut reference = reference.expect("good terms");
     let trainer = match closed {
         ClosedFor::Nobody => None,
         ClosedFor::Stranger => Some(STRANGER),
@@ -244,17 +252,23 @@ fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
     if let Some(trainer) = trainer {
         let call = Transaction::call(OWNER, classifier, bindings::close(trainer));
         chain.send(call).expect("closed");
-        twin.initial_mut().close(OWNER, trainer).expect("closed");
+        reference
+            .initial_mut()
+            .close(OWNER, trainer)
+            .expect("closed");
     }
     let number = chain.block_number().expect("a number");
     let commitments = [B256::repeat_byte(1); 2];
     let call = Transaction::call(OWNER, market, calls::commit(&commitments));
     let sent = chain.send(call.with_value(U256::from(1)));
-    match (sent, twin.commit(OWNER, START, number, 1, &commitments)) {
+    match (
+        sent,
+        reference.commit(OWNER, START, number, 1, &commitments),
+    ) {
         (Ok(_), Ok(())) => assert_eq!(closed, ClosedFor::Market),
-        (Err(chain), Err(twin)) => {
-            assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(twin)));
+        (Err(chain), Err(reference)) => {
+            assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(reference)));
         }
-        (chain, twin) => panic!("chain {chain:?}, twin {twin:?}, {closed:?}"),
+        (chain, reference) => panic!("chain {chain:?}, twin {reference:?}, {closed:?}"),
     }
 }

@@ -5,8 +5,8 @@ use alloy_sol_types::{SolCall, sol};
 use cotrain_bindings::{self as bindings, Revert, market as calls};
 use cotrain_chain::ChainError;
 use cotrain_protocol::{
-    Rejection,
-    market::{Contributions, Fact, Limits, MOST_BYTES, Stage, Step},
+    ContractError,
+    market::{Contributions, Fact, Limits, MAX_BYTES, Stage, Step},
 };
 use rand::{
     RngExt,
@@ -20,14 +20,18 @@ use crate::{
 };
 
 sol! {
-    function score(bytes records, uint256 most) external;
+    function score(bytes records, uint256 max) external;
 }
 
 impl MarketPair {
     pub(super) fn contribute(&mut self) {
         let count = self.chance.random_range(1..=3);
-        let items = random::items(self.twin.initial().classifier(), &mut self.chance, count);
-        let required = self.twin.stake() * u128::from(count);
+        let items = random::items(
+            self.reference.initial().classifier(),
+            &mut self.chance,
+            count,
+        );
+        let required = self.reference.stake() * u128::from(count);
         let value = match self.chance.random_range(0..8) {
             0 => required - 1,
             1..4 => required + self.chance.random_range(0..1_000_000_000),
@@ -40,8 +44,8 @@ impl MarketPair {
     pub(super) fn contribute_badly(&mut self) {
         let items = match self.chance.random_range(0..10) {
             0 => vec![],
-            1 => vec![0; MOST_BYTES + 1],
-            _ => random::bad_items(self.twin.initial().classifier(), &mut self.chance),
+            1 => vec![0; MAX_BYTES + 1],
+            _ => random::bad_items(self.reference.initial().classifier(), &mut self.chance),
         };
         self.send_contribution(u128::MAX >> 20, &items);
     }
@@ -50,7 +54,7 @@ impl MarketPair {
         let author = AUTHORS.choose(&mut self.chance).expect("authors").address;
         let now = self.now();
         let sent = self.send(author, value, bindings::contribute(items));
-        let expected = self.twin.contribute(author, now, value, items);
+        let expected = self.reference.contribute(author, now, value, items);
         let expected = expected.map(|done| {
             *self.wallet(author) += U256::from(done.surplus);
             self.records.push(Contributions {
@@ -59,9 +63,9 @@ impl MarketPair {
                 items: items.to_vec(),
             });
             vec![Fact::Contributed {
-                batch: done.batch,
+                first_position: done.first_position,
                 author,
-                deposit: self.twin.stake(),
+                deposit: self.reference.stake(),
                 time: now,
                 items: items.to_vec().into(),
             }]
@@ -70,7 +74,7 @@ impl MarketPair {
     }
 
     pub(super) fn restart(&mut self) {
-        let size = self.twin.initial().classifier().words().len() as u64;
+        let size = self.reference.initial().classifier().words().len() as u64;
         let words = match self.chance.random_range(0..8) {
             0 => 0,
             1..4 => self.chance.random_range(0..=size),
@@ -78,10 +82,10 @@ impl MarketPair {
             _ => size,
         };
         let from = self.anyone();
-        let begins = self.twin.progress().copied == 0;
+        let begins = self.reference.progress().copied == 0;
         let sent = self.send(from, 0, calls::restart(words));
-        let expected = self.twin.restart(self.now(), words).map(|()| {
-            let progress = self.twin.progress();
+        let expected = self.reference.restart(self.now(), words).map(|()| {
+            let progress = self.reference.progress();
             let pass = progress.pass;
             let copied = Fact::Copied {
                 pass,
@@ -109,12 +113,12 @@ impl MarketPair {
             samples: self.chance.random_range(1..40),
             looks: 1,
         };
-        let step = self.twin.next_step(self.now(), &self.records, limits);
+        let step = self.reference.next_step(self.now(), &self.records, limits);
         if let Some(Step::Score { records, samples }) = step {
             let records = self.records[records].to_vec();
             self.send_score(&records, samples);
             assert!(
-                self.twin.progress().stage != Stage::Copying,
+                self.reference.progress().stage != Stage::Copying,
                 "{}",
                 self.at()
             );
@@ -125,18 +129,18 @@ impl MarketPair {
 
     /// Sends records from around the cursor, sometimes wrong ones or a part of one.
     pub(super) fn score_any(&mut self) {
-        let cursor = self.twin.progress().cursor;
-        let place = (0..=cursor).filter(|batch| !self.twin.root(*batch).is_zero());
+        let cursor = self.reference.progress().cursor;
+        let index = (0..=cursor).filter(|batch| !self.reference.root(*batch).is_zero());
         // These are batches before the cursor, without the one at it. The end has none at it.
-        let place = place
+        let index = index
             .count()
-            .saturating_sub(usize::from(cursor < self.twin.contribution_count()));
-        let place = if self.chance.random_bool(0.8) {
-            place
+            .saturating_sub(usize::from(cursor < self.reference.contribution_count()));
+        let index = if self.chance.random_bool(0.8) {
+            index
         } else {
             self.chance.random_range(0..=self.records.len())
         };
-        let rest = self.records.get(place..).unwrap_or_default();
+        let rest = self.records.get(index..).unwrap_or_default();
         let count = self.chance.random_range(0..=rest.len().min(5));
         let mut records = rest[..count].to_vec();
         let samples = self.chance.random_range(0..30);
@@ -167,17 +171,17 @@ impl MarketPair {
     fn send_score(&mut self, records: &[Contributions], samples: u64) {
         let from = self.anyone();
         let sent = self.send(from, 0, calls::score(records, samples));
-        let expected = self.twin_score(records, samples);
+        let expected = self.reference_score(records, samples);
         self.same("score", sent, expected);
     }
 
-    pub(super) fn twin_score(
+    pub(super) fn reference_score(
         &mut self,
         records: &[Contributions],
         samples: u64,
-    ) -> Result<Vec<Fact>, Rejection> {
-        let scored = self.twin.score(self.now(), records, samples)?;
-        let progress = self.twin.progress();
+    ) -> Result<Vec<Fact>, ContractError> {
+        let scored = self.reference.score(self.now(), records, samples)?;
+        let progress = self.reference.progress();
         let mut events: Vec<_> = scored.runs.into_iter().map(Fact::Scored).collect();
         events.push(Fact::Advanced {
             stage: progress.stage,
@@ -199,7 +203,7 @@ impl MarketPair {
         let kept = self.chance.random_range(1..last.len());
         let call = scoreCall {
             records: [&bytes, &last[..kept]].concat().into(),
-            most: U256::from(samples),
+            max: U256::from(samples),
         };
         let sent = self.send(OWNER, 0, call.abi_encode());
         if self.looks_beyond(whole, samples) {
@@ -209,28 +213,28 @@ impl MarketPair {
             assert_eq!(seen, Some(&malformed), "{}", self.at());
             self.tally.count("cut records", true);
         } else {
-            let expected = self.twin_score(whole, samples);
+            let expected = self.reference_score(whole, samples);
             self.same("score", sent, expected);
         }
     }
 
     /// Returns `true` if the contract would read a record after these.
     fn looks_beyond(&self, records: &[Contributions], samples: u64) -> bool {
-        let mut twin = self.twin.clone();
-        let all_taken = match twin.score(self.now(), records, samples) {
+        let mut reference = self.reference.clone();
+        let all_taken = match reference.score(self.now(), records, samples) {
             Ok(scored) => scored.taken == records.len(),
-            Err(reason) => reason == Rejection::NoProgress && records.is_empty(),
+            Err(reason) => reason == ContractError::NoProgress && records.is_empty(),
         };
-        let progress = twin.progress();
-        all_taken && progress.evaluated == 0 && progress.cursor < twin.contribution_count()
+        let progress = reference.progress();
+        all_taken && progress.evaluated == 0 && progress.cursor < reference.contribution_count()
     }
 
     pub(super) fn settle(&mut self) {
-        let most = self.chance.random_range(0..6);
+        let max = self.chance.random_range(0..6);
         let from = self.anyone();
-        let sent = self.send(from, 0, calls::settle(most));
-        let pass = self.twin.progress().pass;
-        let expected = self.twin.settle(self.now(), most).map(|settled| {
+        let sent = self.send(from, 0, calls::settle(max));
+        let pass = self.reference.progress().pass;
+        let expected = self.reference.settle(self.now(), max).map(|settled| {
             let mut events = Vec::new();
             for change in settled.changes {
                 events.push(Fact::BalanceChanged {
@@ -246,7 +250,7 @@ impl MarketPair {
                     });
                 }
             }
-            let progress = self.twin.progress();
+            let progress = self.reference.progress();
             events.push(match settled.pass {
                 Some(pass) => {
                     self.tally.count("last pass", pass.last);
@@ -254,7 +258,7 @@ impl MarketPair {
                 }
                 None => Fact::SettlementAdvanced {
                     stage: progress.stage,
-                    place: progress.place,
+                    participant_index: progress.participant_index,
                     pot: progress.pot,
                 },
             });
@@ -266,7 +270,7 @@ impl MarketPair {
     pub(super) fn collect(&mut self) {
         let account = self.anyone();
         let sent = self.send(account, 0, calls::collect());
-        let expected = self.twin.collect(account, self.now()).map(|amount| {
+        let expected = self.reference.collect(account, self.now()).map(|amount| {
             *self.wallet(account) += U256::from(amount);
             vec![Fact::Collected { account, amount }]
         });
@@ -276,7 +280,7 @@ impl MarketPair {
     pub(super) fn collect_remainder(&mut self) {
         let owner = self.owner_or_not();
         let sent = self.send(owner, 0, calls::collect_remainder());
-        let expected = self.twin.collect_remainder(owner, self.now());
+        let expected = self.reference.collect_remainder(owner, self.now());
         let expected = expected.map(|amount| {
             *self.wallet(owner) += U256::from(amount);
             vec![Fact::RemainderCollected { owner, amount }]

@@ -207,9 +207,9 @@ impl Script {
     fn drawn(&mut self, fault: Fault) -> Fault {
         match fault {
             Fault::Mix(faults) if !faults.is_empty() => {
-                let place = self.draw() % faults.len() as u64;
-                let place = usize::try_from(place).unwrap_or_default();
-                self.drawn(faults[place].clone())
+                let index = self.draw() % faults.len() as u64;
+                let index = usize::try_from(index).unwrap_or_default();
+                self.drawn(faults[index].clone())
             }
             Fault::All(faults) => {
                 Fault::All(faults.into_iter().map(|fault| self.drawn(fault)).collect())
@@ -304,12 +304,12 @@ impl Shared {
             }
             Fault::On(methods, fault) if methods.contains(&method) => self.concerning(*fault, call),
             Fault::On(..) => Ok(Fault::Pass),
-            Fault::Wide(most, fault) => {
+            Fault::Wide(max, fault) => {
                 let filter = &call["params"][0];
                 let (from, to) = (number(&filter["fromBlock"]), number(&filter["toBlock"]));
                 let wide = from
                     .zip(to)
-                    .is_some_and(|(from, to)| to.saturating_sub(from) >= most);
+                    .is_some_and(|(from, to)| to.saturating_sub(from) >= max);
                 if wide {
                     self.concerning(*fault, call)
                 } else {

@@ -151,7 +151,7 @@ impl Stage {
         wei: u128,
         data: Vec<u8>,
     ) -> NodeReceipt {
-        let fees = self.node.fees().await.expect("fees");
+        let gas_fees = self.node.gas_fees().await.expect("fees");
         let signed = from.sign_transaction(&Unsigned {
             chain_id: self.node.chain_id(),
             nonce: self.node.nonce(from.address()).await.expect("nonce"),
@@ -159,8 +159,8 @@ impl Stage {
             value: U256::from(wei),
             data: data.into(),
             gas_limit: GAS,
-            max_fee: fees.max(),
-            priority_fee: fees.priority,
+            max_fee: gas_fees.max(),
+            priority_fee: gas_fees.priority,
         });
         self.node.broadcast(&signed.raw).await.expect("taken");
         for _ in 0..500 {

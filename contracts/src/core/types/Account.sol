@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice A trainer's record of an address, in one word, so that a relayed contribution changes
-/// one slot: `balance (96 bits, low) | good (48 bits) | highest nonce (48 bits) | window (64
-/// bits)`.
+/// @notice An address's account with a trainer, in one word, so that a relayed contribution changes
+/// one slot: `balance (96 bits, low) | good contributions (48 bits) | highest nonce (48 bits) |
+/// window (64 bits)`.
 /// @dev Bit `k` of the window is set if the nonce `highest - k` is used. All older nonces are used,
 /// and no higher ones are. This is the anti-replay window of RFC 4303, section 3.4.3.
 type Account is uint256;
 
-using {balance, good, used, hasNonces, credited, charged, praised, withUsed, withUsedUpTo} for Account global;
+using {
+    balance,
+    good,
+    used,
+    hasNonces,
+    credited,
+    charged,
+    withRefund,
+    withUsed,
+    withUsedUpTo
+} for Account global;
 
-uint256 constant GOOD_PLACE = 96;
-uint256 constant HIGHEST_PLACE = 144;
-uint256 constant WINDOW_PLACE = 192;
+/// @dev The lowest bits of the good contributions, the highest nonce and the window.
+uint256 constant GOOD_OFFSET = 96;
+uint256 constant HIGHEST_OFFSET = 144;
+uint256 constant WINDOW_OFFSET = 192;
 uint256 constant WINDOW_BITS = 64;
 
 /// @dev Returns the prepaid money, in wei.
@@ -22,7 +33,7 @@ function balance(Account self) pure returns (uint256) {
 
 /// @dev Returns the number of the address's refunded contributions.
 function good(Account self) pure returns (uint256) {
-    return (Account.unwrap(self) >> GOOD_PLACE) & type(uint48).max;
+    return (Account.unwrap(self) >> GOOD_OFFSET) & type(uint48).max;
 }
 
 /// @dev Returns `true` if a nonce can no longer be used.
@@ -40,7 +51,7 @@ function used(Account self, uint256 nonce) pure returns (bool) {
 function hasNonces(Account self) pure returns (bool) {
     // These bits are the highest nonce and the window. The first used nonce sets a bit of the
     // window.
-    return Account.unwrap(self) >> HIGHEST_PLACE != 0;
+    return Account.unwrap(self) >> HIGHEST_OFFSET != 0;
 }
 
 /// @dev Returns the account with more money.
@@ -62,9 +73,9 @@ function charged(Account self, uint256 amount) pure returns (Account) {
 }
 
 /// @dev Returns the account with one more refunded contribution; 2^48 of them are out of reach.
-function praised(Account self) pure returns (Account) {
+function withRefund(Account self) pure returns (Account) {
     unchecked {
-        return Account.wrap(Account.unwrap(self) + (uint256(1) << GOOD_PLACE));
+        return Account.wrap(Account.unwrap(self) + (uint256(1) << GOOD_OFFSET));
     }
 }
 
@@ -95,18 +106,18 @@ function withUsedUpTo(Account self, uint256 last) pure returns (Account) {
 
 /// @dev Returns the highest nonce that is used; 0 if none is.
 function _highest(Account self) pure returns (uint256) {
-    return (Account.unwrap(self) >> HIGHEST_PLACE) & type(uint48).max;
+    return (Account.unwrap(self) >> HIGHEST_OFFSET) & type(uint48).max;
 }
 
 /// @dev Returns the window over the 64 nonces up to the highest one.
 function _window(Account self) pure returns (uint256) {
-    return Account.unwrap(self) >> WINDOW_PLACE;
+    return Account.unwrap(self) >> WINDOW_OFFSET;
 }
 
 /// @dev Returns the account with other nonces.
 /// @param window The new window; only its lowest 64 bits count.
 function _withNonces(Account self, uint256 highest, uint256 window) pure returns (Account) {
     return Account.wrap(
-        Account.unwrap(self) & type(uint144).max | highest << HIGHEST_PLACE | window << WINDOW_PLACE
+        Account.unwrap(self) & type(uint144).max | highest << HIGHEST_OFFSET | window << WINDOW_OFFSET
     );
 }

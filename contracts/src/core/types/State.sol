@@ -7,6 +7,10 @@ type State is uint256;
 
 using {lastContributionTime, contributionCount, totalGood, contributed, refunded} for State global;
 
+/// @dev The lowest bits of the count and of the good contributions.
+uint8 constant COUNT_OFFSET = 40;
+uint8 constant TOTAL_GOOD_OFFSET = 104;
+
 /// @dev Returns the time of the last contribution, in seconds. Before the first one it is the time
 /// of the trainer's initialization, and 0 before that.
 function lastContributionTime(State state) pure returns (uint256) {
@@ -15,27 +19,27 @@ function lastContributionTime(State state) pure returns (uint256) {
 
 /// @dev Returns the number of contributions.
 function contributionCount(State state) pure returns (uint256) {
-    return (State.unwrap(state) >> 40) & type(uint64).max;
+    return (State.unwrap(state) >> COUNT_OFFSET) & type(uint64).max;
 }
 
 /// @dev Returns the number of refunded contributions.
 function totalGood(State state) pure returns (uint256) {
-    return State.unwrap(state) >> 104;
+    return State.unwrap(state) >> TOTAL_GOOD_OFFSET;
 }
 
 /// @dev Returns the state after `n` more contributions at `time`, which is in seconds and below
 /// 2^40. Panics if the count overflows. Only an implementation's does, because it is full from the
 /// start.
 function contributed(State state, uint256 time, uint256 n) pure returns (State) {
-    // A batch has far less than 2^64 items, and the sum is checked.
+    // A transaction adds far less than 2^64 contributions, and the sum is checked.
     uint64 count = uint64(state.contributionCount()) + uint64(n);
-    return State.wrap(time | uint256(count) << 40 | state.totalGood() << 104);
+    return State.wrap(time | uint256(count) << COUNT_OFFSET | state.totalGood() << TOTAL_GOOD_OFFSET);
 }
 
 /// @dev Returns the state after one more refund. A contribution has at most one.
 function refunded(State state) pure returns (State) {
     // The count is at most the number of contributions, of 64 bits.
     unchecked {
-        return State.wrap(State.unwrap(state) + (1 << 104));
+        return State.wrap(State.unwrap(state) + (uint256(1) << TOTAL_GOOD_OFFSET));
     }
 }

@@ -19,18 +19,22 @@ struct Statuses {
 
 using {get, set} for Statuses global;
 
+uint256 constant STATUSES_PER_WORD = 128;
+uint256 constant STATUS_BITS = 2;
+uint256 constant STATUS_MASK = 3;
+
 /// @dev Returns the status of the contribution at a position.
 function get(Statuses storage self, uint256 position) view returns (Status) {
-    return Status((self.words[position / 128] >> _shift(position)) & 3);
+    return Status((self.words[position / STATUSES_PER_WORD] >> _shift(position)) & STATUS_MASK);
 }
 
 /// @dev Changes the status of the contribution at a position.
 function set(Statuses storage self, uint256 position, Status status) {
-    uint256 word = self.words[position / 128] & ~(uint256(3) << _shift(position));
-    self.words[position / 128] = word | uint256(status) << _shift(position);
+    uint256 word = self.words[position / STATUSES_PER_WORD] & ~(STATUS_MASK << _shift(position));
+    self.words[position / STATUSES_PER_WORD] = word | uint256(status) << _shift(position);
 }
 
 /// @dev Returns the number of bits below a position's status in its word.
 function _shift(uint256 position) pure returns (uint256) {
-    return position % 128 * 2;
+    return position % STATUSES_PER_WORD * STATUS_BITS;
 }

@@ -12,11 +12,11 @@ import {CloneArguments} from "../../libraries/CloneArguments.sol";
 /// @notice Each contribution costs a deposit, which rises with the rate of contributions. Reporters
 /// share the deposits of bad ones in proportion to their refunded contributions.
 contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
-    uint256 private constant COST_WEIGHT_PLACE = MECHANISM_PLACE;
+    uint256 private constant COST_WEIGHT_INDEX = MECHANISM_INDEX;
 
     /// @inheritdoc IDepositRefundTake
     function costWeight() public view returns (uint256) {
-        return CloneArguments.word(COST_WEIGHT_PLACE);
+        return CloneArguments.word(COST_WEIGHT_INDEX);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -42,8 +42,8 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
         _requireCount(arguments, 7);
         super._validate(arguments);
         // A deposit is at most 3,600 times the weight, so it has 96 bits.
-        if (arguments[COST_WEIGHT_PLACE] >= 1 << 80) {
-            revert InvalidParameter("costWeight", arguments[COST_WEIGHT_PLACE]);
+        if (arguments[COST_WEIGHT_INDEX] >= 1 << 80) {
+            revert InvalidParameter("costWeight", arguments[COST_WEIGHT_INDEX]);
         }
     }
 }

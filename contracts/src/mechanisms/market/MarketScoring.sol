@@ -23,6 +23,9 @@ abstract contract MarketScoring is MarketState {
     /// @dev Length of a record before its items, in bytes: `author (20) | time (5) | length of
     /// items (4)`.
     uint256 private constant RECORD_HEADER = 29;
+    /// @dev Offsets in a record, in bytes.
+    uint256 private constant TIME_OFFSET = 20;
+    uint256 private constant LENGTH_OFFSET = 25;
 
     /// @dev The state of a call of `score`.
     struct Step {
@@ -82,7 +85,7 @@ abstract contract MarketScoring is MarketState {
     }
 
     /// @inheritdoc IPredictionMarket
-    function score(bytes calldata records, uint256 most) external nonReentrant {
+    function score(bytes calldata records, uint256 max) external nonReentrant {
         _requirePhase(Phase.Scoring);
         _requireStage(Stage.Teaching);
         Step memory step;
@@ -90,7 +93,7 @@ abstract contract MarketScoring is MarketState {
         step.author = _run.author;
         step.model = _copy.model;
         step.count = _book.contributions;
-        step.samples = most;
+        step.samples = max;
 
         _advance(step, records);
         if (!step.progressed) revert NoProgress();
@@ -106,7 +109,7 @@ abstract contract MarketScoring is MarketState {
         uint256 offset;
         uint256 free = Memory.free();
         while (true) {
-            Memory.giveBack(free);
+            Memory.restore(free);
             bool atEnd = pass.cursor == step.count;
             if (pass.evaluated != 0 || (atEnd && pass.taught)) {
                 if (!_evaluate(step)) return;
@@ -159,7 +162,7 @@ abstract contract MarketScoring is MarketState {
                 uint256 right = ClassifierCalls.evaluate(
                     step.model, SSTORE2.read(one.pointer), pass.evaluated - first, n
                 );
-                Memory.giveBack(free);
+                Memory.restore(free);
                 // Both are at most the number of samples.
                 pass.counted += uint32(right);
                 pass.evaluated += uint32(n);
@@ -198,8 +201,8 @@ abstract contract MarketScoring is MarketState {
         record.first = offset + RECORD_HEADER;
         if (record.first > records.length) revert MalformedRecords(offset);
         record.author = address(bytes20(records[offset:]));
-        record.time = uint40(bytes5(records[offset + 20:]));
-        record.end = record.first + uint32(bytes4(records[offset + 25:]));
+        record.time = uint40(bytes5(records[offset + TIME_OFFSET:]));
+        record.end = record.first + uint32(bytes4(records[offset + LENGTH_OFFSET:]));
         if (record.end > records.length) revert MalformedRecords(offset);
         bytes calldata items = records[record.first:record.end];
         // The reason is not needed: malformed items cannot be the contributed ones.

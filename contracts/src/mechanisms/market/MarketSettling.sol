@@ -23,29 +23,29 @@ abstract contract MarketSettling is MarketState {
     }
 
     /// @inheritdoc IPredictionMarket
-    function settle(uint256 most) external nonReentrant {
+    function settle(uint256 max) external nonReentrant {
         _requirePhase(Phase.Scoring);
         Pass memory pass = _pass;
         if (pass.stage != Stage.Finding && pass.stage != Stage.Paying) {
             revert WrongStage(pass.stage, Stage.Finding);
         }
-        if (most == 0) revert NoProgress();
+        if (max == 0) revert NoProgress();
         Settlement memory settlement =
             Settlement(_balances, _book.samples, _run.pot, _book.participants, pass.number);
         Balances memory balances = settlement.balances;
 
         if (pass.stage == Stage.Finding) {
-            most = _find(settlement, most);
-            if (balances.place == settlement.count) {
-                balances.place = 0;
+            max = _find(settlement, max);
+            if (balances.participantIndex == settlement.count) {
+                balances.participantIndex = 0;
                 pass.stage = Stage.Paying;
             }
         }
-        if (pass.stage == Stage.Paying) _play(settlement, most);
+        if (pass.stage == Stage.Paying) _play(settlement, max);
         // The pot is at most the rest of the bounty.
         _run.pot = uint96(settlement.pot);
-        if (balances.place < settlement.count) {
-            emit SettlementAdvanced(pass.stage, balances.place, settlement.pot);
+        if (balances.participantIndex < settlement.count) {
+            emit SettlementAdvanced(pass.stage, balances.participantIndex, settlement.pot);
         } else {
             _endPass(settlement, pass);
         }
@@ -55,11 +55,11 @@ abstract contract MarketSettling is MarketState {
 
     /// @dev Limits the pot to the amount that the next participants can afford.
     /// @return left The number of visits that are left.
-    function _find(Settlement memory settlement, uint256 most) private view returns (uint256 left) {
+    function _find(Settlement memory settlement, uint256 max) private view returns (uint256 left) {
         Balances memory balances = settlement.balances;
-        for (left = most; left != 0 && balances.place < settlement.count; --left) {
-            Participant memory one = _accounts[participants[balances.place]];
-            ++balances.place;
+        for (left = max; left != 0 && balances.participantIndex < settlement.count; --left) {
+            Participant memory one = _accounts[participants[balances.participantIndex]];
+            ++balances.participantIndex;
             // The market taught nothing of a removed participant, so the score is 0.
             if (one.score >= 0) continue;
             uint256 affordable = one.balance * settlement.samples / _abs(one.score);
@@ -68,11 +68,11 @@ abstract contract MarketSettling is MarketState {
     }
 
     /// @dev Pays the next participants or charges them.
-    function _play(Settlement memory settlement, uint256 most) private {
+    function _play(Settlement memory settlement, uint256 max) private {
         Balances memory balances = settlement.balances;
-        for (; most != 0 && balances.place < settlement.count; --most) {
-            address author = participants[balances.place];
-            ++balances.place;
+        for (; max != 0 && balances.participantIndex < settlement.count; --max) {
+            address author = participants[balances.participantIndex];
+            ++balances.participantIndex;
             int256 change = _change(author, settlement, balances);
             // The sum of all changes is below 2^128 in both directions.
             balances.gained += int160(change);
@@ -126,7 +126,7 @@ abstract contract MarketSettling is MarketState {
         }
         pass.stage = Stage.Copying;
         pass.cursor = 0;
-        balances.place = 0;
+        balances.participantIndex = 0;
         _copy.copied = 0;
         _run.author = address(0);
     }

@@ -7,26 +7,26 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {IOwned} from "../../interfaces/IOwned.sol";
 import {IPredictionMarket, Participant, Phase, Progress, Stage} from "../../interfaces/IPredictionMarket.sol";
 import {CloneArguments} from "../../libraries/CloneArguments.sol";
-import {Records} from "../../libraries/Records.sol";
+import {Roots} from "../../libraries/Roots.sol";
 
 /// @title MarketState
 /// @notice Storage, immutable parameters and derived views of a prediction market.
 /// @dev The time 2^40 and the block 2^48 are out of reach.
 abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
-    uint256 internal constant OWNER_PLACE = 0;
-    uint256 internal constant CLASSIFIER_PLACE = 1;
-    uint256 internal constant STAKE_PLACE = 2;
-    uint256 internal constant PARTICIPATION_PLACE = 3;
-    uint256 internal constant REVEAL_WAIT_PLACE = 4;
-    uint256 internal constant SCORING_WAIT_PLACE = 5;
-    uint256 internal constant MOST_CONTRIBUTIONS_PLACE = 6;
-    uint256 internal constant MOST_PASSES_PLACE = 7;
+    uint256 internal constant OWNER_INDEX = 0;
+    uint256 internal constant CLASSIFIER_INDEX = 1;
+    uint256 internal constant STAKE_INDEX = 2;
+    uint256 internal constant PARTICIPATION_INDEX = 3;
+    uint256 internal constant REVEAL_WAIT_INDEX = 4;
+    uint256 internal constant SCORING_WAIT_INDEX = 5;
+    uint256 internal constant MAX_CONTRIBUTIONS_INDEX = 6;
+    uint256 internal constant MAX_PASSES_INDEX = 7;
     uint256 internal constant ARGUMENTS = 8;
 
     /// @dev Maximum length of a part and of the contributions of a transaction, in bytes. A part
     /// becomes the code of an account with one byte before it (EIP-170). Contributions of this
     /// length can be taught in one transaction, even if the lesson uses all gas that it may.
-    uint256 internal constant LONGEST_BATCH = 24_575;
+    uint256 internal constant MAX_BATCH_LENGTH = 24_575;
 
     /// @dev The values that a contribution changes, in one slot.
     struct Book {
@@ -94,7 +94,8 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         /// Growth of all balances, in wei; below 0 if the participants have paid more than they
         /// received.
         int160 gained;
-        uint32 place;
+        /// The index of the participant that `settle` visits next.
+        uint32 participantIndex;
         uint32 removed;
     }
 
@@ -118,10 +119,10 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     mapping(uint256 part => bytes32) public commitment;
 
     /// @inheritdoc IPredictionMarket
-    mapping(uint256 batch => bytes32) public root;
+    mapping(uint256 firstPosition => bytes32) public root;
 
     /// @inheritdoc IPredictionMarket
-    mapping(uint256 place => address) public participants;
+    mapping(uint256 index => address) public participants;
 
     /// @inheritdoc IPredictionMarket
     function collectable(address author) public view returns (uint256) {
@@ -171,7 +172,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
             evaluated: pass.evaluated,
             counted: pass.counted,
             correct: pass.correct,
-            place: _balances.place,
+            participantIndex: _balances.participantIndex,
             pot: _run.pot
         });
     }
@@ -265,43 +266,43 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     /// @inheritdoc IPredictionMarket
     function owner() public view returns (address) {
         // The factory encoded it as an address.
-        return address(uint160(CloneArguments.word(OWNER_PLACE)));
+        return address(uint160(CloneArguments.word(OWNER_INDEX)));
     }
 
     /// @inheritdoc IPredictionMarket
     function classifier() public view returns (address) {
         // The factory encoded it as an address.
-        return address(uint160(CloneArguments.word(CLASSIFIER_PLACE)));
+        return address(uint160(CloneArguments.word(CLASSIFIER_INDEX)));
     }
 
     /// @inheritdoc IPredictionMarket
     function stake() public view returns (uint256) {
-        return CloneArguments.word(STAKE_PLACE);
+        return CloneArguments.word(STAKE_INDEX);
     }
 
     /// @inheritdoc IPredictionMarket
     function participation() public view returns (uint256) {
-        return CloneArguments.word(PARTICIPATION_PLACE);
+        return CloneArguments.word(PARTICIPATION_INDEX);
     }
 
     /// @inheritdoc IPredictionMarket
     function revealWait() public view returns (uint256) {
-        return CloneArguments.word(REVEAL_WAIT_PLACE);
+        return CloneArguments.word(REVEAL_WAIT_INDEX);
     }
 
     /// @inheritdoc IPredictionMarket
     function scoringWait() public view returns (uint256) {
-        return CloneArguments.word(SCORING_WAIT_PLACE);
+        return CloneArguments.word(SCORING_WAIT_INDEX);
     }
 
     /// @inheritdoc IPredictionMarket
     function mostContributions() public view returns (uint256) {
-        return CloneArguments.word(MOST_CONTRIBUTIONS_PLACE);
+        return CloneArguments.word(MAX_CONTRIBUTIONS_INDEX);
     }
 
     /// @inheritdoc IPredictionMarket
     function mostPasses() public view returns (uint256) {
-        return CloneArguments.word(MOST_PASSES_PLACE);
+        return CloneArguments.word(MAX_PASSES_INDEX);
     }
 
     /// @dev Reverts unless the caller is the owner.
@@ -324,8 +325,8 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         returns (bytes32)
     {
         bytes32[] memory leaves = new bytes32[](n);
-        Records.fill(leaves, 0, items, n, author, stake(), time, position);
-        return Records.root(leaves, n);
+        Roots.fill(leaves, 0, items, n, author, stake(), time, position);
+        return Roots.root(leaves, n);
     }
 
     /// @dev Returns `false`, so that the guard uses transient storage on every chain. All chains

@@ -19,8 +19,11 @@ abstract contract MarketTestSet is MarketState {
     /// part for that.
     uint256 private constant REVEAL_GAS = 5_000_000;
 
-    uint256 private constant FEWEST_PARTS = 2;
-    uint256 private constant MOST_PARTS = 256;
+    uint256 private constant MIN_PARTS = 2;
+    uint256 private constant MAX_PARTS = 256;
+
+    /// @dev Number of blocks for which the EVM knows the hash of a block.
+    uint256 private constant HASH_BLOCKS = 256;
 
     /// @dev An address whose key nobody has.
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
@@ -31,7 +34,7 @@ abstract contract MarketTestSet is MarketState {
         _requireOwner();
         _requirePhase(Phase.Created);
         uint256 parts = commitments.length;
-        if (parts < FEWEST_PARTS || parts > MOST_PARTS) revert InvalidParameter("parts", parts);
+        if (parts < MIN_PARTS || parts > MAX_PARTS) revert InvalidParameter("parts", parts);
         if (msg.value == 0 || msg.value > type(uint96).max) revert InvalidParameter("bounty", msg.value);
         // The size of the model is not needed yet.
         // slither-disable-next-line unused-return
@@ -56,7 +59,7 @@ abstract contract MarketTestSet is MarketState {
         uint256 number = uint256(_testSet.committedBlock) + 1;
         if (block.number <= number) revert TooEarlyToDraw(block.number, number + 1);
         bytes32 blockHash = blockhash(number);
-        if (blockHash == 0) revert TooLateToDraw(block.number, number + 256);
+        if (blockHash == 0) revert TooLateToDraw(block.number, number + HASH_BLOCKS);
         // docs/security.md says what the proposer of that block can do. The number of parts is not
         // 0.
         // slither-disable-next-line weak-prng
@@ -70,7 +73,7 @@ abstract contract MarketTestSet is MarketState {
     /// @inheritdoc IPredictionMarket
     function reveal(uint256 index, bytes32 salt, bytes calldata items) external nonReentrant {
         bool opens = _requireRevealable(index);
-        if (items.length > LONGEST_BATCH) revert TooLong(items.length, LONGEST_BATCH);
+        if (items.length > MAX_BATCH_LENGTH) revert TooLong(items.length, MAX_BATCH_LENGTH);
         bytes32 hash = keccak256(abi.encode(index, salt, keccak256(items)));
         bytes32 committed = commitment[index];
         if (hash != committed) revert CommitmentDiffers(index, hash, committed);

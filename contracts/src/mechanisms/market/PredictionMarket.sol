@@ -27,30 +27,32 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         if (_book.initialized) revert AlreadyInitialized();
         uint256[] memory arguments = CloneArguments.load();
         if (arguments.length != ARGUMENTS) revert InvalidParameter("arguments", arguments.length);
-        _requirePositive("stake", arguments[STAKE_PLACE], type(uint96).max);
-        _requirePositive("participation", arguments[PARTICIPATION_PLACE], type(uint32).max);
-        _requirePositive("revealWait", arguments[REVEAL_WAIT_PLACE], type(uint32).max);
-        _requirePositive("scoringWait", arguments[SCORING_WAIT_PLACE], type(uint32).max);
-        _requirePositive("mostContributions", arguments[MOST_CONTRIBUTIONS_PLACE], type(uint32).max);
-        _requirePositive("mostPasses", arguments[MOST_PASSES_PLACE], type(uint16).max);
+        _requirePositive("stake", arguments[STAKE_INDEX], type(uint96).max);
+        _requirePositive("participation", arguments[PARTICIPATION_INDEX], type(uint32).max);
+        _requirePositive("revealWait", arguments[REVEAL_WAIT_INDEX], type(uint32).max);
+        _requirePositive("scoringWait", arguments[SCORING_WAIT_INDEX], type(uint32).max);
+        _requirePositive("mostContributions", arguments[MAX_CONTRIBUTIONS_INDEX], type(uint32).max);
+        _requirePositive("mostPasses", arguments[MAX_PASSES_INDEX], type(uint16).max);
         _book.initialized = true;
     }
 
     /// @inheritdoc IPredictionMarket
-    function contribute(bytes calldata items) external payable nonReentrant returns (uint256 batch) {
+    function contribute(bytes calldata items) external payable nonReentrant returns (uint256 firstPosition) {
         _requirePhase(Phase.Open);
-        if (items.length > LONGEST_BATCH) revert TooLong(items.length, LONGEST_BATCH);
+        if (items.length > MAX_BATCH_LENGTH) revert TooLong(items.length, MAX_BATCH_LENGTH);
         uint256 n = Batches.count(items);
-        batch = _book.contributions;
-        if (batch + n > mostContributions()) revert TooManyContributions(batch + n, mostContributions());
+        firstPosition = _book.contributions;
+        if (firstPosition + n > mostContributions()) {
+            revert TooManyContributions(firstPosition + n, mostContributions());
+        }
         uint256 deposit = stake();
         uint256 required = n * deposit;
         if (msg.value < required) revert DepositTooLow(required, msg.value);
 
-        root[batch] = _rootOf(items, n, msg.sender, block.timestamp, batch);
-        _enter(batch + n, n, required);
+        root[firstPosition] = _rootOf(items, n, msg.sender, block.timestamp, firstPosition);
+        _enter(firstPosition + n, n, required);
         ClassifierCalls.check(classifier(), items);
-        emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
+        emit Contributed(firstPosition, msg.sender, deposit, block.timestamp, items);
         // The check above makes sure that the sent money covers `required`.
         unchecked {
             Payments.pay(msg.sender, msg.value - required);

@@ -20,7 +20,7 @@ contract DepositRefundTakeTest is ModelTest {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
     }
 
-    // Price.
+    // ---------------------------------------------------------------- Price
 
     function test_price_ofFirstSeconds() external {
         assertEq(trainer.price(1), COST_WEIGHT * 3600, "at once");
@@ -44,7 +44,7 @@ contract DepositRefundTakeTest is ModelTest {
         assertEq(trainer.price(n), COST_WEIGHT * 3600 / (root == 0 ? 1 : root), "price");
     }
 
-    // Parameters.
+    // ---------------------------------------------------------------- Parameters
 
     /// @dev Otherwise the clone would ignore the last bytes of arguments that are not whole words.
     function test_create_failsIfArgumentsAreNotWholeWords() external {
@@ -95,12 +95,12 @@ contract DepositRefundTakeTest is ModelTest {
     /// @dev Twice the notice fits exactly between the two waits. The parameters before it are
     /// checked first.
     function test_create_boundsReportNotice() external {
-        uint256 most = type(uint40).max;
+        uint256 max = type(uint40).max;
         refusedTrainer(depositRefundTake, abi.encode(1, 4, 4, 2, 0), "reportNotice", 2);
         refusedTrainer(depositRefundTake, abi.encode(1, 9, 9, 5, 0), "reportNotice", 5);
         refusedTrainer(depositRefundTake, abi.encode(5, 5, 5, 1, 0), "reportNotice", 1);
         refusedTrainer(
-            depositRefundTake, abi.encode(0, most, most, most / 2 + 1, 0), "reportNotice", most / 2 + 1
+            depositRefundTake, abi.encode(0, max, max, max / 2 + 1, 0), "reportNotice", max / 2 + 1
         );
         uint256 huge = type(uint256).max;
         refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, huge, 1 << 80), "reportNotice", huge);
@@ -111,7 +111,7 @@ contract DepositRefundTakeTest is ModelTest {
         );
         assertEq(DepositRefundTake(created).reportNotice(), 4, "reportNotice");
         assertEq(DepositRefundTake(created).costWeight(), 5, "costWeight");
-        factory.create(points, abi.encode(0, most, most, most / 2), sparseNearestCentroid, abi.encode(2, 1));
+        factory.create(points, abi.encode(0, max, max, max / 2), sparseNearestCentroid, abi.encode(2, 1));
     }
 
     function refusedTrainer(address implementation, bytes memory parameters, bytes32 name, uint256 value)

@@ -16,7 +16,7 @@ contract MarketDividingTest is MarketTest {
 
     function test_score_dividesPartsOfDearerModel() external {
         createMarket(
-            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, 1),
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MAX_CONTRIBUTIONS, 1),
             naiveBayes,
             abi.encode(CLASSES, 1_000, 257)
         );

@@ -114,7 +114,7 @@ contract MarketFailingTest is MarketTest {
             vm.prank(names[i]);
             (address created, address model) = factory.create(
                 predictionMarket,
-                abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES),
+                abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MAX_CONTRIBUTIONS, MAX_PASSES),
                 sparsePerceptron,
                 abi.encode(16, 1, int256(0))
             );
@@ -246,16 +246,16 @@ contract MarketFailingTest is MarketTest {
         market.restart(1);
         bytes memory all = recordsFrom(0);
         uint256 before = vm.snapshotState();
-        (uint256 most, uint256 tooMuch) = (LESSON_GAS - 400_000, LESSON_GAS);
-        while (tooMuch - most > 100) {
-            uint256 middle = (most + tooMuch) / 2;
+        (uint256 max, uint256 tooMuch) = (LESSON_GAS - 400_000, LESSON_GAS);
+        while (tooMuch - max > 100) {
+            uint256 middle = (max + tooMuch) / 2;
             strings.burn(0, 0, middle);
             market.score(all, 0);
-            if (PuppetClassifier(market.model()).lessons() == 1) most = middle;
+            if (PuppetClassifier(market.model()).lessons() == 1) max = middle;
             else tooMuch = middle;
             vm.revertToState(before);
         }
-        strings.burn(0, 0, most);
+        strings.burn(0, 0, max);
         before = vm.snapshotState();
         uint256 scored;
         uint256 failed;
@@ -388,7 +388,7 @@ contract MarketFailingTest is MarketTest {
 
     function puppetParts() private {
         createMarket(
-            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10_000, MOST_PASSES),
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10_000, MAX_PASSES),
             address(new PuppetClassifier(strings)),
             ""
         );

@@ -50,7 +50,7 @@ contract MarketScoringTest is MarketTest {
     /// teach it.
     function test_restart_copiesInSteps() external {
         createMarket(
-            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10, MOST_PASSES),
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10, MAX_PASSES),
             sparsePerceptron,
             abi.encode(33, 7, int256(5))
         );
@@ -317,9 +317,9 @@ contract MarketScoringTest is MarketTest {
         assertEq(progress.counted, counted, "counted");
     }
 
-    function requireNoProgress(bytes memory some, uint256 most) private {
+    function requireNoProgress(bytes memory some, uint256 max) private {
         vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
-        market.score(some, most);
+        market.score(some, max);
     }
 
     function requireUnknown(bytes memory record, uint256 position) private {

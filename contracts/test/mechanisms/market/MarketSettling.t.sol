@@ -303,10 +303,10 @@ contract MarketSettlingTest is MarketTest {
         assertEq(market.account(CAROL).score, carol, "Carol");
     }
 
-    function requireSettling(Stage stage, uint256 place, uint256 pot) internal view {
+    function requireSettling(Stage stage, uint256 participantIndex, uint256 pot) internal view {
         Progress memory progress = market.progress();
         assertStage(stage);
-        assertEq(progress.place, place, "place");
+        assertEq(progress.participantIndex, participantIndex, "participant index");
         assertEq(progress.pot, pot, "pot");
     }
 }

@@ -26,8 +26,8 @@ contract MarketTestSetTest is MarketTest {
         assertEq(market.participation(), PARTICIPATION, "participation");
         assertEq(market.revealWait(), REVEAL_WAIT, "reveal wait");
         assertEq(market.scoringWait(), SCORING_WAIT, "scoring wait");
-        assertEq(market.mostContributions(), MOST_CONTRIBUTIONS, "most contributions");
-        assertEq(market.mostPasses(), MOST_PASSES, "most passes");
+        assertEq(market.mostContributions(), MAX_CONTRIBUTIONS, "maximum of contributions");
+        assertEq(market.mostPasses(), MAX_PASSES, "maximum of passes");
         vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         market.initialize();
         vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
@@ -115,7 +115,7 @@ contract MarketTestSetTest is MarketTest {
 
     function test_commit_failsIfModelIsNotClosedForMarket() external {
         bytes memory parameters =
-            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES);
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MAX_CONTRIBUTIONS, MAX_PASSES);
         createMarket(parameters, sparsePerceptron, abi.encode(16, 1, int256(0)));
         usualParts();
         requireNotReady(address(0));

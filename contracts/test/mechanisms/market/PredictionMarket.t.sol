@@ -11,7 +11,7 @@ import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 import {ReentrantWallet, RefusingWallet} from "../../base/Receivers.sol";
 
-/// @notice The bets: their senders, times and records.
+/// @notice The bets: their senders, times and roots.
 contract PredictionMarketTest is MarketTest {
     bytes private item;
 
@@ -35,7 +35,7 @@ contract PredictionMarketTest is MarketTest {
         requireWrongPhase(Phase.Revealing);
     }
 
-    /// @dev The record has the trainer's form, the model does not change, and the market gives
+    /// @dev The root has the trainer's form, the model does not change, and the market gives
     /// change.
     function test_contribute_recordsAndKeepsStake() external {
         open(BOUNTY, 1);
@@ -44,7 +44,7 @@ contract PredictionMarketTest is MarketTest {
         vm.expectEmit(address(market));
         emit IPredictionMarket.Contributed(0, ALICE, STAKE, this.clock(), items);
         vm.prank(ALICE);
-        assertEq(market.contribute{value: 999}(items), 0, "batch");
+        assertEq(market.contribute{value: 999}(items), 0, "first position");
         assertEq(before - ALICE.balance, 2 * STAKE, "the stakes");
 
         bytes32 left = leaf(ALICE, 1, abi.encodePacked(uint16(5)), 0);
@@ -98,7 +98,7 @@ contract PredictionMarketTest is MarketTest {
 
     /// @dev The owner limits the number of contributions: the last one closes the market.
     function test_contribute_closesMarketWithLast() external {
-        createMarket(abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 3, MOST_PASSES));
+        createMarket(abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 3, MAX_PASSES));
         usualParts();
         open(BOUNTY, 1);
         bet(ALICE, bytes.concat(item, item));

@@ -45,7 +45,7 @@ pub fn decode(log: &Log) -> Option<Fact> {
             items: e.items,
         },
         Events::Contributed(e) => Fact::Contributed {
-            batch: e.batch.try_into().ok()?,
+            first_position: e.firstPosition.try_into().ok()?,
             author: e.author,
             deposit: e.deposit.try_into().ok()?,
             time: e.time.try_into().ok()?,
@@ -61,7 +61,7 @@ pub fn decode(log: &Log) -> Option<Fact> {
             size: e.size.try_into().ok()?,
         },
         Events::LessonFailed(e) => Fact::LessonFailed {
-            batch: e.batch.try_into().ok()?,
+            first_position: e.firstPosition.try_into().ok()?,
         },
         Events::Scored(e) => Fact::Scored(Run {
             author: e.author,
@@ -86,7 +86,7 @@ pub fn decode(log: &Log) -> Option<Fact> {
         },
         Events::SettlementAdvanced(e) => Fact::SettlementAdvanced {
             stage: stage(e.stage)?,
-            place: e.place.try_into().ok()?,
+            participant_index: e.participantIndex.try_into().ok()?,
             pot: e.pot.try_into().ok()?,
         },
         Events::PassSettled(e) => Fact::PassSettled(PassSettled {

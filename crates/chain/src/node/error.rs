@@ -599,7 +599,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_say_of_transactions_is_understood() {
+    fn said_understands_what_clients_say_of_transactions() {
         let cases = [
             // geth, with the details after its words.
             (
@@ -673,7 +673,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nodes_say_of_too_many_logs_is_understood() {
+    fn said_understands_what_nodes_say_of_too_many_logs() {
         let cases = [
             (-32005, "query returned more than 10000 results", "TooMuch"),
             (-32602, "range 1000000 exceeds limit of 10000", "TooMuch"),
@@ -758,7 +758,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_refusal_of_a_wide_range_is_understood_in_message_and_data_and_behind_a_status() {
+    fn said_and_status_understand_a_refusal_of_a_wide_range() {
         for (code, message, data) in WIDE {
             let payload = raw(data);
             let error = said(METHOD_LOGS, code, message, Some(&payload));
@@ -799,7 +799,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nodes_say_of_blocks_and_states_is_understood() {
+    fn said_understands_what_nodes_say_of_blocks_and_states() {
         let cases = [
             (-32000, "header not found", "UnknownBlock"),
             (
@@ -855,7 +855,7 @@ mod tests {
     }
 
     #[test]
-    fn the_data_of_a_revert_is_found_wherever_it_is() {
+    fn said_finds_the_data_of_a_revert_wherever_it_is() {
         let wanted = said(
             "eth_call",
             3,
@@ -886,7 +886,7 @@ mod tests {
     }
 
     #[test]
-    fn http_statuses_are_told_apart() {
+    fn status_distinguishes_http_statuses() {
         let transient =
             [429, 500, 502, 503, 504].map(|code| status("eth_call", code, "").is_transient());
         assert_eq!(transient, [true; 5]);

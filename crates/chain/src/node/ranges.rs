@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_remembered() {
+    fn ranges_remember_a_limit() {
         for limit in [1, 49, 50, 100, 200, 1_024, 2_000, 10_000] {
             let answers = 1_000;
             let seen = refusals(limit, limit * answers);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn many_logs_make_a_range_narrower_and_few_wider() {
+    fn answered_narrows_a_range_for_many_logs_and_widens_it_for_few() {
         let mut ranges = Ranges::default();
         ranges.answered(FIRST, MANY_LOGS + 1);
         assert_eq!(ranges.width(), FIRST / 2);

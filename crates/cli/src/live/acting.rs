@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     connection::{Connection, ModelArg},
-    fees::FeeArgs,
+    gas_fees::GasFeeArgs,
     key::KeyArgs,
     spending::SpendingArgs,
 };
@@ -19,7 +19,7 @@ pub(crate) struct Acting {
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     #[command(flatten)]
-    pub(crate) fees: FeeArgs,
+    pub(crate) gas_fees: GasFeeArgs,
     #[command(flatten)]
     pub(crate) spending: SpendingArgs,
     /// Print one JSON object to stdout

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use cotrain_learning::Encoder;
 use cotrain_protocol::classifier::{Bounds, Parameters};
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 /// The bounds in JSON.
@@ -26,7 +26,7 @@ impl From<Bounds> for ShownBounds {
 }
 
 /// Returns the number of features in words. The constant of a dense perceptron does not count.
-pub(crate) fn features_in_words(parameters: &Parameters, encoder: Option<&Encoder>) -> String {
+pub(crate) fn describe_features(parameters: &Parameters, encoder: Option<&Encoder>) -> String {
     let all = u64::from(parameters.features());
     let mut words = match encoder.and_then(Encoder::constant) {
         Some(_) => format!(
@@ -43,7 +43,7 @@ pub(crate) fn features_in_words(parameters: &Parameters, encoder: Option<&Encode
 
 /// Returns the bounds in words; `None` if the model's samples have no numbers. The unit is the
 /// standard deviation if the encoder says how many of the contract's integers make one.
-pub(crate) fn bounds_in_words(
+pub(crate) fn describe_bounds(
     parameters: &Parameters,
     encoder: Option<&Encoder>,
 ) -> Option<String> {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_in_words_are_in_standard_deviations_where_they_can_be() {
+    fn describe_bounds_gives_standard_deviations_if_an_encoder_is_known() {
         let parameters = Parameters::DenseNearestCentroid {
             classes: 2,
             features: 2,
@@ -81,28 +81,28 @@ mod tests {
             },
         };
         assert_eq!(
-            bounds_in_words(&parameters, None).unwrap(),
+            describe_bounds(&parameters, None).unwrap(),
             "numbers of 98304 either way and rows of a squared length of 17179869184 at most"
         );
         let encoder = r#"{"classifier":"dense-nearest-centroid","features":{"columns":["x","y"]},
             "scaling":{"mean":[0,0],"deviation":[1,1]}}"#;
         let encoder: Encoder = serde_json::from_str(encoder).unwrap();
         assert_eq!(
-            bounds_in_words(&parameters, Some(&encoder)).unwrap(),
+            describe_bounds(&parameters, Some(&encoder)).unwrap(),
             "numbers of 1.50 either way and rows of length 2.00 at most, in standard deviations"
         );
         let sparse = Parameters::SparseNearestCentroid {
             classes: 2,
             features: 2,
         };
-        assert_eq!(bounds_in_words(&sparse, None), None);
+        assert_eq!(describe_bounds(&sparse, None), None);
     }
 
     #[test]
-    fn features_in_words_leave_the_constant_out_and_tell_reserved_ones() {
+    fn describe_features_leaves_out_the_constant_and_counts_reserved_ones() {
         let words = |encoder: &str, parameters| {
             let encoder: Encoder = serde_json::from_str(encoder).unwrap();
-            features_in_words(&parameters, Some(&encoder))
+            describe_features(&parameters, Some(&encoder))
         };
         let bounds = Bounds {
             max_number: 8_192,
@@ -120,14 +120,14 @@ mod tests {
         // The constant does not count in the length of a row either.
         let encoder: Encoder = serde_json::from_str(encoder).unwrap();
         assert_eq!(
-            bounds_in_words(&dense, Some(&encoder)).unwrap(),
+            describe_bounds(&dense, Some(&encoder)).unwrap(),
             "numbers of 2.00 either way and rows of length 2.00 at most, in standard deviations"
         );
         let sparse = Parameters::SparseNearestCentroid {
             classes: 2,
             features: 3_000,
         };
-        assert_eq!(features_in_words(&sparse, None), "3,000 features");
+        assert_eq!(describe_features(&sparse, None), "3,000 features");
         let encoder = r#"{"classifier":"sparse-nearest-centroid","features":{"indices-up-to":3000},"reserved":2}"#;
         assert_eq!(words(encoder, sparse), "3,000 features, 2 of them reserved");
     }

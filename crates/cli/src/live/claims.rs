@@ -6,13 +6,13 @@ use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_client::{
-    claims::{self, Act, Batch, Claimant},
+    claims::{self, Act, Claimant, ClaimsTransaction},
     send::gas_cost,
 };
 use cotrain_indexer::{Claimable, local::LocalIndex, rows::ClaimKind};
 use cotrain_learning::text::escaped;
 use cotrain_protocol::trainer::Announcement;
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::{
@@ -27,10 +27,10 @@ use super::{
     time::when,
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Maximum number of claims that one search finds.
-const MOST: u32 = 10_000;
+const MAX: u32 = 10_000;
 const REFUND_EXAMPLES: &str = "\
 Examples:
   cotrain refund --dev 1              all that the model agrees with, after their wait
@@ -127,16 +127,16 @@ struct Skipped {
 }
 
 /// Runs `cotrain refund`.
-pub(crate) fn refund(arguments: &Refund) -> Result<(), Failure> {
+pub(crate) fn refund(arguments: &Refund) -> Result<(), CommandError> {
     run(&arguments.positions, &arguments.acting, ClaimKind::Refund)
 }
 
 /// Runs `cotrain report`.
-pub(crate) fn report(arguments: &Report) -> Result<(), Failure> {
+pub(crate) fn report(arguments: &Report) -> Result<(), CommandError> {
     run(&arguments.positions, &arguments.acting, ClaimKind::Report)
 }
 
-fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failure> {
+fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), CommandError> {
     block_on(async {
         let session = acting.connection.open().await?;
         let key = acting.key.key(session.node.chain_id())?;
@@ -144,7 +144,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let index = follow(&session, &model).await?;
         let account = key.address();
         let now = session.node.now().await?;
-        let mut claimable = index.claimable(index.followed(), account, MOST).await?;
+        let mut claimable = index.claimable(index.followed(), account, MAX).await?;
         claimable.retain(|one| one.kind == kind);
         let (positions, to_announce) = choose(&claimable, positions)?;
         let expected = claimable
@@ -152,7 +152,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
             .filter(|one| positions.contains(&one.row.contribution.position))
             .fold(0_u128, |sum, one| sum.saturating_add(one.amount));
         let budget = acting.spending.budget();
-        let sender = acting.fees.sender(&session.node, &key, &budget);
+        let sender = acting.gas_fees.sender(&session.node, &key, &budget);
         let mut claims = Claims {
             claimant: Claimant {
                 sender: &sender,
@@ -222,7 +222,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
 
 /// Returns the positions to claim and those to announce. Each named position must allow one of the
 /// two. Without names, it returns all that are possible.
-fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>), Failure> {
+fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>), CommandError> {
     let position = |one: &Claimable| one.row.contribution.position;
     if named.is_empty() {
         let possible = claimable.iter().filter(|one| one.possible).map(position);
@@ -242,7 +242,7 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
                 "it is none of those that you can claim of; `cotrain status` lists them".to_owned()
             }
         };
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "nothing was sent: contribution {wanted}: {reason}"
         )));
     }
@@ -278,7 +278,7 @@ impl Claims<'_> {
         acting: &Acting,
         (to_claim, to_announce): (&[u64], &[u64]),
         expected: u128,
-    ) -> Result<Bill, Failure> {
+    ) -> Result<Bill, CommandError> {
         let (mut actions, mut count, mut gas) = (Vec::new(), 0, 0_u64);
         for (announcing, positions) in [(false, to_claim), (true, to_announce)] {
             let act = self.act(announcing);
@@ -305,8 +305,8 @@ impl Claims<'_> {
             gas: Some(gas),
             gas_cost: gas_cost_of_all(
                 gas,
-                &session.node.fees().await?,
-                &acting.fees,
+                &session.node.gas_fees().await?,
+                &acting.gas_fees,
                 &acting.spending,
             ),
             notes: vec![("brings", Wei(expected).to_string())],
@@ -314,7 +314,7 @@ impl Claims<'_> {
     }
 
     /// Makes all claims until an error; returns the number of finished claims, and the error.
-    async fn all(&mut self, announcing: bool, positions: &[u64]) -> (u64, Option<Failure>) {
+    async fn all(&mut self, announcing: bool, positions: &[u64]) -> (u64, Option<CommandError>) {
         let (act, claimant, index) = (self.act(announcing), self.claimant, self.index);
         let prove = async |some: &[u64]| index.claims(index.followed(), some).await;
         let mut count = 0;
@@ -328,7 +328,11 @@ impl Claims<'_> {
     }
 
     /// Finds how many of the claims fit into one transaction; `None` if there are no claims.
-    async fn fit(&self, act: Act<'_>, positions: &[u64]) -> Result<Option<Batch>, Failure> {
+    async fn fit(
+        &self,
+        act: Act<'_>,
+        positions: &[u64],
+    ) -> Result<Option<ClaimsTransaction>, CommandError> {
         let index = self.index;
         let prove = async |some: &[u64]| index.claims(index.followed(), some).await;
         let fitting = self

@@ -16,12 +16,11 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::{
+    context::{cache_directory, state_directory},
     deploying::NOT_DONE,
-    following,
-    place::{cache_directory, state_directory},
-    show, up,
+    following, show, up,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,7 +111,7 @@ impl Left {
 }
 
 /// Lists the remains, and removes them.
-pub(crate) fn run(arguments: &Clean) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
     let mut all = Vec::new();
     events(&mut all)?;
     weights(&mut all)?;
@@ -191,19 +190,19 @@ fn text(all: &[Left], done: bool) -> String {
 }
 
 /// Returns the entries of a folder; none if the folder does not exist.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let read = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read
             .with_context(|| format!("cannot read {}", folder.display()))
-            .map_err(Failure::Mistake)?,
+            .map_err(CommandError::Mistake)?,
     };
     let mut paths: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     Ok(paths)
 }
 
-fn events(all: &mut Vec<Left>) -> Result<(), Failure> {
+fn events(all: &mut Vec<Left>) -> Result<(), CommandError> {
     for path in entries(&following::directory()?)? {
         if path.extension() != Some(OsStr::new("sqlite")) {
             continue;
@@ -219,7 +218,7 @@ fn events(all: &mut Vec<Left>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn weights(all: &mut Vec<Left>) -> Result<(), Failure> {
+fn weights(all: &mut Vec<Left>) -> Result<(), CommandError> {
     for path in entries(&cache_directory()?.join("words"))? {
         let bytes = up::size(&path);
         all.push(Left::at(Kind::Weights, path, bytes));
@@ -227,7 +226,7 @@ fn weights(all: &mut Vec<Left>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), Failure> {
+fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), CommandError> {
     for path in entries(&state_directory()?)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if !name.starts_with("deploy-") || !path.is_dir() {
@@ -248,7 +247,7 @@ fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), Failure> {
 }
 
 /// Removes remains; returns the reason if they stay because a process uses them since.
-fn remove(left: &Left) -> Result<Option<String>, Failure> {
+fn remove(left: &Left) -> Result<Option<String>, CommandError> {
     let failed = || match (&left.path, left.process) {
         (Some(path), _) => format!("cannot remove {}", path.display()),
         (None, process) => format!("cannot end process {}", process.unwrap_or_default()),
@@ -269,7 +268,7 @@ fn remove(left: &Left) -> Result<Option<String>, Failure> {
         _ => Ok(()),
     };
     match done {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::Mistake(
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::Mistake(
             anyhow::Error::new(error).context(failed()),
         )),
         _ => Ok(None),

@@ -7,8 +7,8 @@ use cotrain_chain::node::{Node, NodeOptions};
 use cotrain_protocol::parse_address;
 use url::Url;
 
-use super::place::Place;
-use crate::{failure::Failure, output::Narrator};
+use super::context::CommandContext;
+use crate::{error::CommandError, output::Narrator};
 
 const DEFAULT_RPC: &str = "http://127.0.0.1:8545";
 
@@ -62,10 +62,10 @@ pub(crate) struct Session {
 
 impl Connection {
     /// Connects to the node.
-    pub(crate) async fn open(&self) -> Result<Session, Failure> {
+    pub(crate) async fn open(&self) -> Result<Session, CommandError> {
         let narrator = Narrator::verbose(self.verbose)?;
-        let place = Place::load()?;
-        let (url, node_from) = match (&self.rpc, &place.rpc) {
+        let context = CommandContext::load()?;
+        let (url, node_from) = match (&self.rpc, &context.rpc) {
             (Some(url), _) => (url.clone(), "--rpc or COTRAIN_RPC"),
             (None, Some(url)) => (url.clone(), "the last one used, from place.toml"),
             (None, None) => (
@@ -75,14 +75,14 @@ impl Connection {
         };
         let node = Node::connect(&url, NodeOptions::default()).await?;
         // Addresses of another chain have no meaning here.
-        let here = place.chain_id == Some(node.chain_id()) && is_same(&place, &node).await?;
-        if !here && place.chain_id == Some(node.chain_id()) && place.model.is_some() {
+        let here = context.chain_id == Some(node.chain_id()) && is_same(&context, &node).await?;
+        if !here && context.chain_id == Some(node.chain_id()) && context.model.is_some() {
             narrator.say(format_args!(
                 "the chain at {} is not the one that model and registry were remembered of: it was begun anew",
                 node.display_url()
             ));
         }
-        let registry = self.registry.or(place.registry.filter(|_| here));
+        let registry = self.registry.or(context.registry.filter(|_| here));
         tracing::info!(
             node = node.display_url(),
             chain = node.chain_id(),
@@ -93,15 +93,15 @@ impl Connection {
             node,
             registry,
             node_from,
-            last_model: place.model.filter(|_| here),
+            last_model: context.model.filter(|_| here),
             narrator,
         })
     }
 }
 
 /// Returns `true` if the node's chain is the remembered one, judged by its first block.
-async fn is_same(place: &Place, node: &Node) -> Result<bool, Failure> {
-    let Some(remembered) = place.genesis else {
+async fn is_same(context: &CommandContext, node: &Node) -> Result<bool, CommandError> {
+    let Some(remembered) = context.genesis else {
         return Ok(true);
     };
     let first = node.block(0).await?;
@@ -110,9 +110,9 @@ async fn is_same(place: &Place, node: &Node) -> Result<bool, Failure> {
 
 impl Session {
     /// Returns the registry, or a mistake of the user if none is known.
-    pub(crate) fn registry(&self) -> Result<Address, Failure> {
+    pub(crate) fn registry(&self) -> Result<Address, CommandError> {
         self.registry.ok_or_else(|| {
-            Failure::Mistake(anyhow!(
+            CommandError::Mistake(anyhow!(
                 "no registry is known on chain {}; name one with --registry, or a model by its address",
                 self.node.chain_id()
             ))

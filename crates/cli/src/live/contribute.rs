@@ -6,14 +6,14 @@ use clap::Args;
 use cotrain_client::{
     api::Client,
     contribute::{
-        self, Batch, Contributor, Samples, check_price, default_max_deposit, most_within,
+        self, Batch, Contributor, Samples, check_price, count_within, default_max_deposit,
     },
     market::MarketState,
     send::gas_cost,
 };
 use cotrain_learning::text::escaped_list;
 use cotrain_protocol::{mechanism::Mechanism, sample::Item};
-use cotrain_report::format::{count, counted};
+use cotrain_results::format::{count, counted};
 use serde::Serialize;
 
 use super::{
@@ -29,9 +29,9 @@ use super::{
     relaying::{RelayArgs, Relaying},
     show,
     spending::{self, Bill, Progress, Range, Target},
-    wei::{Wei, in_words},
+    wei::{Wei, format_wei},
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,14 +118,14 @@ struct Sent {
 }
 
 /// Runs `cotrain contribute`.
-pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Contribute) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.acting.connection.open().await?;
         let key = arguments.acting.key.key(session.node.chain_id())?;
         let model = LiveModel::find(&session, &arguments.acting.model).await?;
         let description = model.facts.terms.mechanism().description();
         if arguments.relay.relay.is_some() && !description.takes_signed_batches {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: {} is a {}, which takes no signed contributions; leave out --relay",
                 model.facts.trainer,
                 description.title
@@ -137,7 +137,7 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
                 key: &key,
                 model: &model,
                 client: Client::new(url).map_err(unanswered)?,
-                most: arguments.max_deposit,
+                max: arguments.max_deposit,
                 spending: &arguments.acting.spending,
                 arguments: &arguments.relay,
             }),
@@ -166,7 +166,10 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
             return relaying.contribute(&items, &chosen, json).await;
         }
         let budget = arguments.acting.spending.budget();
-        let sender = arguments.acting.fees.sender(&session.node, &key, &budget);
+        let sender = arguments
+            .acting
+            .gas_fees
+            .sender(&session.node, &key, &budget);
         let sending = Sending {
             session: &session,
             contributor: Contributor {
@@ -187,7 +190,7 @@ async fn choose(
     arguments: &Contribute,
     model: &LiveModel,
     author: Address,
-) -> Result<Chosen, Failure> {
+) -> Result<Chosen, CommandError> {
     let mut chosen = match &arguments.data {
         Some(data) => from_data(arguments, model, data)?,
         None => Chosen {
@@ -198,11 +201,11 @@ async fn choose(
         },
     };
     let misfits = |chosen: &Chosen| Misfits::of(chosen.samples.iter().map(|(_, input)| input));
-    if let Some(words) = misfits(&chosen).unknown_in_words(model) {
+    if let Some(words) = misfits(&chosen).describe_unknown(model) {
         if arguments.allow_unknown {
             session.narrator.say(format_args!("warning: {words}"));
         } else if arguments.data.is_none() {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: {words}, so it would learn nothing of it; say --allow-unknown to \
                  contribute it all the same"
             )));
@@ -214,9 +217,9 @@ async fn choose(
         }
     }
     // Only the remaining inputs count: the unknown ones are not contributed.
-    if let Some(words) = misfits(&chosen).clipped_in_words() {
+    if let Some(words) = misfits(&chosen).describe_clipped() {
         if !arguments.allow_clipped {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: {words}, so the model would learn other numbers than yours; are unit and \
                  columns those that it was trained on? Say --allow-clipped to contribute all the same"
             )));
@@ -227,7 +230,7 @@ async fn choose(
         leave_out_known(session, model, author, &mut chosen).await?;
     }
     if chosen.samples.is_empty() {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "nothing was sent: nothing is left to contribute; {} of the examples are unknown to the model and \
              {} were contributed before (--allow-unknown and --again contribute them)",
             chosen.left_out.unknown,
@@ -244,7 +247,7 @@ async fn leave_out_known(
     model: &LiveModel,
     author: Address,
     chosen: &mut Chosen,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let before = contributed_before(session, model, author).await;
     let mut before = before.map_err(|failure| {
         failure.context(
@@ -269,7 +272,7 @@ async fn contributed_before(
     session: &Session,
     model: &LiveModel,
     author: Address,
-) -> Result<Samples, Failure> {
+) -> Result<Samples, CommandError> {
     match model.facts.terms.mechanism() {
         Mechanism::DepositRefundTake | Mechanism::Points => {
             let index = follow(session, model).await?;
@@ -278,12 +281,19 @@ async fn contributed_before(
         Mechanism::PredictionMarket => {
             let state = MarketState::read(&session.node, &model.facts, closed_in(model)).await;
             let state = state.map_err(unfollowed)?;
-            state.ledger().samples_of(author).map_err(Failure::mistake)
+            state
+                .ledger()
+                .samples_of(author)
+                .map_err(CommandError::mistake)
         }
     }
 }
 
-fn from_data(arguments: &Contribute, model: &LiveModel, data: &str) -> Result<Chosen, Failure> {
+fn from_data(
+    arguments: &Contribute,
+    model: &LiveModel,
+    data: &str,
+) -> Result<Chosen, CommandError> {
     let all = labeled(model, &arguments.columns, data)?;
     let count = all.len();
     let samples: Vec<_> = all
@@ -292,7 +302,7 @@ fn from_data(arguments: &Contribute, model: &LiveModel, data: &str) -> Result<Ch
         .take(arguments.limit.unwrap_or(usize::MAX))
         .collect();
     if samples.is_empty() {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "of the {count} examples of `{data}`, --skip and --limit leave none"
         )));
     }
@@ -304,15 +314,15 @@ fn from_data(arguments: &Contribute, model: &LiveModel, data: &str) -> Result<Ch
     })
 }
 
-fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), Failure> {
+fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), CommandError> {
     let Some(input) = arguments.input.sample(model)? else {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "there is nothing to contribute; give --text, --row, --features or --sample with --label, or \
              --data"
         )));
     };
     let label = arguments.label.as_ref().ok_or_else(|| {
-        Failure::Mistake(anyhow!(
+        CommandError::Mistake(anyhow!(
             "what is its class? Say it with --label; the model's are {}",
             escaped_list(
                 &(0..model.facts.parameters.classes())
@@ -333,10 +343,10 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    async fn contribute(&self, items: &[Item<'_>], chosen: &Chosen) -> Result<(), Failure> {
+    async fn contribute(&self, items: &[Item<'_>], chosen: &Chosen) -> Result<(), CommandError> {
         let json = self.arguments.acting.json;
         let first = self.fit(items).await?;
-        let (bill, most) = self.bill(items.len() as u64, &first).await?;
+        let (bill, max) = self.bill(items.len() as u64, &first).await?;
         let agreed = self
             .arguments
             .acting
@@ -354,7 +364,7 @@ impl Sending<'_> {
             left_out: chosen.left_out,
             progress: Progress::default(),
         };
-        let sent = self.send_all(items, first, most, &mut contributed).await;
+        let sent = self.send_all(items, first, max, &mut contributed).await;
         let (done, of) = (contributed.contributions, items.len() as u64);
         let Err(failure) = sent else {
             contributed.progress = Progress::whole(of);
@@ -372,26 +382,26 @@ impl Sending<'_> {
     }
 
     /// Returns the bill, and the maximum deposit of each sample.
-    async fn bill(&self, count: u64, first: &Batch) -> Result<(Bill, u128), Failure> {
+    async fn bill(&self, count: u64, first: &Batch) -> Result<(Bill, u128), CommandError> {
         let arguments = self.arguments;
-        let fees = self.session.node.fees().await?;
+        let gas_fees = self.session.node.gas_fees().await?;
         let gas = first.gas_of_all(count);
         let gas_cost = gas.map_or(Range::exactly(0), |gas| {
             let acting = &arguments.acting;
-            spending::gas_cost_of_all(gas, &fees, &acting.fees, &acting.spending)
+            spending::gas_cost_of_all(gas, &gas_fees, &acting.gas_fees, &acting.spending)
         });
-        let mut most = match arguments.max_deposit {
-            Some(Wei(most)) => most,
+        let mut max = match arguments.max_deposit {
+            Some(Wei(max)) => max,
             None => default_max_deposit(self.model.facts.terms.mechanism(), first.price),
         };
         if let Some(Wei(total)) = arguments.acting.spending.max_total {
-            let within = most_within(total, most, first.price, count, gas_cost.at_most);
-            most = within.map_err(|error| not_contributed(error.into()))?;
+            let within = count_within(total, max, first.price, count, gas_cost.at_most);
+            max = within.map_err(|error| not_contributed(error.into()))?;
         }
-        check_price(first.price, most).map_err(|error| not_contributed(error.into()))?;
+        check_price(first.price, max).map_err(|error| not_contributed(error.into()))?;
         let each = Range {
             now: first.price,
-            at_most: most,
+            at_most: max,
         };
         let bill = Bill {
             action: format!("contribute {}", counted(count, "sample")),
@@ -404,18 +414,18 @@ impl Sending<'_> {
             gas_cost,
             notes: Vec::new(),
         };
-        Ok((bill, most))
+        Ok((bill, max))
     }
 
     async fn send_all(
         &self,
         items: &[Item<'_>],
         first: Batch,
-        most: u128,
+        max: u128,
         contributed: &mut Contributed,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let of = items.len() as u64;
-        let sent = self.contributor.send_all(items, first, most, |sent| {
+        let sent = self.contributor.send_all(items, first, max, |sent| {
             contributed.add(&sent);
             if contributed.contributions < of {
                 self.session.narrator.say(format_args!(
@@ -429,7 +439,7 @@ impl Sending<'_> {
     }
 
     /// Finds how many of the items fit into one transaction.
-    async fn fit(&self, items: &[Item<'_>]) -> Result<Batch, Failure> {
+    async fn fit(&self, items: &[Item<'_>]) -> Result<Batch, CommandError> {
         let fitting = self.contributor.fit(items, items.len()).await;
         Ok(fitting
             .map_err(not_contributed)?
@@ -465,9 +475,9 @@ fn text(contributed: &Contributed) -> String {
         format!(
             "contributed {}, {positions}\ndeposit     {} each\ngas         {} ({})\n",
             counted(sent.contributions, "sample"),
-            in_words(&sent.deposit),
+            format_wei(&sent.deposit),
             sent.gas,
-            in_words(&sent.gas_cost),
+            format_wei(&sent.gas_cost),
         )
     };
     let lines: Vec<_> = contributed.transactions.iter().map(line).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use cotrain_learning::data::Source;
 
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Names of the columns of a table.
 #[derive(Debug, Clone, Args)]
@@ -22,8 +22,8 @@ pub(crate) struct Columns {
 impl Columns {
     /// Returns the data at a path, or the data of that name that comes with cotrain. `test` is
     /// further data to measure on.
-    pub(crate) fn source(&self, data: &str, test: Option<&Path>) -> Result<Source, Failure> {
+    pub(crate) fn source(&self, data: &str, test: Option<&Path>) -> Result<Source, CommandError> {
         let texts = self.text_column.as_deref();
-        Source::named(data, test, &self.label_column, texts).map_err(Failure::mistake)
+        Source::named(data, test, &self.label_column, texts).map_err(CommandError::mistake)
     }
 }

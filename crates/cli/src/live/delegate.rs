@@ -17,7 +17,7 @@ use super::{
     show,
     spending::{Bill, ConsentArgs, Range, Target},
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,7 +68,7 @@ struct Delegated {
 }
 
 /// Signs a delegation and submits it.
-pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Delegate) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let key = arguments.key.key(session.node.chain_id())?;

@@ -15,24 +15,24 @@ use cotrain_client::{
 };
 use cotrain_learning::text::escaped;
 use cotrain_protocol::{mechanism::Mechanism, parse_address};
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::{
     block_on,
     bounds::ShownBounds,
     connection::{Connection, Session},
+    context::{CommandContext, state_directory},
     deploying::{self, narrate, not_deployed},
-    fees::FeeArgs,
+    gas_fees::GasFeeArgs,
     key::KeyArgs,
     options::{Options, typed},
-    place::{Place, state_directory},
     plan::{ModelOptions, Plan},
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target, gas_cost_of_all},
     wei::Wei,
 };
-use crate::{failure::Failure, output::Narrator};
+use crate::{error::CommandError, output::Narrator};
 
 const EXAMPLES: &str = "\
 You can interrupt it at any time. The same command goes on where it stopped: the journal holds what
@@ -72,7 +72,7 @@ pub(crate) struct DeployOptions {
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     #[command(flatten)]
-    pub(crate) fees: FeeArgs,
+    pub(crate) gas_fees: GasFeeArgs,
     /// Address of a cotrain factory on the chain [default: this release's, created if the chain
     /// lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
@@ -111,7 +111,7 @@ struct Shown<'a> {
 }
 
 /// Deploys a model.
-pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Deploy) -> Result<(), CommandError> {
     block_on(async {
         let options = &arguments.options;
         let session = options.connection.open().await?;
@@ -121,14 +121,14 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         let (typed, _) = typed::<Deploy>("deploy");
         let budget = options.spending.budget();
         let further = Further::default();
-        let placed = place(&session, &key, &plan, options, &budget, &typed, &further).await?;
-        let Some(placed) = placed else {
+        let completed = context(&session, &key, &plan, options, &budget, &typed, &further).await?;
+        let Some(completed) = completed else {
             return Ok(());
         };
         let result = Shown {
             name: &plan.name,
             chain_id: session.node.chain_id(),
-            deployed: &placed.deployed,
+            deployed: &completed.deployed,
             accuracy: plan.report.accuracy_quantized,
             accuracy_float: plan.report.accuracy_float,
             trained_on: plan.trained_on,
@@ -140,9 +140,9 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
                 .map(Into::into),
         };
         show(options.json, &result, || {
-            text(&plan, &placed.deployed, placed.cost)
+            text(&plan, &completed.deployed, completed.cost)
         })?;
-        placed.noted
+        completed.noted
     })
 }
 
@@ -158,14 +158,14 @@ pub(crate) struct Further {
 }
 
 /// A deployment that is complete.
-pub(crate) struct Placed {
+pub(crate) struct Completed {
     pub(crate) deployed: Deployed,
     /// Cost of all gas, in wei.
     pub(crate) cost: u128,
     /// `true` if the user saw the bill and agreed; `false` if an earlier run deployed everything.
     pub(crate) billed: bool,
     /// Result of writing the journal and the state for later commands.
-    pub(crate) noted: Result<(), Failure>,
+    pub(crate) noted: Result<(), CommandError>,
 }
 
 /// Journal of a deployment, and the contracts that it uses.
@@ -181,8 +181,8 @@ impl Site {
         session: &Session,
         plan: &Plan,
         options: &DeployOptions,
-    ) -> Result<Self, Failure> {
-        Place::check()?;
+    ) -> Result<Self, CommandError> {
+        CommandContext::check()?;
         let genesis = genesis(session).await?;
         let directory = match &options.journal {
             Some(directory) => directory.clone(),
@@ -218,8 +218,13 @@ impl Site {
     }
 
     /// Opens the journal of exactly this deployment.
-    fn open(&self, session: &Session, plan: &Plan, options: &Options) -> Result<Journal, Failure> {
-        let mut facts = plan.deployment.facts().map_err(Failure::mistake)?;
+    fn open(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        options: &Options,
+    ) -> Result<Journal, CommandError> {
+        let mut facts = plan.deployment.facts().map_err(CommandError::mistake)?;
         facts.extend(self.given.facts());
         let chain = format!("{}, first block {}", session.node.chain_id(), self.genesis);
         facts.insert("chain".to_owned(), chain);
@@ -233,7 +238,7 @@ pub(crate) async fn deployed_before(
     plan: &Plan,
     options: &DeployOptions,
     typed: &Options,
-) -> Result<Option<Address>, Failure> {
+) -> Result<Option<Address>, CommandError> {
     let site = Site::find(session, plan, options).await?;
     if !site.is_begun() {
         return Ok(None);
@@ -242,7 +247,7 @@ pub(crate) async fn deployed_before(
 }
 
 /// Puts a plan on the chain, without the steps that are done already; `None` after a dry run.
-pub(crate) async fn place(
+pub(crate) async fn context(
     session: &Session,
     key: &Key,
     plan: &Plan,
@@ -250,7 +255,7 @@ pub(crate) async fn place(
     budget: &Budget,
     typed: &Options,
     further: &Further,
-) -> Result<Option<Placed>, Failure> {
+) -> Result<Option<Completed>, CommandError> {
     let narrator = &session.narrator;
     let site = Site::find(session, plan, options).await?;
     let resumed = site.is_begun();
@@ -276,7 +281,7 @@ pub(crate) async fn place(
     } else if resumed {
         narrator.say("going on with the deployment that the journal has");
     }
-    let sender = options.fees.sender(&session.node, key, budget);
+    let sender = options.gas_fees.sender(&session.node, key, budget);
     let report = |reported: Reported<'_>| narrate(narrator, reported);
     let mut steps = Deployer::new(sender, journal, &report);
     let run = steps
@@ -304,7 +309,7 @@ pub(crate) async fn place(
             path.display()
         ));
     }
-    Ok(Some(Placed {
+    Ok(Some(Completed {
         cost: steps.cost(),
         billed: !finished_before,
         deployed,
@@ -318,7 +323,7 @@ pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
     narrator.say(format_args!(
         "model: {}, {}, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
         plan.deployment.classifier.kind(),
-        plan.features_in_words(),
+        plan.describe_features(),
         plan.trained_on,
         100.0 * plan.report.accuracy_quantized,
         100.0 * plan.report.accuracy_float,
@@ -359,7 +364,7 @@ async fn registry(
     session: &Session,
     arguments: &DeployOptions,
     journal: &Path,
-) -> Result<Option<Address>, Failure> {
+) -> Result<Option<Address>, CommandError> {
     if arguments.connection.registry.is_some() {
         return Ok(arguments.connection.registry);
     }
@@ -374,7 +379,7 @@ async fn registry(
 }
 
 /// Returns the hash of the chain's first block.
-async fn genesis(session: &Session) -> Result<B256, Failure> {
+async fn genesis(session: &Session) -> Result<B256, CommandError> {
     let first = session.node.block(0).await?;
     Ok(first.context("the node has no first block")?.hash)
 }
@@ -387,7 +392,7 @@ async fn bill(
     begun: Option<&Journal>,
     arguments: &DeployOptions,
     further: &Further,
-) -> Result<Bill, Failure> {
+) -> Result<Bill, CommandError> {
     let done = match begun {
         Some(begun) => done_before(&session.node, begun).await?,
         None => Vec::new(),
@@ -439,8 +444,8 @@ async fn bill(
         gas: Some(gas),
         gas_cost: gas_cost_of_all(
             gas,
-            &session.node.fees().await?,
-            &arguments.fees,
+            &session.node.gas_fees().await?,
+            &arguments.gas_fees,
             &arguments.spending,
         ),
         notes,
@@ -449,9 +454,9 @@ async fn bill(
 
 /// Returns the failure for steps that cannot be measured, and decides whether the user made a
 /// mistake.
-fn not_measured(error: MeasureError) -> Failure {
+fn not_measured(error: MeasureError) -> CommandError {
     match error {
-        MeasureError::Card(error) => Failure::mistake(error),
+        MeasureError::Card(error) => CommandError::mistake(error),
         MeasureError::Chain(error) => error.into(),
     }
 }
@@ -471,10 +476,10 @@ struct Part<'a> {
 fn told(
     session: &Session,
     steps: &Deployer<'_>,
-    failure: Failure,
+    failure: CommandError,
     journal: &Path,
     json: bool,
-) -> Result<Failure, Failure> {
+) -> Result<CommandError, CommandError> {
     let done = steps.done().len() as u64;
     if done == 0 {
         return Ok(failure);
@@ -500,8 +505,12 @@ fn told(
 }
 
 /// Stores the node, the registry and the model for later commands.
-fn remember(session: &Session, deployed: &Deployed, genesis: B256) -> Result<PathBuf, Failure> {
-    Place {
+fn remember(
+    session: &Session,
+    deployed: &Deployed,
+    genesis: B256,
+) -> Result<PathBuf, CommandError> {
+    CommandContext {
         chain_id: Some(session.node.chain_id()),
         genesis: Some(genesis),
         rpc: Some(session.node.url().clone()),
@@ -512,10 +521,10 @@ fn remember(session: &Session, deployed: &Deployed, genesis: B256) -> Result<Pat
 }
 
 /// Returns a name that can be part of a directory's name.
-fn plain(name: &str) -> Result<&str, Failure> {
+fn plain(name: &str) -> Result<&str, CommandError> {
     let plain = |letter: char| letter.is_alphanumeric() || "-_ .".contains(letter);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "the name `{name}` cannot name a directory; say with --journal where to note what is done"
         )));
     }

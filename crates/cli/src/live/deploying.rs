@@ -14,7 +14,7 @@ use super::{
     model::unreadable,
     options::{Options, differences},
 };
-use crate::{failure::Failure, output::Narrator};
+use crate::{error::CommandError, output::Narrator};
 
 /// Reason why a journal stays.
 pub(crate) const NOT_DONE: &str = "not done: the same `cotrain deploy` goes on with it";
@@ -31,30 +31,34 @@ const TOLD: [(&str, &str); 6] = [
 ];
 
 /// Opens the journal of exactly this deployment.
-pub(crate) fn open(directory: &Path, plan: &Facts, options: &Options) -> Result<Journal, Failure> {
+pub(crate) fn open(
+    directory: &Path,
+    plan: &Facts,
+    options: &Options,
+) -> Result<Journal, CommandError> {
     Journal::open(directory, plan.clone(), options.clone()).map_err(|error| match error {
-        JournalError::Another { begun } => Failure::Mistake(another(&begun, plan, options)),
+        JournalError::Another { begun } => CommandError::Mistake(another(&begun, plan, options)),
         error => unusable(error),
     })
 }
 
 /// Returns the failure for an unusable journal, and decides whether the user made a mistake.
-pub(crate) fn unusable(error: JournalError) -> Failure {
+pub(crate) fn unusable(error: JournalError) -> CommandError {
     match &error {
         JournalError::Held { held, .. } => {
             let next = match held {
                 NoLock::Taken(_) => "wait for it, or name",
                 NoLock::Failed(_) => "name",
             };
-            Failure::Mistake(anyhow!("{error}; {next} another directory with --journal"))
+            CommandError::Mistake(anyhow!("{error}; {next} another directory with --journal"))
         }
         JournalError::NoJournal { .. }
         | JournalError::Format { .. }
         | JournalError::Another { .. } => {
-            Failure::Mistake(anyhow!("{error}; name another directory with --journal"))
+            CommandError::Mistake(anyhow!("{error}; name another directory with --journal"))
         }
         JournalError::NoDirectory { .. } | JournalError::Unreadable { .. } => {
-            Failure::mistake(error)
+            CommandError::mistake(error)
         }
         _ => error.into(),
     }
@@ -108,7 +112,7 @@ pub(crate) fn narrate(narrator: &Narrator, reported: Reported<'_>) {
 }
 
 /// Returns the failure for an unfinished deployment, and decides whether the user made a mistake.
-pub(crate) fn not_deployed(error: DeployError) -> Failure {
+pub(crate) fn not_deployed(error: DeployError) -> CommandError {
     match error {
         DeployError::Node(error) => error.into(),
         DeployError::Send(error) => unsent(error),
@@ -117,9 +121,9 @@ pub(crate) fn not_deployed(error: DeployError) -> Failure {
         }
         DeployError::Journal(error) => unusable(error),
         DeployError::Read(error) => unreadable(error),
-        DeployError::OtherWord { .. } => Failure::Fault(anyhow!("{error} (--journal)")),
+        DeployError::OtherWord { .. } => CommandError::Fault(anyhow!("{error} (--journal)")),
         DeployError::NoRegistry { .. } | DeployError::OtherCode | DeployError::Card(_) => {
-            Failure::mistake(error)
+            CommandError::mistake(error)
         }
         error => error.into(),
     }

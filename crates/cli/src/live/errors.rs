@@ -11,28 +11,28 @@ use cotrain_client::{
     send::SendError,
 };
 use cotrain_protocol::GasPrice;
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 
 use super::{model::unreadable, wei::Wei};
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Returns the failure for a transaction that is not part of the chain, and decides whether the
 /// user made a mistake.
-pub(crate) fn unsent(error: SendError) -> Failure {
+pub(crate) fn unsent(error: SendError) -> CommandError {
     match error {
         SendError::Node(error) => error.into(),
-        SendError::TooDear(dear) => Failure::Mistake(anyhow!(
+        SendError::TooDear(dear) => CommandError::Mistake(anyhow!(
             "--max-fee is {}, and a unit of gas costs {} now; allow more, or wait",
             GasPrice(dear.maximum),
             GasPrice(dear.base)
         )),
-        SendError::OverBudget(over) => Failure::Mistake(anyhow!(
+        SendError::OverBudget(over) => CommandError::Mistake(anyhow!(
             "the next transaction could cost {}, and {} of --max-total {} is left; allow more, or do less",
             Wei(over.cost),
             Wei(over.left),
             Wei(over.limit)
         )),
-        SendError::TooPoor(poor) => Failure::mistake(*poor),
+        SendError::TooPoor(poor) => CommandError::mistake(*poor),
         SendError::MaybeIncluded { .. } => {
             let words = error.to_string();
             match error {
@@ -46,18 +46,18 @@ pub(crate) fn unsent(error: SendError) -> Failure {
 
 /// Returns the failure for samples that were not contributed, and decides whether the user made a
 /// mistake.
-pub(crate) fn not_contributed(error: ContributeError) -> Failure {
+pub(crate) fn not_contributed(error: ContributeError) -> CommandError {
     match error {
         ContributeError::Send(error) => unsent(error),
         ContributeError::Read(error) => unreadable(error),
-        ContributeError::Samples(_) => Failure::mistake(error),
-        ContributeError::Price(PriceTooHigh { price, most }) => Failure::Mistake(anyhow!(
+        ContributeError::Samples(_) => CommandError::mistake(error),
+        ContributeError::Price(PriceTooHigh { price, max }) => CommandError::Mistake(anyhow!(
             "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or \
              allow more with --max-deposit or --max-total",
             Wei(price),
-            Wei(most)
+            Wei(max)
         )),
-        ContributeError::OverLimit(over) => Failure::Mistake(over_limit(&over)),
+        ContributeError::OverLimit(over) => CommandError::Mistake(over_limit(&over)),
         error => error.into(),
     }
 }
@@ -75,7 +75,7 @@ fn over_limit(over: &OverLimit) -> anyhow::Error {
 }
 
 /// Returns the failure for claims that were not made, and decides whether the user made a mistake.
-pub(crate) fn not_claimed(error: ClaimError) -> Failure {
+pub(crate) fn not_claimed(error: ClaimError) -> CommandError {
     match error {
         ClaimError::Send(error) => unsent(error),
         error => error.into(),
@@ -84,34 +84,33 @@ pub(crate) fn not_claimed(error: ClaimError) -> Failure {
 
 /// Returns the failure for a failed request of `--relay`, and decides whether the user made a
 /// mistake.
-pub(crate) fn unanswered(error: ApiError) -> Failure {
+pub(crate) fn unanswered(error: ApiError) -> CommandError {
     match error {
         ApiError::Setup(error) | ApiError::Interrupted(error) => error.into(),
-        ApiError::Unreachable(error) => {
-            Failure::from(error).context("cannot reach the coordinator; is --relay its address?")
-        }
-        ApiError::Malformed { message } => Failure::Fault(anyhow!(message))
+        ApiError::Unreachable(error) => CommandError::from(error)
+            .context("cannot reach the coordinator; is --relay its address?"),
+        ApiError::Malformed { message } => CommandError::Fault(anyhow!(message))
             .context("the answer is not a coordinator's; is --relay its address?"),
-        error if error.is_mistake() => Failure::mistake(error),
+        error if error.is_mistake() => CommandError::mistake(error),
         error => error.into(),
     }
 }
 
 /// Returns the failure for batches that `--relay` did not sign or submit, and decides whether the
 /// user made a mistake.
-pub(crate) fn not_relayed(error: RelayError) -> Failure {
+pub(crate) fn not_relayed(error: RelayError) -> CommandError {
     match error {
         RelayError::Api(error) => unanswered(error),
         RelayError::Node(error) => error.into(),
         RelayError::Read(error) => unreadable(error),
-        RelayError::Samples(_) | RelayError::NoKeeper { .. } => Failure::mistake(error),
-        RelayError::NoRelayer { coordinator } => Failure::Mistake(anyhow!(
+        RelayError::Samples(_) | RelayError::NoKeeper { .. } => CommandError::mistake(error),
+        RelayError::NoRelayer { coordinator } => CommandError::Mistake(anyhow!(
             "cannot sign: the coordinator at {coordinator} names no relayer for the model; use one that relays, or sign \
              for anyone with --any-relayer"
         )),
-        RelayError::Waiting(waiting) => Failure::Mistake(waits(&waiting)),
-        RelayError::NotPrepaid(short) => Failure::Mistake(not_prepaid(&short)),
-        RelayError::OverBudget(SignedTooMuch { cost, limit }) => Failure::Fault(anyhow!(
+        RelayError::Waiting(waiting) => CommandError::Mistake(waits(&waiting)),
+        RelayError::NotPrepaid(short) => CommandError::Mistake(not_prepaid(&short)),
+        RelayError::OverBudget(SignedTooMuch { cost, limit }) => CommandError::Fault(anyhow!(
             "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more \
              than --max-total {}; find out what became of the batches (`cotrain submission`), or allow more",
             Wei(cost),
@@ -165,9 +164,9 @@ fn not_prepaid(short: &NotPrepaid) -> anyhow::Error {
 
 /// Returns the failure for a market that cannot be followed, and decides whether the user made a
 /// mistake.
-pub(crate) fn unfollowed(error: MarketError) -> Failure {
+pub(crate) fn unfollowed(error: MarketError) -> CommandError {
     if error.is_transient() {
-        return Failure::Fault(error.into());
+        return CommandError::Fault(error.into());
     }
-    Failure::mistake(error)
+    CommandError::mistake(error)
 }

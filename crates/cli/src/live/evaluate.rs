@@ -17,7 +17,7 @@ use super::{
     show,
     spending::Target,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,7 +68,7 @@ struct Evaluated {
 }
 
 /// Runs `cotrain evaluate`.
-pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Evaluate) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
@@ -87,13 +87,13 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
             counted.map_err(not_predicted)?
         } else {
             let words = model.words(&session, block).await?;
-            let twin = model.twin(&words)?;
+            let reference = model.reference(&words)?;
             let mut correct = 0;
             for (number, (label, input)) in (1..).zip(&samples) {
-                let class = twin.predict(&input.sample).map_err(|rejection| {
+                let class = reference.predict(&input.sample).map_err(|rejection| {
                     let refused =
                         format!("nothing was measured: the model refuses example {number}");
-                    Failure::Mistake(
+                    CommandError::Mistake(
                         anyhow!(model.explain(&bindings::Revert::Contract(rejection)))
                             .context(refused),
                     )

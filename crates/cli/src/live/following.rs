@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use cotrain_indexer::local::{LocalIndex, LocalIndexError};
 
-use super::{connection::Session, model::LiveModel, place::cache_directory};
-use crate::failure::Failure;
+use super::{connection::Session, context::cache_directory, model::LiveModel};
+use crate::error::CommandError;
 
 /// Returns the directory of followed models.
-pub(crate) fn directory() -> Result<PathBuf, Failure> {
+pub(crate) fn directory() -> Result<PathBuf, CommandError> {
     Ok(cache_directory()?.join("index"))
 }
 
@@ -19,7 +19,10 @@ pub(crate) fn closed_in(model: &LiveModel) -> u64 {
 }
 
 /// Follows a model up to the chain's head.
-pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<LocalIndex, Failure> {
+pub(crate) async fn follow(
+    session: &Session,
+    model: &LiveModel,
+) -> Result<LocalIndex, CommandError> {
     let directory = directory()?;
     let opened = LocalIndex::open(
         &session.node,
@@ -34,7 +37,7 @@ pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Local
         LocalIndexError::Directory { .. }
         | LocalIndexError::NoLock { .. }
         | LocalIndexError::InUse { .. }
-        | LocalIndexError::Remove { .. } => Failure::mistake(error),
+        | LocalIndexError::Remove { .. } => CommandError::mistake(error),
         error => error.into(),
     })
 }

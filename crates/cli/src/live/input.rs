@@ -19,7 +19,7 @@ use cotrain_protocol::sample::Encoding;
 use serde::Serialize;
 
 use super::{connection::Session, data::Columns, model::LiveModel};
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// One example in one of its possible forms, or a file of many.
 #[derive(Debug, Clone, Default, Args)]
@@ -67,18 +67,18 @@ impl Misfits {
 
     /// Warns on stderr of unknown inputs and of clipped numbers.
     pub(crate) fn warn(&self, session: &Session, model: &LiveModel) {
-        if let Some(words) = self.unknown_in_words(model) {
+        if let Some(words) = self.describe_unknown(model) {
             session.narrator.say(format_args!(
                 "warning: {words}: what the model says of that is its prior alone"
             ));
         }
-        if let Some(words) = self.clipped_in_words() {
+        if let Some(words) = self.describe_clipped() {
             session.narrator.say(format_args!("warning: {words}"));
         }
     }
 
     /// Returns in words how many inputs the model knows nothing of; `None` if there are none.
-    pub(crate) fn unknown_in_words(&self, model: &LiveModel) -> Option<String> {
+    pub(crate) fn describe_unknown(&self, model: &LiveModel) -> Option<String> {
         let things = match model.encoder().ok().map(Encoder::takes) {
             Some(Sort::Text) => "words",
             Some(Sort::Indexed) => "indices",
@@ -94,7 +94,7 @@ impl Misfits {
     }
 
     /// Returns in words how many numbers are outside the model's range; `None` if there are none.
-    pub(crate) fn clipped_in_words(&self) -> Option<String> {
+    pub(crate) fn describe_clipped(&self) -> Option<String> {
         (self.clipped_inputs > 0).then(|| {
             format!(
                 "{} of {} inputs {} values outside the model's range; {} {} clipped",
@@ -118,7 +118,7 @@ impl Misfits {
 
 impl Input {
     /// Encodes the input; `None` if none is given.
-    pub(crate) fn sample(&self, model: &LiveModel) -> Result<Option<Encoded>, Failure> {
+    pub(crate) fn sample(&self, model: &LiveModel) -> Result<Option<Encoded>, CommandError> {
         let encoded = if let Some(text) = &self.text {
             encode_text(encoder(model)?, text)
         } else if let Some(row) = &self.row {
@@ -129,7 +129,10 @@ impl Input {
             let bytes = hex::decode(sample)
                 .with_context(|| format!("--sample is `{sample}`; expected hexadecimal digits"));
             let encoding = model.facts.parameters.encoding();
-            Ok(Encoded::raw(encoding, bytes.map_err(Failure::Mistake)?))
+            Ok(Encoded::raw(
+                encoding,
+                bytes.map_err(CommandError::Mistake)?,
+            ))
         } else {
             return Ok(None);
         };
@@ -142,11 +145,11 @@ pub(crate) fn file(
     model: &LiveModel,
     path: &Path,
     text_column: Option<&str>,
-) -> Result<Vec<Encoded>, Failure> {
+) -> Result<Vec<Encoded>, CommandError> {
     let encoder = encoder_of_data(model)?;
     let samples = if path == Path::new("-") && text_column.is_none() {
         let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
-        encode_lines(encoder, path, &text.map_err(Failure::Mistake)?)
+        encode_lines(encoder, path, &text.map_err(CommandError::Mistake)?)
     } else {
         encode_file(encoder, path, text_column)
     };
@@ -154,7 +157,7 @@ pub(crate) fn file(
 }
 
 /// Returns the encoder for a single text or row. The error names options that need no encoder.
-pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
+pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, CommandError> {
     let instead = match model.facts.parameters.encoding() {
         Encoding::Sparse => "--features or --sample",
         _ => "--sample",
@@ -166,31 +169,31 @@ pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
             ),
             _ => format!("give {instead}, or name the registry with --registry"),
         };
-        Failure::Mistake(anyhow!("{error}; {next}"))
+        CommandError::Mistake(anyhow!("{error}; {next}"))
     })
 }
 
 /// Returns the encoder for a file of data, which no option replaces.
-fn encoder_of_data(model: &LiveModel) -> Result<&Encoder, Failure> {
+fn encoder_of_data(model: &LiveModel) -> Result<&Encoder, CommandError> {
     model.encoder().map_err(|error| {
         let next = match error {
             NoEncoder::Contradicted { .. } => "ask its owner to register a card that fits",
             _ => "name the registry with --registry",
         };
-        Failure::Mistake(anyhow!("{error}; {next}"))
+        CommandError::Mistake(anyhow!("{error}; {next}"))
     })
 }
 
 /// Returns the failure for an input that cannot be encoded, with the option that helps.
-fn not_encoded(error: InputError) -> Failure {
+fn not_encoded(error: InputError) -> CommandError {
     let next = match &error {
         InputError::TextWanted => "give it with --text",
         InputError::NotSparse { .. } => "give them with --row or --sample",
         InputError::NoTexts => "leave --text-column out",
         InputError::NoColumns { .. } => "--text-column is for files that end in .csv or .tsv",
-        _ => return Failure::mistake(error),
+        _ => return CommandError::mistake(error),
     };
-    Failure::Mistake(anyhow!("{error}; {next}"))
+    CommandError::Mistake(anyhow!("{error}; {next}"))
 }
 
 /// Samples with their classes.
@@ -201,7 +204,7 @@ pub(crate) fn labeled(
     model: &LiveModel,
     columns: &Columns,
     data: &str,
-) -> Result<Labeled, Failure> {
+) -> Result<Labeled, CommandError> {
     let encoder = encoder_of_data(model)?;
     let source = columns.source(data, None)?;
     encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)

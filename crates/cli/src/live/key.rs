@@ -13,8 +13,8 @@ pub(crate) use cotrain_chain::keys::DEVELOPMENT_CHAIN;
 use cotrain_chain::keys::{self, Key};
 use serde::Serialize;
 
-use super::{place, show};
-use crate::{failure::Failure, output::Narrator};
+use super::{context, show};
+use crate::{error::CommandError, output::Narrator};
 
 /// Environment variable that contains the key itself, for programs.
 const VARIABLE: &str = "COTRAIN_KEY";
@@ -42,9 +42,9 @@ pub(crate) struct KeyArgs {
 
 impl KeyArgs {
     /// Returns the key, for use on this chain.
-    pub(crate) fn key(&self, chain_id: u64) -> Result<Key, Failure> {
+    pub(crate) fn key(&self, chain_id: u64) -> Result<Key, CommandError> {
         self.optional(chain_id)?.ok_or_else(|| {
-            Failure::Mistake(anyhow!(
+            CommandError::Mistake(anyhow!(
                 "no key is given; name a key file with --keystore (`cotrain key new` makes one), set \
                  {VARIABLE}, or on a development chain use --dev 1"
             ))
@@ -52,10 +52,10 @@ impl KeyArgs {
     }
 
     /// Returns the key; `None` if the options and variables name none.
-    pub(crate) fn optional(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
+    pub(crate) fn optional(&self, chain_id: u64) -> Result<Option<Key>, CommandError> {
         let key = self.named(chain_id)?;
         match key {
-            Some(key) if key.is_exposed_on(chain_id) => Err(Failure::Mistake(anyhow!(
+            Some(key) if key.is_exposed_on(chain_id) => Err(CommandError::Mistake(anyhow!(
                 "the key is one of anvil's and hardhat's accounts, which everybody knows, and this \
                      node's chain id is {chain_id}, not {DEVELOPMENT_CHAIN}: others would take what you send \
                      there; make one with `cotrain key new`"
@@ -64,11 +64,11 @@ impl KeyArgs {
         }
     }
 
-    fn named(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
+    fn named(&self, chain_id: u64) -> Result<Option<Key>, CommandError> {
         if let Some(index) = self.dev {
             let key = Key::development(index);
             if key.is_exposed_on(chain_id) {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "--dev is for development chains, whose id is {DEVELOPMENT_CHAIN}, and this node's is \
                      {chain_id}: everybody knows these keys, and would take what you send there; use \
                      --keystore"
@@ -79,7 +79,7 @@ impl KeyArgs {
         if let Some(path) = &self.keystore {
             let password = password(self.password_file.as_deref(), false)?;
             return Ok(Some(
-                Key::from_keystore(path, &password).map_err(Failure::mistake)?,
+                Key::from_keystore(path, &password).map_err(CommandError::mistake)?,
             ));
         }
         let Some(secret) = env::var_os(VARIABLE) else {
@@ -87,31 +87,31 @@ impl KeyArgs {
         };
         let secret = secret.to_string_lossy();
         if secret.trim().is_empty() {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "the variable {VARIABLE} is empty; set it to a key, or unset it"
             )));
         }
         let key = Key::from_hex(&secret).with_context(|| format!("the variable {VARIABLE}"));
-        Ok(Some(key.map_err(Failure::Mistake)?))
+        Ok(Some(key.map_err(CommandError::Mistake)?))
     }
 }
 
 /// Reads a password from the first line of a file or from the terminal, which asks twice for a
 /// `new` one.
-fn password(file: Option<&Path>, new: bool) -> Result<String, Failure> {
+fn password(file: Option<&Path>, new: bool) -> Result<String, CommandError> {
     if let Some(path) = file {
-        return keys::password_file(path).map_err(Failure::mistake);
+        return keys::password_file(path).map_err(CommandError::mistake);
     }
     if !io::stdin().is_terminal() {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "the key file has a password, and there is no terminal to ask for it; name a file that has it \
              with --password-file"
         )));
     }
     let typed = rpassword::prompt_password("Password of the key file: ")?;
-    keys::check_password(&typed, "the terminal").map_err(Failure::mistake)?;
+    keys::check_password(&typed, "the terminal").map_err(CommandError::mistake)?;
     if new && rpassword::prompt_password("The same again: ")? != typed {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "the two passwords differ; try again"
         )));
     }
@@ -174,20 +174,20 @@ struct Shown {
 }
 
 /// Creates or shows a key.
-pub(crate) fn run(command: &KeyCommand) -> Result<(), Failure> {
+pub(crate) fn run(command: &KeyCommand) -> Result<(), CommandError> {
     Narrator::start(false)?;
     match &command.action {
         Action::New(arguments) => {
             let directory = match &arguments.out {
                 Some(directory) => directory.clone(),
-                None => place::state_directory()?.join("keys"),
+                None => context::state_directory()?.join("keys"),
             };
             let password = password(arguments.password_file.as_deref(), true)?;
             fs::create_dir_all(&directory)
                 .with_context(|| format!("cannot make {}", directory.display()))
-                .map_err(Failure::Mistake)?;
+                .map_err(CommandError::Mistake)?;
             let (key, path) =
-                Key::create_keystore(&directory, &password).map_err(Failure::mistake)?;
+                Key::create_keystore(&directory, &password).map_err(CommandError::mistake)?;
             let shown = Shown {
                 address: key.address(),
                 keystore: Some(path.clone()),

@@ -10,7 +10,7 @@ mod view;
 use clap::{Args, Subcommand};
 
 use super::contribute::Contribute;
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +50,7 @@ enum Action {
 }
 
 /// Runs a command about a market.
-pub(crate) fn run(arguments: &MarketCommand) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &MarketCommand) -> Result<(), CommandError> {
     match &arguments.action {
         Action::Create(arguments) => create::run(arguments),
         Action::Show(arguments) => show::run(arguments),

@@ -13,13 +13,13 @@ use cotrain_client::{
     registry::{self, NameError, RegistryError},
     weights,
 };
-use cotrain_protocol::{Rejection, classifier::Classifier, parse_address};
+use cotrain_protocol::{ContractError, classifier::Classifier, parse_address};
 
 use super::{
     connection::{ModelArg, Session},
-    place::cache_directory,
+    context::cache_directory,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// A model on the chain, and how the command found it.
 #[derive(Debug, Clone)]
@@ -40,11 +40,11 @@ impl Deref for LiveModel {
 
 impl LiveModel {
     /// Finds the model that the options name, or the one deployed last.
-    pub(crate) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, Failure> {
+    pub(crate) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, CommandError> {
         let (model, origin) = match &argument.model {
             None => {
                 let trainer = session.last_model.ok_or_else(|| {
-                    Failure::Mistake(anyhow!(
+                    CommandError::Mistake(anyhow!(
                         "no model is named; name one with --model (`cotrain models` lists those of a \
                          registry), or deploy one"
                     ))
@@ -55,7 +55,7 @@ impl LiveModel {
             // An argument in the form of an address is one. A wrong digit must not be reported as
             // an unknown name.
             Some(address) if address.starts_with("0x") && address.len() == 42 => {
-                let trainer = parse_address(address).map_err(Failure::mistake)?;
+                let trainer = parse_address(address).map_err(CommandError::mistake)?;
                 let origin = "--model or COTRAIN_MODEL".to_owned();
                 (Self::read(session, trainer).await?, origin)
             }
@@ -86,11 +86,11 @@ impl LiveModel {
     pub(crate) async fn find_trainer(
         session: &Session,
         argument: &ModelArg,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let model = Self::find(session, argument).await?;
         let description = model.facts.terms.mechanism().description();
         if description.claims.is_empty() {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "{} is a {}, which has no deposits, refunds and reports; see `cotrain market`",
                 model.facts.trainer,
                 description.title
@@ -99,7 +99,7 @@ impl LiveModel {
         Ok(model)
     }
 
-    async fn named(session: &Session, name: &str) -> Result<Self, Failure> {
+    async fn named(session: &Session, name: &str) -> Result<Self, CommandError> {
         let registry = session.registry()?;
         let found = registry::named(&session.node, registry, name, |entry, error| {
             session.narrator.say(format_args!(
@@ -110,13 +110,13 @@ impl LiveModel {
         });
         let (entry, card) = found.await.map_err(|error| match error {
             NameError::Registry(error) => classify(*error),
-            error => Failure::mistake(error),
+            error => CommandError::mistake(error),
         })?;
         Self::with_card(session, entry.trainer, Some(card)).await
     }
 
     /// Reads the model of a trainer.
-    pub(crate) async fn read(session: &Session, trainer: Address) -> Result<Self, Failure> {
+    pub(crate) async fn read(session: &Session, trainer: Address) -> Result<Self, CommandError> {
         let described = DescribedModel::read(&session.node, session.registry, trainer).await;
         Ok(Self::of(described.map_err(|error| match error {
             DescribeError::Registry(error) => classify(error),
@@ -129,7 +129,7 @@ impl LiveModel {
         session: &Session,
         registry: Address,
         entry: &Entry,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let card = registry::card_of(&session.node, registry, entry).await;
         Self::with_card(session, entry.trainer, card.map_err(classify)?).await
     }
@@ -138,7 +138,7 @@ impl LiveModel {
         session: &Session,
         trainer: Address,
         card: Option<Card>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let described = DescribedModel::with_card(&session.node, trainer, card).await;
         Ok(Self::of(described.map_err(unreadable)?))
     }
@@ -151,28 +151,33 @@ impl LiveModel {
     }
 
     /// Returns the number of a class, by its name or its number.
-    pub(crate) fn label(&self, class: &str) -> Result<u16, Failure> {
-        self.described.label(class).map_err(Failure::mistake)
+    pub(crate) fn label(&self, class: &str) -> Result<u16, CommandError> {
+        self.described.label(class).map_err(CommandError::mistake)
     }
 
     /// Returns a failure in whose reason classes have names.
-    pub(crate) fn named_classes(&self, failure: Failure) -> Failure {
+    pub(crate) fn named_classes(&self, failure: CommandError) -> CommandError {
         let reason = match failure.error().downcast_ref::<NodeError>() {
             Some(NodeError::Reverted(
                 reason @ Revert::Contract(
-                    Rejection::PredictionDiffers { .. } | Rejection::PredictionAgrees { .. },
+                    ContractError::PredictionDiffers { .. }
+                    | ContractError::PredictionAgrees { .. },
                 ),
             )) => format!("the contract refused: {}", self.explain(reason)),
             _ => return failure,
         };
         match failure {
-            Failure::Mistake(_) => Failure::Mistake(anyhow!(reason)),
-            Failure::Fault(_) => Failure::Fault(anyhow!(reason)),
+            CommandError::Mistake(_) => CommandError::Mistake(anyhow!(reason)),
+            CommandError::Fault(_) => CommandError::Fault(anyhow!(reason)),
         }
     }
 
     /// Returns all words of the model after a block, from the cache if it has them.
-    pub(crate) async fn words(&self, session: &Session, block: B256) -> Result<Vec<U256>, Failure> {
+    pub(crate) async fn words(
+        &self,
+        session: &Session,
+        block: B256,
+    ) -> Result<Vec<U256>, CommandError> {
         let cache = weights::Cache::new(cache_directory()?.join("words"));
         let words = cache.words(&session.node, &self.facts, block).await;
         words.map_err(unreadable)
@@ -183,12 +188,12 @@ impl LiveModel {
         &self,
         session: &Session,
         block: B256,
-    ) -> Result<Vec<U256>, Failure> {
+    ) -> Result<Vec<U256>, CommandError> {
         Ok(weights::proved(&session.node, &self.facts, block).await?)
     }
 
     /// Returns the reference model with these words.
-    pub(crate) fn twin(&self, words: &[U256]) -> Result<Classifier, Failure> {
+    pub(crate) fn reference(&self, words: &[U256]) -> Result<Classifier, CommandError> {
         Ok(Classifier::from_words(self.facts.parameters, words)?)
     }
 
@@ -198,36 +203,36 @@ impl LiveModel {
         node: &Node,
         call: &'static str,
         data: Vec<u8>,
-    ) -> Result<u128, Failure> {
+    ) -> Result<u128, CommandError> {
         let reader = Reader::new(node, self.facts.trainer, None);
         reader.number(call, data).await.map_err(unreadable)
     }
 
     /// Returns the current deposit of each of `n` contributions in one transaction, in wei.
-    pub(crate) async fn price(&self, node: &Node, n: u64) -> Result<u128, Failure> {
+    pub(crate) async fn price(&self, node: &Node, n: u64) -> Result<u128, CommandError> {
         self.facts.price(node, n).await.map_err(unreadable)
     }
 }
 
 /// Returns the failure of a node, or a mistake of the user if the address has no model.
-pub(crate) fn unreadable(error: ReadError) -> Failure {
+pub(crate) fn unreadable(error: ReadError) -> CommandError {
     match error {
-        ReadError::Node { trainer, source } => Failure::Fault(
+        ReadError::Node { trainer, source } => CommandError::Fault(
             anyhow!(source).context(format!("cannot read the model {trainer} from the node")),
         ),
-        other => Failure::Mistake(other.into()),
+        other => CommandError::Mistake(other.into()),
     }
 }
 
 /// Returns all models that a registry lists.
-pub(crate) async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Failure> {
+pub(crate) async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, CommandError> {
     registry::entries(node, registry).await.map_err(classify)
 }
 
 /// Returns a mistake of the user if no registry is at an address.
-fn classify(error: RegistryError) -> Failure {
+fn classify(error: RegistryError) -> CommandError {
     match error {
-        RegistryError::Node { .. } => Failure::Fault(error.into()),
-        RegistryError::NoRegistry { .. } => Failure::Mistake(error.into()),
+        RegistryError::Node { .. } => CommandError::Fault(error.into()),
+        RegistryError::NoRegistry { .. } => CommandError::Mistake(error.into()),
     }
 }

@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    bounds::{ShownBounds, bounds_in_words, features_in_words},
+    bounds::{ShownBounds, describe_bounds, describe_features},
     connection::{Connection, Session},
     model::{LiveModel, entries},
     show,
     spending::Target,
-    wei::in_words,
+    wei::format_wei,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ struct Listed {
     /// intercept.
     features: u32,
     #[serde(skip)]
-    features_in_words: String,
+    features_text: String,
     /// Bounds of samples, in the contract's integers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<ShownBounds>,
@@ -74,7 +74,7 @@ struct Listed {
 }
 
 /// Lists models.
-pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Models) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let registry = session.registry()?;
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
     })
 }
 
-async fn list(session: &Session, registry: Address, entry: &Entry) -> Result<Listed, Failure> {
+async fn list(session: &Session, registry: Address, entry: &Entry) -> Result<Listed, CommandError> {
     let model = LiveModel::listed(session, registry, entry).await?;
     let count = cotrain_bindings::state::contribution_count();
     let contributions = model.ask(&session.node, "contributionCount", count).await?;
@@ -115,9 +115,9 @@ async fn list(session: &Session, registry: Address, entry: &Entry) -> Result<Lis
         learner: model.facts.parameters.kind().name(),
         classes: model.classes(),
         features: model.facts.parameters.features(),
-        features_in_words: features_in_words(&model.facts.parameters, encoder),
+        features_text: describe_features(&model.facts.parameters, encoder),
         bounds: model.facts.parameters.bounds().map(Into::into),
-        learns_from: bounds_in_words(&model.facts.parameters, encoder),
+        learns_from: describe_bounds(&model.facts.parameters, encoder),
         incentive: model.facts.terms.mechanism().name(),
         contributions,
         price: price.to_string(),
@@ -163,11 +163,11 @@ fn text(model: &Listed) -> String {
             " (not verified)"
         },
         model.learner,
-        model.features_in_words,
+        model.features_text,
         bounds.unwrap_or_default(),
         escaped_list(&model.classes),
         model.contributions,
-        in_words(&model.price),
+        format_wei(&model.price),
     ) + &refund
         + &notice
 }

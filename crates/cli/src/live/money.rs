@@ -17,7 +17,7 @@ use super::{
     spending::{Bill, Range, Target, gas_cost_of_all},
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const DEPOSIT_EXAMPLES: &str = "\
 Examples:
@@ -73,10 +73,10 @@ struct Moved {
 }
 
 /// Runs `cotrain deposit`.
-pub(crate) fn deposit(arguments: &Deposit) -> Result<(), Failure> {
+pub(crate) fn deposit(arguments: &Deposit) -> Result<(), CommandError> {
     let Wei(amount) = arguments.amount;
     if amount == 0 {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "nothing was sent: the amount is 0; say how much to prepay, such as 0.1ether"
         )));
     }
@@ -99,11 +99,11 @@ pub(crate) fn deposit(arguments: &Deposit) -> Result<(), Failure> {
 }
 
 /// Runs `cotrain withdraw`.
-pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), Failure> {
+pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), CommandError> {
     move_money(&arguments.common, &|mine, balance| {
         let amount = arguments.amount.map_or(balance, |Wei(amount)| amount);
         if amount == 0 || amount > balance {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: the account {mine} has {} prepaid with this model; {} cannot be withdrawn",
                 Wei(balance),
                 Wei(amount)
@@ -136,9 +136,9 @@ struct Move {
 }
 
 /// Function that makes a movement from a sender's address and prepaid balance.
-type Making<'a> = &'a dyn Fn(Address, u128) -> Result<Move, Failure>;
+type Making<'a> = &'a dyn Fn(Address, u128) -> Result<Move, CommandError>;
 
-fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
+fn move_money(common: &Acting, make: Making<'_>) -> Result<(), CommandError> {
     block_on(async {
         let session = common.connection.open().await?;
         let node = &session.node;
@@ -152,7 +152,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         let before = balance(key.address()).await?;
         let one = make(key.address(), before)?;
         let budget = common.spending.budget();
-        let sender = common.fees.sender(node, &key, &budget);
+        let sender = common.gas_fees.sender(node, &key, &budget);
         let call = Call {
             to: Some(model.facts.trainer),
             value: one.value,
@@ -167,7 +167,12 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
             each: None,
             value: Range::exactly(one.value),
             gas: Some(gas),
-            gas_cost: gas_cost_of_all(gas, &node.fees().await?, &common.fees, &common.spending),
+            gas_cost: gas_cost_of_all(
+                gas,
+                &node.gas_fees().await?,
+                &common.gas_fees,
+                &common.spending,
+            ),
             notes: Vec::new(),
         };
         if !common.spending.agreed(&session, &bill, common.json)? {
@@ -182,7 +187,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
                 Wei(one.amount),
                 receipt.transaction
             );
-            Failure::Fault(anyhow!("{:#}", failure.error()).context(done))
+            CommandError::Fault(anyhow!("{:#}", failure.error()).context(done))
         })?;
         let moved = Moved {
             chain_id: node.chain_id(),

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_read_from_their_words() {
+    fn read_parses_model_options_and_no_unknown_ones() {
         let some = options(&[
             ("--refund-wait", "5s"),
             ("--points", "true"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told_in_the_words_of_the_user() {
+    fn differences_names_each_option_with_both_values() {
         let before = options(&[("--initial", "0.5"), ("--name", "a")]);
         let now = options(&[("--initial", "0.8"), ("--name", "a"), ("--test", "t.csv")]);
         let lines: Vec<_> = differences(&before, &now).collect();

@@ -25,12 +25,12 @@ use cotrain_protocol::{
 };
 
 use super::{
-    bounds::{bounds_in_words, features_in_words},
+    bounds::{describe_bounds, describe_features},
     data::Columns,
     wei::Wei,
     whole_seconds,
 };
-use crate::{failure::Failure, output::Narrator};
+use crate::{error::CommandError, output::Narrator};
 
 /// Initial model, and the data that it is trained and measured on.
 #[derive(Debug, Clone, Args)]
@@ -125,7 +125,7 @@ pub(crate) struct InitialOptions {
 
 impl InitialOptions {
     /// Returns the options for making the initial model.
-    fn preparation(&self) -> Result<initial::Options, Failure> {
+    fn preparation(&self) -> Result<initial::Options, CommandError> {
         Ok(initial::Options {
             source: self.columns.source(&self.data, self.test.as_deref())?,
             initial: self.initial,
@@ -205,7 +205,7 @@ pub(crate) struct ModelOptions {
 
 impl ModelOptions {
     /// Returns the terms of the incentive, within their bounds.
-    fn terms(&self) -> Result<Terms, Failure> {
+    fn terms(&self) -> Result<Terms, CommandError> {
         let incentive = if self.points {
             Incentive::Points
         } else {
@@ -219,7 +219,7 @@ impl ModelOptions {
             any_address_claim: self.any_address_claim_wait.as_secs(),
             report_notice: self.report_notice.as_secs(),
         };
-        check(&incentive, &waits).map_err(Failure::Mistake)?;
+        check(&incentive, &waits).map_err(CommandError::Mistake)?;
         Ok(Terms::Trainer { incentive, waits })
     }
 }
@@ -308,7 +308,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Reads the data and trains the initial model, with deposits and claims.
-    pub(crate) fn make(options: &ModelOptions, owner: Address) -> Result<Self, Failure> {
+    pub(crate) fn make(options: &ModelOptions, owner: Address) -> Result<Self, CommandError> {
         let terms = options.terms()?;
         let (plan, _) = Self::with_terms(&options.initial, terms, owner)?;
         Ok(plan)
@@ -320,10 +320,10 @@ impl Plan {
         options: &InitialOptions,
         terms: Terms,
         owner: Address,
-    ) -> Result<(Self, Samples), Failure> {
-        text::check_name("--name", &options.name).map_err(Failure::mistake)?;
+    ) -> Result<(Self, Samples), CommandError> {
+        text::check_name("--name", &options.name).map_err(CommandError::mistake)?;
         text::check("--description", &options.description, MAX_DESCRIPTION)
-            .map_err(Failure::mistake)?;
+            .map_err(CommandError::mistake)?;
         let prepared = Prepared::read(&options.preparation()?).map_err(not_prepared)?;
         let encoded = &prepared.encoded;
         let card = Card {
@@ -334,8 +334,8 @@ impl Plan {
             from_block: 0,
         };
         // The check comes before the training, which takes time, and long before anything is paid.
-        card.check().map_err(Failure::mistake)?;
-        let trained = prepared.train().map_err(Failure::mistake)?;
+        card.check().map_err(CommandError::mistake)?;
+        let trained = prepared.train().map_err(CommandError::mistake)?;
         let plan = Self {
             name: options.name.clone(),
             deployment: deploy::Plan {
@@ -365,9 +365,9 @@ impl Plan {
     }
 
     /// Returns the number of features, in words.
-    pub(crate) fn features_in_words(&self) -> String {
+    pub(crate) fn describe_features(&self) -> String {
         let deployment = &self.deployment;
-        features_in_words(
+        describe_features(
             deployment.classifier.parameters(),
             deployment.card.encoder.as_ref(),
         )
@@ -377,7 +377,7 @@ impl Plan {
     /// numbers.
     pub(crate) fn bounds(&self) -> Option<String> {
         let deployment = &self.deployment;
-        bounds_in_words(
+        describe_bounds(
             deployment.classifier.parameters(),
             deployment.card.encoder.as_ref(),
         )
@@ -408,8 +408,8 @@ fn quoted(text: &str) -> Option<String> {
 }
 
 /// Returns the failure for data that makes no initial model, in the names of options.
-fn not_prepared(error: PrepareError) -> Failure {
-    Failure::Mistake(match error {
+fn not_prepared(error: PrepareError) -> CommandError {
+    CommandError::Mistake(match error {
         PrepareError::EmptyClass => {
             anyhow!("--reserve-classes names an empty class; give names separated by commas")
         }
@@ -432,7 +432,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_are_told_by_the_names_of_options() {
+    fn check_names_the_option_of_a_wait_that_is_out_of_bounds() {
         let told_with = |refund, owner_claim, any_address_claim, report_notice| {
             let waits = Waits {
                 refund,
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weight_of_costs_has_the_contracts_bound() {
+    fn check_bounds_the_cost_weight_as_the_contract_does() {
         let waits = Waits {
             refund: 1,
             owner_claim: 1,

@@ -17,7 +17,7 @@ use super::{
     show,
     spending::{Progress, Target},
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,7 +97,7 @@ fn block_hash(text: &str) -> Result<B256, String> {
 }
 
 /// Runs `cotrain predict`.
-pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                 let count = all.len();
                 let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
                 if some.is_empty() && count > 0 {
-                    return Err(Failure::Mistake(anyhow!(
+                    return Err(CommandError::Mistake(anyhow!(
                         "--skip {} leaves nothing of the {count} lines of {}",
                         arguments.skip,
                         file.display()
@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
             }
             (None, Some(sample)) => vec![sample],
             (None, None) => {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "there is nothing to predict; give --text, --row, --features, --sample or --file"
                 )));
             }
@@ -204,16 +204,18 @@ fn local(
     model: &LiveModel,
     words: &[alloy_primitives::U256],
     samples: &[&[u8]],
-) -> Result<Vec<u16>, Failure> {
-    let twin = model.twin(words)?;
-    twin.predict_all(samples).map_err(Failure::mistake)
+) -> Result<Vec<u16>, CommandError> {
+    let reference = model.reference(words)?;
+    reference
+        .predict_all(samples)
+        .map_err(CommandError::mistake)
 }
 
 /// Returns the failure for samples that a contract did not predict, and decides whether the user
 /// made a mistake.
-pub(crate) fn not_predicted(error: PredictError) -> Failure {
+pub(crate) fn not_predicted(error: PredictError) -> CommandError {
     match error {
-        PredictError::Refused(rejection) => Failure::mistake(rejection),
+        PredictError::Refused(rejection) => CommandError::mistake(rejection),
         PredictError::Node(error) => error.into(),
         PredictError::Answer(error) => error.into(),
     }

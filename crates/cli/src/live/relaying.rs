@@ -15,7 +15,7 @@ use cotrain_client::{
     },
 };
 use cotrain_protocol::sample::Item;
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 use url::Url;
 
@@ -29,7 +29,7 @@ use super::{
     spending::{Bill, Progress, Range, SpendingArgs, Target},
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Sender of a signed batch.
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub(crate) struct Relaying<'a> {
     pub(crate) model: &'a LiveModel,
     pub(crate) client: Client,
     /// Maximum deposit of each contribution, in wei; `None` if the option is not set.
-    pub(crate) most: Option<Wei>,
+    pub(crate) max: Option<Wei>,
     pub(crate) spending: &'a SpendingArgs,
     pub(crate) arguments: &'a RelayArgs,
 }
@@ -96,7 +96,7 @@ impl Relaying<'_> {
 
     /// Checks that no batch of the author is pending with the coordinator. The samples of a pending
     /// batch are not on the chain yet.
-    pub(crate) async fn check_nothing_waits(&self) -> Result<(), Failure> {
+    pub(crate) async fn check_nothing_waits(&self) -> Result<(), CommandError> {
         let checked = self.signer().check_nothing_waits().await;
         checked.map_err(not_relayed)
     }
@@ -107,7 +107,7 @@ impl Relaying<'_> {
         items: &[Item<'_>],
         chosen: &Chosen,
         json: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let (signer, of) = (self.signer(), items.len() as u64);
         let relayer = if self.arguments.any_relayer {
             Address::ZERO
@@ -116,15 +116,15 @@ impl Relaying<'_> {
         };
         let account = signer.account().await.map_err(not_relayed)?;
         let price = signer.price(items.len()).await.map_err(not_relayed)?;
-        let most = match self.most {
-            Some(Wei(most)) => most,
+        let max = match self.max {
+            Some(Wei(max)) => max,
             None => default_max_deposit(self.model.facts.terms.mechanism(), price),
         };
         let bill = self.bill(
             of,
             Range {
-                now: price.min(most),
-                at_most: most,
+                now: price.min(max),
+                at_most: max,
             },
         );
         signer
@@ -138,7 +138,7 @@ impl Relaying<'_> {
             signer,
             terms: BatchTerms {
                 relayer,
-                max_deposit: most,
+                max_deposit: max,
                 fee: self.arguments.fee.0,
                 valid: self.arguments.valid,
             },
@@ -154,7 +154,7 @@ impl Relaying<'_> {
         let (progress, stopped) = match sent {
             Ok(()) => (Progress::whole(of), None),
             Err(error @ RelayError::Known { .. }) if handed.is_empty() => {
-                return Err(Failure::Fault(anyhow!("{error}; run the same again")));
+                return Err(CommandError::Fault(anyhow!("{error}; run the same again")));
             }
             Err(error) if handed.is_empty() => return Err(not_relayed(error)),
             Err(error) => {
@@ -194,7 +194,7 @@ impl Relaying<'_> {
     }
 
     /// Waits until all batches are part of the chain, and returns the failures.
-    async fn wait(&self, handed: &mut [Handed]) -> Vec<Failure> {
+    async fn wait(&self, handed: &mut [Handed]) -> Vec<CommandError> {
         let mut failed = Vec::new();
         for batch in handed {
             let (id, patience) = (batch.id, self.arguments.valid);

@@ -11,7 +11,7 @@ use cotrain_server::{
 use serde::Serialize;
 
 use super::{block_on, show};
-use crate::{failure::Failure, output, stop::stopped};
+use crate::{error::CommandError, output, stop::stopped};
 
 /// Variables that the other commands read, and a coordinator does not.
 const NOT_OURS: [&str; 6] = [
@@ -105,8 +105,8 @@ impl From {
 }
 
 /// Serves until a signal asks it to stop.
-pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
-    let config = Config::load(&arguments.from.sources()).map_err(Failure::mistake)?;
+pub(crate) fn run(arguments: &Serve) -> Result<(), CommandError> {
+    let config = Config::load(&arguments.from.sources()).map_err(CommandError::mistake)?;
     output::log(config.log == LogFormat::Json)?;
     block_on(async {
         let stop = stopped()?;
@@ -119,14 +119,14 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
 }
 
 /// Returns a mistake if the user can correct the error, and a fault otherwise.
-pub(crate) fn classify(error: ServeError) -> Failure {
+pub(crate) fn classify(error: ServeError) -> CommandError {
     match error {
         ServeError::Node(_)
         | ServeError::Store(_)
         | ServeError::Registry(_)
         | ServeError::Model(_)
-        | ServeError::Http(_) => Failure::Fault(error.into()),
-        _ => Failure::Mistake(error.into()),
+        | ServeError::Http(_) => CommandError::Fault(error.into()),
+        _ => CommandError::Mistake(error.into()),
     }
 }
 
@@ -139,7 +139,7 @@ struct Setting {
 }
 
 /// Shows a configuration.
-pub(crate) fn config(arguments: &ConfigCommand) -> Result<(), Failure> {
+pub(crate) fn config(arguments: &ConfigCommand) -> Result<(), CommandError> {
     if arguments.example {
         return output::print(Config::example());
     }
@@ -147,8 +147,8 @@ pub(crate) fn config(arguments: &ConfigCommand) -> Result<(), Failure> {
         .from
         .sources()
         .figment()
-        .map_err(Failure::mistake)?;
-    Config::extract(&figment).map_err(Failure::mistake)?;
+        .map_err(CommandError::mistake)?;
+    Config::extract(&figment).map_err(CommandError::mistake)?;
     let settings: Vec<_> = Config::explain(&figment)
         .into_iter()
         .map(|setting| Setting {

@@ -12,7 +12,7 @@ use clap::{Arg, Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
-use crate::{failure::Failure, output};
+use crate::{error::CommandError, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,12 +37,12 @@ pub(crate) struct Man {
 }
 
 /// Prints completions of the program's `command`.
-pub(crate) fn completions(arguments: &Completions, command: Command) -> Result<(), Failure> {
+pub(crate) fn completions(arguments: &Completions, command: Command) -> Result<(), CommandError> {
     output::print_raw(&script(arguments.shell, command)?)
 }
 
 /// Returns the completion script of a shell.
-fn script(shell: Shell, mut command: Command) -> Result<String, Failure> {
+fn script(shell: Shell, mut command: Command) -> Result<String, CommandError> {
     let positionals = match shell {
         Shell::Fish => positionals_in_fish(&command),
         _ => String::new(),
@@ -88,14 +88,14 @@ fn positionals_in_fish(root: &Command) -> String {
 }
 
 /// Writes manual pages of the program's `command`.
-pub(crate) fn man(arguments: &Man, command: Command) -> Result<(), Failure> {
+pub(crate) fn man(arguments: &Man, command: Command) -> Result<(), CommandError> {
     let directory = &arguments.directory;
     let mut command = command.disable_help_subcommand(true);
     command.build();
     fs::create_dir_all(directory)
         .and_then(|()| pages(directory, &command))
         .with_context(|| format!("cannot write manual pages to {}", directory.display()))
-        .map_err(Failure::Mistake)
+        .map_err(CommandError::Mistake)
 }
 
 /// Writes the man pages of a command and of its subcommands.
@@ -222,7 +222,7 @@ mod tests {
     use crate::parse;
 
     #[test]
-    fn pages_have_examples_that_can_be_copied() {
+    fn man_writes_pages_with_examples_that_can_be_copied() {
         let folder = tempfile::tempdir().expect("a folder");
         let directory = folder.path().to_owned();
         man(&Man { directory }, parse::command()).expect("written");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn completions_know_scenarios_and_learners() {
+    fn script_completes_scenarios_and_learners() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell, parse::command()).expect("UTF-8");
             assert!(script.contains("dense-nearest-centroid"), "{shell}");

@@ -6,7 +6,7 @@ use cotrain_client::{
     relay::Handed,
 };
 use cotrain_learning::text::{escaped, escaped_to};
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::errors::question;

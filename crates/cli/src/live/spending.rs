@@ -12,16 +12,17 @@ use alloy_chains::NamedChain;
 use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_chain::node::Fees;
-use cotrain_client::{budget::Budget, fees, gas};
+use cotrain_chain::node::GasFees;
+use cotrain_client::{budget::Budget, gas, gas_fees};
 use cotrain_learning::text::escaped;
-use cotrain_report::format::count;
+use cotrain_results::format::count;
 use serde::{Serialize, Serializer};
 
 use super::{
-    connection::Session, fees::FeeArgs, key::DEVELOPMENT_CHAIN, model::LiveModel, show, wei::Wei,
+    connection::Session, gas_fees::GasFeeArgs, key::DEVELOPMENT_CHAIN, model::LiveModel, show,
+    wei::Wei,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Maximum amount without a question on a development chain, in wei, without gas: 1 ether.
 const ASKED_ABOVE: u128 = 1_000_000_000_000_000_000;
@@ -154,18 +155,18 @@ impl Serialize for Range {
 /// with it the initial cost is the maximum.
 pub(crate) fn gas_cost_of_all(
     gas: u64,
-    fees: &Fees,
-    limits: &FeeArgs,
+    gas_fees: &GasFees,
+    limits: &GasFeeArgs,
     spending: &SpendingArgs,
 ) -> Range {
     let maximum = limits.max_fee.map(|Wei(maximum)| maximum);
-    let most = fees::most(fees, maximum);
+    let max = gas_fees::max(gas_fees, maximum);
     let price = if spending.max_total.is_some() {
-        most.min(fees.max())
+        max.min(gas_fees.max())
     } else {
-        most
+        max
     };
-    let now = fees::price(fees).min(price);
+    let now = gas_fees::price(gas_fees).min(price);
     Range {
         now: u128::from(gas).saturating_mul(now),
         at_most: u128::from(gas::with_margin(gas)).saturating_mul(price),
@@ -272,7 +273,7 @@ impl ConsentArgs {
         session: &Session,
         bill: &Bill,
         json: bool,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandError> {
         self.agreed_within(session, bill, json, None)
     }
 
@@ -281,8 +282,8 @@ impl ConsentArgs {
         session: &Session,
         bill: &Bill,
         json: bool,
-        most: Option<Wei>,
-    ) -> Result<bool, Failure> {
+        max: Option<Wei>,
+    ) -> Result<bool, CommandError> {
         if self.dry_run {
             let total = bill.total();
             let dry = NotSent {
@@ -297,11 +298,11 @@ impl ConsentArgs {
             session.narrator.say(bill.text().trim_end());
         }
         let total = bill.total().at_most;
-        if let Some(Wei(most)) = most.filter(|Wei(most)| total > *most) {
-            return Err(Failure::Mistake(anyhow!(
+        if let Some(Wei(max)) = max.filter(|Wei(max)| total > *max) {
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: this could cost {}, which is more than --max-total {}; allow more, or do less",
                 Wei(total),
-                Wei(most)
+                Wei(max)
             )));
         }
         if self.dry_run {
@@ -309,14 +310,16 @@ impl ConsentArgs {
         }
         if !self.yes && bill.must_be_asked() {
             if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "nothing was sent: there is no terminal to ask; say --yes to go on, or see with --dry-run \
                      what it costs"
                 )));
             }
             session.narrator.say("Go on? [y/N]");
             if !says_yes(&mut io::stdin().lock())? {
-                return Err(Failure::Mistake(anyhow!("nothing was sent, as you wished")));
+                return Err(CommandError::Mistake(anyhow!(
+                    "nothing was sent, as you wished"
+                )));
             }
         }
         Ok(true)
@@ -332,14 +335,14 @@ impl SpendingArgs {
         session: &Session,
         bill: &Bill,
         json: bool,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandError> {
         self.consent
             .agreed_within(session, bill, json, self.max_total)
     }
 
     /// Returns the budget that `--max-total` sets.
     pub(crate) fn budget(&self) -> Budget {
-        Budget::new(self.max_total.map(|Wei(most)| most))
+        Budget::new(self.max_total.map(|Wei(max)| max))
     }
 }
 
@@ -384,7 +387,7 @@ impl Progress {
     }
 
     /// Returns the progress of a command that an error stopped.
-    pub(crate) fn stopped(done: u64, of: u64, failure: &Failure, go_on: String) -> Self {
+    pub(crate) fn stopped(done: u64, of: u64, failure: &CommandError, go_on: String) -> Self {
         Self {
             partial: true,
             done,
@@ -396,7 +399,7 @@ impl Progress {
 
     /// Returns the failure with the finished part, the rest, and the way to continue, in words.
     /// `what` is such as "samples are contributed".
-    pub(crate) fn explain(&self, failure: Failure, what: &str) -> Failure {
+    pub(crate) fn explain(&self, failure: CommandError, what: &str) -> CommandError {
         let words = format!(
             "{} of {} {what}, {} are not; {}",
             count(self.done),
@@ -444,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bill_says_chain_node_model_number_and_total() {
+    fn text_of_a_bill_has_chain_node_model_number_and_total() {
         insta::assert_snapshot!(bill(1, 100_000_000_000_000_000).text(), @r"
         contribute 2 samples
           chain    1 (mainnet), node http://127.0.0.1:8545 (the default)
@@ -458,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_much_or_real_is_asked() {
+    fn must_be_asked_if_the_amount_is_large_or_the_chain_is_real() {
         let asked = |chain, value| bill(chain, value).must_be_asked();
         assert!(!asked(DEVELOPMENT_CHAIN, ASKED_ABOVE / 2));
         assert!(asked(DEVELOPMENT_CHAIN, ASKED_ABOVE / 2 + 1));
@@ -468,13 +471,13 @@ mod tests {
     }
 
     #[test]
-    fn gas_costs_at_most_what_fees_may_rise_to() {
-        let now = Fees {
+    fn gas_cost_of_all_is_at_most_what_fees_may_rise_to() {
+        let now = GasFees {
             base: 10,
             priority: 1,
         };
         let cost = |max_fee: Option<u128>, max_total: Option<u128>| {
-            let limits = FeeArgs {
+            let limits = GasFeeArgs {
                 max_fee: max_fee.map(Wei),
             };
             let spending = SpendingArgs {
@@ -494,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_yes_is_one() {
+    fn says_yes_only_if_the_answer_is_y_or_yes() {
         let says = |text: &str| says_yes(&mut text.as_bytes()).expect("text");
         for yes in ["y\n", "Y\n", "yes\n", " y \n"] {
             assert!(says(yes), "{yes:?}");
@@ -506,8 +509,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_says_how_to_go_on() {
-        let failure = Failure::Mistake(anyhow!("the node is gone"));
+    fn progress_says_how_to_go_on_after_a_part() {
+        let failure = CommandError::Mistake(anyhow!("the node is gone"));
         let progress = Progress::stopped(100, 500, &failure, "go on with --skip 100".to_owned());
         let json = serde_json::to_value(&progress).expect("JSON");
         assert_eq!(json["partial"], true);

@@ -10,7 +10,7 @@ use cotrain_indexer::{
 };
 use cotrain_learning::text::escaped;
 use cotrain_protocol::parse_address;
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::{
@@ -22,9 +22,9 @@ use super::{
     show,
     spending::Target,
     time::when,
-    wei::in_words,
+    wei::format_wei,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Maximum number of claims that one search finds.
 const LOOKED_AT: u32 = 10_000;
@@ -98,7 +98,7 @@ struct Line {
 }
 
 /// Shows an account.
-pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Status) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let account = match arguments.account {
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
                 .key
                 .optional(session.node.chain_id())?
                 .ok_or_else(|| {
-                    Failure::Mistake(anyhow!(
+                    CommandError::Mistake(anyhow!(
                         "whose? Name the account with --account, or its key with --keystore or --dev"
                     ))
                 })?
@@ -121,7 +121,11 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
     })
 }
 
-async fn look(index: &LocalIndex, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
+async fn look(
+    index: &LocalIndex,
+    model: &LiveModel,
+    account: Address,
+) -> Result<Shown, CommandError> {
     let view = index.followed().account(account);
     let claimable = index
         .claimable(index.followed(), account, LOOKED_AT)
@@ -194,12 +198,12 @@ fn text(shown: &Shown) -> String {
         "account        {}\nbalance        {}\ngood           {}\nat stake       {}, of {}\n\
          to refund now  {}\nto report now  {}\n",
         shown.account,
-        in_words(&shown.balance),
+        format_wei(&shown.balance),
         shown.good,
-        in_words(&shown.at_stake),
+        format_wei(&shown.at_stake),
         counted(shown.contributions.len() as u64, "contribution"),
-        in_words(&shown.refundable),
-        in_words(&shown.reportable),
+        format_wei(&shown.refundable),
+        format_wei(&shown.reportable),
     );
     for (name, lines) in [
         ("contribution", &shown.contributions),
@@ -217,7 +221,7 @@ fn text(shown: &Shown) -> String {
                 "{name} {} ({}), {}: {}\n",
                 line.position,
                 escaped(&line.class),
-                in_words(&line.deposit),
+                format_wei(&line.deposit),
                 state(line, shown.now)
             )
         }));
@@ -230,15 +234,15 @@ fn state(line: &Line, now: u64) -> String {
         (true, ..) => match line.until {
             Some(until) => format!(
                 "{} can be claimed until {}",
-                in_words(&line.amount),
+                format_wei(&line.amount),
                 when(until)
             ),
-            None => format!("{} can be claimed now", in_words(&line.amount)),
+            None => format!("{} can be claimed now", format_wei(&line.amount)),
         },
         _ if line.announce => format!(
             "{}; announce it now to get {} after the notice: `cotrain report` does",
             line.settled,
-            in_words(&line.amount)
+            format_wei(&line.amount)
         ),
         (false, _, Some(from)) if from > now && line.until.is_some() => {
             format!("{}, announced, from {} on", line.settled, when(from))

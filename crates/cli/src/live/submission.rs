@@ -13,7 +13,7 @@ use super::{
     show,
     signed::Submission,
 };
-use crate::{failure::Failure, output::Narrator};
+use crate::{error::CommandError, output::Narrator};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +59,7 @@ fn id(text: &str) -> Result<B256, String> {
 }
 
 /// Runs `cotrain submission`.
-pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), CommandError> {
     Narrator::start(false)?;
     block_on(async {
         let id = arguments.id;

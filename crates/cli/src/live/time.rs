@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_time_has_words() {
+    fn when_formats_every_time() {
         assert_eq!(when(0), "1970-01-01T00:00:00Z");
         assert_eq!(when(253_402_300_799), "9999-12-31T23:59:59Z");
         assert_eq!(when(253_402_300_800), "253402300800 s after 1970");

@@ -41,17 +41,17 @@ use self::{
 };
 use super::{
     block_on,
+    context::CommandContext,
     deploying::{self, narrate, not_deployed},
-    fees::FeeArgs,
+    gas_fees::GasFeeArgs,
     options::{self, Options},
-    place::Place,
     plan::{ModelOptions, Plan},
     serve::classify,
     show,
     spending::says_yes,
     time::when,
 };
-use crate::{failure::Failure, output::Narrator, stop::stopped};
+use crate::{error::CommandError, output::Narrator, stop::stopped};
 
 pub(crate) use self::folder::{size, temporary};
 
@@ -142,18 +142,18 @@ struct Ready {
 }
 
 /// Starts everything, and ends it at a signal.
-pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Up) -> Result<(), CommandError> {
     let narrator = Narrator::verbose(arguments.verbose)?;
     // All checks come before anything is written.
     if arguments.port == arguments.api_port && arguments.port != 0 {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "--port and --api-port are both {}; node and API need a port each",
             arguments.port
         )));
     }
     ports::check(arguments.port, "the chain's node", "--port")?;
     ports::check(arguments.api_port, "the coordinator's API", "--api-port")?;
-    Place::check()?;
+    CommandContext::check()?;
     let folder = Folder::open(arguments.state.as_deref())?;
     if folder.killed().is_some() {
         for orphan in anvil::orphans() {
@@ -197,7 +197,7 @@ struct Running<'a> {
     told: bool,
 }
 
-async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<(), Failure> {
+async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<(), CommandError> {
     let stop = stopped()?;
     let (mut chain, model, kept) = begin(arguments, narrator, folder, &stop).await?;
     let mut running = Running {
@@ -224,7 +224,7 @@ async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<()
                     && let Some(first) = died.pop_front()
                     && first.elapsed() < DEATHS.1
                 {
-                    return Err(Failure::Fault(anyhow!(
+                    return Err(CommandError::Fault(anyhow!(
                         "the node ended {} times within {} s ({status}); the chain is saved, call this again to go on",
                         DEATHS.0 + 1,
                         DEATHS.1.as_secs()
@@ -242,7 +242,7 @@ async fn begin(
     narrator: &Narrator,
     folder: &Folder,
     stop: &CancellationToken,
-) -> Result<(Chain, ModelOptions, Kept), Failure> {
+) -> Result<(Chain, ModelOptions, Kept), CommandError> {
     let (now, typed) = options::typed::<Up>("up");
     let mut known = None;
     if !arguments.new {
@@ -345,7 +345,7 @@ async fn go_on(
     kept: &Kept,
     files: &[PathBuf],
     why: Option<String>,
-) -> Result<Result<Chain, String>, Failure> {
+) -> Result<Result<Chain, String>, CommandError> {
     let chain = match Chain::load(port, files, narrator).await? {
         Ok(chain) => chain,
         Err(reason) => return Ok(Err(reason)),
@@ -379,7 +379,7 @@ async fn rewind(
     narrator: &Narrator,
     folder: &Folder,
     node: &Node,
-) -> Result<Result<(), String>, Failure> {
+) -> Result<Result<(), String>, CommandError> {
     let database = folder.database();
     if !database.exists() {
         return Ok(Ok(()));
@@ -447,10 +447,10 @@ async fn ask(
     folder: &Folder,
     reason: &str,
     stop: &CancellationToken,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let here = folder.path().display();
     if !io::stdin().is_terminal() {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "cannot go on from {here}: {reason}; nothing was changed. --new starts anew, with the same options, and moves \
              what is there into {here}/before-TIME"
         )));
@@ -470,7 +470,7 @@ async fn ask(
     if yes {
         return Ok(());
     }
-    Err(Failure::Mistake(anyhow!(
+    Err(CommandError::Mistake(anyhow!(
         "nothing was changed, as you wished"
     )))
 }
@@ -478,7 +478,7 @@ async fn ask(
 impl Running<'_> {
     /// Deploys and serves until a signal, or until the node ends. It saves the chain meanwhile, and
     /// at the end.
-    async fn until_it_ends(&mut self, chain: &mut Chain) -> Result<Ending, Failure> {
+    async fn until_it_ends(&mut self, chain: &mut Chain) -> Result<Ending, CommandError> {
         let (arguments, narrator) = (self.arguments, self.narrator);
         let keeping = Mutex::new(Saver::new(self.folder, chain).await?);
         let term = self.stop.child_token();
@@ -504,7 +504,7 @@ impl Running<'_> {
         if let Some(status) = died {
             saver.close().await;
             if self.stop.is_cancelled() {
-                return Err(Failure::Fault(anyhow!(
+                return Err(CommandError::Fault(anyhow!(
                     "the node ended before this was stopped ({status}); what it did since the chain was saved last is lost"
                 )));
             }
@@ -526,7 +526,7 @@ impl Running<'_> {
         node: &Node,
         saver: &Mutex<Saver<'_>>,
         term: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         if self.kept.model.is_none() {
             let (kept, fresh) = tokio::select! {
                 deployed = self.deploy(node) => deployed?,
@@ -538,8 +538,8 @@ impl Running<'_> {
             self.kept = kept;
             self.fresh = Some(fresh);
         }
-        let place = self.kept.place(node.url());
-        let config = configuration(self.api_port, self.folder, &place, self.evaluated()?)?;
+        let context = self.kept.context(node.url());
+        let config = configuration(self.api_port, self.folder, &context, self.evaluated()?)?;
         let (ready, listens) = oneshot::channel();
         let serving = serve(config, term.clone(), |address| {
             let _ = ready.send(address);
@@ -552,17 +552,17 @@ impl Running<'_> {
                 self.narrator.say("all of it runs again");
             } else {
                 // Only a running model is worth storing for later commands.
-                place.save()?;
+                context.save()?;
                 tell(
                     self.arguments,
                     &self.model,
-                    &place,
+                    &context,
                     self.fresh.as_ref(),
                     address,
                 )?;
                 self.narrator.say("Ctrl-C stops it");
             }
-            Ok::<_, Failure>(Some(address.port()))
+            Ok::<_, CommandError>(Some(address.port()))
         };
         let (served, told) = tokio::join!(serving, telling);
         served.map_err(classify)?;
@@ -574,16 +574,16 @@ impl Running<'_> {
     }
 
     /// Puts the model on the chain.
-    async fn deploy(&self, node: &Node) -> Result<(Kept, Fresh), Failure> {
+    async fn deploy(&self, node: &Node) -> Result<(Kept, Fresh), CommandError> {
         let key = Key::development(OWNER);
         let plan = Plan::make(&self.model, key.address())?;
         plan.warn(self.narrator);
         let genesis = self.kept.genesis.unwrap_or_default().to_string();
         let journal = self.folder.path().join(format!("deploy-{genesis}"));
-        let mut facts = plan.deployment.facts().map_err(Failure::mistake)?;
+        let mut facts = plan.deployment.facts().map_err(CommandError::mistake)?;
         facts.insert("chain".to_owned(), genesis);
         let budget = Budget::default();
-        let sender = FeeArgs::default().sender(node, &key, &budget);
+        let sender = GasFeeArgs::default().sender(node, &key, &budget);
         let journal = deploying::open(&journal, &facts, &self.kept.options)?;
         let report = |reported: Reported<'_>| narrate(self.narrator, reported);
         let mut steps = Deployer::new(sender, journal, &report);
@@ -607,7 +607,7 @@ impl Running<'_> {
     /// was set aside. The coordinator sets aside the same part only for the default seed, and
     /// accepts no separate test data. For a model from an earlier start, it is unknown whether it
     /// learned from this data.
-    fn evaluated(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+    fn evaluated(&self) -> Result<Vec<(&'static str, String)>, CommandError> {
         let model = &self.model.initial;
         if self.fresh.is_none() || model.test.is_some() || model.seed != 1 {
             return Ok(Vec::new());
@@ -627,19 +627,19 @@ impl Running<'_> {
     }
 
     /// Starts the node again from the saved chain.
-    async fn restart(&self, chain: Chain, status: ExitStatus) -> Result<Chain, Failure> {
+    async fn restart(&self, chain: Chain, status: ExitStatus) -> Result<Chain, CommandError> {
         let port = chain.anvil.url().port().unwrap_or(self.arguments.port);
         drop(chain);
         let files = match self.folder.find()? {
             Found::Chain(_, files) => files,
             Found::Nothing => {
-                return Err(Failure::Fault(anyhow!(
+                return Err(CommandError::Fault(anyhow!(
                     "the node ended ({status}) before its chain was saved for the first time, so nothing is there to go \
                      on from; call `cotrain up` again"
                 )));
             }
             Found::Broken(reason, _) => {
-                return Err(Failure::Fault(anyhow!(
+                return Err(CommandError::Fault(anyhow!(
                     "the node ended ({status}), and there is no going on from what was saved: {reason}; call `cotrain up` \
                      again"
                 )));
@@ -648,7 +648,7 @@ impl Running<'_> {
         let why = Some(format!("the node ended ({status}) and is started again"));
         match go_on(port, self.narrator, self.folder, &self.kept, &files, why).await? {
             Ok(chain) => Ok(chain),
-            Err(reason) => Err(Failure::Fault(anyhow!(
+            Err(reason) => Err(CommandError::Fault(anyhow!(
                 "cannot start the node again: {reason}; call `cotrain up` again"
             ))),
         }
@@ -658,11 +658,11 @@ impl Running<'_> {
 fn configuration(
     api_port: u16,
     folder: &Folder,
-    place: &Place,
+    context: &CommandContext,
     evaluated: Vec<(&'static str, String)>,
-) -> Result<Config, Failure> {
-    let rpc = place.rpc.as_ref().map(Url::to_string).unwrap_or_default();
-    let registry = place.registry.unwrap_or_default();
+) -> Result<Config, CommandError> {
+    let rpc = context.rpc.as_ref().map(Url::to_string).unwrap_or_default();
+    let registry = context.registry.unwrap_or_default();
     let database = folder.database();
     let flags = [
         ("listen", format!("127.0.0.1:{api_port}")),
@@ -696,10 +696,10 @@ fn configuration(
 fn tell(
     arguments: &Up,
     model: &ModelOptions,
-    place: &Place,
+    context: &CommandContext,
     fresh: Option<&Fresh>,
     address: SocketAddr,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let accuracy = fresh.map(|fresh| fresh.accuracy);
     let program = program();
     let api: Url = format!("http://{address}/").parse()?;
@@ -715,10 +715,10 @@ fn tell(
         None => ("--row ROW".to_owned(), "CLASS".to_owned()),
     };
     let ready = Ready {
-        rpc: place.rpc.clone().context("the node's address")?,
+        rpc: context.rpc.clone().context("the node's address")?,
         api: api.clone(),
-        registry: place.registry.unwrap_or_default(),
-        model: place.model.unwrap_or_default(),
+        registry: context.registry.unwrap_or_default(),
+        model: context.model.unwrap_or_default(),
         name: model.initial.name.clone(),
         accuracy,
         try_: vec![

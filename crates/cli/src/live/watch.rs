@@ -17,7 +17,7 @@ use super::{
     model::LiveModel,
     spending::Target,
 };
-use crate::{failure::Failure, output, stop::stopped};
+use crate::{error::CommandError, output, stop::stopped};
 
 /// Maximum number of events that one query returns.
 const ROWS: u32 = 1_000;
@@ -69,7 +69,7 @@ struct Event<'a> {
 }
 
 /// Runs `cotrain watch`.
-pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Watch) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find_trainer(&session, &arguments.model).await?;
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_told_by_their_beginning_and_number() {
+    fn line_shortens_bytes_to_their_beginning_and_number() {
         let mut event = EventRow {
             id: 1,
             trainer: Address::ZERO,

@@ -37,7 +37,7 @@ impl FromStr for Wei {
 }
 
 /// Returns an amount in words if the text is a number of wei, and otherwise the text unchanged.
-pub(crate) fn in_words(wei: &str) -> String {
+pub(crate) fn format_wei(wei: &str) -> String {
     wei.parse()
         .map_or_else(|_| wei.to_owned(), |wei| Wei(wei).to_string())
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_read_to_the_wei() {
+    fn from_str_reads_amounts_to_the_wei() {
         let read = |text: &str| text.parse::<Wei>().map(|wei| wei.0);
         assert_eq!(read("7"), Ok(7));
         assert_eq!(read("7wei"), Ok(7));
@@ -74,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_told_in_words() {
-        assert_eq!(in_words("1500000000000000000"), "1.5 ether");
-        assert_eq!(in_words("7"), "7 wei");
-        assert_eq!(in_words("-1"), "-1");
+    fn format_wei_gives_amounts_a_unit() {
+        assert_eq!(format_wei("1500000000000000000"), "1.5 ether");
+        assert_eq!(format_wei("7"), "7 wei");
+        assert_eq!(format_wei("-1"), "-1");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use alloy_primitives::{Address, Log};
 use cotrain_bindings::{Revert, function_name};
 use cotrain_chain::{ChainError, Outcome, Receipt, Step};
-use cotrain_report::format::count;
+use cotrain_results::format::count;
 use serde::Serialize;
 
 /// Maximum length of a hexadecimal number that is shown whole, in characters. JSON always has it
@@ -169,7 +169,7 @@ impl Difference {
     }
 
     /// Returns the step of the difference in words.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn location(&self) -> String {
         self.step.map_or_else(
             || "the state after the last step".to_owned(),
             |step| format!("step {step}"),
@@ -178,10 +178,10 @@ impl Difference {
 
     /// Returns the lines for people.
     pub(super) fn lines(&self) -> Vec<String> {
-        let place = self.place();
+        let location = self.location();
         let mut lines = match &self.what {
-            What::Fund { account, wei } => vec![format!("{place}: {wei} wei for {account}")],
-            What::State => vec![place],
+            What::Fund { account, wei } => vec![format!("{location}: {wei} wei for {account}")],
+            What::State => vec![location],
             What::Transaction {
                 transaction,
                 time,
@@ -199,7 +199,7 @@ impl Difference {
                 };
                 let mut lines = vec![
                     format!(
-                        "{place}: transaction {} at {}",
+                        "{location}: transaction {} at {}",
                         count(*transaction),
                         utc(*time)
                     ),
@@ -299,13 +299,13 @@ fn receipts(recorded: &Receipt, replayed: &Receipt) -> Vec<Field> {
     fields.extend(
         pairs
             .enumerate()
-            .flat_map(|(place, (one, other))| logs(place, one, other)),
+            .flat_map(|(location, (one, other))| logs(location, one, other)),
     );
     fields
 }
 
-fn logs(place: usize, recorded: &Log, replayed: &Log) -> Vec<Field> {
-    let event = |part: &str| format!("event {place}, {part}");
+fn logs(location: usize, recorded: &Log, replayed: &Log) -> Vec<Field> {
+    let event = |part: &str| format!("event {location}, {part}");
     let mut fields = Vec::new();
     fields.extend(Field::unless_equal(
         event("address"),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_compared() {
+    fn compare_finds_each_difference_between_refusals() {
         assert_eq!(different(reverted(&[7], 9), reverted(&[7], 9)), "");
         insta::assert_snapshot!(different(reverted(&[7], 9), reverted(&[8, 9], 10)), @r"
         outcome
@@ -389,14 +389,14 @@ mod tests {
     }
 
     #[test]
-    fn of_what_the_evm_stopped_only_the_gas_is_compared() {
+    fn compare_ignores_the_reason_of_a_halt_but_not_its_gas() {
         assert_eq!(different(halted("OutOfGas", 9), halted("no gas", 9)), "");
         let gas = different(halted("OutOfGas", 9), halted("OutOfGas", 1_000));
         assert_eq!(gas, "gas used\n  recorded  9\n  replayed  1,000");
     }
 
     #[test]
-    fn a_chain_that_fails_says_nothing_of_a_transaction() {
+    fn compare_returns_the_error_of_a_chain_that_fails() {
         let recorded = Outcome::of(Ok(Receipt {
             gas_used: 21_000,
             output: Bytes::new(),
@@ -409,11 +409,11 @@ mod tests {
     }
 
     #[test]
-    fn long_numbers_are_shown_where_they_differ() {
+    fn excerpt_shows_long_numbers_at_their_first_difference() {
         let number = |bytes: &[u8]| Bytes::copy_from_slice(bytes).to_string();
         let shown = |one: &[u8], other: &[u8]| {
-            let (place, [one, other]) = excerpt([&number(one), &number(other)]);
-            format!("{place}\n{one}\n{other}")
+            let (location, [one, other]) = excerpt([&number(one), &number(other)]);
+            format!("{location}\n{one}\n{other}")
         };
         let mut other = [0x11; 100];
         other[40] = 0x12;
@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_utc() {
+    fn utc_formats_every_time() {
         assert_eq!(utc(1_767_225_600), "2026-01-01T00:00:00Z");
         assert_eq!(utc(u64::MAX), "18446744073709551615 s");
     }

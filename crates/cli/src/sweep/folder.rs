@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use cotrain_report::results::{is_unfinished, unfinished};
+use cotrain_results::results::{is_unfinished, unfinished};
 use cotrain_simulator::{
     scenario::{Scenario, settings::Axis},
     sweep::{Plan, PlanError, Seeds},
@@ -19,7 +19,7 @@ use super::{
     journal::{Index, Journal},
     shard::Shard,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 const PLAN: &str = "sweep.json";
 const JOURNALS: &str = "journal";
@@ -129,7 +129,7 @@ impl Written {
 impl Folder {
     /// Returns the folder for a sweep: a new or empty one, or one of the same sweep. A sweep of
     /// fewer seeds is extended, unless `shard` is only a part of the sweep.
-    pub(super) fn prepare(path: &Path, plan: Plan, shard: Shard) -> Result<Self, Failure> {
+    pub(super) fn prepare(path: &Path, plan: Plan, shard: Shard) -> Result<Self, CommandError> {
         let mut wanted = Written::of(&plan);
         match read(path)? {
             Some(there) if there.identity == wanted.identity => wanted.journals = there.journals,
@@ -138,7 +138,7 @@ impl Folder {
             }
             Some(there) => {
                 if let Some(difference) = there.difference(&wanted) {
-                    return Err(Failure::Mistake(anyhow!(
+                    return Err(CommandError::Mistake(anyhow!(
                         "{} holds another sweep: {difference}; name another folder with --out",
                         path.display()
                     )));
@@ -153,13 +153,13 @@ impl Folder {
         };
         fs::create_dir_all(folder.journals())
             .with_context(|| format!("cannot write to {}", path.display()))
-            .map_err(Failure::Mistake)?;
+            .map_err(CommandError::Mistake)?;
         Ok(folder)
     }
 
     /// Opens the sweep in a folder.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let mistake = |what: String| Failure::Mistake(anyhow!("{}: {what}", path.display()));
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
+        let mistake = |what: String| CommandError::Mistake(anyhow!("{}: {what}", path.display()));
         let Some(there) = read(path)? else {
             return Err(mistake(format!(
                 "there is no {PLAN}: name the folder of a sweep, such as one that `cotrain sweep` has made"
@@ -192,36 +192,36 @@ impl Folder {
     }
 
     /// Opens the journal of a part for writing.
-    pub(super) fn journal(&self, shard: Shard) -> Result<Journal, Failure> {
+    pub(super) fn journal(&self, shard: Shard) -> Result<Journal, CommandError> {
         self.journal_named(&format!("shard-{}-of-{}.jsonl", shard.number, shard.of))
     }
 
-    pub(super) fn journal_named(&self, name: &str) -> Result<Journal, Failure> {
+    pub(super) fn journal_named(&self, name: &str) -> Result<Journal, CommandError> {
         Journal::open(self.journals().join(name))
     }
 
     /// Returns the finished runs.
-    pub(super) fn index(&self) -> Result<Index, Failure> {
+    pub(super) fn index(&self) -> Result<Index, CommandError> {
         Index::of(&self.plan, &[self.journals()])
     }
 }
 
-fn read(path: &Path) -> Result<Option<Written>, Failure> {
+fn read(path: &Path) -> Result<Option<Written>, CommandError> {
     let path = path.join(PLAN);
     let text = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text
             .with_context(|| format!("cannot read {}", path.display()))
-            .map_err(Failure::Mistake)?,
+            .map_err(CommandError::Mistake)?,
     };
     let written: Written = serde_json::from_slice(&text).map_err(|error| {
-        Failure::Mistake(anyhow!(
+        CommandError::Mistake(anyhow!(
             "{} is no plan of a sweep ({error}); name another folder",
             path.display()
         ))
     })?;
     if written.format != FORMAT {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "{}: its format is `{}`, expected `{FORMAT}`",
             path.display(),
             written.format
@@ -232,7 +232,7 @@ fn read(path: &Path) -> Result<Option<Written>, Failure> {
 
 /// Extends the sweep in a folder to the seeds of `plan`. Its runs get new numbers in a journal of a
 /// new directory. The folder uses this directory once the plan names it, in one step.
-fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure> {
+fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), CommandError> {
     let old = Folder::open(path)?;
     // The locks keep other processes from writing runs that the extension would miss.
     let mut held = Vec::new();
@@ -249,15 +249,15 @@ fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure>
     fs::create_dir_all(&directory).with_context(failed)?;
     let mut journal = Journal::open(directory.join("extended.jsonl"))?;
     let seeds: HashMap<u64, u64> = (0..plan.seeds().count())
-        .map(|place| (plan.seeds().get(place), place))
+        .map(|index| (plan.seeds().get(index), index))
         .collect();
     for record in old.index()?.records() {
         let mut record = record?;
         let point = old.plan.point_of(record.run);
-        let place = seeds
+        let index = seeds
             .get(&record.seed)
             .with_context(|| format!("the seed {} of a run is not in the plan", record.seed))?;
-        record.run = point * plan.seeds().count() + place;
+        record.run = point * plan.seeds().count() + index;
         journal.append(&serde_json::to_vec(&record)?)?;
     }
     journal.sync()?;
@@ -277,7 +277,7 @@ fn write_plan(path: &Path, plan: &Written) -> io::Result<()> {
 }
 
 /// Writes the plan into an empty folder.
-fn begin(path: &Path, plan: &Written) -> Result<(), Failure> {
+fn begin(path: &Path, plan: &Written) -> Result<(), CommandError> {
     let failed = || format!("cannot put a sweep into {}", path.display());
     let work = || -> io::Result<Option<String>> {
         fs::create_dir_all(path)?;
@@ -291,9 +291,9 @@ fn begin(path: &Path, plan: &Written) -> Result<(), Failure> {
         write_plan(path, plan)?;
         Ok(None)
     };
-    match work().with_context(failed).map_err(Failure::Mistake)? {
+    match work().with_context(failed).map_err(CommandError::Mistake)? {
         None => Ok(()),
-        Some(name) => Err(Failure::Mistake(anyhow!(
+        Some(name) => Err(CommandError::Mistake(anyhow!(
             "{} holds `{name}` and no sweep; name another folder with --out, or empty this one",
             path.display()
         ))),

@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use cotrain_simulator::sweep::{Plan, Record};
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// A journal that is open for writing, and locked meanwhile.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens a journal to append to, or begins one. If a kill or a crash cut off the last line, the
     /// line is removed, and its run counts as not done.
-    pub(super) fn open(path: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn open(path: PathBuf) -> Result<Self, CommandError> {
         let failed = || format!("cannot write {}", path.display());
         let mut file = OpenOptions::new()
             .read(true)
@@ -32,11 +32,11 @@ impl Journal {
             .truncate(false)
             .open(&path)
             .with_context(failed)
-            .map_err(Failure::Mistake)?;
+            .map_err(CommandError::Mistake)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "another process is at work on {}; wait for it, or name another folder with --out",
                     path.display()
                 )));
@@ -54,20 +54,20 @@ impl Journal {
     }
 
     /// Appends a run. It is on the disk when this returns.
-    pub(super) fn keep(&mut self, record: &Record) -> Result<(), Failure> {
+    pub(super) fn keep(&mut self, record: &Record) -> Result<(), CommandError> {
         self.append(&serde_json::to_vec(record)?)?;
         self.sync()
     }
 
     /// Appends a line of another journal. It is on the disk after [`Journal::sync`].
-    pub(super) fn append(&mut self, line: &[u8]) -> Result<(), Failure> {
+    pub(super) fn append(&mut self, line: &[u8]) -> Result<(), CommandError> {
         let mut line = line.to_owned();
         line.push(b'\n');
         let written = self.file.write_all(&line);
         Ok(written.with_context(|| format!("cannot write {}", self.path.display()))?)
     }
 
-    pub(super) fn sync(&self) -> Result<(), Failure> {
+    pub(super) fn sync(&self) -> Result<(), CommandError> {
         let synced = self.file.sync_data();
         Ok(synced.with_context(|| format!("cannot write {}", self.path.display()))?)
     }
@@ -137,7 +137,7 @@ struct Entry {
 impl Index {
     /// Returns the runs in all journals of some directories. An incomplete line does not count: a
     /// process may be about to finish it.
-    pub(super) fn of(plan: &Plan, directories: &[PathBuf]) -> Result<Self, Failure> {
+    pub(super) fn of(plan: &Plan, directories: &[PathBuf]) -> Result<Self, CommandError> {
         let mut files = Vec::new();
         for directory in directories {
             files.extend(journals(directory)?);
@@ -145,7 +145,7 @@ impl Index {
         let mut longest = 0;
         let mut entries = Vec::new();
         let mut names: Vec<(u64, Vec<String>)> = Vec::new();
-        for (place, path) in files.iter().enumerate() {
+        for (index, path) in files.iter().enumerate() {
             let mut damaged = None;
             let file =
                 File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -162,14 +162,14 @@ impl Index {
                 note(&mut names, head.run, agents);
                 entries.push(Entry {
                     run: head.run,
-                    file: place,
+                    file: index,
                     start,
                     length: line.len(),
                 });
             })
             .with_context(|| format!("cannot read {}", path.display()))?;
             if let Some(start) = damaged {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "{} holds something else than runs of this sweep, at byte {start}; remove that line, \
                      and the same command does its run again",
                     path.display()
@@ -195,18 +195,18 @@ impl Index {
     }
 
     /// Keeps the first of several records of a run, and checks that the others are equal.
-    fn drop_doubles(&mut self) -> Result<(), Failure> {
+    fn drop_doubles(&mut self) -> Result<(), CommandError> {
         for pair in self
             .entries
             .windows(2)
             .filter(|pair| pair[0].run == pair[1].run)
         {
-            let digest = |entry: &Entry| -> Result<String, Failure> {
+            let digest = |entry: &Entry| -> Result<String, CommandError> {
                 let line = self.line(entry)?;
                 Ok(serde_json::from_slice::<Head>(&line)?.digest)
             };
             if digest(&pair[0])? != digest(&pair[1])? {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "run {} is in {} and in {}, and they differ: were the data files the same?",
                     pair[0].run,
                     self.files[pair[0].file].display(),
@@ -230,19 +230,19 @@ impl Index {
     }
 
     /// Returns the lines of all runs, sorted by number.
-    pub(super) fn lines(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), Failure>> {
+    pub(super) fn lines(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), CommandError>> {
         self.entries
             .iter()
             .map(|entry| Ok((entry.run, self.line(entry)?)))
     }
 
     /// Returns all runs, sorted by number.
-    pub(super) fn records(&self) -> impl Iterator<Item = Result<Record, Failure>> {
+    pub(super) fn records(&self) -> impl Iterator<Item = Result<Record, CommandError>> {
         self.lines()
             .map(|line| Ok(serde_json::from_slice(&line?.1)?))
     }
 
-    fn line(&self, entry: &Entry) -> Result<Vec<u8>, Failure> {
+    fn line(&self, entry: &Entry) -> Result<Vec<u8>, CommandError> {
         let path = &self.files[entry.file];
         let read = || {
             let mut file = File::open(path)?;
@@ -268,11 +268,13 @@ fn note(names: &mut Vec<(u64, Vec<String>)>, run: u64, agents: Vec<String>) {
 }
 
 /// Returns the journals in a directory, in the order of their names.
-pub(super) fn journals(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn journals(directory: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let failed = || format!("cannot read {}", directory.display());
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.with_context(failed).map_err(Failure::Mistake)?,
+        entries => entries
+            .with_context(failed)
+            .map_err(CommandError::Mistake)?,
     };
     let mut found = Vec::new();
     for entry in entries {

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_counted_from_one_and_share_the_runs() {
+    fn shard_counts_parts_from_one_and_shares_the_runs() {
         let shard: Shard = "2/3".parse().expect("a part");
         assert_eq!(
             (0..9).filter(|run| shard.has(*run)).collect::<Vec<_>>(),

@@ -20,12 +20,12 @@ use tempfile::TempDir;
 use url::Url;
 
 /// A folder with its own state, and its own chain.
-pub(crate) struct Place {
+pub(crate) struct Workspace {
     folder: TempDir,
     anvil: Anvil,
 }
 
-impl Place {
+impl Workspace {
     pub(crate) fn new(config: &AnvilConfig) -> Self {
         // HTTP clients of tests need the cryptography, even if a test runs alone.
         choose_cryptography();

@@ -364,7 +364,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_its_time() {
+    async fn with_timeout_ends_the_wait_for_an_answer_that_does_not_come() {
         // The system accepts connections, and no program answers them.
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

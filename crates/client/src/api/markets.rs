@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_terms_are_those_of_the_mechanism() {
+    fn market_terms_view_has_the_names_of_the_mechanism() {
         let terms = Terms {
             stake: 1,
             participation: 2,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_and_stages_are_written_as_they_are_displayed() {
+    fn as_str_writes_phases_and_stages_as_they_are_displayed() {
         let phases = [
             Phase::Created,
             Phase::Committed,

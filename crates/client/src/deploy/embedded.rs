@@ -106,14 +106,14 @@ pub fn deploy_with<C: Chain + ?Sized>(
 ///
 /// # Errors
 /// If the chain refuses the transaction.
-pub fn deploy_fees<C: Chain + ?Sized>(
+pub fn deploy_prediction_fees<C: Chain + ?Sized>(
     chain: &mut C,
     from: Address,
     trainer: Address,
     price: u128,
     cost: &mut DeploymentCost,
 ) -> Result<Address, ChainError> {
-    let (address, receipt) = create(chain, from, bindings::fees::code(trainer, price))?;
+    let (address, receipt) = create(chain, from, bindings::prediction_fees::code(trainer, price))?;
     cost.add(&receipt);
     Ok(address)
 }

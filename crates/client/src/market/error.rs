@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use cotrain_chain::node::NodeError;
-use cotrain_protocol::{Rejection, mechanism::Mechanism, trainer::Contradiction};
+use cotrain_protocol::{ContractError, mechanism::Mechanism, trainer::Contradiction};
 
 /// Failure to follow a market.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum MarketError {
         /// Contract of the market.
         market: Address,
         /// Term that is outside its bounds.
-        source: Rejection,
+        source: ContractError,
     },
     /// An event contradicts the events before it.
     #[error(

@@ -10,7 +10,7 @@ use cotrain_chain::{
     node::{Block, NodeError},
 };
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     market::{Contributions, Fact, Market, Pace, Phase, Step},
     mechanism::Terms,
     sample::parse_batch,
@@ -194,7 +194,7 @@ impl MarketLedger {
     ///
     /// # Errors
     /// If items of the author are malformed. A contract of this release accepts no such items.
-    pub fn samples_of(&self, author: Address) -> Result<Samples, Rejection> {
+    pub fn samples_of(&self, author: Address) -> Result<Samples, ContractError> {
         let mut samples = Samples::default();
         for made in self.contributions.iter().filter(|it| it.author == author) {
             for item in parse_batch(&made.items)? {
@@ -248,7 +248,7 @@ impl MarketLedger {
                 let records = self.contributions.get(records.clone());
                 calls::score(records.unwrap_or_default(), *samples)
             }
-            Action::Score(Step::Settle { most }) => calls::settle(*most),
+            Action::Score(Step::Settle { max }) => calls::settle(*max),
         }
     }
 
@@ -322,7 +322,7 @@ impl MarketLedger {
     /// then sends the due call nevertheless.
     #[must_use]
     pub fn is_due_by_time(&self, error: &NodeError, latest: u64, now: u64) -> bool {
-        let NodeError::Reverted(Revert::Contract(Rejection::WrongPhase { phase, .. })) = error
+        let NodeError::Reverted(Revert::Contract(ContractError::WrongPhase { phase, .. })) = error
         else {
             return false;
         };
@@ -424,9 +424,9 @@ mod tests {
         encode_batch(&[item]).expect("a batch")
     }
 
-    fn contributed(batch: u64, author: Address, time: u64) -> Fact {
+    fn contributed(first_position: u64, author: Address, time: u64) -> Fact {
         Fact::Contributed {
-            batch,
+            first_position,
             author,
             deposit: TERMS.stake,
             time,

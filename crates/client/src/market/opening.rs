@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::{self as bindings, market as calls};
 use cotrain_chain::{Chain, ChainError, Config, Embedded, Transaction, keys::Key, node::NodeError};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Classifier,
     market::{Lost, Market, Phase},
     sample::{Item, parse_batch},
@@ -95,10 +95,10 @@ pub enum RehearsalError {
     TestSet(#[from] TestSetError),
     /// A part of the test set is malformed.
     #[error(transparent)]
-    Part(#[from] Rejection),
+    Part(#[from] ContractError),
     /// A part needs more gas than the contract certainly gives it: the bounty would be lost.
     #[error(
-        "part {part} of the test set would need {gas} gas to be revealed, and at most {most} are safe; make more parts, or take fewer samples"
+        "part {part} of the test set would need {gas} gas to be revealed, and at most {max} are safe; make more parts, or take fewer samples"
     )]
     TooDear {
         /// Index of the part.
@@ -106,7 +106,7 @@ pub enum RehearsalError {
         /// Gas that it needs.
         gas: u64,
         /// Maximum gas with a margin.
-        most: u64,
+        max: u64,
     },
     /// The contract emitted no event of the drawn part.
     #[error("the market in this process did not draw a part of its test set")]
@@ -178,8 +178,8 @@ pub fn rehearse(
             let call = Transaction::call(owner, deployment.classifier, call);
             let gas = chain.call(call)?.gas_used;
             if gas > MAX_GAS_PER_PART {
-                let most = MAX_GAS_PER_PART;
-                return Err(RehearsalError::TooDear { part, gas, most });
+                let max = MAX_GAS_PER_PART;
+                return Err(RehearsalError::TooDear { part, gas, max });
             }
         }
     }

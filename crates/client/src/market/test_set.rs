@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cotrain_chain::keys::Key;
 use cotrain_protocol::{
-    Rejection,
-    market::{MOST_BYTES, Market, commitment},
+    ContractError,
+    market::{MAX_BYTES, Market, commitment},
     sample::{Item, encode_batch},
 };
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub enum TestSetError {
     },
     /// A part is too long.
     #[error(
-        "part {part} would have {bytes} bytes, and at most {MOST_BYTES} are possible; make more parts, or give fewer samples"
+        "part {part} would have {bytes} bytes, and at most {MAX_BYTES} are possible; make more parts, or give fewer samples"
     )]
     TooLong {
         /// Index of the part.
@@ -69,7 +69,7 @@ pub enum TestSetError {
     },
     /// A sample is malformed.
     #[error("a sample of the test set is malformed")]
-    Sample(#[from] Rejection),
+    Sample(#[from] ContractError),
     /// The file cannot be read or written.
     #[error("cannot {verb} the test set {path}")]
     File {
@@ -134,7 +134,7 @@ impl TestSet {
         }
         let divided = (0..parts).map(|part| {
             let items = encode_batch(&samples[part * n / parts..(part + 1) * n / parts])?;
-            if items.len() > MOST_BYTES {
+            if items.len() > MAX_BYTES {
                 let bytes = items.len();
                 return Err(TestSetError::TooLong { part, bytes });
             }
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn test_set_bounds() {
+    fn check_bounds_the_parts_samples_and_bytes_of_a_test_set() {
         let samples: Vec<_> = (0..300_u16).map(|_| vec![0; 1_000]).collect();
         let samples = items(&samples);
         let failed = |n, parts| {

@@ -129,7 +129,7 @@ async fn refusal(answer: Answer) -> ApiError {
 // ---------------------------------------------------------------- Answers
 
 #[tokio::test]
-async fn every_answer_is_read_and_written_as_it_came() {
+async fn client_reads_and_writes_every_answer_as_it_came() {
     let answers = [model(), price(), account(), delegation(), included()];
     let server = Server::new(answers.each_ref().map(|it| Answer::json(200, it)));
     let client = server.client();
@@ -205,7 +205,7 @@ async fn market_is_read_and_written_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_model_without_an_owner_is_read_and_one_without_a_trainer_is_not() {
+async fn model_may_lack_an_owner_but_not_a_trainer() {
     let zero = "0x0000000000000000000000000000000000000000";
     let with = |name: &str| {
         let mut model = model();
@@ -223,7 +223,7 @@ async fn a_model_without_an_owner_is_read_and_one_without_a_trainer_is_not() {
 }
 
 #[tokio::test]
-async fn what_a_newer_server_adds_is_skipped_or_kept_as_text() {
+async fn client_skips_or_keeps_as_text_what_a_newer_server_adds() {
     let mut newer = model();
     newer["color"] = json!({"of": ["anything"]});
     newer["encoding"] = json!("sparse64");
@@ -249,7 +249,7 @@ async fn what_a_newer_server_adds_is_skipped_or_kept_as_text() {
 // ---------------------------------------------------------------- Requests
 
 #[tokio::test]
-async fn requests_have_the_bodies_that_the_server_reads() {
+async fn submit_and_delegate_send_bodies_that_the_server_reads() {
     let server = Server::new([
         Answer::json(202, &submission("waiting")),
         Answer::json(200, &delegation()),
@@ -291,7 +291,7 @@ async fn requests_have_the_bodies_that_the_server_reads() {
 }
 
 #[tokio::test]
-async fn paths_are_below_the_address_that_was_given() {
+async fn client_asks_below_the_address_that_was_given() {
     for (given, asked) in [
         ("", "GET /v1/submissions/"),
         ("/", "GET /v1/submissions/"),
@@ -316,7 +316,7 @@ async fn paths_are_below_the_address_that_was_given() {
 // ---------------------------------------------------------------- Faulty answers
 
 #[tokio::test]
-async fn an_answer_of_another_form_is_an_error_that_names_the_fault() {
+async fn api_error_names_the_fault_of_an_answer_of_another_form() {
     let with = |name: &str, value: Value| {
         let mut wrong = submission("waiting");
         wrong[name] = value;
@@ -420,7 +420,7 @@ fn distort<T: DeserializeOwned + Serialize + Debug>(whole: &Value) {
 }
 
 #[test]
-fn no_distorted_answer_is_a_panic() {
+fn read_of_a_distorted_answer_never_panics() {
     distort::<ModelView>(&model());
     distort::<Price>(&price());
     distort::<AccountAnswer>(&account());
@@ -430,7 +430,7 @@ fn no_distorted_answer_is_a_panic() {
 }
 
 #[tokio::test]
-async fn a_problem_is_told_by_its_detail_or_its_title_or_its_status() {
+async fn refusal_is_the_detail_the_title_or_the_status_of_a_problem() {
     let full = json!({
         "type": "/problems/nonce-taken", "title": "Another batch waits with this nonce", "status": 409,
         "detail": "the nonce 4 is taken", "instance": "/v1/submissions", "nextNonce": 5,
@@ -498,7 +498,7 @@ async fn a_problem_is_told_by_its_detail_or_its_title_or_its_status() {
 }
 
 #[tokio::test]
-async fn an_answer_that_ends_early_is_an_error_of_its_own() {
+async fn api_error_is_interrupted_if_an_answer_ends_early() {
     let whole = Answer::json(200, &submission("waiting"));
     let error = refusal(whole.cut(20)).await;
     assert!(matches!(error, ApiError::Interrupted(_)), "{error:?}");
@@ -517,7 +517,7 @@ async fn an_answer_that_ends_early_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_read_of_an_answer_is_bounded() {
+async fn body_is_read_up_to_the_maximum() {
     let mut fits = submission("waiting").to_string();
     fits.push_str(&" ".repeat(MAX_ANSWER - fits.len()));
     let server = Server::new([Answer::new(200, &fits)]);
@@ -540,7 +540,7 @@ async fn what_is_read_of_an_answer_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_coordinator_that_is_not_there_is_told_without_its_password() {
+async fn api_error_hides_the_password_of_an_unreachable_coordinator() {
     // No program listens at a port that was free a moment ago.
     let url = Server::new([]).url();
     let url = url.replace("http://", "http://ben:secret@") + "/?key=hidden";
@@ -561,7 +561,7 @@ async fn a_coordinator_that_is_not_there_is_told_without_its_password() {
 // ---------------------------------------------------------------- Submit
 
 #[tokio::test]
-async fn submit_tells_a_batch_that_was_known_from_one_that_was_taken() {
+async fn submit_distinguishes_a_known_batch_from_one_that_was_taken() {
     let server = Server::new([Answer::json(200, &submission("sent"))]);
     let known = server.client().submit(TRAINER, ID, &batch()).await;
     assert_eq!(known.expect("known"), Submitted::Known);

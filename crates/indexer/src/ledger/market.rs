@@ -75,14 +75,14 @@ impl Ledger for MarketLedger {
         };
         let fact = self.take(&chain)?;
         if let Some(Fact::Contributed {
-            batch,
+            first_position,
             author,
             deposit,
             time,
             items,
         }) = &fact
         {
-            for (position, item) in (*batch..).zip(parse_batch(items)?) {
+            for (position, item) in (*first_position..).zip(parse_batch(items)?) {
                 taken.contributions.push(ContributionRow {
                     contribution: Contribution {
                         author: *author,
@@ -92,7 +92,7 @@ impl Ledger for MarketLedger {
                         position,
                         sample: item.sample.to_vec(),
                     },
-                    batch: *batch,
+                    first_position: *first_position,
                     block: log.block,
                     transaction: log.transaction,
                     submission: None,

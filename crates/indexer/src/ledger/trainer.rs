@@ -9,7 +9,7 @@ use cotrain_bindings::{
 };
 use cotrain_chain::node::{Node, NodeLog};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Classifier,
     mechanism::Terms,
     record::Contribution,
@@ -143,7 +143,7 @@ impl TrainerLedger {
                     items: &e.items,
                     signed: None,
                 }];
-                let facts = (e.batch, e.deposit, e.time);
+                let facts = (e.first_position, e.deposit, e.time);
                 self.add(facts, parts, None, log, &[None], weights_known, taken)
             }
             TrainerEvent::Relayed(e) => self.relayed(&e, log, weights_known, taken),
@@ -194,7 +194,7 @@ impl TrainerLedger {
             .iter()
             .map(|batch| Some(part(batch)))
             .collect();
-        let mut position = event.batch;
+        let mut position = event.first_position;
         for (batch, id) in event.batches.iter().zip(&ids) {
             taken.inclusions.push(Inclusion {
                 id: id.unwrap_or_default(),
@@ -212,7 +212,7 @@ impl TrainerLedger {
             signed: Some((batch.nonce, batch.fee)),
         });
         self.add(
-            (event.batch, event.deposit, event.time),
+            (event.first_position, event.deposit, event.time),
             parts.collect(),
             Some(event.relayer),
             log,
@@ -230,7 +230,7 @@ impl TrainerLedger {
     )]
     fn add(
         &mut self,
-        (batch, deposit, time): (u64, u128, u64),
+        (first_position, deposit, time): (u64, u128, u64),
         parts: Vec<Added<'_>>,
         relayer: Option<Address>,
         log: &Log,
@@ -238,7 +238,7 @@ impl TrainerLedger {
         weights_known: bool,
         taken: &mut Taken,
     ) -> Result<(), Contradiction> {
-        let mut position = batch;
+        let mut position = first_position;
         for (part, id) in parts.iter().zip(ids) {
             for item in parse_batch(part.items)? {
                 self.open.insert(position, Open { deposit, taken: 0 });
@@ -251,7 +251,7 @@ impl TrainerLedger {
                         position,
                         sample: item.sample.to_vec(),
                     },
-                    batch,
+                    first_position,
                     block: log.block,
                     transaction: log.transaction,
                     submission: *id,
@@ -263,7 +263,7 @@ impl TrainerLedger {
             }
         }
         let fact = Fact::Added {
-            batch,
+            first_position,
             deposit,
             time,
             parts,
@@ -358,6 +358,6 @@ fn signed(batch: &RelayedBatch) -> SignedBatch {
 fn passes(reason: &Revert) -> bool {
     matches!(
         reason,
-        Revert::Contract(Rejection::PriceTooHigh { .. } | Rejection::BalanceTooLow { .. })
+        Revert::Contract(ContractError::PriceTooHigh { .. } | ContractError::BalanceTooLow { .. })
     )
 }

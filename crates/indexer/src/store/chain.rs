@@ -331,7 +331,7 @@ async fn insert_contributions(
         [
             Value::Int(model.0),
             one.position.into(),
-            row.batch.into(),
+            row.first_position.into(),
             one.author.as_slice().into(),
             Value::Int(one.label.into()),
             one.deposit.into(),
@@ -344,7 +344,7 @@ async fn insert_contributions(
             row.taken.into(),
         ]
     });
-    let into = "contributions (model, position, batch, author, label, deposit, time, sample, block, \
+    let into = "contributions (model, position, first_position, author, label, deposit, time, sample, block, \
                 transaction_hash, submission, settled, taken)";
     sql::insert(writing, into, 13, values.collect()).await
 }
@@ -517,7 +517,7 @@ pub(super) fn read_contribution(row: &AnyRow) -> Result<ContributionRow, StoreEr
             time: number(row, 5)?,
             sample: row.try_get(6)?,
         },
-        batch: number(row, 1)?,
+        first_position: number(row, 1)?,
         block: number(row, 7)?,
         transaction: hash(row, 8)?,
         submission: hash_option(row, 9)?,

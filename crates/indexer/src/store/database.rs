@@ -66,6 +66,7 @@ const RELAYERS: &str = include_str!("relayers.sql");
 
 /// Table of first weights that are later than the closing, for nodes without old states (ADR 008).
 const BASES: &str = include_str!("bases.sql");
+const FIRST_POSITIONS: &str = include_str!("first_positions.sql");
 
 impl ChainStore {
     /// Opens a database by a path or a `postgres://` URL; creates a missing file.
@@ -147,6 +148,7 @@ impl ChainStore {
             migration(1, "models, events, submissions, transactions", SCHEMA),
             migration(2, "bases", BASES),
             migration(3, "relayers of submissions", RELAYERS),
+            migration(4, "first positions of contributions", FIRST_POSITIONS),
         ];
         Migrator::with_migrations(migrations)
             .run(&self.pool)
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_projection_refuses_is_not_stored() {
+    async fn projection_prevents_the_storing_of_what_it_refuses() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("db");
         let store = ChainStore::open(&database.to_string_lossy()).await;

@@ -70,7 +70,12 @@ fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> Told
         TrainerEvent::Contributed(e) => {
             let detail =
                 json!({ "deposit": e.deposit.to_string(), "time": e.time, "items": e.items });
-            ("contributed", Some(e.author), Some(e.batch), detail)
+            (
+                "contributed",
+                Some(e.author),
+                Some(e.first_position),
+                detail,
+            )
         }
         TrainerEvent::Relayed(e) => {
             let batches: Vec<_> = e
@@ -80,7 +85,7 @@ fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> Told
                 .collect();
             let detail =
                 json!({ "deposit": e.deposit.to_string(), "time": e.time, "batches": batches });
-            ("relayed", Some(e.relayer), Some(e.batch), detail)
+            ("relayed", Some(e.relayer), Some(e.first_position), detail)
         }
         TrainerEvent::Skipped(e) => {
             let detail = json!({ "nonce": e.nonce, "reason": explain(&e.reason) });
@@ -149,14 +154,14 @@ fn of_market(fact: Fact) -> Told {
             (kind, None, None, detail)
         }
         Fact::Contributed {
-            batch,
+            first_position,
             author,
             deposit,
             time,
             items,
         } => {
             let detail = json!({ "deposit": deposit.to_string(), "time": time, "items": items });
-            (kind, Some(author), Some(batch), detail)
+            (kind, Some(author), Some(first_position), detail)
         }
         Fact::Restarted { pass, model } => {
             (kind, None, None, json!({ "pass": pass, "model": model }))
@@ -165,7 +170,7 @@ fn of_market(fact: Fact) -> Told {
             let detail = json!({ "pass": pass, "copied": copied, "size": size });
             (kind, None, None, detail)
         }
-        Fact::LessonFailed { batch } => (kind, None, Some(batch), json!({})),
+        Fact::LessonFailed { first_position } => (kind, None, Some(first_position), json!({})),
         Fact::Scored(run) => {
             let detail = json!({ "change": run.change, "correct": run.correct });
             (kind, Some(run.author), None, detail)
@@ -191,9 +196,13 @@ fn of_market(fact: Fact) -> Told {
             (kind, Some(account), None, detail)
         }
         Fact::Removed { account, pass } => (kind, Some(account), None, json!({ "pass": pass })),
-        Fact::SettlementAdvanced { stage, place, pot } => {
+        Fact::SettlementAdvanced {
+            stage,
+            participant_index,
+            pot,
+        } => {
             let detail = json!({
-                "stage": stage.to_string(), "index": place, "pot": pot.to_string(),
+                "stage": stage.to_string(), "index": participant_index, "pot": pot.to_string(),
             });
             (kind, None, None, detail)
         }

@@ -19,7 +19,7 @@ use crate::{
     taken::ModelId,
 };
 
-const CONTRIBUTION: &str = "position, batch, author, label, deposit, time, sample, block, transaction_hash, \
+const CONTRIBUTION: &str = "position, first_position, author, label, deposit, time, sample, block, transaction_hash, \
     submission, settled, taken";
 
 impl ChainStore {
@@ -80,34 +80,41 @@ impl ChainStore {
     }
 
     /// Returns all contributions of one transaction, in order.
-    async fn batch(&self, model: ModelId, batch: u64) -> Result<Vec<ContributionRow>, StoreError> {
-        // The positions of a batch are consecutive, and a transaction cannot hold more.
+    async fn contributed_from(
+        &self,
+        model: ModelId,
+        first_position: u64,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        // The positions of a transaction are consecutive, and a transaction cannot hold more.
         let statement = format!(
             "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND position >= $2 \
-             AND position < $2 + 65536 AND batch = $2 ORDER BY position"
+             AND position < $2 + 65536 AND first_position = $2 ORDER BY position"
         );
         let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(model.0)
-            .bind(int(batch))
+            .bind(int(first_position))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(read_contribution).collect()
     }
 
     /// Returns claims with their proofs.
-    /// `batches` maps the first position of each batch to the claimed positions.
+    /// `transactions` maps the first position of each transaction to the claimed positions.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn proved(
         &self,
         model: ModelId,
-        batches: BTreeMap<u64, Vec<u64>>,
+        transactions: BTreeMap<u64, Vec<u64>>,
     ) -> Result<Vec<Claims>, StoreError> {
-        let mut groups = Vec::with_capacity(batches.len());
-        for (batch, positions) in batches {
-            let rows = self.batch(model, batch).await?.into_iter();
-            let record = Record::of(batch, rows.map(|row| row.contribution).collect());
+        let mut groups = Vec::with_capacity(transactions.len());
+        for (first_position, positions) in transactions {
+            let rows = self
+                .contributed_from(model, first_position)
+                .await?
+                .into_iter();
+            let record = Record::of(first_position, rows.map(|row| row.contribution).collect());
             groups.push(record.claims(&positions));
         }
         Ok(groups)

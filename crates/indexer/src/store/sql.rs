@@ -10,7 +10,7 @@ pub type Writing = Transaction<'static, Any>;
 
 /// Maximum number of values in one statement, far below the limit of the databases.
 /// `SQLite` looks up the name of each parameter among all of them, so more values would be slower.
-const MOST_VALUES: usize = 1_000;
+const MAX_VALUES: usize = 1_000;
 
 /// Value of a column.
 #[derive(Debug, Clone)]
@@ -59,22 +59,21 @@ pub async fn insert(
     width: usize,
     values: Vec<Value>,
 ) -> Result<(), StoreError> {
-    let most = MOST_VALUES / width * width;
+    let max = MAX_VALUES / width * width;
     let mut values = values.into_iter().peekable();
     while values.peek().is_some() {
-        let some: Vec<_> = values.by_ref().take(most).collect();
+        let some: Vec<_> = values.by_ref().take(max).collect();
         let rows = some.len() / width;
         let row = |row: usize| {
-            let places: Vec<_> = (1..=width)
-                .map(|place| format!("${}", row * width + place))
+            let indices: Vec<_> = (1..=width)
+                .map(|index| format!("${}", row * width + index))
                 .collect();
-            format!("({})", places.join(","))
+            format!("({})", indices.join(","))
         };
         let rows: Vec<_> = (0..rows).map(row).collect();
         let statement = format!("INSERT INTO {into} VALUES {}", rows.join(","));
         // Full chunks repeat the same statement, so only those are prepared.
-        let mut query =
-            sqlx::query(AssertSqlSafe(statement)).persistent(rows.len() == most / width);
+        let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(rows.len() == max / width);
         for value in some {
             query = bind(query, value);
         }

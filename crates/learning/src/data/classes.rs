@@ -62,11 +62,11 @@ impl Classes {
     }
 
     fn number(&self, label: &str) -> Option<u16> {
-        let place = match self {
+        let index = match self {
             Self::Integers(integers) => integers.binary_search(&label.parse().ok()?),
             Self::Names(names) => names.binary_search_by(|name| name.as_str().cmp(label)),
         };
-        u16::try_from(place.ok()?).ok()
+        u16::try_from(index.ok()?).ok()
     }
 
     fn len(&self) -> usize {

@@ -77,12 +77,12 @@ impl Part {
     }
 
     /// Returns the examples at the indices `places`, in that order.
-    pub(super) fn select(&self, places: &[usize]) -> Self {
+    pub(super) fn select(&self, indices: &[usize]) -> Self {
         Self {
-            inputs: self.inputs.select(places),
-            labels: places.iter().map(|&place| self.labels[place]).collect(),
+            inputs: self.inputs.select(indices),
+            labels: indices.iter().map(|&index| self.labels[index]).collect(),
             path: self.path.clone(),
-            lines: places.iter().map(|&place| self.lines[place]).collect(),
+            lines: indices.iter().map(|&index| self.lines[index]).collect(),
         }
     }
 }
@@ -105,16 +105,16 @@ impl Inputs {
         }
     }
 
-    fn select(&self, places: &[usize]) -> Self {
+    fn select(&self, indices: &[usize]) -> Self {
         match self {
             Self::Text(texts) => {
-                Self::Text(places.iter().map(|&place| texts[place].clone()).collect())
+                Self::Text(indices.iter().map(|&index| texts[index].clone()).collect())
             }
-            Self::Numbers(rows) => Self::Numbers(rows.select(Axis(0), places)),
+            Self::Numbers(rows) => Self::Numbers(rows.select(Axis(0), indices)),
             Self::Indexed(rows) => {
                 let mut selected = SparseRows::default();
-                for &place in places {
-                    if let Example::Indexed { indices, values } = rows.row(place) {
+                for &index in indices {
+                    if let Example::Indexed { indices, values } = rows.row(index) {
                         for (at, &index) in indices.iter().enumerate() {
                             selected.push(index, values.map_or(1.0, |values| values[at]));
                         }

@@ -28,7 +28,7 @@ pub(super) fn columns(
 ) -> Result<Vec<(u64, Vec<String>)>, DataError> {
     let mut rows = Vec::new();
     let mut malformed = Malformed::new(path);
-    let mut places = Vec::new();
+    let mut indices = Vec::new();
     let mut width = 0;
     let mut headed = false;
     records(path, bytes, format, |record, line| {
@@ -41,8 +41,8 @@ pub(super) fn columns(
                 separated(path, only, format)?;
             }
             for name in wanted {
-                let place = names.iter().position(|column| column == name);
-                places.push(place.ok_or_else(|| DataError::MissingColumn {
+                let index = names.iter().position(|column| column == name);
+                indices.push(index.ok_or_else(|| DataError::MissingColumn {
                     path: path.to_owned(),
                     column: (*name).to_owned(),
                     columns: escaped_list(&names),
@@ -56,10 +56,10 @@ pub(super) fn columns(
             malformed.add(line, LineFault::FieldCount { found, wanted });
             return Ok(());
         }
-        let row: Result<_, _> = places
+        let row: Result<_, _> = indices
             .iter()
             .zip(wanted)
-            .map(|(&place, name)| utf8(&record[place], name).map(str::to_owned))
+            .map(|(&index, name)| utf8(&record[index], name).map(str::to_owned))
             .collect();
         match row {
             Ok(row) => rows.push((line, row)),
@@ -231,7 +231,7 @@ impl Table {
         {
             separated(path, only, spec.format)?;
         }
-        let place = |wanted: &str| {
+        let index = |wanted: &str| {
             columns
                 .iter()
                 .position(|column| column == wanted)
@@ -241,10 +241,10 @@ impl Table {
                     columns: escaped_list(&columns),
                 })
         };
-        let label = place(spec.label)?;
+        let label = index(spec.label)?;
         let inputs = match spec.text {
             Some(text) => Columns::Text {
-                column: place(text)?,
+                column: index(text)?,
                 texts: Vec::new(),
             },
             None => Columns::Numbers {

@@ -122,13 +122,13 @@ impl Encoder {
         }
         names.reserve(kind, &options.reserved)?;
         let features = names.len();
-        let most = max_features(kind) - usize::from(learns_intercept);
-        if features > most {
+        let max = max_features(kind) - usize::from(learns_intercept);
+        if features > max {
             return Err(EncodeError::TooManyFeatures {
                 path: dataset.train.path().to_owned(),
                 kind,
                 features,
-                most,
+                max,
                 learns_intercept,
             });
         }
@@ -378,11 +378,11 @@ fn clamped<T: Bounded + TryFrom<i64>>(
     values: impl Iterator<Item = f64>,
     bounds: &Bounds,
 ) -> (Vec<T>, usize) {
-    let most = i64::from(bounds.max_number);
+    let max = i64::from(bounds.max_number);
     let mut moved = Vec::new();
     let mut numbers: Vec<i64> = Vec::new();
     for whole in values.map(f64::round) {
-        let number = within(whole, most).min(T::LARGEST);
+        let number = within(whole, max).min(T::LARGEST);
         moved.push(differs(number, whole));
         numbers.push(number);
     }
@@ -430,8 +430,8 @@ impl Bounded for i32 {
 /// Converts a whole number to an integer of at most `most` either way. A cast of a float saturates,
 /// and `most` is at most 2^31.
 #[allow(clippy::cast_possible_truncation)]
-fn within(whole: f64, most: i64) -> i64 {
-    (whole as i64).clamp(-most, most)
+fn within(whole: f64, max: i64) -> i64 {
+    (whole as i64).clamp(-max, max)
 }
 
 // Floats represent integers of 32 bits exactly, and the comparison is of whole numbers.

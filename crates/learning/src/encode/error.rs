@@ -35,7 +35,7 @@ pub enum EncodeError {
     },
     /// The data gives more features than the classifier can have.
     #[error(
-        "`{}` gives {features} features, but a {kind} has at most {most}{}; remove columns of a table, or set the number of features to keep only the most frequent words or indices",
+        "`{}` gives {features} features, but a {kind} has at most {max}{}; remove columns of a table, or set the number of features to keep only the most frequent words or indices",
         path.display(), beside_constant(*learns_intercept)
     )]
     TooManyFeatures {
@@ -46,7 +46,7 @@ pub enum EncodeError {
         /// Number of features of the data.
         features: usize,
         /// Maximum number of features.
-        most: usize,
+        max: usize,
         /// `true` if one more is the constant through which the model learns its intercept.
         learns_intercept: bool,
     },

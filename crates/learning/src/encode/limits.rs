@@ -56,11 +56,11 @@ impl Limits {
             .number
             .map_or(widest.max_number, |limit| whole(limit * unit))
             .min(widest.max_number);
-        let most = Bounds::longest(max_number, features);
+        let max = Bounds::longest(max_number, features);
         let max_squared_length = self
             .length
-            .map_or(most, |limit| whole_square(limit * unit))
-            .min(most);
+            .map_or(max, |limit| whole_square(limit * unit))
+            .min(max);
         Ok(Some(Bounds {
             max_number,
             max_squared_length,

@@ -92,11 +92,11 @@ pub(super) struct Parts {
 pub(super) enum SpecError {
     #[error("{0}")]
     Kind(#[from] UnknownKind),
-    #[error("there are {features} features, but a {kind} has 1 to {most}")]
+    #[error("there are {features} features, but a {kind} has 1 to {max}")]
     Count {
         features: usize,
         kind: Kind,
-        most: usize,
+        max: usize,
     },
     #[error(
         "feature {feature} is `{}`, expected one word of at least two letters, digits or underscores in lower case",
@@ -119,12 +119,12 @@ pub(super) enum SpecError {
     )]
     NothingToBound(Kind),
     #[error(
-        "the largest number is {number} and the largest squared length `{length}`, expected 1 to {most} and 1 to {longest}"
+        "the largest number is {number} and the largest squared length `{length}`, expected 1 to {max} and 1 to {longest}"
     )]
     Bounds {
         number: u32,
         length: String,
-        most: u32,
+        max: u32,
         longest: u128,
     },
     #[error(
@@ -133,11 +133,11 @@ pub(super) enum SpecError {
     )]
     NoConstant,
     #[error(
-        "the constant is {constant}, expected 1 to {most}, the square below the largest squared length {length}"
+        "the constant is {constant}, expected 1 to {max}, the square below the largest squared length {length}"
     )]
     Constant {
         constant: u32,
-        most: u32,
+        max: u32,
         length: u128,
     },
     #[error(
@@ -202,12 +202,12 @@ impl Spec {
         if constants > 0 && kind != Kind::DensePerceptron {
             return Err(SpecError::NoConstant);
         }
-        let (features, most) = (self.features.count(), max_features(kind) - constants);
-        if features == 0 || features > most {
+        let (features, max) = (self.features.count(), max_features(kind) - constants);
+        if features == 0 || features > max {
             return Err(SpecError::Count {
                 features,
                 kind,
-                most,
+                max,
             });
         }
         let given = self.scaling.is_some();
@@ -285,13 +285,13 @@ impl Features {
 
 /// Checks that a constant is within the bounds and leaves some length to the other numbers.
 fn check_constant(constant: u32, bounds: Bounds) -> Result<u16, SpecError> {
-    let most = bounds.max_number.min(i16::MAX.unsigned_abs().into());
+    let max = bounds.max_number.min(i16::MAX.unsigned_abs().into());
     let length = bounds.max_squared_length;
-    let fits = (1..=most).contains(&constant) && u128::from(constant).pow(2) < length;
+    let fits = (1..=max).contains(&constant) && u128::from(constant).pow(2) < length;
     let number = u16::try_from(constant).ok().filter(|_| fits);
     number.ok_or(SpecError::Constant {
         constant,
-        most,
+        max,
         length,
     })
 }
@@ -307,10 +307,10 @@ fn count(features: usize) -> u32 {
 
 impl Written {
     fn check(self, widest: Bounds, features: usize) -> Result<Bounds, SpecError> {
-        let (number, most) = (self.largest_number, widest.max_number);
-        let longest = Bounds::longest(number.min(most), count(features));
+        let (number, max) = (self.largest_number, widest.max_number);
+        let longest = Bounds::longest(number.min(max), count(features));
         let squared = self.largest_squared_length.parse().unwrap_or(0);
-        if (1..=most).contains(&number) && (1..=longest).contains(&squared) {
+        if (1..=max).contains(&number) && (1..=longest).contains(&squared) {
             return Ok(Bounds {
                 max_number: number,
                 max_squared_length: squared,
@@ -319,7 +319,7 @@ impl Written {
         Err(SpecError::Bounds {
             number,
             length: self.largest_squared_length,
-            most,
+            max,
             longest,
         })
     }

@@ -11,7 +11,7 @@ mod tests {
     use super::words;
 
     #[test]
-    fn a_word_has_two_characters_at_least() {
+    fn words_have_two_characters_at_least() {
         let found: Vec<&str> = words("it's a 10 of 10, déjà-vu! x_1 … é").collect();
         assert_eq!(found, ["it", "10", "of", "10", "déjà", "vu", "x_1"]);
     }

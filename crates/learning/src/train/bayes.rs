@@ -90,8 +90,8 @@ impl Floats for NaiveBayes {
         for (class, &share) in (0..).zip(&self.shares) {
             if share > 0.0 {
                 let (shifts, mantissa) = self.likelihood(usize::from(class), row);
-                let better = best.is_none_or(|(_, least, most)| {
-                    shifts < least || (shifts == least && mantissa > most)
+                let better = best.is_none_or(|(_, least, max)| {
+                    shifts < least || (shifts == least && mantissa > max)
                 });
                 if better {
                     best = Some((class, shifts, mantissa));
@@ -111,7 +111,7 @@ mod tests {
 
     /// A sample of 1,000 features has a likelihood of about `2^-10000`, far below any float.
     #[test]
-    fn long_samples_have_the_class_of_most_features() {
+    fn predict_gives_long_samples_the_class_of_most_features() {
         let mut samples = Samples::new(Layout {
             encoding: Encoding::Sparse,
             features: 2_000,

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn larger_counts_are_halved_until_they_fit() {
+    fn counts_are_halved_until_they_fit() {
         let samples = samples(&[(200_000, &[0, 17], 0), (3, &[1], 2), (4, &[], 2)]);
         let counts = Counts::new(&samples);
         assert_eq!((counts.shift, counts.scale()), (2, 0.25));

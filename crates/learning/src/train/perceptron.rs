@@ -283,7 +283,7 @@ mod tests {
     /// The contract's weights equal those in floats to half a unit. They still do after one step on
     /// each sample that both predict wrongly.
     #[test]
-    fn the_contract_goes_on_as_training_would() {
+    fn quantize_makes_a_contract_that_goes_on_as_training_would() {
         for form in FORMS {
             let samples = samples(form);
             let (floats, _) = Perceptron::fit(&samples, 0);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_can_learn_whatever_its_weights_and_rate() {
+    fn quantize_makes_a_model_that_can_learn_whatever_its_weights_and_rate() {
         for form in FORMS {
             for (weight, steps) in [(0.0, 0.0), (0.0, 1e12), (-1e3, 1e12), (-1e6, 0.0)] {
                 let samples = samples(form);
@@ -345,7 +345,7 @@ mod tests {
     // The intercept is far below 2^52.
     #[allow(clippy::cast_precision_loss)]
     #[test]
-    fn the_constant_moves_the_score_as_training_moves_its_intercept() {
+    fn quantize_lets_the_constant_move_the_score_as_the_intercept_would() {
         let samples = samples((Encoding::Dense16, true));
         let (floats, _) = Perceptron::fit(&samples, 0);
         let (mut classifier, scale, _) = floats.quantize(samples.layout()).unwrap();

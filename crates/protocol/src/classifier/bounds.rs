@@ -1,6 +1,6 @@
 //! Bounds of the samples that dense models learn from.
 
-use crate::{Rejection, sample::Encoding};
+use crate::{ContractError, sample::Encoding};
 
 /// Largest numbers that a dense model learns from, in the fixed-point integers of its samples.
 ///
@@ -57,31 +57,31 @@ impl Bounds {
     /// Checks a well-formed sample. Errors name `item`, its index in the batch.
     ///
     /// # Errors
-    /// [`Rejection::NumberTooLarge`] for the first such number, then
-    /// [`Rejection::SquaredLengthTooLarge`].
-    pub fn check(&self, encoding: Encoding, item: u64, sample: &[u8]) -> Result<(), Rejection> {
+    /// [`ContractError::NumberTooLarge`] for the first such number, then
+    /// [`ContractError::SquaredLengthTooLarge`].
+    pub fn check(&self, encoding: Encoding, item: u64, sample: &[u8]) -> Result<(), ContractError> {
         for (feature, number) in (0..).zip(encoding.numbers(sample)) {
             if number.unsigned_abs() > self.max_number {
-                return Err(Rejection::NumberTooLarge {
+                return Err(ContractError::NumberTooLarge {
                     item,
                     feature,
                     number,
-                    most: self.max_number,
+                    max: self.max_number,
                 });
             }
         }
         let squared_length = squared_length(encoding, sample);
         if squared_length > self.max_squared_length {
-            return Err(Rejection::SquaredLengthTooLarge {
+            return Err(ContractError::SquaredLengthTooLarge {
                 item,
                 squared_length,
-                most: self.max_squared_length,
+                max: self.max_squared_length,
             });
         }
         Ok(())
     }
 
-    pub(super) fn validate(&self, encoding: Encoding, features: u32) -> Result<(), Rejection> {
+    pub(super) fn validate(&self, encoding: Encoding, features: u32) -> Result<(), ContractError> {
         let largest = largest(encoding).unwrap_or(u32::MAX);
         within("maxNumber", self.max_number, 1, largest)?;
         let value = self.max_squared_length;
@@ -89,7 +89,7 @@ impl Bounds {
             Ok(())
         } else {
             let name = "maxSquaredLength";
-            Err(Rejection::InvalidParameter { name, value })
+            Err(ContractError::InvalidParameter { name, value })
         }
     }
 }
@@ -118,12 +118,12 @@ pub(super) fn within(
     name: &'static str,
     value: u32,
     least: u32,
-    most: u32,
-) -> Result<(), Rejection> {
-    if (least..=most).contains(&value) {
+    max: u32,
+) -> Result<(), ContractError> {
+    if (least..=max).contains(&value) {
         Ok(())
     } else {
-        Err(Rejection::InvalidParameter {
+        Err(ContractError::InvalidParameter {
             name,
             value: value.into(),
         })

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 
 use super::Classifier;
-use crate::Rejection;
+use crate::ContractError;
 
 /// A model with an owner and a trainer.
 ///
@@ -49,24 +49,29 @@ impl Hosted {
     /// Overwrites words from `offset` on.
     ///
     /// # Errors
-    /// [`Rejection::NotOwner`], [`Rejection::InitializationClosed`],
-    /// [`Rejection::WordsOutOfRange`].
-    pub fn write(&mut self, caller: Address, offset: u64, words: &[U256]) -> Result<(), Rejection> {
+    /// [`ContractError::NotOwner`], [`ContractError::InitializationClosed`],
+    /// [`ContractError::WordsOutOfRange`].
+    pub fn write(
+        &mut self,
+        caller: Address,
+        offset: u64,
+        words: &[U256],
+    ) -> Result<(), ContractError> {
         self.check_owner_and_open(caller)?;
         self.classifier.write(offset, words)
     }
 
     /// Closes the initialization forever.
     ///
-    /// The contract checks its parameters here, with [`Rejection::InvalidParameter`].
+    /// The contract checks its parameters here, with [`ContractError::InvalidParameter`].
     /// A [`Classifier`] was checked when it was created.
     ///
     /// # Errors
-    /// [`Rejection::NotOwner`], [`Rejection::InitializationClosed`], [`Rejection::InvalidTrainer`].
-    pub fn close(&mut self, caller: Address, trainer: Address) -> Result<(), Rejection> {
+    /// [`ContractError::NotOwner`], [`ContractError::InitializationClosed`], [`ContractError::InvalidTrainer`].
+    pub fn close(&mut self, caller: Address, trainer: Address) -> Result<(), ContractError> {
         self.check_owner_and_open(caller)?;
         if trainer.is_zero() {
-            return Err(Rejection::InvalidTrainer);
+            return Err(ContractError::InvalidTrainer);
         }
         self.trainer = Some(trainer);
         Ok(())
@@ -75,25 +80,25 @@ impl Hosted {
     /// Learns from the items of a batch in their order. Returns how many of them changed the model.
     ///
     /// # Errors
-    /// [`Rejection::InitializationOpen`], [`Rejection::NotTrainer`], then those of
+    /// [`ContractError::InitializationOpen`], [`ContractError::NotTrainer`], then those of
     /// [`Classifier::check_batch`].
     /// The model has learned nothing then.
-    pub fn learn(&mut self, caller: Address, batch: &[u8]) -> Result<usize, Rejection> {
-        let trainer = self.trainer.ok_or(Rejection::InitializationOpen)?;
+    pub fn learn(&mut self, caller: Address, batch: &[u8]) -> Result<usize, ContractError> {
+        let trainer = self.trainer.ok_or(ContractError::InitializationOpen)?;
         if caller != trainer {
-            return Err(Rejection::NotTrainer { caller, trainer });
+            return Err(ContractError::NotTrainer { caller, trainer });
         }
         let items = self.classifier.check_batch(batch)?;
         Ok(self.classifier.learn_checked(&items))
     }
 
-    fn check_owner_and_open(&self, caller: Address) -> Result<(), Rejection> {
+    fn check_owner_and_open(&self, caller: Address) -> Result<(), ContractError> {
         let owner = self.owner;
         if caller != owner {
-            return Err(Rejection::NotOwner { caller, owner });
+            return Err(ContractError::NotOwner { caller, owner });
         }
         if self.trainer.is_some() {
-            return Err(Rejection::InitializationClosed);
+            return Err(ContractError::InitializationClosed);
         }
         Ok(())
     }

@@ -9,26 +9,26 @@ use super::{
     bounds::{Bounds, within},
     lanes::Lane,
 };
-use crate::{Rejection, sample::Encoding};
+use crate::{ContractError, sample::Encoding};
 
 /// Maximum number of sparse features: a sparse index has 2 bytes.
-const MOST_SPARSE_FEATURES: u32 = 65_536;
+const MAX_SPARSE_FEATURES: u32 = 65_536;
 /// Maximum number of dense features: each number of a sample costs gas.
-const MOST_DENSE_FEATURES: u32 = 4_096;
+const MAX_DENSE_FEATURES: u32 = 4_096;
 
 /// Maximum number of sums that a prediction of the dense centroid may read over all classes.
 ///
 /// More might not fit in a transaction, and then nobody could claim a deposit.
-const MOST_DENSE_READS: u32 = 16_384;
+const MAX_DENSE_READS: u32 = 16_384;
 
 /// Maximum number of counts that a prediction of naive Bayes or the sparse centroid may read over
 /// all classes.
 ///
 /// The reason is the same.
-const MOST_SPARSE_READS: u32 = 5_120;
-const MOST_CLASSES: u32 = 256;
+const MAX_SPARSE_READS: u32 = 5_120;
+const MAX_CLASSES: u32 = 256;
 /// Maximum learning rate: a weight has 15 bits and a sign.
-const MOST_SPARSE_LEARNING_RATE: u32 = 32_767;
+const MAX_SPARSE_LEARNING_RATE: u32 = 32_767;
 
 /// Kind of learner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -165,35 +165,31 @@ impl Parameters {
     /// A sample's length has 16 bits. A prediction that reads several classes also has to fit in a
     /// transaction.
     #[must_use]
-    pub fn most_present(&self) -> u32 {
-        let most = match self {
+    pub fn max_present(&self) -> u32 {
+        let max = match self {
             Self::NaiveBayes { classes, .. } | Self::SparseNearestCentroid { classes, .. } => {
-                most_read(*classes)
+                max_read(*classes)
             }
             _ => u32::from(u16::MAX) / 2,
         };
-        most.min(self.features())
+        max.min(self.features())
     }
 
     /// Checks that a prediction for a well-formed sample fits in one transaction.
     ///
     /// # Errors
-    /// [`Rejection::TooManyFeatures`].
+    /// [`ContractError::TooManyFeatures`].
     #[inline]
-    pub(super) fn check_present(&self, item: u64, sample: &[u8]) -> Result<(), Rejection> {
+    pub(super) fn check_present(&self, item: u64, sample: &[u8]) -> Result<(), ContractError> {
         let (Self::NaiveBayes { classes, .. } | Self::SparseNearestCentroid { classes, .. }) = self
         else {
             return Ok(());
         };
-        let most = most_read(*classes);
+        let max = max_read(*classes);
         // At most 65,536 features are present in a well-formed sample.
         let present = u32::try_from(sample.len() / 2).unwrap_or(u32::MAX);
-        if present > most {
-            return Err(Rejection::TooManyFeatures {
-                item,
-                present,
-                most,
-            });
+        if present > max {
+            return Err(ContractError::TooManyFeatures { item, present, max });
         }
         Ok(())
     }
@@ -201,24 +197,24 @@ impl Parameters {
     /// Checks that each parameter is within its bounds.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
+    /// [`ContractError::InvalidParameter`] for the first that is outside, in the order of declaration,
     /// with the contract's name for it.
-    pub fn validate(&self) -> Result<(), Rejection> {
-        within("classes", self.classes().into(), 2, MOST_CLASSES)?;
-        let most_features = match self.encoding() {
-            Encoding::Sparse => MOST_SPARSE_FEATURES,
-            Encoding::Dense16 => MOST_DENSE_FEATURES,
+    pub fn validate(&self) -> Result<(), ContractError> {
+        within("classes", self.classes().into(), 2, MAX_CLASSES)?;
+        let max_features = match self.encoding() {
+            Encoding::Sparse => MAX_SPARSE_FEATURES,
+            Encoding::Dense16 => MAX_DENSE_FEATURES,
             Encoding::Dense32 => {
-                MOST_DENSE_FEATURES.min(MOST_DENSE_READS / u32::from(self.classes()))
+                MAX_DENSE_FEATURES.min(MAX_DENSE_READS / u32::from(self.classes()))
             }
         };
-        within("features", self.features(), 1, most_features)?;
+        within("features", self.features(), 1, max_features)?;
         match *self {
             Self::SparsePerceptron { learning_rate, .. } => within(
                 "learningRate",
                 learning_rate.into(),
                 1,
-                MOST_SPARSE_LEARNING_RATE,
+                MAX_SPARSE_LEARNING_RATE,
             ),
             Self::DensePerceptron { learning_rate, .. } => {
                 within("learningRate", learning_rate, 1, u32::MAX)
@@ -350,6 +346,6 @@ impl Parameters {
 }
 
 /// Returns the maximum number of counts that a prediction may read in each class.
-fn most_read(classes: u16) -> u32 {
-    MOST_SPARSE_READS / u32::from(classes).max(1)
+fn max_read(classes: u16) -> u32 {
+    MAX_SPARSE_READS / u32::from(classes).max(1)
 }

@@ -124,7 +124,7 @@ mod tests {
 
     /// Uses the largest mantissas. No classes are known to have all of them at once.
     #[test]
-    fn the_tolerance_saturates() {
+    fn exceeds_saturates_the_tolerance() {
         let largest = quotient(u128::MAX, u128::MAX);
         assert!(!largest.exceeds(&largest));
         assert!(!quotient(1 << 127, u128::MAX).exceeds(&largest));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_side_that_is_256_bits_lower() {
+    fn exceeds_leaves_nothing_of_a_side_that_is_256_bits_lower() {
         let with_exponent = |exponent| Quotient {
             numerator: Rounded {
                 mantissa: u128::MAX,
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn rounding_keeps_the_highest_128_bits() {
+    fn round_down_keeps_the_highest_128_bits() {
         let rounded = |limbs| {
             Product {
                 limbs,

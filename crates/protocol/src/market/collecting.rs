@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 
 use super::{Market, Phase};
-use crate::Rejection;
+use crate::ContractError;
 
 impl Market {
     /// Returns the amount that an account can collect now, in wei.
@@ -39,14 +39,14 @@ impl Market {
     /// wei.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].
-    pub fn collect(&mut self, caller: Address, now: u64) -> Result<u128, Rejection> {
+    /// [`ContractError::WrongPhase`], [`ContractError::NothingToCollect`].
+    pub fn collect(&mut self, caller: Address, now: u64) -> Result<u128, ContractError> {
         if !matches!(self.phase(now), Phase::Failed | Phase::Forfeited) {
             self.require_phase(now, Phase::Settled)?;
         }
         let amount = self.collectable(caller, now);
         if amount == 0 {
-            return Err(Rejection::NothingToCollect { caller });
+            return Err(ContractError::NothingToCollect { caller });
         }
         if let Some(participant) = self.participants.get_mut(&caller) {
             participant.balance = 0;
@@ -60,13 +60,13 @@ impl Market {
     /// once. Returns it in wei.
     ///
     /// # Errors
-    /// [`Rejection::NotOwner`], [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].
-    pub fn collect_remainder(&mut self, caller: Address, now: u64) -> Result<u128, Rejection> {
+    /// [`ContractError::NotOwner`], [`ContractError::WrongPhase`], [`ContractError::NothingToCollect`].
+    pub fn collect_remainder(&mut self, caller: Address, now: u64) -> Result<u128, ContractError> {
         self.require_owner(caller)?;
         self.require_phase(now, Phase::Settled)?;
         let amount = self.remainder(now);
         if amount == 0 {
-            return Err(Rejection::NothingToCollect { caller });
+            return Err(ContractError::NothingToCollect { caller });
         }
         self.remainder_collected = true;
         self.held -= amount;

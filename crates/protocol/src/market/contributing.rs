@@ -3,9 +3,9 @@
 
 use alloy_primitives::{Address, B256, aliases::U40};
 
-use super::{Batch, Market, Participant, Phase, revealing::require_short};
+use super::{Market, Participant, Phase, RecordRoot, revealing::require_short};
 use crate::{
-    Rejection,
+    ContractError,
     record::Record,
     sample::{Item, parse_batch},
 };
@@ -48,7 +48,7 @@ impl Contributions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contributed {
     /// Position of the first contribution, which names the batch. The others follow it.
-    pub batch: u64,
+    pub first_position: u64,
     /// Number of contributions.
     pub count: u64,
     /// Excess payment that is sent back, in wei.
@@ -59,39 +59,42 @@ impl Market {
     /// Takes a batch of labeled samples, with `value` wei for their stakes.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::TooLong`], [`Rejection::EmptyBatch`],
-    /// [`Rejection::MalformedBatch`], [`Rejection::TooManyContributions`],
-    /// [`Rejection::DepositTooLow`], those of [`check`](crate::classifier::Classifier::check).
+    /// [`ContractError::WrongPhase`], [`ContractError::TooLong`], [`ContractError::EmptyBatch`],
+    /// [`ContractError::MalformedBatch`], [`ContractError::TooManyContributions`],
+    /// [`ContractError::DepositTooLow`], those of [`check`](crate::classifier::Classifier::check).
     pub fn contribute(
         &mut self,
         author: Address,
         now: u64,
         value: u128,
         batch: &[u8],
-    ) -> Result<Contributed, Rejection> {
+    ) -> Result<Contributed, ContractError> {
         self.require_phase(now, Phase::Open)?;
         require_short(batch)?;
         let items = parse_batch(batch)?;
         let (count, stake) = (items.len() as u64, self.terms.stake);
         let first = self.contribution_count;
-        let (total, most) = (first + count, self.terms.most_contributions);
-        if total > most {
-            return Err(Rejection::TooManyContributions { count: total, most });
+        let (total, max) = (first + count, self.terms.most_contributions);
+        if total > max {
+            return Err(ContractError::TooManyContributions { count: total, max });
         }
         // The product fits: a stake has 96 bits, and there are fewer than 2^32 contributions.
         let required = stake * u128::from(count);
         let surplus = value
             .checked_sub(required)
-            .ok_or(Rejection::DepositTooLow {
+            .ok_or(ContractError::DepositTooLow {
                 required,
                 sent: value,
             })?;
         self.initial.classifier().check(&items)?;
         let root = root(first, stake, now, author, items);
-        self.batches.push(Batch { first, root });
+        self.roots.push(RecordRoot {
+            first_position: first,
+            root,
+        });
         self.authors.push(author);
         self.contribution_count = total;
-        if total == most {
+        if total == max {
             self.closing_time = Some(now);
         }
         let participant = self.participants.entry(author).or_insert_with(|| {
@@ -104,7 +107,7 @@ impl Market {
         self.balances += required;
         self.held += required;
         Ok(Contributed {
-            batch: first,
+            first_position: first,
             count,
             surplus,
         })

@@ -38,7 +38,7 @@ pub enum Step {
     /// Call of [`Market::settle`].
     Settle {
         /// Maximum number of visits to participants.
-        most: u64,
+        max: u64,
     },
 }
 
@@ -149,7 +149,7 @@ impl Market {
                     samples: limits.samples,
                 })
             }
-            Stage::Finding | Stage::Paying => Some(Step::Settle { most: limits.looks }),
+            Stage::Finding | Stage::Paying => Some(Step::Settle { max: limits.looks }),
         }
     }
 
@@ -177,13 +177,13 @@ impl Market {
     /// A plan needs the records that it teaches or skips, and the record that shows the end of a
     /// run.
     fn reached(&self, plan: &[Piece]) -> usize {
-        let mut place = self.place();
-        let mut reached = place.taken;
+        let mut cursor = self.cursor();
+        let mut reached = cursor.taken;
         for piece in plan {
-            if !matches!(piece, Piece::Evaluate(_)) || !self.evaluation_due(place) {
-                reached = place.taken + 1;
+            if !matches!(piece, Piece::Evaluate(_)) || !self.evaluation_due(cursor) {
+                reached = cursor.taken + 1;
             }
-            self.advance(&mut place, *piece);
+            self.advance(&mut cursor, *piece);
         }
         reached
     }

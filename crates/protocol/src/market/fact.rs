@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes};
 
 use super::{Market, PassSettled, Progress, Run, Stage, Terms};
 use crate::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Parameters},
     sample::parse_batch,
     trainer::Contradiction,
@@ -47,7 +47,7 @@ pub enum Fact {
     /// Labeled samples were contributed.
     Contributed {
         /// Position of the first of them, which names the batch.
-        batch: u64,
+        first_position: u64,
         /// Account that contributed.
         author: Address,
         /// Stake of each contribution.
@@ -76,7 +76,7 @@ pub enum Fact {
     /// The contributions of a transaction could not be taught.
     LessonFailed {
         /// Position of the first of them.
-        batch: u64,
+        first_position: u64,
     },
     /// Consecutive contributions of an author were scored.
     Scored(Run),
@@ -114,7 +114,7 @@ pub enum Fact {
         /// The next stage.
         stage: Stage,
         /// Index of the next participant.
-        place: u64,
+        participant_index: u64,
         /// Pot that all participants visited so far can afford.
         pot: u128,
     },
@@ -173,7 +173,7 @@ impl Market {
     /// `None`.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] if the market is the zero
+    /// [`ContractError::InvalidParameter`]; [`ContractError::InvalidTrainer`] if the market is the zero
     /// address.
     pub fn followed(
         owner: Address,
@@ -181,7 +181,7 @@ impl Market {
         classifier: Address,
         terms: Terms,
         parameters: Parameters,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, ContractError> {
         Self::new(
             owner,
             address,
@@ -216,12 +216,12 @@ impl Market {
                 items,
             } => self.apply_revealed(*part, *time, *correct, *salt, items)?,
             Fact::Contributed {
-                batch,
+                first_position,
                 author,
                 time,
                 items,
                 ..
-            } => self.apply_contributed(*batch, *author, *time, items)?,
+            } => self.apply_contributed(*first_position, *author, *time, items)?,
             Fact::Restarted { pass, .. } => {
                 self.progress.pass = *pass;
                 self.progress.copied = 0;
@@ -260,14 +260,18 @@ impl Market {
                     self.active = self.active.saturating_sub(1);
                 }
             }
-            Fact::SettlementAdvanced { stage, place, pot } => {
+            Fact::SettlementAdvanced {
+                stage,
+                participant_index,
+                pot,
+            } => {
                 self.progress.stage = *stage;
-                self.progress.place = *place;
+                self.progress.participant_index = *participant_index;
                 self.progress.pot = *pot;
             }
             Fact::PassSettled(pass) => {
                 self.progress.stage = Stage::Paying;
-                self.progress.place = self.order.len() as u64;
+                self.progress.participant_index = self.order.len() as u64;
                 self.progress.pot = pass.pot;
                 self.close_pass(pass);
             }
@@ -292,7 +296,7 @@ impl Market {
     fn apply_drawn(&mut self, part: u64, block_hash: B256) -> Result<(), Contradiction> {
         let drawn = self.lot(block_hash);
         if drawn.map(|drawn| drawn as u64) != Some(part) {
-            return Err(Rejection::UnknownPart {
+            return Err(ContractError::UnknownPart {
                 part,
                 parts: self.parts.len() as u64,
             }
@@ -312,12 +316,12 @@ impl Market {
     ) -> Result<(), Contradiction> {
         let counted = self.initial_correct;
         self.reveal(time, part, salt, items)?;
-        let place = usize::try_from(part).unwrap_or(usize::MAX);
-        if let Some(Some(revealed)) = self.parts.get_mut(place) {
+        let index = usize::try_from(part).unwrap_or(usize::MAX);
+        if let Some(Some(revealed)) = self.parts.get_mut(index) {
             revealed.correct = correct;
         }
         // The first reveal opens the market. The market scores nothing on that part.
-        if self.drawn != Some(place) {
+        if self.drawn != Some(index) {
             self.initial_correct = counted + correct;
         }
         Ok(())
@@ -325,15 +329,15 @@ impl Market {
 
     fn apply_contributed(
         &mut self,
-        batch: u64,
+        first_position: u64,
         author: Address,
         time: u64,
         items: &[u8],
     ) -> Result<(), Contradiction> {
         let wanted = self.contribution_count;
-        if batch != wanted {
+        if first_position != wanted {
             return Err(Contradiction::Position {
-                found: batch,
+                found: first_position,
                 wanted,
             });
         }
@@ -358,7 +362,9 @@ impl Market {
         evaluated: u64,
         counted: u64,
     ) {
-        let taken = self.batches.partition_point(|batch| batch.first < cursor);
+        let taken = self
+            .roots
+            .partition_point(|entry| entry.first_position < cursor);
         let passed = self
             .authors
             .get(self.taken..taken)

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use alloy_primitives::{B256, U256, keccak256};
 
-use crate::{Rejection, classifier::Classifier, sample::Item};
+use crate::{ContractError, classifier::Classifier, sample::Item};
 
 /// Maximum number of bytes of a part, or of the contributions of one transaction: a contract can
 /// store so many as code.
-pub const MOST_BYTES: usize = 24_575;
+pub const MAX_BYTES: usize = 24_575;
 
 /// Returns the provider's commitment to a part: `keccak256(abi.encode(part, salt,
 /// keccak256(items)))`.
@@ -35,7 +35,7 @@ impl Part {
     ///
     /// # Errors
     /// Those of [`Classifier::check_batch`].
-    pub(super) fn new(initial: &Classifier, bytes: &[u8]) -> Result<Self, Rejection> {
+    pub(super) fn new(initial: &Classifier, bytes: &[u8]) -> Result<Self, ContractError> {
         let mut end = 0;
         let items = initial.check_batch(bytes)?;
         let items = items.iter().map(|item| {
@@ -61,16 +61,16 @@ impl Part {
     }
 
     /// Counts like `evaluate`, for the samples with these indices.
-    pub(super) fn evaluate_some(&self, model: &Classifier, places: Range<u64>) -> u64 {
-        let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
-        let some = self.items.get(place(places.start)..place(places.end));
+    pub(super) fn evaluate_some(&self, model: &Classifier, range: Range<u64>) -> u64 {
+        let index = |at| usize::try_from(at).unwrap_or(usize::MAX);
+        let some = self.items.get(index(range.start)..index(range.end));
         Self::count(model, &self.bytes, some.unwrap_or_default())
     }
 
     fn count(model: &Classifier, bytes: &[u8], items: &[(u16, Range<usize>)]) -> u64 {
-        let items = items.iter().map(|(label, place)| Item {
+        let items = items.iter().map(|(label, index)| Item {
             label: *label,
-            sample: &bytes[place.clone()],
+            sample: &bytes[index.clone()],
         });
         model.evaluate_checked(items)
     }

@@ -6,14 +6,14 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 
 use super::{
     Committed, Market, Phase,
-    part::{MOST_BYTES, Part, commitment},
+    part::{MAX_BYTES, Part, commitment},
 };
-use crate::{Rejection, sample::parse_batch};
+use crate::{ContractError, sample::parse_batch};
 
 /// Size of the bounty in wei, in bits.
 const BOUNTY_BITS: u32 = 96;
 const LEAST_PARTS: usize = 2;
-const MOST_PARTS: usize = 256;
+const MAX_PARTS: usize = 256;
 
 /// Counts of a part that was revealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +31,9 @@ impl Market {
     /// [`commitment`] computes the commitment to a part.
     ///
     /// # Errors
-    /// [`Rejection::NotOwner`]; [`Rejection::WrongPhase`]; [`Rejection::InvalidParameter`] unless
+    /// [`ContractError::NotOwner`]; [`ContractError::WrongPhase`]; [`ContractError::InvalidParameter`] unless
     /// there are 2 to 256 parts and the bounty is above 0 and below 2^96;
-    /// [`Rejection::ModelNotClosedForMarket`].
+    /// [`ContractError::ModelNotClosedForMarket`].
     pub fn commit(
         &mut self,
         caller: Address,
@@ -41,24 +41,24 @@ impl Market {
         block: u64,
         value: u128,
         commitments: &[B256],
-    ) -> Result<(), Rejection> {
+    ) -> Result<(), ContractError> {
         self.require_owner(caller)?;
         self.require_phase(now, Phase::Created)?;
         let parts = commitments.len();
-        if !(LEAST_PARTS..=MOST_PARTS).contains(&parts) {
-            return Err(Rejection::InvalidParameter {
+        if !(LEAST_PARTS..=MAX_PARTS).contains(&parts) {
+            return Err(ContractError::InvalidParameter {
                 name: "parts",
                 value: parts as u128,
             });
         }
         if value == 0 || value >> BOUNTY_BITS != 0 {
-            return Err(Rejection::InvalidParameter {
+            return Err(ContractError::InvalidParameter {
                 name: "bounty",
                 value,
             });
         }
         if self.initial.trainer() != Some(self.address) {
-            return Err(Rejection::ModelNotClosedForMarket {
+            return Err(ContractError::ModelNotClosedForMarket {
                 classifier: self.classifier,
                 trainer: self.initial.trainer().unwrap_or_default(),
             });
@@ -81,26 +81,26 @@ impl Market {
     /// commitments.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::AlreadyDrawn`]; [`Rejection::TooEarlyToDraw`] while
-    /// that block is not complete; [`Rejection::TooLateToDraw`] if it is more than 256 blocks ago.
-    pub fn draw(&mut self, now: u64, block: u64, hash: B256) -> Result<usize, Rejection> {
+    /// [`ContractError::WrongPhase`], [`ContractError::AlreadyDrawn`]; [`ContractError::TooEarlyToDraw`] while
+    /// that block is not complete; [`ContractError::TooLateToDraw`] if it is more than 256 blocks ago.
+    pub fn draw(&mut self, now: u64, block: u64, hash: B256) -> Result<usize, ContractError> {
         self.require_phase(now, Phase::Committed)?;
         if let Some(part) = self.drawn {
-            return Err(Rejection::AlreadyDrawn { part: part as u64 });
+            return Err(ContractError::AlreadyDrawn { part: part as u64 });
         }
         if let Some(earliest) = self.earliest_draw().filter(|earliest| block < *earliest) {
-            return Err(Rejection::TooEarlyToDraw {
+            return Err(ContractError::TooEarlyToDraw {
                 number: block,
                 earliest,
             });
         }
         if let Some(latest) = self.latest_draw().filter(|latest| block > *latest) {
-            return Err(Rejection::TooLateToDraw {
+            return Err(ContractError::TooLateToDraw {
                 number: block,
                 latest,
             });
         }
-        let part = self.lot(hash).ok_or(Rejection::NotDrawn)?;
+        let part = self.lot(hash).ok_or(ContractError::NotDrawn)?;
         self.drawn = Some(part);
         Ok(part)
     }
@@ -120,10 +120,10 @@ impl Market {
     /// The scoring begins with the last of them.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`]; [`Rejection::UnknownPart`]; before the contributions
-    /// [`Rejection::NotDrawn`], [`Rejection::NotTheDrawnPart`], [`Rejection::TooLate`], after them
-    /// [`Rejection::AlreadyRevealed`]; [`Rejection::TooLong`]; [`Rejection::CommitmentDiffers`];
-    /// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`]; those of
+    /// [`ContractError::WrongPhase`]; [`ContractError::UnknownPart`]; before the contributions
+    /// [`ContractError::NotDrawn`], [`ContractError::NotTheDrawnPart`], [`ContractError::TooLate`], after them
+    /// [`ContractError::AlreadyRevealed`]; [`ContractError::TooLong`]; [`ContractError::CommitmentDiffers`];
+    /// [`ContractError::EmptyBatch`], [`ContractError::MalformedBatch`]; those of
     /// [`check`](crate::classifier::Classifier::check).
     pub fn reveal(
         &mut self,
@@ -131,31 +131,31 @@ impl Market {
         part: u64,
         salt: B256,
         items: &[u8],
-    ) -> Result<Revealed, Rejection> {
+    ) -> Result<Revealed, ContractError> {
         let opens = self.phase(now) == Phase::Committed;
         if !opens {
             self.require_phase(now, Phase::Revealing)?;
         }
         let parts = self.parts.len();
-        let place = usize::try_from(part)
+        let index = usize::try_from(part)
             .ok()
-            .filter(|place| *place < parts)
-            .ok_or(Rejection::UnknownPart {
+            .filter(|index| *index < parts)
+            .ok_or(ContractError::UnknownPart {
                 part,
                 parts: parts as u64,
             })?;
         if opens {
-            self.require_drawn(now, place)?;
-        } else if self.parts[place].is_some() {
-            return Err(Rejection::AlreadyRevealed { part });
+            self.require_drawn(now, index)?;
+        } else if self.parts[index].is_some() {
+            return Err(ContractError::AlreadyRevealed { part });
         }
         require_short(items)?;
         let (seen, committed) = (
             commitment(part, salt, items),
-            self.committed.commitments[place],
+            self.committed.commitments[index],
         );
         if seen != committed {
-            return Err(Rejection::CommitmentDiffers {
+            return Err(ContractError::CommitmentDiffers {
                 part,
                 commitment: Box::new(seen),
                 committed: Box::new(committed),
@@ -167,7 +167,7 @@ impl Market {
             samples: read.samples(),
             correct: read.correct,
         };
-        self.parts[place] = Some(read);
+        self.parts[index] = Some(read);
         if opens {
             self.closing_time = Some(now + self.terms.participation);
             return Ok(revealed);
@@ -184,13 +184,13 @@ impl Market {
     /// Returns it in wei.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::TooEarly`].
-    pub fn forfeit(&mut self, now: u64) -> Result<u128, Rejection> {
+    /// [`ContractError::WrongPhase`], [`ContractError::TooEarly`].
+    pub fn forfeit(&mut self, now: u64) -> Result<u128, ContractError> {
         if self.phase(now) != Phase::Failed {
             self.require_phase(now, Phase::Committed)?;
             let earliest = self.reveal_deadline().map_or(0, |latest| latest + 1);
             if now < earliest {
-                return Err(Rejection::TooEarly { now, earliest });
+                return Err(ContractError::TooEarly { now, earliest });
             }
         }
         self.forfeited = true;
@@ -198,36 +198,36 @@ impl Market {
         Ok(self.bounty)
     }
 
-    fn require_drawn(&self, now: u64, place: usize) -> Result<(), Rejection> {
-        let drawn = self.drawn.ok_or(Rejection::NotDrawn)?;
-        if place != drawn {
-            return Err(Rejection::NotTheDrawnPart {
-                part: place as u64,
+    fn require_drawn(&self, now: u64, index: usize) -> Result<(), ContractError> {
+        let drawn = self.drawn.ok_or(ContractError::NotDrawn)?;
+        if index != drawn {
+            return Err(ContractError::NotTheDrawnPart {
+                part: index as u64,
                 drawn: drawn as u64,
             });
         }
         match self.reveal_deadline() {
-            Some(latest) if now > latest => Err(Rejection::TooLate { now, latest }),
+            Some(latest) if now > latest => Err(ContractError::TooLate { now, latest }),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn require_owner(&self, caller: Address) -> Result<(), Rejection> {
+    pub(super) fn require_owner(&self, caller: Address) -> Result<(), ContractError> {
         let owner = self.owner;
         if caller == owner {
             Ok(())
         } else {
-            Err(Rejection::NotOwner { caller, owner })
+            Err(ContractError::NotOwner { caller, owner })
         }
     }
 }
 
 /// Checks the length of a part, or of the contributions of a transaction.
-pub(super) fn require_short(items: &[u8]) -> Result<(), Rejection> {
-    if items.len() > MOST_BYTES {
-        return Err(Rejection::TooLong {
+pub(super) fn require_short(items: &[u8]) -> Result<(), ContractError> {
+    if items.len() > MAX_BYTES {
+        return Err(ContractError::TooLong {
             length: items.len() as u64,
-            most: MOST_BYTES as u64,
+            max: MAX_BYTES as u64,
         });
     }
     Ok(())

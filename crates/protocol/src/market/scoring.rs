@@ -5,7 +5,7 @@
 use alloy_primitives::Address;
 
 use super::{Contributions, Market, Stage, part::Part};
-use crate::{Rejection, classifier::Classifier, sample::parse_batch};
+use crate::{ContractError, classifier::Classifier, sample::parse_batch};
 
 /// Outcome of one [`Market::score`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,7 +42,7 @@ pub(super) enum Piece {
 
 /// State of a pass between two pieces of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Cursor {
     /// Number of batches already taught or skipped.
     pub(super) taken: usize,
     pub(super) run_author: Option<Address>,
@@ -57,12 +57,12 @@ impl Market {
     /// The model can be taught once all words are copied.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::NoProgress`] for no
+    /// [`ContractError::WrongPhase`], [`ContractError::WrongStage`]; [`ContractError::NoProgress`] for no
     /// words.
-    pub fn restart(&mut self, now: u64, words: u64) -> Result<(), Rejection> {
+    pub fn restart(&mut self, now: u64, words: u64) -> Result<(), ContractError> {
         self.require_stage(now, Stage::Copying)?;
         if words == 0 {
-            return Err(Rejection::NoProgress);
+            return Err(ContractError::NoProgress);
         }
         let initial = self.initial.classifier();
         let all = initial.words();
@@ -74,9 +74,9 @@ impl Market {
         let from = progress.copied;
         progress.copied = from.saturating_add(words).min(size);
         if progress.copied < size {
-            let place = |word| usize::try_from(word).unwrap_or(usize::MAX);
+            let cursor = |word| usize::try_from(word).unwrap_or(usize::MAX);
             if let Some(model) = &mut self.model {
-                model.write(from, &all[place(from)..place(progress.copied)])?;
+                model.write(from, &all[cursor(from)..cursor(progress.copied)])?;
             }
             return Ok(());
         }
@@ -102,33 +102,35 @@ impl Market {
     /// An evaluation that has begun continues with any records.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::UnknownContribution`] for
-    /// the first checked record that is not what was contributed; [`Rejection::NoProgress`].
+    /// [`ContractError::WrongPhase`], [`ContractError::WrongStage`]; [`ContractError::UnknownContribution`] for
+    /// the first checked record that is not what was contributed; [`ContractError::NoProgress`].
     pub fn score(
         &mut self,
         now: u64,
         records: &[Contributions],
         samples: u64,
-    ) -> Result<Scored, Rejection> {
+    ) -> Result<Scored, ContractError> {
         self.require_stage(now, Stage::Teaching)?;
         // The plan comes first, so an error changes nothing. It does not depend on what the model
         // learns.
         let stake = self.terms.stake;
         let plan = self.plan(records, samples, |taken, record| {
-            let batch = self.batches[taken];
-            if record.root(batch.first, stake) == Some(batch.root) {
+            let entry = self.roots[taken];
+            if record.root(entry.first_position, stake) == Some(entry.root) {
                 Ok(())
             } else {
-                Err(Rejection::UnknownContribution { batch: batch.first })
+                Err(ContractError::UnknownContribution {
+                    first_position: entry.first_position,
+                })
             }
         })?;
         if plan.is_empty() {
-            return Err(Rejection::NoProgress);
+            return Err(ContractError::NoProgress);
         }
         let mut scored = Scored::default();
         for piece in plan {
-            let mut place = self.place();
-            self.advance(&mut place, piece);
+            let mut cursor = self.cursor();
+            self.advance(&mut cursor, piece);
             match piece {
                 Piece::Skip => scored.taken += 1,
                 Piece::Teach(_) => {
@@ -142,15 +144,15 @@ impl Market {
                 }
                 Piece::Evaluate(samples) => {
                     self.evaluate(samples);
-                    if !place.taught {
+                    if !cursor.taught {
                         scored.runs.extend(self.end_run());
                     }
                     scored.samples += samples;
                 }
             }
-            self.go_to(place);
+            self.go_to(cursor);
         }
-        if self.taken == self.batches.len() && !self.progress.taught {
+        if self.taken == self.roots.len() && !self.progress.taught {
             self.progress.stage = Stage::Finding;
             self.progress.pot = self.remaining;
         }
@@ -164,27 +166,27 @@ impl Market {
         &self,
         records: &[Contributions],
         samples: u64,
-        check: impl Fn(usize, &Contributions) -> Result<(), Rejection>,
-    ) -> Result<Vec<Piece>, Rejection> {
-        let mut place = self.place();
+        check: impl Fn(usize, &Contributions) -> Result<(), ContractError>,
+    ) -> Result<Vec<Piece>, ContractError> {
+        let mut cursor = self.cursor();
         let mut left = samples;
         let mut plan = Vec::new();
-        let mut checked = place.taken;
+        let mut checked = cursor.taken;
         loop {
-            let evaluate = Piece::Evaluate(left.min(self.samples - place.evaluated));
-            let piece = if self.evaluation_due(place) {
+            let evaluate = Piece::Evaluate(left.min(self.samples - cursor.evaluated));
+            let piece = if self.evaluation_due(cursor) {
                 evaluate
-            } else if place.taken == self.batches.len() {
+            } else if cursor.taken == self.roots.len() {
                 return Ok(plan);
-            } else if let Some(record) = records.get(place.taken - self.taken) {
-                if checked == place.taken {
-                    check(place.taken, record)?;
+            } else if let Some(record) = records.get(cursor.taken - self.taken) {
+                if checked == cursor.taken {
+                    check(cursor.taken, record)?;
                     checked += 1;
                 }
                 let author = record.author;
                 if self.account(author).removed {
                     Piece::Skip
-                } else if place.taught && place.run_author != Some(author) {
+                } else if cursor.taught && cursor.run_author != Some(author) {
                     evaluate
                 } else {
                     Piece::Teach(author)
@@ -198,37 +200,37 @@ impl Market {
                 }
                 left -= samples;
             }
-            self.advance(&mut place, piece);
+            self.advance(&mut cursor, piece);
             plan.push(piece);
         }
     }
 
     /// Returns `true` if the next samples are due for evaluation, whatever the next record is.
-    pub(super) fn evaluation_due(&self, place: Place) -> bool {
-        place.evaluated > 0 || place.taught && place.taken == self.batches.len()
+    pub(super) fn evaluation_due(&self, cursor: Cursor) -> bool {
+        cursor.evaluated > 0 || cursor.taught && cursor.taken == self.roots.len()
     }
 
     /// Advances `place` by one piece of work.
-    pub(super) fn advance(&self, place: &mut Place, piece: Piece) {
+    pub(super) fn advance(&self, cursor: &mut Cursor, piece: Piece) {
         match piece {
-            Piece::Skip => place.taken += 1,
+            Piece::Skip => cursor.taken += 1,
             Piece::Teach(author) => {
-                place.taken += 1;
-                place.run_author = Some(author);
-                place.taught = true;
+                cursor.taken += 1;
+                cursor.run_author = Some(author);
+                cursor.taught = true;
             }
             Piece::Evaluate(samples) => {
-                place.evaluated += samples;
-                if place.evaluated == self.samples {
-                    place.evaluated = 0;
-                    place.taught = false;
+                cursor.evaluated += samples;
+                if cursor.evaluated == self.samples {
+                    cursor.evaluated = 0;
+                    cursor.taught = false;
                 }
             }
         }
     }
 
-    pub(super) fn place(&self) -> Place {
-        Place {
+    pub(super) fn cursor(&self) -> Cursor {
+        Cursor {
             taken: self.taken,
             run_author: self.progress.run_author,
             taught: self.progress.taught,
@@ -236,13 +238,13 @@ impl Market {
         }
     }
 
-    fn go_to(&mut self, place: Place) {
-        self.taken = place.taken;
-        let batch = self.batches.get(place.taken);
-        self.progress.cursor = batch.map_or(self.contribution_count, |batch| batch.first);
-        self.progress.run_author = place.run_author;
-        self.progress.taught = place.taught;
-        self.progress.evaluated = place.evaluated;
+    fn go_to(&mut self, cursor: Cursor) {
+        self.taken = cursor.taken;
+        let next = self.roots.get(cursor.taken);
+        self.progress.cursor = next.map_or(self.contribution_count, |next| next.first_position);
+        self.progress.run_author = cursor.run_author;
+        self.progress.taught = cursor.taught;
+        self.progress.evaluated = cursor.evaluated;
     }
 
     /// Evaluates the next `samples` samples of all parts except the drawn one. Counts those that
@@ -260,12 +262,12 @@ impl Market {
                 continue;
             };
             let all = part.samples();
-            let places = from.saturating_sub(first).min(all)..to.saturating_sub(first).min(all);
+            let range = from.saturating_sub(first).min(all)..to.saturating_sub(first).min(all);
             first += all;
-            self.progress.counted += if places.is_empty() {
+            self.progress.counted += if range.is_empty() {
                 0
-            } else if places != (0..all) {
-                part.evaluate_some(model, places)
+            } else if range != (0..all) {
+                part.evaluate_some(model, range)
             } else {
                 if known.0 != model.version() {
                     *known = (model.version(), part.evaluate(model));

@@ -6,7 +6,7 @@
 use alloy_primitives::{Address, U256};
 
 use super::{Market, Participant, Phase, Stage};
-use crate::Rejection;
+use crate::ContractError;
 
 /// Outcome of one [`Market::settle`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,29 +53,29 @@ impl Market {
     /// removed.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::NoProgress`] for no
+    /// [`ContractError::WrongPhase`], [`ContractError::WrongStage`]; [`ContractError::NoProgress`] for no
     /// visits.
-    pub fn settle(&mut self, now: u64, most: u64) -> Result<Settled, Rejection> {
+    pub fn settle(&mut self, now: u64, max: u64) -> Result<Settled, ContractError> {
         self.require_phase(now, Phase::Scoring)?;
         if self.progress.stage != Stage::Paying {
             self.require_stage(now, Stage::Finding)?;
         }
-        if most == 0 {
-            return Err(Rejection::NoProgress);
+        if max == 0 {
+            return Err(ContractError::NoProgress);
         }
         let mut settled = Settled::default();
-        for _ in 0..most {
-            let place = usize::try_from(self.progress.place).unwrap_or(usize::MAX);
-            let Some(account) = self.order.get(place).copied() else {
+        for _ in 0..max {
+            let index = usize::try_from(self.progress.participant_index).unwrap_or(usize::MAX);
+            let Some(account) = self.order.get(index).copied() else {
                 break;
             };
-            self.progress.place += 1;
-            let all_seen = place + 1 == self.order.len();
+            self.progress.participant_index += 1;
+            let all_seen = index + 1 == self.order.len();
             if self.progress.stage == Stage::Finding {
                 self.find(account);
                 if all_seen {
                     self.progress.stage = Stage::Paying;
-                    self.progress.place = 0;
+                    self.progress.participant_index = 0;
                 }
             } else {
                 settled.changes.extend(self.pay(account));

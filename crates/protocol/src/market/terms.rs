@@ -1,6 +1,6 @@
 //! Terms that a market is created with.
 
-use crate::{Rejection, mechanism::MARKET_TERMS as TERMS};
+use crate::{ContractError, mechanism::MARKET_TERMS as TERMS};
 
 /// Terms of a market, fixed at its creation. [`Terms::validate`] checks their bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,9 +25,9 @@ impl Terms {
     /// Checks that each term is within its bounds.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
+    /// [`ContractError::InvalidParameter`] for the first that is outside, in the order of declaration,
     /// with the contract's name for it.
-    pub fn validate(&self) -> Result<(), Rejection> {
+    pub fn validate(&self) -> Result<(), ContractError> {
         for (term, value) in TERMS.iter().zip(self.values()) {
             term.validate(value)?;
         }

@@ -1,6 +1,6 @@
 //! One number that the contract of a mechanism is created with, and its bounds.
 
-use crate::Rejection;
+use crate::ContractError;
 
 /// Unit of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +32,10 @@ impl Term {
     /// Checks the bounds of a value.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`].
-    pub fn validate(&self, value: u128) -> Result<(), Rejection> {
+    /// [`ContractError::InvalidParameter`].
+    pub fn validate(&self, value: u128) -> Result<(), ContractError> {
         if value < self.least || value.checked_shr(self.bits).unwrap_or(0) != 0 {
-            return Err(Rejection::InvalidParameter {
+            return Err(ContractError::InvalidParameter {
                 name: self.name,
                 value,
             });
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn term_validate_bounds() {
+    fn validate_holds_a_term_to_its_bounds() {
         let term = Term {
             name: "stake",
             unit: Unit::Wei,

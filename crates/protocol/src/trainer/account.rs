@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 
-use crate::Rejection;
+use crate::ContractError;
 
 /// Size of a balance in wei, in bits.
 const BALANCE_BITS: u32 = 96;
@@ -38,21 +38,21 @@ pub(super) struct Account {
 
 impl Account {
     /// Adds `amount` wei to the balance. `owner` is the account's address, for the error.
-    pub(super) fn credit(&mut self, owner: Address, amount: u128) -> Result<(), Rejection> {
+    pub(super) fn credit(&mut self, owner: Address, amount: u128) -> Result<(), ContractError> {
         self.balance = self
             .balance
             .checked_add(amount)
             .filter(|balance| balance >> BALANCE_BITS == 0)
-            .ok_or(Rejection::BalanceOverflow { account: owner })?;
+            .ok_or(ContractError::BalanceOverflow { account: owner })?;
         Ok(())
     }
 
     /// Takes `required` wei from the balance.
-    pub(super) fn charge(&mut self, required: u128) -> Result<(), Rejection> {
+    pub(super) fn charge(&mut self, required: u128) -> Result<(), ContractError> {
         let balance = self.balance;
         self.balance = balance
             .checked_sub(required)
-            .ok_or(Rejection::BalanceTooLow { required, balance })?;
+            .ok_or(ContractError::BalanceTooLow { required, balance })?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use alloy_primitives::Address;
 
 use super::{Announcement, Delegation, Status, Trainer};
 use crate::{
-    Rejection,
+    ContractError,
     record::{Claims, Contribution},
 };
 
@@ -18,11 +18,11 @@ pub struct Settled {
     /// The amount is paid to the caller, or added to the balance of the author or the reporter.
     pub settled: Vec<(u64, u128)>,
     /// Positions of the skipped contributions, each with the reason.
-    pub skipped: Vec<(u64, Rejection)>,
+    pub skipped: Vec<(u64, ContractError)>,
 }
 
 impl Settled {
-    fn push(&mut self, position: u64, outcome: Result<u128, Rejection>) {
+    fn push(&mut self, position: u64, outcome: Result<u128, ContractError>) {
         match outcome {
             Ok(amount) => self.settled.push((position, amount)),
             Err(reason) => self.skipped.push((position, reason)),
@@ -30,12 +30,12 @@ impl Settled {
     }
 
     /// Returns itself, or the first reason if nothing was settled.
-    fn unless_all_skipped(self) -> Result<Self, Rejection> {
+    fn unless_all_skipped(self) -> Result<Self, ContractError> {
         if !self.settled.is_empty() {
             return Ok(self);
         }
         let first = self.skipped.into_iter().next();
-        Err(first.map_or(Rejection::NoClaims, |(_, reason)| reason))
+        Err(first.map_or(ContractError::NoClaims, |(_, reason)| reason))
     }
 }
 
@@ -46,17 +46,17 @@ impl Trainer {
     /// A contribution is skipped, and stays as it is, for an error of
     /// [`can_refund`](Self::can_refund).
     /// Another author's is also skipped for an error of [`can_push`](Self::can_push) or
-    /// [`Rejection::BalanceOverflow`] of its author.
+    /// [`ContractError::BalanceOverflow`] of its author.
     ///
     /// # Errors
-    /// [`Rejection::UnknownContribution`]; the reason of the first one if all are skipped;
-    /// [`Rejection::NoClaims`]. Nothing has changed then.
+    /// [`ContractError::UnknownContribution`]; the reason of the first one if all are skipped;
+    /// [`ContractError::NoClaims`]. Nothing has changed then.
     pub fn refund(
         &mut self,
         caller: Address,
         now: u64,
         claims: &[Claims],
-    ) -> Result<Settled, Rejection> {
+    ) -> Result<Settled, ContractError> {
         let mut all = Settled::default();
         for (contribution, predicted) in self.predicted(claims)? {
             let (author, position) = (contribution.author, contribution.position);
@@ -90,10 +90,10 @@ impl Trainer {
     /// Nothing is paid.
     ///
     /// # Errors
-    /// [`Rejection::NoNotice`]; those of [`refund`](Self::refund).
-    pub fn announce(&mut self, now: u64, claims: &[Claims]) -> Result<Settled, Rejection> {
+    /// [`ContractError::NoNotice`]; those of [`refund`](Self::refund).
+    pub fn announce(&mut self, now: u64, claims: &[Claims]) -> Result<Settled, ContractError> {
         if self.waits.report_notice == 0 {
-            return Err(Rejection::NoNotice);
+            return Err(ContractError::NoNotice);
         }
         let mut all = Settled::default();
         for (contribution, predicted) in self.predicted(claims)? {
@@ -119,7 +119,7 @@ impl Trainer {
         caller: Address,
         now: u64,
         claims: &[Claims],
-    ) -> Result<Settled, Rejection> {
+    ) -> Result<Settled, ContractError> {
         let all = self.take_shares(caller, now, claims)?;
         self.pay(all)
     }
@@ -133,9 +133,9 @@ impl Trainer {
     /// No account has code here, as for [`relay`](Self::relay).
     ///
     /// # Errors
-    /// [`Rejection::Expired`]; [`Rejection::InvalidSignature`] of the reporter, also if the
+    /// [`ContractError::Expired`]; [`ContractError::InvalidSignature`] of the reporter, also if the
     /// delegation names another keeper; those of [`refund`](Self::refund);
-    /// [`Rejection::BalanceOverflow`] of the reporter.
+    /// [`ContractError::BalanceOverflow`] of the reporter.
     /// Nothing has changed then.
     pub fn report_for(
         &mut self,
@@ -143,17 +143,17 @@ impl Trainer {
         now: u64,
         delegation: &Delegation,
         claims: &[Claims],
-    ) -> Result<Settled, Rejection> {
+    ) -> Result<Settled, ContractError> {
         let &Delegation {
             reporter,
             until: deadline,
             ..
         } = delegation;
         if now > deadline {
-            return Err(Rejection::Expired { deadline, now });
+            return Err(ContractError::Expired { deadline, now });
         }
         if delegation.keeper != keeper || delegation.signer(&self.domain()) != Some(reporter) {
-            return Err(Rejection::InvalidSignature { author: reporter });
+            return Err(ContractError::InvalidSignature { author: reporter });
         }
         // Copies for the only error that fails the whole call, which shows up only at the end.
         let before = (self.settlements.clone(), self.later_reporters.clone());
@@ -178,7 +178,7 @@ impl Trainer {
         caller: Address,
         now: u64,
         claims: &[Claims],
-    ) -> Result<Settled, Rejection> {
+    ) -> Result<Settled, ContractError> {
         claims
             .iter()
             .try_for_each(|group| self.check_record(group))?;
@@ -199,17 +199,17 @@ impl Trainer {
     /// batch.
     ///
     /// # Errors
-    /// [`Rejection::UnknownContribution`].
-    pub fn check_record(&self, claims: &Claims) -> Result<(), Rejection> {
-        let batch = claims.batch;
+    /// [`ContractError::UnknownContribution`].
+    pub fn check_record(&self, claims: &Claims) -> Result<(), ContractError> {
+        let first_position = claims.first_position;
         if self
             .roots
-            .get(&batch)
+            .get(&first_position)
             .is_some_and(|root| claims.verify(*root))
         {
             Ok(())
         } else {
-            Err(Rejection::UnknownContribution { batch })
+            Err(ContractError::UnknownContribution { first_position })
         }
     }
 
@@ -221,18 +221,18 @@ impl Trainer {
     /// [`check_record`](Self::check_record) verifies them.
     ///
     /// # Errors
-    /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`], [`Rejection::PredictionDiffers`].
+    /// [`ContractError::NothingLeft`], [`ContractError::TooEarly`], [`ContractError::PredictionDiffers`].
     pub fn can_refund(
         &self,
         now: u64,
         contribution: &Contribution,
         predicted: u16,
-    ) -> Result<u128, Rejection> {
+    ) -> Result<u128, ContractError> {
         let left = self.left(contribution)?;
         let label = contribution.label;
         check_time(now, contribution.time, self.waits.refund)?;
         if predicted != label {
-            return Err(Rejection::PredictionDiffers { label, predicted });
+            return Err(ContractError::PredictionDiffers { label, predicted });
         }
         Ok(left)
     }
@@ -242,10 +242,10 @@ impl Trainer {
     /// A contract must have used or canceled a nonce. Otherwise nobody knows that it can withdraw.
     ///
     /// # Errors
-    /// [`Rejection::AuthorIsContract`].
-    pub fn can_push(&self, author: Address) -> Result<(), Rejection> {
+    /// [`ContractError::AuthorIsContract`].
+    pub fn can_push(&self, author: Address) -> Result<(), ContractError> {
         if self.contracts.contains(&author) && !self.account(author).nonces.any() {
-            Err(Rejection::AuthorIsContract { author })
+            Err(ContractError::AuthorIsContract { author })
         } else {
             Ok(())
         }
@@ -257,16 +257,16 @@ impl Trainer {
     /// It assumes that the contribution is recorded.
     ///
     /// # Errors
-    /// [`Rejection::OwnContribution`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
-    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`],
-    /// [`Rejection::NotAnnounced`], [`Rejection::PredictionAgrees`].
+    /// [`ContractError::OwnContribution`], [`ContractError::NothingLeft`], [`ContractError::TooEarly`],
+    /// [`ContractError::NoGoodContribution`], [`ContractError::AlreadyReported`],
+    /// [`ContractError::NotAnnounced`], [`ContractError::PredictionAgrees`].
     pub fn can_report(
         &self,
         caller: Address,
         now: u64,
         contribution: &Contribution,
         predicted: u16,
-    ) -> Result<u128, Rejection> {
+    ) -> Result<u128, ContractError> {
         let notice = self.check_notice(now, contribution.position);
         self.report_after(notice, caller, now, contribution, predicted)
     }
@@ -285,19 +285,19 @@ impl Trainer {
         now: u64,
         contribution: &Contribution,
         predicted: u16,
-    ) -> Result<u128, Rejection> {
+    ) -> Result<u128, ContractError> {
         self.report_after(Ok(()), caller, now, contribution, predicted)
     }
 
     /// Returns the amount that a report would pay. `notice` is the result of the notice's check.
     fn report_after(
         &self,
-        notice: Result<(), Rejection>,
+        notice: Result<(), ContractError>,
         caller: Address,
         now: u64,
         contribution: &Contribution,
         predicted: u16,
-    ) -> Result<u128, Rejection> {
+    ) -> Result<u128, ContractError> {
         let &Contribution {
             author,
             label,
@@ -305,20 +305,20 @@ impl Trainer {
             ..
         } = contribution;
         if caller == author {
-            return Err(Rejection::OwnContribution { author });
+            return Err(ContractError::OwnContribution { author });
         }
         let left = self.left(contribution)?;
         check_time(now, contribution.time, self.waits.refund)?;
         let good = self.good(caller);
         if good == 0 {
-            return Err(Rejection::NoGoodContribution { caller });
+            return Err(ContractError::NoGoodContribution { caller });
         }
         if self.reported(position, caller) {
-            return Err(Rejection::AlreadyReported { position, caller });
+            return Err(ContractError::AlreadyReported { position, caller });
         }
         notice?;
         if predicted == label {
-            return Err(Rejection::PredictionAgrees { label });
+            return Err(ContractError::PredictionAgrees { label });
         }
         Ok(self
             .incentive
@@ -330,29 +330,29 @@ impl Trainer {
     /// It assumes that the contribution is recorded.
     ///
     /// # Errors
-    /// [`Rejection::NoNotice`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
-    /// [`Rejection::AlreadyAnnounced`], [`Rejection::PredictionAgrees`].
+    /// [`ContractError::NoNotice`], [`ContractError::NothingLeft`], [`ContractError::TooEarly`],
+    /// [`ContractError::AlreadyAnnounced`], [`ContractError::PredictionAgrees`].
     pub fn can_announce(
         &self,
         now: u64,
         contribution: &Contribution,
         predicted: u16,
-    ) -> Result<(), Rejection> {
+    ) -> Result<(), ContractError> {
         let &Contribution {
             label, position, ..
         } = contribution;
         if self.waits.report_notice == 0 {
-            return Err(Rejection::NoNotice);
+            return Err(ContractError::NoNotice);
         }
         self.left(contribution)?;
         check_time(now, contribution.time, self.waits.refund)?;
         if let Some(Announcement { until, .. }) = self.announcement(position)
             && now <= until
         {
-            return Err(Rejection::AlreadyAnnounced { position, until });
+            return Err(ContractError::AlreadyAnnounced { position, until });
         }
         if predicted == label {
-            return Err(Rejection::PredictionAgrees { label });
+            return Err(ContractError::PredictionAgrees { label });
         }
         Ok(())
     }
@@ -365,16 +365,16 @@ impl Trainer {
             .map(|time| Announcement::new(time, self.waits.report_notice))
     }
 
-    fn check_notice(&self, now: u64, position: u64) -> Result<(), Rejection> {
+    fn check_notice(&self, now: u64, position: u64) -> Result<(), ContractError> {
         if self.waits.report_notice == 0 {
             return Ok(());
         }
         match self.announcement(position) {
             Some(Announcement { earliest, .. }) if now < earliest => {
-                Err(Rejection::TooEarly { now, earliest })
+                Err(ContractError::TooEarly { now, earliest })
             }
             Some(Announcement { until, .. }) if now <= until => Ok(()),
-            _ => Err(Rejection::NotAnnounced { position }),
+            _ => Err(ContractError::NotAnnounced { position }),
         }
     }
 
@@ -383,13 +383,13 @@ impl Trainer {
     /// It assumes that the contribution is recorded.
     ///
     /// # Errors
-    /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`].
+    /// [`ContractError::NothingLeft`], [`ContractError::TooEarly`].
     pub fn can_claim_late(
         &self,
         caller: Address,
         now: u64,
         contribution: &Contribution,
-    ) -> Result<u128, Rejection> {
+    ) -> Result<u128, ContractError> {
         let left = self.left(contribution)?;
         let wait = if caller == self.owner {
             self.waits.owner_claim
@@ -406,7 +406,7 @@ impl Trainer {
         reporter: Address,
         now: u64,
         claims: &[Claims],
-    ) -> Result<Settled, Rejection> {
+    ) -> Result<Settled, ContractError> {
         let mut all = Settled::default();
         for (contribution, predicted) in self.predicted(claims)? {
             let position = contribution.position;
@@ -433,7 +433,7 @@ impl Trainer {
     fn predicted<'a>(
         &self,
         claims: &'a [Claims],
-    ) -> Result<Vec<(&'a Contribution, u16)>, Rejection> {
+    ) -> Result<Vec<(&'a Contribution, u16)>, ContractError> {
         let mut all = Vec::new();
         for group in claims {
             self.check_record(group)?;
@@ -449,11 +449,11 @@ impl Trainer {
     }
 
     /// Returns the rest of the contribution's deposit, in wei.
-    fn left(&self, contribution: &Contribution) -> Result<u128, Rejection> {
+    fn left(&self, contribution: &Contribution) -> Result<u128, ContractError> {
         let position = contribution.position;
         self.settlement(position)
             .left(contribution.deposit)
-            .ok_or(Rejection::NothingLeft { position })
+            .ok_or(ContractError::NothingLeft { position })
     }
 
     fn close(&mut self, position: u64) {
@@ -461,17 +461,17 @@ impl Trainer {
     }
 
     /// Pays the caller. Fails if nothing was settled.
-    fn pay(&mut self, all: Settled) -> Result<Settled, Rejection> {
+    fn pay(&mut self, all: Settled) -> Result<Settled, ContractError> {
         let all = all.unless_all_skipped()?;
         self.held = self.held.saturating_sub(all.paid);
         Ok(all)
     }
 }
 
-fn check_time(now: u64, contributed: u64, wait: u64) -> Result<(), Rejection> {
+fn check_time(now: u64, contributed: u64, wait: u64) -> Result<(), ContractError> {
     let earliest = contributed.saturating_add(wait);
     if now < earliest {
-        Err(Rejection::TooEarly { now, earliest })
+        Err(ContractError::TooEarly { now, earliest })
     } else {
         Ok(())
     }

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 
 use super::{Status, Trainer};
-use crate::{Rejection, record::Record, sample::parse_batch};
+use crate::{ContractError, record::Record, sample::parse_batch};
 
 /// One event of a trainer. Money is in wei, time in Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Fact<'a> {
     /// Contributions were added, by their author or by a relayer.
     Added {
         /// Position of the first contribution, which names the batch.
-        batch: u64,
+        first_position: u64,
         /// Deposit for each contribution.
         deposit: u128,
         /// Time of the block.
@@ -105,7 +105,7 @@ pub enum Contradiction {
     },
     /// The rules do not allow the fact.
     #[error("the rules do not allow what the chain says has happened")]
-    Rules(#[from] Rejection),
+    Rules(#[from] ContractError),
 }
 
 impl Trainer {
@@ -132,12 +132,12 @@ impl Trainer {
     fn take(&mut self, fact: &Fact<'_>, learn: bool) -> Result<(), Contradiction> {
         match *fact {
             Fact::Added {
-                batch,
+                first_position,
                 deposit,
                 time,
                 ref parts,
                 relayer,
-            } => self.apply_added(batch, deposit, time, parts, relayer, learn)?,
+            } => self.apply_added(first_position, deposit, time, parts, relayer, learn)?,
             Fact::Refunded {
                 position,
                 author,
@@ -180,16 +180,16 @@ impl Trainer {
 
     fn apply_added(
         &mut self,
-        batch: u64,
+        first_position: u64,
         deposit: u128,
         time: u64,
         parts: &[Added<'_>],
         relayer: Option<Address>,
         learn: bool,
     ) -> Result<(), Contradiction> {
-        if batch != self.contribution_count {
+        if first_position != self.contribution_count {
             return Err(Contradiction::Position {
-                found: batch,
+                found: first_position,
                 wanted: self.contribution_count,
             });
         }
@@ -212,7 +212,7 @@ impl Trainer {
             }
             added.push((part.author, items));
         }
-        self.remember(&Record::new(batch, deposit, time, &added), time);
+        self.remember(&Record::new(first_position, deposit, time, &added), time);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 
 use crate::{
-    Rejection,
+    ContractError,
     mechanism::{COST_WEIGHT_BITS, WAIT_BITS},
 };
 
@@ -30,11 +30,11 @@ impl Incentive {
     /// Checks that the cost weight is within its bounds.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`].
-    pub fn validate(&self) -> Result<(), Rejection> {
+    /// [`ContractError::InvalidParameter`].
+    pub fn validate(&self) -> Result<(), ContractError> {
         match *self {
             Self::DepositRefundTake { cost_weight } if cost_weight >> COST_WEIGHT_BITS != 0 => {
-                Err(Rejection::InvalidParameter {
+                Err(ContractError::InvalidParameter {
                     name: "costWeight",
                     value: cost_weight,
                 })
@@ -91,11 +91,11 @@ impl Waits {
     /// Checks the order and the bounds of the waits.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] for the first wait that is above the next one, or else for
+    /// [`ContractError::InvalidParameter`] for the first wait that is above the next one, or else for
     /// the last one, or else for the notice.
-    pub fn validate(&self) -> Result<(), Rejection> {
+    pub fn validate(&self) -> Result<(), ContractError> {
         let invalid = |name, value: u64| {
-            Err(Rejection::InvalidParameter {
+            Err(ContractError::InvalidParameter {
                 name,
                 value: value.into(),
             })

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 
 use super::{SignedBatch, Trainer};
-use crate::{Rejection, record::Record, sample::parse_batch};
+use crate::{ContractError, record::Record, sample::parse_batch};
 
 /// Gas that the contract reserves for its own work before it calls the code of others.
 const BEFORE_CALL: u64 = 8_000;
@@ -28,11 +28,11 @@ pub fn covering_gas(own: u64, batches: u64, gas_per_batch: u64) -> u64 {
 pub struct Relayed {
     /// Position of the first contribution, which names the batch of all of them; `None` if all were
     /// skipped.
-    pub batch: Option<u64>,
+    pub first_position: Option<u64>,
     /// Deposit for each contribution, in wei.
     pub deposit: u128,
     /// Outcome of each signed batch: the contributions added, or the reason to skip it.
-    pub outcomes: Vec<Result<Accepted, Rejection>>,
+    pub outcomes: Vec<Result<Accepted, ContractError>>,
 }
 
 /// Contributions that a signed batch added.
@@ -50,9 +50,9 @@ impl Trainer {
     /// Takes or skips signed batches. Authors pay from their balances, and the fees go to the
     /// relayer's balance.
     ///
-    /// A batch is skipped, and changes nothing, for the first of [`Rejection::EmptyBatch`],
-    /// [`Rejection::MalformedBatch`], [`Rejection::Expired`], [`Rejection::NonceUsed`],
-    /// [`Rejection::PriceTooHigh`], [`Rejection::BalanceTooLow`], [`Rejection::InvalidSignature`],
+    /// A batch is skipped, and changes nothing, for the first of [`ContractError::EmptyBatch`],
+    /// [`ContractError::MalformedBatch`], [`ContractError::Expired`], [`ContractError::NonceUsed`],
+    /// [`ContractError::PriceTooHigh`], [`ContractError::BalanceTooLow`], [`ContractError::InvalidSignature`],
     /// those of [`Hosted::learn`](crate::classifier::Hosted::learn).
     ///
     /// A batch that was signed for another relayer has an invalid signature.
@@ -62,13 +62,13 @@ impl Trainer {
     /// Only a chain knows which signatures the code of a contract wallet accepts (ERC-1271).
     ///
     /// # Errors
-    /// [`Rejection::BalanceOverflow`] of the relayer; nothing has changed then.
+    /// [`ContractError::BalanceOverflow`] of the relayer; nothing has changed then.
     pub fn relay(
         &mut self,
         relayer: Address,
         now: u64,
         batches: &[SignedBatch],
-    ) -> Result<Relayed, Rejection> {
+    ) -> Result<Relayed, ContractError> {
         let domain = self.domain();
         let recover = |_, signed: &SignedBatch| signed.signer_if_sent_by(relayer, &domain);
         self.relay_each(relayer, now, batches, recover)
@@ -89,8 +89,8 @@ impl Trainer {
         now: u64,
         batches: &[SignedBatch],
         signers: &[Option<Address>],
-    ) -> Result<Relayed, Rejection> {
-        let recovered = |place, _: &SignedBatch| signers.get(place).copied().flatten();
+    ) -> Result<Relayed, ContractError> {
+        let recovered = |index, _: &SignedBatch| signers.get(index).copied().flatten();
         self.relay_each(relayer, now, batches, recovered)
     }
 
@@ -101,7 +101,7 @@ impl Trainer {
         now: u64,
         batches: &[SignedBatch],
         recover: impl Fn(usize, &SignedBatch) -> Option<Address>,
-    ) -> Result<Relayed, Rejection> {
+    ) -> Result<Relayed, ContractError> {
         let parsed: Vec<_> = batches
             .iter()
             .map(|signed| parse_batch(&signed.items))
@@ -111,13 +111,13 @@ impl Trainer {
         // Copies for the only error that fails the whole call, which shows up only at the end.
         let before = (self.accounts.clone(), self.model.clone());
 
-        let batch = self.contribution_count;
-        let (mut position, mut fees) = (batch, 0_u128);
+        let first_position = self.contribution_count;
+        let (mut position, mut fees) = (first_position, 0_u128);
         let (mut added, mut outcomes) = (Vec::new(), Vec::new());
-        for (place, (signed, parsed)) in batches.iter().zip(parsed).enumerate() {
+        for (index, (signed, parsed)) in batches.iter().zip(parsed).enumerate() {
             outcomes.push(parsed.and_then(|items| {
                 let count = items.len() as u64;
-                let recover = || recover(place, signed);
+                let recover = || recover(index, signed);
                 let changed = self.accept(now, deposit, count, signed, recover)?;
                 let accepted = Accepted {
                     position,
@@ -133,7 +133,7 @@ impl Trainer {
         }
         if added.is_empty() {
             return Ok(Relayed {
-                batch: None,
+                first_position: None,
                 deposit,
                 outcomes,
             });
@@ -142,9 +142,9 @@ impl Trainer {
             (self.accounts, self.model) = before;
             return Err(overflow);
         }
-        self.remember(&Record::new(batch, deposit, now, &added), now);
+        self.remember(&Record::new(first_position, deposit, now, &added), now);
         Ok(Relayed {
-            batch: Some(batch),
+            first_position: Some(first_position),
             deposit,
             outcomes,
         })
@@ -161,7 +161,7 @@ impl Trainer {
         count: u64,
         signed: &SignedBatch,
         recover: impl FnOnce() -> Option<Address>,
-    ) -> Result<usize, Rejection> {
+    ) -> Result<usize, ContractError> {
         let &SignedBatch {
             author,
             max_deposit,
@@ -171,13 +171,13 @@ impl Trainer {
         } = signed;
         let mut account = self.account(author);
         if now > deadline {
-            return Err(Rejection::Expired { deadline, now });
+            return Err(ContractError::Expired { deadline, now });
         }
         if account.nonces.is_used(nonce) {
-            return Err(Rejection::NonceUsed { author, nonce });
+            return Err(ContractError::NonceUsed { author, nonce });
         }
         if deposit > max_deposit {
-            return Err(Rejection::PriceTooHigh {
+            return Err(ContractError::PriceTooHigh {
                 price: deposit,
                 max_deposit,
             });
@@ -185,7 +185,7 @@ impl Trainer {
         // Only a fee that no contract can store saturates the sum.
         account.charge((deposit * u128::from(count)).saturating_add(signed.fee))?;
         if recover() != Some(author) {
-            return Err(Rejection::InvalidSignature { author });
+            return Err(ContractError::InvalidSignature { author });
         }
         let changed = self.model.learn(self.address, &signed.items)?;
         account.nonces.use_up(nonce);

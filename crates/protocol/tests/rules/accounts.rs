@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 
 use crate::{
@@ -14,20 +14,20 @@ use crate::{
 const LAST_NONCE: u64 = (1 << 48) - 1;
 
 #[test]
-fn money_is_prepaid_and_withdrawn() {
+fn deposit_to_adds_money_that_withdraw_pays_out() {
     let mut trainer = World::new().trainer;
-    let most = (1 << 96) - 1;
+    let max = (1 << 96) - 1;
     assert_eq!(trainer.deposit_to(ann(), 5), Ok(()));
-    assert_eq!(trainer.deposit_to(bob(), most), Ok(()));
-    assert_eq!((trainer.balance(ann()), trainer.balance(bob())), (5, most));
-    assert_eq!(trainer.held(), most + 5);
+    assert_eq!(trainer.deposit_to(bob(), max), Ok(()));
+    assert_eq!((trainer.balance(ann()), trainer.balance(bob())), (5, max));
+    assert_eq!(trainer.held(), max + 5);
     let before = trainer.clone();
-    for (account, amount) in [(bob(), 1), (ann(), most - 4), (ann(), u128::MAX)] {
-        let overflow = Rejection::BalanceOverflow { account };
+    for (account, amount) in [(bob(), 1), (ann(), max - 4), (ann(), u128::MAX)] {
+        let overflow = ContractError::BalanceOverflow { account };
         assert_eq!(trainer.deposit_to(account, amount), Err(overflow));
     }
     for required in [6, u128::MAX] {
-        let too_low = Rejection::BalanceTooLow {
+        let too_low = ContractError::BalanceTooLow {
             required,
             balance: 5,
         };
@@ -35,11 +35,11 @@ fn money_is_prepaid_and_withdrawn() {
     }
     assert_eq!(trainer, before);
     assert_eq!(trainer.withdraw(ann(), 2), Ok(()));
-    assert_eq!((trainer.balance(ann()), trainer.held()), (3, most + 3));
+    assert_eq!((trainer.balance(ann()), trainer.held()), (3, max + 3));
 }
 
 #[test]
-fn nonces_are_canceled_up_to_the_last_one() {
+fn cancel_nonces_cancels_all_up_to_the_last_one() {
     let mut trainer = World::new().trainer;
     assert!(!trainer.nonce_used(ann(), 0));
     assert!(!trainer.nonce_used(ann(), LAST_NONCE));
@@ -57,7 +57,7 @@ fn nonces_are_canceled_up_to_the_last_one() {
 }
 
 #[test]
-fn the_window_remembers_64_nonces() {
+fn nonce_used_remembers_64_nonces() {
     #[derive(Debug, Clone)]
     enum Step {
         Use(i64),

@@ -3,7 +3,7 @@
 use std::slice;
 
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     record::Claims,
     trainer::{Announcement, Fact, Status, Waits},
 };
@@ -32,20 +32,20 @@ fn world() -> (World, Claims) {
 fn announce_without_a_notice_is_refused() {
     let mut world = World::new();
     let claim = world.bad();
-    let no_notice = Err(Rejection::NoNotice);
+    let no_notice = Err(ContractError::NoNotice);
     assert_eq!(announce(&mut world.trainer, world.now, &claim), no_notice);
     assert_eq!(
         world.trainer.announce(world.now, &[]),
-        Err(Rejection::NoNotice)
+        Err(ContractError::NoNotice)
     );
-    assert_eq!(world.trainer.announced(claim.batch), None);
+    assert_eq!(world.trainer.announced(claim.first_position), None);
 }
 
 #[test]
 fn report_needs_an_announcement_that_is_old_enough_and_not_too_old() {
     let (mut world, claim) = world();
-    let (position, start) = (claim.batch, world.now);
-    let not_announced = Err(Rejection::NotAnnounced { position });
+    let (position, start) = (claim.first_position, world.now);
+    let not_announced = Err(ContractError::NotAnnounced { position });
     assert_eq!(
         report(&mut world.trainer, bob(), start, &claim),
         not_announced
@@ -60,7 +60,7 @@ fn report_needs_an_announcement_that_is_old_enough_and_not_too_old() {
     for now in [start, earliest - 1] {
         assert_eq!(
             report(&mut world.trainer, bob(), now, &claim),
-            Err(Rejection::TooEarly { now, earliest })
+            Err(ContractError::TooEarly { now, earliest })
         );
     }
     let late = world.trainer.clone();
@@ -77,15 +77,15 @@ fn report_needs_an_announcement_that_is_old_enough_and_not_too_old() {
 }
 
 #[test]
-fn announcement_lasts_until_it_no_longer_serves() {
+fn announce_is_refused_while_the_last_announcement_serves() {
     let (mut world, claim) = world();
-    let (position, start) = (claim.batch, world.now);
+    let (position, start) = (claim.first_position, world.now);
     let until = start + 2 * NOTICE;
     announce(&mut world.trainer, start, &claim).expect("announced");
     for now in [start, until] {
         assert_eq!(
             announce(&mut world.trainer, now, &claim),
-            Err(Rejection::AlreadyAnnounced { position, until })
+            Err(ContractError::AlreadyAnnounced { position, until })
         );
     }
     assert_eq!(announce(&mut world.trainer, until + 1, &claim), Ok(0));
@@ -93,12 +93,12 @@ fn announcement_lasts_until_it_no_longer_serves() {
 }
 
 #[test]
-fn announcement_needs_a_refund_to_be_possible_and_the_model_to_disagree() {
+fn announce_needs_a_refund_to_be_possible_and_the_model_to_disagree() {
     let (mut world, claim) = world();
     let earliest = claim.contributions[0].time + WAITS.refund;
     assert_eq!(
         announce(&mut world.trainer, earliest - 1, &claim),
-        Err(Rejection::TooEarly {
+        Err(ContractError::TooEarly {
             now: earliest - 1,
             earliest
         })
@@ -107,13 +107,13 @@ fn announcement_needs_a_refund_to_be_possible_and_the_model_to_disagree() {
     world.contribute(ann(), 0, 3);
     assert_eq!(
         announce(&mut world.trainer, world.now, &claim),
-        Err(Rejection::PredictionAgrees { label: 0 })
+        Err(ContractError::PredictionAgrees { label: 0 })
     );
     refund(&mut world.trainer, bob(), world.now, &claim).expect("good");
     assert_eq!(
         announce(&mut world.trainer, world.now, &claim),
-        Err(Rejection::NothingLeft {
-            position: claim.batch
+        Err(ContractError::NothingLeft {
+            position: claim.first_position
         })
     );
 }
@@ -129,19 +129,19 @@ fn refund_during_the_notice_closes() {
         .expect("accepted");
     assert_eq!(
         report(&mut world.trainer, bob(), now, &claim),
-        Err(Rejection::PredictionAgrees { label: 0 })
+        Err(ContractError::PredictionAgrees { label: 0 })
     );
     assert_eq!(refund(&mut world.trainer, cid(), now, &claim), Ok(60_000));
     assert_eq!(
         report(&mut world.trainer, bob(), now, &claim),
-        Err(Rejection::NothingLeft {
-            position: claim.batch
+        Err(ContractError::NothingLeft {
+            position: claim.first_position
         })
     );
 }
 
 #[test]
-fn late_claims_depend_on_time_only() {
+fn claim_late_depends_on_time_only() {
     let (mut world, claim) = world();
     let now = claim.contributions[0].time + WAITS.owner_claim;
     announce(&mut world.trainer, now, &claim).expect("announced");
@@ -149,21 +149,27 @@ fn late_claims_depend_on_time_only() {
         claim_late(&mut world.trainer, owner(), now, &claim),
         Ok(60_000)
     );
-    assert_eq!(world.trainer.settlement(claim.batch).status, Status::Closed);
+    assert_eq!(
+        world.trainer.settlement(claim.first_position).status,
+        Status::Closed
+    );
 }
 
 #[test]
-fn announced_fact_leads_to_the_same_trainer() {
+fn apply_of_an_announcement_leads_to_the_same_trainer() {
     let (mut world, claim) = world();
     let mut follower = world.trainer.clone();
     let settled = world
         .trainer
         .announce(world.now, slice::from_ref(&claim))
         .expect("announced");
-    assert_eq!((settled.paid, settled.settled), (0, vec![(claim.batch, 0)]));
+    assert_eq!(
+        (settled.paid, settled.settled),
+        (0, vec![(claim.first_position, 0)])
+    );
     assert_ne!(follower, world.trainer);
     let fact = Fact::Announced {
-        position: claim.batch,
+        position: claim.first_position,
         time: world.now,
     };
     follower.apply(&fact).expect("allowed");

@@ -1,7 +1,7 @@
 //! Tests the bounds of the samples that dense models learn from.
 
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Bounds, Classifier, Parameters},
     sample::{Encoding, Item, encode_batch, encode_dense16, encode_dense32},
 };
@@ -65,7 +65,7 @@ fn validate_refuses_bounds_that_nothing_could_reach() {
             u128::MAX,
         ),
     ] {
-        let error = Rejection::InvalidParameter { name, value };
+        let error = ContractError::InvalidParameter { name, value };
         assert_eq!(parameters.validate(), Err(error), "{parameters:?}");
     }
 }
@@ -77,16 +77,16 @@ fn learn_refuses_what_is_out_of_bounds_and_predict_takes_it() {
     let large = encode_dense16(&[-5, 0]);
     let long = encode_dense16(&[4, 4]);
     let item = |sample| Item { label: 1, sample };
-    let too_large = Rejection::NumberTooLarge {
+    let too_large = ContractError::NumberTooLarge {
         item: 1,
         feature: 0,
         number: -5,
-        most: 4,
+        max: 4,
     };
-    let too_long = Rejection::SquaredLengthTooLarge {
+    let too_long = ContractError::SquaredLengthTooLarge {
         item: 1,
         squared_length: 32,
-        most: 25,
+        max: 25,
     };
     for (sample, error) in [(&large, too_large), (&long, too_long)] {
         let items = [item(&within), item(sample)];
@@ -113,12 +113,12 @@ fn check_takes_the_smallest_number_for_its_size() {
     };
     assert_eq!(check(Encoding::Dense16, 1 << 15, &narrow), Ok(()));
     assert_eq!(check(Encoding::Dense32, 1 << 31, &wide), Ok(()));
-    let error = |number, most| {
-        Err(Rejection::NumberTooLarge {
+    let error = |number, max| {
+        Err(ContractError::NumberTooLarge {
             item: 7,
             feature: 0,
             number,
-            most,
+            max,
         })
     };
     assert_eq!(

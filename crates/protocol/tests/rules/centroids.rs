@@ -89,7 +89,7 @@ fn learn(model: &mut Classifier, label: u16, sample: &[u8]) -> usize {
 }
 
 #[test]
-fn classes_without_samples_are_passed_over() {
+fn predict_skips_classes_without_samples() {
     let mut model = sparse(3, 5);
     let sample = encode_sparse(&[1, 2]);
     assert_eq!(model.predict(&sample), Ok(0));
@@ -103,7 +103,7 @@ fn classes_without_samples_are_passed_over() {
 }
 
 #[test]
-fn equal_distances_go_to_the_lowest_class() {
+fn predict_gives_equal_distances_to_the_lowest_class() {
     let mut model = dense(3, 2);
     learn(&mut model, 2, &encode_dense32(&[0, 10]));
     learn(&mut model, 1, &encode_dense32(&[10, 0]));
@@ -122,7 +122,7 @@ fn equal_distances_go_to_the_lowest_class() {
 /// Checks for differences that 0xDeCA10B missed: it dropped squares of small differences, and so
 /// saw false ties.
 #[test]
-fn the_smallest_difference_decides() {
+fn predict_follows_the_smallest_difference() {
     let mut model = dense(2, 2);
     learn(&mut model, 0, &encode_dense32(&[i32::MAX, 1]));
     learn(&mut model, 1, &encode_dense32(&[i32::MAX, 0]));
@@ -131,7 +131,7 @@ fn the_smallest_difference_decides() {
 }
 
 #[test]
-fn sums_and_counts_stop_at_their_bounds() {
+fn learn_stops_sums_and_counts_at_their_bounds() {
     let mut model = dense(2, 2);
     let header = U256::from(u32::MAX - 1) | U256::from(77) << 32;
     let bounds = U256::from((i64::MAX - 1).cast_unsigned())
@@ -177,7 +177,7 @@ proptest! {
 
     /// Compares a model that has learned with one that is recomputed from all its samples.
     #[test]
-    fn sparse_is_nearest_to_the_mean(
+    fn sparse_nearest_centroid_predicts_the_nearest_mean(
         lessons in vec((0_u16..4, present(30, 0..=30_usize)), 0..20),
         samples in vec(present(30, 0..=30_usize), 5),
     ) {
@@ -204,7 +204,7 @@ proptest! {
 
     /// Checks predictions also if the owner wrote a total that is not the sum of squares.
     #[test]
-    fn sparse_computes_any_words_as_specified(
+    fn sparse_nearest_centroid_computes_any_words_as_specified(
         words in vec(word(), 4 * 3),
         present in present(20, 0..=20_usize),
     ) {
@@ -220,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn dense_is_nearest_to_the_mean(
+    fn dense_nearest_centroid_predicts_the_nearest_mean(
         words in vec(word(), 3 * 3),
         lessons in vec((0_u16..3, vec(prop_oneof![-3..4, any::<i32>()], 7)), 0..6),
         samples in vec(vec(prop_oneof![-3..4, any::<i32>()], 7), 5),

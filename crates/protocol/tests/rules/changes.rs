@@ -58,13 +58,13 @@ fn bounded(widest: Bounds) -> impl Strategy<Value = (Bounds, Vec<Vec<i64>>)> {
             max_number,
             max_squared_length: (longest * share / 1_000).max(1),
         };
-        let most = i64::from(max_number);
+        let max = i64::from(max_number);
         let room = i64::from(widest.max_number) - 1;
         let within = samples.into_iter().map(|numbers| {
             let mut rest = bounds.max_squared_length;
             let numbers = numbers.into_iter().map(|number| {
                 let left = i64::try_from(rest.isqrt()).expect("few bits");
-                let number = number.clamp(-most, most).clamp(-left, left).min(room);
+                let number = number.clamp(-max, max).clamp(-left, left).min(room);
                 rest -= u128::from(number.unsigned_abs()).pow(2);
                 number
             });
@@ -121,8 +121,8 @@ proptest! {
         let wrong = model.predict(&sample) != Ok(label);
         teach(&mut model, label, &sample);
         for (feature, (before, after)) in (0..).zip(before.into_iter().zip(weights(&model))) {
-            let most = if wrong && features.contains(&feature) { i64::from(learning_rate) } else { 0 };
-            prop_assert!((after - before).abs() <= most, "feature {}", feature);
+            let max = if wrong && features.contains(&feature) { i64::from(learning_rate) } else { 0 };
+            prop_assert!((after - before).abs() <= max, "feature {}", feature);
         }
     }
 
@@ -141,14 +141,14 @@ proptest! {
         let parameters = Parameters::DensePerceptron { features: FEATURES, learning_rate, intercept, bounds };
         let mut model = Classifier::from_words(parameters, &words).expect("valid");
         let rate = u64::from(learning_rate);
-        let most = (rate * u64::from(bounds.max_number) + 32_768) >> 16;
+        let max = (rate * u64::from(bounds.max_number) + 32_768) >> 16;
         let up = |square: u128| BigInt::from(square.isqrt() + u128::from(square.isqrt().pow(2) < square));
         let length: BigInt = rate * up(bounds.max_squared_length) + 32_768 * up(FEATURES.into());
         for numbers in samples {
             let before = weights(&model);
             teach(&mut model, label, &narrow(&numbers));
             let steps: Vec<u64> = before.iter().zip(weights(&model)).map(|(before, after)| before.abs_diff(after)).collect();
-            prop_assert!(steps.iter().all(|step| *step <= most), "{:?} above {}", steps, most);
+            prop_assert!(steps.iter().all(|step| *step <= max), "{:?} above {}", steps, max);
             let square: BigInt = steps.iter().map(|step| BigInt::from(*step).pow(2)).sum();
             prop_assert!(square << 32 <= length.pow(2));
         }
@@ -159,7 +159,7 @@ proptest! {
     ///
     /// No other class changes.
     #[test]
-    fn counts_grow_by_one(
+    fn learn_grows_counts_by_one(
         words in vec(word(), 3 * 3),
         smoothing in 1_u32..,
         features in present(FEATURES as usize, 0..=FEATURES as usize),
@@ -196,13 +196,13 @@ proptest! {
     /// In each feature, a mean of n samples moves by at most `2 * max number / (n + 1)`.
     /// In total it moves by at most twice the largest length over n + 1. No other class moves.
     #[test]
-    fn dense_centroid_moves_one_mean_by_two_bounds_over_its_samples(
+    fn dense_nearest_centroid_moves_one_mean_by_two_bounds_over_its_samples(
         (bounds, samples) in bounded(widest(Encoding::Dense32)),
         labels in vec(0..CLASSES, 8),
     ) {
         let parameters = Parameters::DenseNearestCentroid { classes: CLASSES, features: FEATURES, bounds };
         let mut model = Classifier::new(parameters).expect("valid");
-        let most = BigInt::from(bounds.max_number);
+        let max = BigInt::from(bounds.max_number);
         for (numbers, label) in samples.iter().zip(labels) {
             let before: Vec<_> = (0..CLASSES).map(|of| class(&model, of, 64)).collect();
             teach(&mut model, label, &wide(numbers));
@@ -219,9 +219,9 @@ proptest! {
                 let moves: Vec<BigInt> = sums.iter().zip(&sums_after).map(|(sum, after)| {
                     BigInt::from(*after) * n - BigInt::from(*sum) * (n + 1)
                 }).collect();
-                let most_moved: BigInt = 2 * &most * n;
+                let max_moved: BigInt = 2 * &max * n;
                 for moved in &moves {
-                    prop_assert!(moved.magnitude() <= most_moved.magnitude());
+                    prop_assert!(moved.magnitude() <= max_moved.magnitude());
                 }
                 let square: BigInt = moves.iter().map(|moved| moved * moved).sum();
                 let longest: BigInt = 4 * BigInt::from(bounds.max_squared_length) * n * n;

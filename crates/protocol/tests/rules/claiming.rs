@@ -4,7 +4,7 @@ use std::slice;
 
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     record::Claims,
     trainer::{Incentive, Settled, Settlement, Status, Trainer, is_contract},
 };
@@ -12,7 +12,7 @@ use cotrain_protocol::{
 use crate::world::{WAITS, World, ann, bob, cid, claim_late, owner, refund, report};
 
 /// One of the three kinds of claims.
-type Act = fn(&mut Trainer, Address, u64, &[Claims]) -> Result<Settled, Rejection>;
+type Act = fn(&mut Trainer, Address, u64, &[Claims]) -> Result<Settled, ContractError>;
 
 fn settlement(
     status: Status,
@@ -33,7 +33,7 @@ fn position(claim: &Claims) -> u64 {
 // ---------------------------------------------------------------- Refunds
 
 #[test]
-fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
+fn refund_pays_an_author_if_the_model_agrees() {
     let mut world = World::new();
     let claim = world.contribute(ann(), 1, 3);
     assert_eq!(world.trainer.held(), 60_000);
@@ -53,7 +53,7 @@ fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
         (world.trainer.held(), world.trainer.settlement(0)),
         (0, settlement(Status::Closed, 0, None))
     );
-    let nothing = Err(Rejection::NothingLeft { position: 0 });
+    let nothing = Err(ContractError::NothingLeft { position: 0 });
     assert_eq!(
         refund(&mut world.trainer, ann(), world.now, &claim),
         nothing
@@ -67,7 +67,7 @@ fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
 }
 
 #[test]
-fn an_author_gets_what_reporters_have_left() {
+fn refund_pays_what_reporters_have_left() {
     let mut world = World::new();
     world.make_good(bob(), 1);
     world.make_good(cid(), 3);
@@ -91,7 +91,7 @@ fn an_author_gets_what_reporters_have_left() {
 // ---------------------------------------------------------------- Pushed refunds
 
 #[test]
-fn a_pushed_refund_is_the_authors_to_keep() {
+fn refund_that_is_pushed_is_the_authors_to_keep() {
     let mut world = World::new();
     let claim = world.contribute(ann(), 1, 3);
     world.now += WAITS.refund;
@@ -114,14 +114,14 @@ fn a_pushed_refund_is_the_authors_to_keep() {
 }
 
 #[test]
-fn a_full_balance_keeps_only_its_own_refunds_back() {
+fn refund_to_a_full_balance_keeps_no_other_back() {
     let mut world = World::new();
     let full = world.contribute(ann(), 1, 3);
     let other = world.contribute(cid(), 1, 3);
     world.now += WAITS.refund;
     let rest = (1 << 96) - 60_000;
     world.trainer.deposit_to(ann(), rest).expect("room for it");
-    let overflow = Rejection::BalanceOverflow { account: ann() };
+    let overflow = ContractError::BalanceOverflow { account: ann() };
     let before = world.trainer.clone();
     let alone = world
         .trainer
@@ -176,7 +176,7 @@ fn refund_is_pushed_only_to_contracts_that_have_used_a_nonce() {
     world.now += WAITS.refund;
     // Money from another account proves nothing.
     world.trainer.deposit_to(ann(), 5).expect("room for it");
-    let reason = Rejection::AuthorIsContract { author: ann() };
+    let reason = ContractError::AuthorIsContract { author: ann() };
     let before = world.trainer.clone();
     let alone = world
         .trainer
@@ -200,7 +200,7 @@ fn refund_is_pushed_only_to_contracts_that_have_used_a_nonce() {
 // ---------------------------------------------------------------- Reports
 
 #[test]
-fn reporters_share_a_deposit_by_their_good_contributions() {
+fn report_shares_a_deposit_by_good_contributions() {
     let mut world = World::new();
     world.make_good(bob(), 1);
     world.make_good(cid(), 3);
@@ -217,7 +217,7 @@ fn reporters_share_a_deposit_by_their_good_contributions() {
     );
     assert!(world.trainer.reported(position(&claim), bob()));
     assert!(!world.trainer.reported(position(&claim), cid()));
-    let again = Rejection::AlreadyReported {
+    let again = ContractError::AlreadyReported {
         position: position(&claim),
         caller: bob(),
     };
@@ -238,7 +238,7 @@ fn reporters_share_a_deposit_by_their_good_contributions() {
 }
 
 #[test]
-fn a_share_is_rounded_down_and_never_more_than_what_is_left() {
+fn report_rounds_a_share_down_and_pays_at_most_what_is_left() {
     let mut world = World::new();
     world.make_good(bob(), 2);
     let claim = world.bad();
@@ -289,7 +289,7 @@ fn a_share_is_rounded_down_and_never_more_than_what_is_left() {
 /// Checks that a report without a deposit marks the reporter and closes nothing, whatever the
 /// mechanism.
 #[test]
-fn a_report_without_a_deposit_closes_nothing() {
+fn report_without_a_deposit_closes_nothing() {
     for incentive in [
         Incentive::Points,
         Incentive::DepositRefundTake { cost_weight: 0 },
@@ -324,12 +324,12 @@ fn a_report_without_a_deposit_closes_nothing() {
 
 /// Checks the late claim of the owner, which 0xDeCA10B never allowed.
 #[test]
-fn the_owner_claims_late_before_others() {
+fn claim_late_admits_the_owner_before_others() {
     let mut world = World::new();
     world.make_good(bob(), 1);
     world.now = world.trainer.last_contribution_time() + 7_200;
     let record = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
-    let too_early = |now, earliest| Err(Rejection::TooEarly { now, earliest });
+    let too_early = |now, earliest| Err(ContractError::TooEarly { now, earliest });
     let (first, second) = (&record.claims(&[1]), &record.claims(&[2]));
     let (owners, anyones) = (
         first.contributions[0].time + WAITS.owner_claim,
@@ -354,11 +354,11 @@ fn the_owner_claims_late_before_others() {
 // ---------------------------------------------------------------- All kinds of claims
 
 #[test]
-fn claims_are_checked_in_the_order_of_the_table() {
+fn trainer_checks_claims_in_the_order_of_the_table() {
     let mut world = World::new();
     let agreed = world.contribute(ann(), 1, 3);
     let early = |world: &World, claim: &Claims, wait| {
-        Err(Rejection::TooEarly {
+        Err(ContractError::TooEarly {
             now: world.now,
             earliest: claim.contributions[0].time + wait,
         })
@@ -367,12 +367,12 @@ fn claims_are_checked_in_the_order_of_the_table() {
 
     let mut unknown = agreed.clone();
     unknown.contributions[0].deposit += 1;
-    let error = Err(Rejection::UnknownContribution { batch: 0 });
+    let error = Err(ContractError::UnknownContribution { first_position: 0 });
     assert_eq!(refund(&mut trainer(&world), bob(), 0, &unknown), error);
     assert_eq!(report(&mut trainer(&world), ann(), 0, &unknown), error);
     assert_eq!(claim_late(&mut trainer(&world), bob(), 0, &unknown), error);
 
-    let own = Err(Rejection::OwnContribution { author: ann() });
+    let own = Err(ContractError::OwnContribution { author: ann() });
     assert_eq!(report(&mut trainer(&world), ann(), world.now, &agreed), own);
     world.now += WAITS.refund - 1;
     assert_eq!(
@@ -388,21 +388,21 @@ fn claims_are_checked_in_the_order_of_the_table() {
         early(&world, &agreed, WAITS.any_address_claim)
     );
     world.now += 1;
-    let no_good = Err(Rejection::NoGoodContribution { caller: bob() });
+    let no_good = Err(ContractError::NoGoodContribution { caller: bob() });
     assert_eq!(
         report(&mut trainer(&world), bob(), world.now, &agreed),
         no_good
     );
 
     world.make_good(bob(), 1);
-    let same = Err(Rejection::PredictionAgrees { label: 1 });
+    let same = Err(ContractError::PredictionAgrees { label: 1 });
     assert_eq!(
         report(&mut trainer(&world), bob(), world.now, &agreed),
         same
     );
     world.make_good(cid(), 1);
     let bad = world.bad();
-    let differs = Err(Rejection::PredictionDiffers {
+    let differs = Err(ContractError::PredictionDiffers {
         label: 0,
         predicted: 1,
     });
@@ -413,17 +413,17 @@ fn claims_are_checked_in_the_order_of_the_table() {
     report(&mut world.trainer, bob(), world.now, &bad).expect("half of it");
     // This error comes before a check of the prediction.
     world.contribute(ann(), 0, 3);
-    let again = Err(Rejection::AlreadyReported {
+    let again = Err(ContractError::AlreadyReported {
         position: position(&bad),
         caller: bob(),
     });
     assert_eq!(report(&mut trainer(&world), bob(), world.now, &bad), again);
-    let same = Err(Rejection::PredictionAgrees { label: 0 });
+    let same = Err(ContractError::PredictionAgrees { label: 0 });
     assert_eq!(report(&mut trainer(&world), cid(), world.now, &bad), same);
 }
 
 #[test]
-fn points_count_good_contributions_without_money() {
+fn trainer_of_points_counts_good_contributions_without_money() {
     let mut world = World::with(Incentive::Points);
     world.make_good(bob(), 1);
     let claim = world.bad();
@@ -450,7 +450,7 @@ fn points_count_good_contributions_without_money() {
 }
 
 #[test]
-fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
+fn trainer_settles_groups_one_by_one_and_skips_what_cannot_be() {
     let mut world = World::new();
     world.now = 3 * 3_600;
     let first = world.contribute_all(ann(), &[(1, 3), (0, 4), (0, 3)]);
@@ -470,12 +470,12 @@ fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
         skipped: vec![
             (
                 2,
-                Rejection::PredictionDiffers {
+                ContractError::PredictionDiffers {
                     label: 0,
                     predicted: 1,
                 },
             ),
-            (0, Rejection::NothingLeft { position: 0 }),
+            (0, ContractError::NothingLeft { position: 0 }),
         ],
     };
     assert_eq!(settled, Ok(expected));
@@ -485,14 +485,14 @@ fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
     // The first claim of a position takes the whole share.
     let groups = [first.claims(&[1, 2]), first.claims(&[2])];
     let settled = world.trainer.report(bob(), world.now, &groups);
-    let again = Rejection::AlreadyReported {
+    let again = ContractError::AlreadyReported {
         position: 2,
         caller: bob(),
     };
     let expected = Settled {
         paid: 30_000,
         settled: vec![(2, 30_000)],
-        skipped: vec![(1, Rejection::NothingLeft { position: 1 }), (2, again)],
+        skipped: vec![(1, ContractError::NothingLeft { position: 1 }), (2, again)],
     };
     assert_eq!(settled, Ok(expected));
 
@@ -502,8 +502,8 @@ fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
         paid: 30_000,
         settled: vec![(2, 30_000)],
         skipped: vec![
-            (0, Rejection::NothingLeft { position: 0 }),
-            (1, Rejection::NothingLeft { position: 1 }),
+            (0, ContractError::NothingLeft { position: 0 }),
+            (1, ContractError::NothingLeft { position: 1 }),
         ],
     };
     assert_eq!(settled, Ok(expected));
@@ -511,7 +511,7 @@ fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
 }
 
 #[test]
-fn claims_of_which_none_can_be_settled_fail_with_the_first_reason() {
+fn trainer_fails_with_the_first_reason_if_no_claim_can_be_settled() {
     let mut world = World::new();
     world.now = 2 * 3_600;
     let record = world.contribute_all(ann(), &[(1, 3), (0, 3)]);
@@ -533,21 +533,21 @@ fn claims_of_which_none_can_be_settled_fail_with_the_first_reason() {
         ..both.clone()
     };
     let nowhere = Claims {
-        batch: 7,
+        first_position: 7,
         proof: vec![B256::ZERO],
         ..nobody.clone()
     };
     let all: [Act; 3] = [Trainer::refund, Trainer::report, Trainer::claim_late];
     for act in all {
-        check(act, &[], Rejection::NoClaims);
-        check(act, slice::from_ref(&nobody), Rejection::NoClaims);
+        check(act, &[], ContractError::NoClaims);
+        check(act, slice::from_ref(&nobody), ContractError::NoClaims);
         for unknown in [&wrong, &nowhere] {
-            let batch = unknown.batch;
-            let error = Rejection::UnknownContribution { batch };
+            let first_position = unknown.first_position;
+            let error = ContractError::UnknownContribution { first_position };
             check(act, &[both.clone(), unknown.clone()], error);
         }
     }
-    let early = |claim: &Claims, wait| Rejection::TooEarly {
+    let early = |claim: &Claims, wait| ContractError::TooEarly {
         now: world.now,
         earliest: claim.contributions[0].time + wait,
     };
@@ -557,7 +557,7 @@ fn claims_of_which_none_can_be_settled_fail_with_the_first_reason() {
         &late,
         early(&later, WAITS.any_address_claim),
     );
-    let no_good = Rejection::NoGoodContribution { caller: cid() };
+    let no_good = ContractError::NoGoodContribution { caller: cid() };
     check(Trainer::report, &[both.clone(), later.clone()], no_good);
     check(
         Trainer::refund,

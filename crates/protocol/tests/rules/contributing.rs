@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Hosted,
     record::{Claims, Record},
     sample::parse_batch,
@@ -17,7 +17,7 @@ use crate::{
 /// Checks for two equal contributions in one second, which 0xDeCA10B's contributors could not make
 /// in one block.
 #[test]
-fn the_same_contribution_twice_in_one_second_is_two() {
+fn contribute_counts_the_same_contribution_twice_in_one_second() {
     let mut world = World::new();
     world.now = 3_600;
     let first = world.contribute_all(ann(), &[(1, 3)]);
@@ -39,7 +39,7 @@ fn the_same_contribution_twice_in_one_second_is_two() {
 }
 
 #[test]
-fn a_claim_is_on_what_was_contributed_and_nothing_else() {
+fn check_record_takes_only_what_was_contributed() {
     let mut world = World::new();
     world.now = 3_600;
     let record = world.contribute_all(ann(), &[(1, 3), (0, 4), (1, 5)]);
@@ -56,8 +56,8 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
         |claims| claims.contributions[0].sample.push(0),
         |claims| claims.contributions.reverse(),
         |claims| claims.contributions.truncate(1),
-        |claims| claims.batch = 1,
-        |claims| claims.batch = 3,
+        |claims| claims.first_position = 1,
+        |claims| claims.first_position = 3,
         |claims| claims.proof.clear(),
         |claims| claims.flags.clear(),
         |claims| claims.flags.reverse(),
@@ -67,8 +67,8 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
         let mut claims = genuine.clone();
         change(&mut claims);
         assert_ne!(&claims, genuine);
-        let error = Rejection::UnknownContribution {
-            batch: claims.batch,
+        let error = ContractError::UnknownContribution {
+            first_position: claims.first_position,
         };
         assert_eq!(
             world.trainer.check_record(&claims),
@@ -78,7 +78,7 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
     }
     // At a position without a batch, not even an empty claim is valid.
     let nowhere = Claims {
-        batch: 7,
+        first_position: 7,
         contributions: vec![],
         proof: vec![B256::ZERO],
         flags: vec![],
@@ -88,13 +88,13 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
 }
 
 #[test]
-fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
+fn contribute_charges_a_batch_per_item_and_each_is_claimed_alone() {
     let mut world = World::new();
     let batch = items(&[(1, 3), (1, 4)]);
     // Two contributions in two hours cost as much as one in one hour, each.
     let required = 2 * 60_000;
     let before = world.trainer.clone();
-    let error = Rejection::DepositTooLow {
+    let error = ContractError::DepositTooLow {
         required,
         sent: required - 1,
     };
@@ -107,7 +107,10 @@ fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
         .trainer
         .contribute(ann(), 7_200, required + 5, &batch)
         .expect("accepted");
-    assert_eq!((done.batch, done.count, done.deposit), (0, 2, 60_000));
+    assert_eq!(
+        (done.first_position, done.count, done.deposit),
+        (0, 2, 60_000)
+    );
     assert_eq!((done.surplus, done.changed), (5, 2));
     assert_eq!(
         (world.trainer.held(), world.trainer.contribution_count()),
@@ -123,25 +126,25 @@ fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
 }
 
 #[test]
-fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected() {
+fn contribute_checks_in_order_and_changes_nothing_if_it_rejects() {
     let trainer = || World::new().trainer;
     let check = |mut trainer: Trainer, value, batch: &[u8], error| {
         let before = trainer.clone();
         assert_eq!(trainer.contribute(ann(), 3_600, value, batch), Err(error));
         assert_eq!(trainer, before);
     };
-    check(trainer(), 0, &[], Rejection::EmptyBatch);
+    check(trainer(), 0, &[], ContractError::EmptyBatch);
     check(
         trainer(),
         0,
         &[0, 9, 0, 0, 0],
-        Rejection::MalformedBatch { offset: 4 },
+        ContractError::MalformedBatch { offset: 4 },
     );
     check(
         trainer(),
         0,
         &[0, 9, 0, 0],
-        Rejection::DepositTooLow {
+        ContractError::DepositTooLow {
             required: 60_000,
             sent: 0,
         },
@@ -152,7 +155,7 @@ fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected()
         trainer(),
         u128::MAX,
         &batch,
-        Rejection::OddSampleLength { item: 1, length: 1 },
+        ContractError::OddSampleLength { item: 1, length: 1 },
     );
 
     let open = Hosted::new(owner(), model());
@@ -164,20 +167,20 @@ fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected()
         with(open.clone()),
         u128::MAX,
         &[0, 9, 0, 0],
-        Rejection::InitializationOpen,
+        ContractError::InitializationOpen,
     );
     check(
         with(open.clone()),
         0,
         &[0, 9, 0, 0],
-        Rejection::DepositTooLow {
+        ContractError::DepositTooLow {
             required: 60_000,
             sent: 0,
         },
     );
     let mut others = open;
     others.close(owner(), address(3)).expect("its owner");
-    let error = Rejection::NotTrainer {
+    let error = ContractError::NotTrainer {
         caller: address(2),
         trainer: address(3),
     };
@@ -185,7 +188,7 @@ fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected()
 }
 
 #[test]
-fn bounds_are_checked_at_creation() {
+fn new_checks_the_bounds_of_a_trainer() {
     let new = |address, waits, incentive| {
         Trainer::new(owner(), CHAIN_ID, address, incentive, waits, model(), 0).err()
     };
@@ -196,7 +199,7 @@ fn bounds_are_checked_at_creation() {
     let too_much = Incentive::DepositRefundTake {
         cost_weight: 1 << 80,
     };
-    let error = |name, value| Some(Rejection::InvalidParameter { name, value });
+    let error = |name, value| Some(ContractError::InvalidParameter { name, value });
     assert_eq!(
         new(Address::ZERO, wrong, too_much),
         error("refundWait", 2_000)
@@ -207,7 +210,7 @@ fn bounds_are_checked_at_creation() {
     );
     assert_eq!(
         new(Address::ZERO, WAITS, incentive()),
-        Some(Rejection::InvalidTrainer)
+        Some(ContractError::InvalidTrainer)
     );
     assert_eq!(new(address(2), WAITS, incentive()), None);
 }

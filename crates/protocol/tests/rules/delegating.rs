@@ -4,7 +4,7 @@ use std::slice;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     trainer::{Delegation, Settled, Status, domain},
 };
 
@@ -24,7 +24,7 @@ fn unsigned(reporter: Address) -> Delegation {
 }
 
 #[test]
-fn the_hash_is_that_of_eip_712() {
+fn signing_hash_of_a_delegation_is_that_of_eip_712() {
     let word = |number: u64| B256::from(U256::from(number));
     let domain_words = [
         keccak256(
@@ -58,7 +58,7 @@ fn the_hash_is_that_of_eip_712() {
 }
 
 #[test]
-fn a_signature_binds_every_field_the_chain_and_the_trainer() {
+fn signer_depends_on_each_field_of_a_delegation_chain_and_trainer() {
     let key = Signer::new(1);
     let signed = key.delegate(CHAIN_ID, address(2), &unsigned(key.address()));
     let reporter = Some(key.address());
@@ -78,7 +78,7 @@ fn a_signature_binds_every_field_the_chain_and_the_trainer() {
 }
 
 #[test]
-fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
+fn report_for_needs_the_reporters_own_signature_in_time() {
     let mut world = World::new();
     let key = Signer::new(1);
     let reporter = key.address();
@@ -92,7 +92,7 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
         key.delegate(CHAIN_ID, address(2), &delegation)
     };
     let before = world.trainer.clone();
-    let invalid = Err(Rejection::InvalidSignature { author: reporter });
+    let invalid = Err(ContractError::InvalidSignature { author: reporter });
     let mut report = |keeper, now, delegation: &Delegation| {
         let result = world.trainer.report_for(keeper, now, delegation, claims);
         if result.is_err() {
@@ -115,7 +115,7 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
     let mut last = unsigned(reporter);
     last.until = now;
     let expired = |delegation: &Delegation| {
-        Err(Rejection::Expired {
+        Err(ContractError::Expired {
             deadline: delegation.until,
             now: delegation.until + 1,
         })
@@ -132,7 +132,7 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
 }
 
 #[test]
-fn shares_are_added_to_the_reporters_balance() {
+fn report_for_adds_shares_to_the_reporters_balance() {
     let mut world = World::new();
     let key = Signer::new(1);
     let reporter = key.address();
@@ -149,7 +149,7 @@ fn shares_are_added_to_the_reporters_balance() {
     let rest = (1 << 96) - 30_000;
     trainer.deposit_to(reporter, rest).expect("room for it");
     let before = trainer.clone();
-    let overflow = Err(Rejection::BalanceOverflow { account: reporter });
+    let overflow = Err(ContractError::BalanceOverflow { account: reporter });
     assert_eq!(
         trainer.report_for(bob(), world.now, &delegation, &claims),
         overflow
@@ -171,7 +171,7 @@ fn shares_are_added_to_the_reporters_balance() {
     assert_eq!(trainer.settlement(position).status, Status::Reported);
     // The same rules hold as for the reporter: each reports a contribution only once, in either
     // way.
-    let again = Err(Rejection::AlreadyReported {
+    let again = Err(ContractError::AlreadyReported {
         position,
         caller: reporter,
     });
@@ -179,5 +179,5 @@ fn shares_are_added_to_the_reporters_balance() {
     assert_eq!(twice, again);
     assert_eq!(trainer.report(reporter, world.now, &claims), again);
     let none = trainer.report_for(bob(), world.now, &delegation, &[]);
-    assert_eq!(none, Err(Rejection::NoClaims));
+    assert_eq!(none, Err(ContractError::NoClaims));
 }

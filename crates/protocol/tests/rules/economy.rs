@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, sync::LazyLock};
 
 use alloy_primitives::Address;
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Bounds, Classifier, Parameters},
     record::{Claims, Contribution, Record},
     sample::{
@@ -334,14 +334,15 @@ impl World {
                     (done.count, done.deposit, done.surplus),
                     (count, deposit, sent - required)
                 );
-                assert_eq!(done.batch, self.contributions.len() as u64);
+                assert_eq!(done.first_position, self.contributions.len() as u64);
                 let items = parse_batch(&batch).expect("accepted");
-                let record = Record::new(done.batch, deposit, self.now, &[(author, items)]);
+                let record =
+                    Record::new(done.first_position, deposit, self.now, &[(author, items)]);
                 self.remember(record);
                 count
             }
             Err(rejection) => {
-                assert_eq!(rejection, Rejection::DepositTooLow { required, sent });
+                assert_eq!(rejection, ContractError::DepositTooLow { required, sent });
                 assert!(sent < required);
                 assert_eq!(self.trainer, before);
                 0
@@ -390,15 +391,15 @@ impl World {
                     position += count;
                     added.push((batch.author, items));
                 }
-                Err(Rejection::BalanceTooLow { .. }) => assert!(*balance < required),
-                Err(Rejection::NonceUsed { .. }) => {
+                Err(ContractError::BalanceTooLow { .. }) => assert!(*balance < required),
+                Err(ContractError::NonceUsed { .. }) => {
                     assert!(self.trainer.nonce_used(batch.author, batch.nonce));
                 }
                 Err(other) => panic!("{other}"),
             }
         }
         *self.balances.entry(relayer).or_default() += fees;
-        assert_eq!(done.batch, (!added.is_empty()).then_some(first));
+        assert_eq!(done.first_position, (!added.is_empty()).then_some(first));
         if added.is_empty() {
             assert_eq!(self.trainer, before);
         } else {
@@ -414,7 +415,7 @@ impl World {
         caller: Address,
         now: u64,
         claims: &[Claims],
-    ) -> Result<Settled, Rejection> {
+    ) -> Result<Settled, ContractError> {
         match kind {
             Kind::Refund => self.trainer.refund(caller, now, claims),
             Kind::Report => self.trainer.report(caller, now, claims),
@@ -422,7 +423,7 @@ impl World {
         }
     }
 
-    fn look(&self, kind: Kind, caller: Address, one: &Contribution) -> Result<u128, Rejection> {
+    fn look(&self, kind: Kind, caller: Address, one: &Contribution) -> Result<u128, ContractError> {
         let predicted = self.trainer.classifier().predict(&one.sample);
         let predicted = predicted.expect("accepted before");
         match kind {
@@ -460,7 +461,7 @@ impl World {
             return;
         };
         // The look beforehand predicted each outcome, unless a contribution is claimed twice.
-        let mut outcomes: BTreeMap<_, Vec<Result<u128, Rejection>>> = BTreeMap::new();
+        let mut outcomes: BTreeMap<_, Vec<Result<u128, ContractError>>> = BTreeMap::new();
         for (position, amount) in &settled.settled {
             outcomes.entry(*position).or_default().push(Ok(*amount));
         }
@@ -509,11 +510,14 @@ impl World {
         let (contribution, index) = claim.get(&self.contributions);
         let mut claims = self.records[*index].claims(&[contribution.position]);
         claims.contributions[0].deposit += 1;
-        let batch = claims.batch;
+        let first_position = claims.first_position;
         let genuine = self.records[0].claims(&[0]);
         let before = self.trainer.clone();
         let outcome = self.act(kind, caller, u64::MAX, &[genuine, claims]);
-        assert_eq!(outcome, Err(Rejection::UnknownContribution { batch }));
+        assert_eq!(
+            outcome,
+            Err(ContractError::UnknownContribution { first_position })
+        );
         assert_eq!(self.trainer, before);
     }
 
@@ -577,7 +581,7 @@ impl World {
 // ---------------------------------------------------------------- Conservation of money
 
 #[test]
-fn money_is_conserved() {
+fn trainer_conserves_money() {
     for incentive in [
         Incentive::DepositRefundTake { cost_weight: 1_000 },
         Incentive::Points,

@@ -2,9 +2,9 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     market::{
-        Change, Contributions, Limits, Lost, MOST_BYTES, Market, PassSettled, Phase, Run, Settled,
+        Change, Contributions, Limits, Lost, MAX_BYTES, Market, PassSettled, Phase, Run, Settled,
         Stage, Step, Terms, commitment,
     },
 };
@@ -66,7 +66,7 @@ fn committed(terms: Terms, bounty: u128) -> Market {
     market
 }
 
-fn reveal(market: &mut Market, now: u64, part: u64) -> Result<(), Rejection> {
+fn reveal(market: &mut Market, now: u64, part: u64) -> Result<(), ContractError> {
     let revealed = market.reveal(now, part, salt(part), &items(&PART))?;
     assert_eq!((revealed.samples, revealed.correct), (5, 2));
     Ok(())
@@ -106,11 +106,14 @@ impl Scoring {
     fn new(terms: Terms, bounty: u128, contributions: &[(Address, (u16, u16))]) -> Self {
         let mut market = opened(terms, bounty);
         let mut records = Vec::new();
-        for (place, (author, item)) in contributions.iter().enumerate() {
+        for (index, (author, item)) in contributions.iter().enumerate() {
             let (time, items) = (START + 20, items(&[*item]));
             let done = market.contribute(*author, time, terms.stake + 7, &items);
             let done = done.expect("accepted");
-            assert_eq!((done.batch, done.count, done.surplus), (place as u64, 1, 7));
+            assert_eq!(
+                (done.first_position, done.count, done.surplus),
+                (index as u64, 1, 7)
+            );
             records.push(Contributions {
                 author: *author,
                 time,
@@ -151,7 +154,7 @@ fn run(author: Address, change: i64, correct: u64) -> Run {
 // ---------------------------------------------------------------- Settling
 
 #[test]
-fn winners_are_paid_what_losers_can_afford_to_play_for() {
+fn settle_pays_winners_what_losers_can_afford_to_play_for() {
     let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (bob(), BAD)]);
     // After Ann two more of ten samples are right, after Bob two fewer. Bob's 100 pay for a pot of
     // 100 * 10 / 2.
@@ -198,12 +201,12 @@ fn winners_are_paid_what_losers_can_afford_to_play_for() {
         (bob(), market.collect(bob(), SCORING)),
         (owner(), market.collect_remainder(owner(), SCORING)),
     ] {
-        assert_eq!(again, Err(Rejection::NothingToCollect { caller }));
+        assert_eq!(again, Err(ContractError::NothingToCollect { caller }));
     }
 }
 
 #[test]
-fn payments_round_down_also_below_zero() {
+fn settle_rounds_payments_down_also_below_zero() {
     let terms = Terms { stake: 7, ..TERMS };
     // Bob could afford 7 * 10 / 2 = 35, but the bounty is less. Two tenths of 33 are 6.6.
     let mut scoring = Scoring::new(terms, 33, &[(ann(), GOOD), (bob(), BAD)]);
@@ -215,7 +218,7 @@ fn payments_round_down_also_below_zero() {
 }
 
 #[test]
-fn who_can_pay_for_one_more_wei_stays() {
+fn settle_keeps_an_account_that_can_pay_for_one_more_wei() {
     // Two tenths of a pot of 4 are 0.8: Bob pays 1. With the 1 that he has left he can afford a pot
     // of 5.
     let terms = Terms { stake: 2, ..TERMS };
@@ -237,7 +240,7 @@ fn who_can_pay_for_one_more_wei_stays() {
 }
 
 #[test]
-fn it_ends_when_nobody_is_left_or_after_so_many_passes() {
+fn settle_ends_if_all_are_removed_or_after_the_last_pass() {
     let mut scoring = Scoring::new(TERMS, BOUNTY, &[(bob(), BAD)]);
     let (_, settled) = scoring.pass();
     assert!(
@@ -262,7 +265,7 @@ fn it_ends_when_nobody_is_left_or_after_so_many_passes() {
 // ---------------------------------------------------------------- Scoring
 
 #[test]
-fn a_run_is_what_one_author_taught_without_another_between() {
+fn score_makes_one_run_of_what_one_author_taught_in_a_row() {
     let contributions = [
         (ann(), GOOD),
         (ann(), IDLE),
@@ -286,15 +289,15 @@ fn a_run_is_what_one_author_taught_without_another_between() {
 }
 
 #[test]
-fn scoring_goes_on_where_it_stopped() {
+fn score_goes_on_where_it_stopped() {
     let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (bob(), BAD)]);
     let Scoring { market, records } = &mut scoring;
-    let wrong_stage = |stage, required| Err(Rejection::WrongStage { stage, required });
+    let wrong_stage = |stage, required| Err(ContractError::WrongStage { stage, required });
     assert_eq!(
         market.score(SCORING, records, 1).map(|_| ()),
         wrong_stage(Stage::Copying, Stage::Teaching)
     );
-    assert_eq!(market.restart(SCORING, 0), Err(Rejection::NoProgress));
+    assert_eq!(market.restart(SCORING, 0), Err(ContractError::NoProgress));
     assert_eq!(market.restart(SCORING, 1), Ok(()));
     assert_eq!(market.progress().copied, 1);
     assert_eq!(market.progress().stage, Stage::Copying);
@@ -309,10 +312,10 @@ fn scoring_goes_on_where_it_stopped() {
     );
 
     // No record, or not the next one.
-    let unknown = Err(Rejection::UnknownContribution { batch: 0 });
+    let unknown = Err(ContractError::UnknownContribution { first_position: 0 });
     assert_eq!(
         market.score(SCORING, &[], 9).map(|_| ()),
-        Err(Rejection::NoProgress)
+        Err(ContractError::NoProgress)
     );
     assert_eq!(market.score(SCORING, &records[1..], 9).map(|_| ()), unknown);
     let mut broken = records[0].clone();
@@ -326,17 +329,17 @@ fn scoring_goes_on_where_it_stopped() {
         Ok((scored.taken, scored.samples, scored.runs.len()))
     };
     assert_eq!(taken(market, &records[..1], 0), Ok((1, 0, 0)));
-    assert_eq!(taken(market, &[], 9), Err(Rejection::NoProgress));
+    assert_eq!(taken(market, &[], 9), Err(ContractError::NoProgress));
     assert_eq!(
         taken(market, &records[1..], 0),
-        Err(Rejection::NoProgress),
+        Err(ContractError::NoProgress),
         "an evaluation is due"
     );
     // A wrong record proves nothing about the end of a run, and changes nothing.
     let before = market.clone();
     assert_eq!(
         taken(market, &records[..1], 9),
-        Err(Rejection::UnknownContribution { batch: 1 })
+        Err(ContractError::UnknownContribution { first_position: 1 })
     );
     assert_eq!(*market, before);
     // The first four samples. Ann's lesson made the first one right; the second and the fifth are
@@ -360,16 +363,16 @@ fn scoring_goes_on_where_it_stopped() {
 
     assert_eq!(
         market.settle(SCORING, 0).map(|_| ()),
-        Err(Rejection::NoProgress)
+        Err(ContractError::NoProgress)
     );
     // Two visits find the pot, and two pay.
-    for (looks, stage, place) in [(1, Stage::Finding, 1), (2, Stage::Paying, 1)] {
+    for (looks, stage, index) in [(1, Stage::Finding, 1), (2, Stage::Paying, 1)] {
         assert_eq!(
             market.settle(SCORING, looks).map(|settled| settled.pass),
             Ok(None)
         );
         let progress = market.progress();
-        assert_eq!((progress.stage, progress.place), (stage, place));
+        assert_eq!((progress.stage, progress.participant_index), (stage, index));
     }
     let settled = market.settle(SCORING, 1).expect("the last one");
     assert_eq!(settled.changes.len(), 1);
@@ -380,7 +383,7 @@ fn scoring_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn small_steps_say_what_they_need() {
+fn next_step_says_what_small_steps_need() {
     let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (ann(), IDLE), (bob(), BAD)]);
     let Scoring { market, records } = &mut scoring;
     let limits = Limits {
@@ -404,15 +407,15 @@ fn small_steps_say_what_they_need() {
                 let scored = market.score(SCORING, &records[at], samples);
                 scored.expect("scored").samples
             }
-            Step::Settle { most } => {
-                market.settle(SCORING, most).expect("settled");
+            Step::Settle { max } => {
+                market.settle(SCORING, max).expect("settled");
                 0
             }
         };
         assert_eq!(evaluated, expected, "{step:?}");
         steps.push(step);
     }
-    let (restart, settle) = (Step::Restart { words: 1 }, Step::Settle { most: 3 });
+    let (restart, settle) = (Step::Restart { words: 1 }, Step::Settle { max: 3 });
     let score = |records| Step::Score {
         records,
         samples: 15,
@@ -434,7 +437,7 @@ fn small_steps_say_what_they_need() {
 // ---------------------------------------------------------------- Failing and collecting
 
 #[test]
-fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
+fn market_that_failed_pays_stakes_back_and_burns_the_bounty() {
     let mut market = opened(TERMS, 100);
     for (author, count) in [(ann(), 2), (bob(), 1)] {
         let items = items(&vec![GOOD; count]);
@@ -447,7 +450,7 @@ fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
     let late = CLOSED + 51;
     assert_eq!(
         reveal(&mut market, late, 2),
-        Err(Rejection::WrongPhase {
+        Err(ContractError::WrongPhase {
             phase: Phase::Failed,
             required: Phase::Revealing
         })
@@ -455,7 +458,7 @@ fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
     assert_eq!(market.collectable(cid(), late), 0);
     assert_eq!(market.collect(ann(), late), Ok(200));
     assert_eq!(market.held(), 200);
-    let wrong_phase = |phase, required| Rejection::WrongPhase { phase, required };
+    let wrong_phase = |phase, required| ContractError::WrongPhase { phase, required };
     assert_eq!(
         market.collect_remainder(owner(), late),
         Err(wrong_phase(Phase::Failed, Phase::Settled))
@@ -476,14 +479,14 @@ fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
     for caller in [ann(), bob(), owner()] {
         assert_eq!(
             market.collect(caller, late),
-            Err(Rejection::NothingToCollect { caller })
+            Err(ContractError::NothingToCollect { caller })
         );
     }
     assert_eq!(market.held(), 0);
 }
 
 #[test]
-fn scoring_that_takes_too_long_fails_the_market() {
+fn phase_is_failed_if_scoring_takes_too_long() {
     let scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD)]);
     let latest = SCORING + TERMS.scoring_wait;
     assert_eq!(scoring.market.phase(latest), Phase::Scoring);
@@ -493,11 +496,11 @@ fn scoring_that_takes_too_long_fails_the_market() {
 }
 
 #[test]
-fn without_contributions_the_owner_has_it_all_back() {
+fn collect_remainder_pays_all_back_without_contributions() {
     let mut market = opened(TERMS, BOUNTY);
     assert_eq!(
         market.collect_remainder(owner(), CLOSED - 1),
-        Err(Rejection::WrongPhase {
+        Err(ContractError::WrongPhase {
             phase: Phase::Open,
             required: Phase::Settled
         })
@@ -505,7 +508,7 @@ fn without_contributions_the_owner_has_it_all_back() {
     assert_eq!(market.phase(CLOSED), Phase::Settled);
     assert_eq!(
         market.collect_remainder(ann(), CLOSED),
-        Err(Rejection::NotOwner {
+        Err(ContractError::NotOwner {
             caller: ann(),
             owner: owner()
         })
@@ -517,46 +520,46 @@ fn without_contributions_the_owner_has_it_all_back() {
 // ---------------------------------------------------------------- Drawing and revealing
 
 #[test]
-fn the_draw_has_256_blocks() {
+fn draw_has_256_blocks() {
     let hash = B256::repeat_byte(5);
     let mut market = committed(TERMS, BOUNTY);
     assert_eq!(
         market.draw(START, BLOCK + 1, hash),
-        Err(Rejection::TooEarlyToDraw {
+        Err(ContractError::TooEarlyToDraw {
             number: BLOCK + 1,
             earliest: BLOCK + 2
         })
     );
     assert_eq!(
         market.draw(START, BLOCK + 258, hash),
-        Err(Rejection::TooLateToDraw {
+        Err(ContractError::TooLateToDraw {
             number: BLOCK + 258,
             latest: BLOCK + 257
         })
     );
-    assert_eq!(reveal(&mut market, START, 0), Err(Rejection::NotDrawn));
+    assert_eq!(reveal(&mut market, START, 0), Err(ContractError::NotDrawn));
     let drawn = market.draw(START, BLOCK + 257, hash).expect("in time") as u64;
     assert_eq!(
         market.draw(START, BLOCK + 2, hash),
-        Err(Rejection::AlreadyDrawn { part: drawn })
+        Err(ContractError::AlreadyDrawn { part: drawn })
     );
     let other = (drawn + 1) % 3;
     assert_eq!(
         reveal(&mut market, START, other),
-        Err(Rejection::NotTheDrawnPart { part: other, drawn })
+        Err(ContractError::NotTheDrawnPart { part: other, drawn })
     );
     assert_eq!(
         reveal(&mut market, START, 3),
-        Err(Rejection::UnknownPart { part: 3, parts: 3 })
+        Err(ContractError::UnknownPart { part: 3, parts: 3 })
     );
     let (now, latest) = (START + 51, START + 50);
     assert_eq!(
         reveal(&mut market, now, drawn),
-        Err(Rejection::TooLate { now, latest })
+        Err(ContractError::TooLate { now, latest })
     );
     assert_eq!(
         market.forfeit(latest),
-        Err(Rejection::TooEarly {
+        Err(ContractError::TooEarly {
             now: latest,
             earliest: now
         })
@@ -566,7 +569,7 @@ fn the_draw_has_256_blocks() {
 }
 
 #[test]
-fn what_is_revealed_is_what_was_committed_to() {
+fn reveal_takes_only_what_was_committed_to() {
     let mut market = opened(TERMS, BOUNTY);
     market
         .contribute(ann(), START + 20, 100, &items(&[GOOD]))
@@ -574,7 +577,7 @@ fn what_is_revealed_is_what_was_committed_to() {
     let (right, other) = (items(&PART), items(&[GOOD]));
     let differs = |part, commitment| {
         let committed = commitments()[usize::try_from(part).expect("small")];
-        Err(Rejection::CommitmentDiffers {
+        Err(ContractError::CommitmentDiffers {
             part,
             commitment: Box::new(commitment),
             committed: Box::new(committed),
@@ -592,12 +595,12 @@ fn what_is_revealed_is_what_was_committed_to() {
     }
     assert_eq!(
         reveal(&mut market, CLOSED, 0),
-        Err(Rejection::AlreadyRevealed { part: 0 })
+        Err(ContractError::AlreadyRevealed { part: 0 })
     );
-    let long = vec![0; MOST_BYTES + 1];
-    let too_long = Err(Rejection::TooLong {
+    let long = vec![0; MAX_BYTES + 1];
+    let too_long = Err(ContractError::TooLong {
         length: 24_576,
-        most: 24_575,
+        max: 24_575,
     });
     assert_eq!(
         market.reveal(CLOSED, 1, salt(1), &long).map(|_| ()),
@@ -609,14 +612,17 @@ fn what_is_revealed_is_what_was_committed_to() {
 }
 
 #[test]
-fn a_part_that_the_model_refuses_cannot_be_revealed() {
+fn reveal_refuses_a_part_that_the_model_refuses() {
     let bad = items(&[(0, 1), (2, 3)]);
     for (part, refusal) in [
-        (vec![], Rejection::EmptyBatch),
-        (bad[..3].to_vec(), Rejection::MalformedBatch { offset: 0 }),
+        (vec![], ContractError::EmptyBatch),
+        (
+            bad[..3].to_vec(),
+            ContractError::MalformedBatch { offset: 0 },
+        ),
         (
             bad,
-            Rejection::LabelOutOfRange {
+            ContractError::LabelOutOfRange {
                 item: 1,
                 label: 2,
                 classes: 2,
@@ -624,7 +630,7 @@ fn a_part_that_the_model_refuses_cannot_be_revealed() {
         ),
     ] {
         let mut market = created(TERMS);
-        let commitments = [0, 1].map(|place| commitment(place, B256::ZERO, &part));
+        let commitments = [0, 1].map(|index| commitment(index, B256::ZERO, &part));
         market
             .commit(owner(), START, BLOCK, BOUNTY, &commitments)
             .expect("committed");
@@ -639,7 +645,7 @@ fn a_part_that_the_model_refuses_cannot_be_revealed() {
 // ---------------------------------------------------------------- Contributing
 
 #[test]
-fn the_last_contribution_closes_the_market() {
+fn contribute_closes_the_market_with_the_last_contribution() {
     let terms = Terms {
         most_contributions: 2,
         ..TERMS
@@ -648,31 +654,31 @@ fn the_last_contribution_closes_the_market() {
     let now = START + 30;
     let mut contribute = |value, batch: &[u8]| {
         let done = market.contribute(ann(), now, value, batch)?;
-        Ok((done.batch, done.count, done.surplus))
+        Ok((done.first_position, done.count, done.surplus))
     };
     assert_eq!(
         contribute(1_000, &items(&[GOOD; 3])),
-        Err(Rejection::TooManyContributions { count: 3, most: 2 })
+        Err(ContractError::TooManyContributions { count: 3, max: 2 })
     );
     assert_eq!(
         contribute(199, &items(&[GOOD; 2])),
-        Err(Rejection::DepositTooLow {
+        Err(ContractError::DepositTooLow {
             required: 200,
             sent: 199
         })
     );
     assert_eq!(
-        contribute(1_000, &vec![0; MOST_BYTES + 1]),
-        Err(Rejection::TooLong {
+        contribute(1_000, &vec![0; MAX_BYTES + 1]),
+        Err(ContractError::TooLong {
             length: 24_576,
-            most: 24_575
+            max: 24_575
         })
     );
-    assert_eq!(contribute(1_000, &[]), Err(Rejection::EmptyBatch));
+    assert_eq!(contribute(1_000, &[]), Err(ContractError::EmptyBatch));
     assert_eq!(contribute(250, &items(&[GOOD; 2])), Ok((0, 2, 50)));
     assert_eq!(
         contribute(250, &items(&[GOOD])),
-        Err(Rejection::WrongPhase {
+        Err(ContractError::WrongPhase {
             phase: Phase::Revealing,
             required: Phase::Open
         })
@@ -685,7 +691,7 @@ fn the_last_contribution_closes_the_market() {
 // ---------------------------------------------------------------- Deadlines
 
 #[test]
-fn deadlines_are_the_last_seconds_of_reveals_and_scoring() {
+fn reveal_deadline_and_scoring_deadline_are_the_last_seconds() {
     let deadlines = |market: &Market| (market.reveal_deadline(), market.scoring_deadline());
     let market = created(TERMS);
     assert_eq!(deadlines(&market), (None, None));
@@ -697,7 +703,7 @@ fn deadlines_are_the_last_seconds_of_reveals_and_scoring() {
     let now = latest + 1;
     assert_eq!(
         reveal(&mut market, now, 0),
-        Err(Rejection::TooLate { now, latest })
+        Err(ContractError::TooLate { now, latest })
     );
     reveal(&mut market, latest, 0).expect("in time");
     let latest = latest + 1_000 + 50;
@@ -800,7 +806,7 @@ fn deadline_is_the_last_second_of_each_phase_that_time_ends() {
 }
 
 #[test]
-fn a_committed_market_is_lost_after_the_last_draw_and_the_last_reveal() {
+fn lost_begins_after_the_last_draw_and_after_the_last_reveal() {
     let market = created(TERMS);
     assert_eq!((market.earliest_draw(), market.latest_draw()), (None, None));
     assert_eq!(market.lost(u64::MAX, u64::MAX), None);
@@ -830,17 +836,20 @@ fn a_committed_market_is_lost_after_the_last_draw_and_the_last_reveal() {
     let number = earliest - 1;
     assert_eq!(
         at(number),
-        Err(Rejection::TooEarlyToDraw { number, earliest })
+        Err(ContractError::TooEarlyToDraw { number, earliest })
     );
     let number = latest + 1;
-    assert_eq!(at(number), Err(Rejection::TooLateToDraw { number, latest }));
+    assert_eq!(
+        at(number),
+        Err(ContractError::TooLateToDraw { number, latest })
+    );
     assert_eq!(at(earliest), Ok(0));
     assert_eq!(market.draw(late, latest, hash), Ok(0));
     assert_eq!(market.lost(late, latest + 1), None);
     assert_eq!(market.lost(late + 1, latest + 1), Some(not_revealed));
     assert_eq!(
         reveal(&mut market, late + 1, 0),
-        Err(Rejection::TooLate {
+        Err(ContractError::TooLate {
             now: late + 1,
             latest: late
         })
@@ -852,16 +861,16 @@ fn a_committed_market_is_lost_after_the_last_draw_and_the_last_reveal() {
 // ---------------------------------------------------------------- Committing
 
 #[test]
-fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
+fn commit_needs_the_owner_and_a_model_closed_for_the_market() {
     let mut market = created(TERMS);
     let mut commit = |caller, value, commitments: &[B256]| {
         market.commit(caller, START, BLOCK, value, commitments)
     };
-    let invalid = |name, value| Err(Rejection::InvalidParameter { name, value });
+    let invalid = |name, value| Err(ContractError::InvalidParameter { name, value });
     let many = vec![B256::ZERO; 257];
     assert_eq!(
         commit(ann(), 0, &[]),
-        Err(Rejection::NotOwner {
+        Err(ContractError::NotOwner {
             caller: ann(),
             owner: owner()
         })
@@ -876,7 +885,7 @@ fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
     assert_eq!(commit(owner(), (1 << 96) - 1, &many[1..]), Ok(()));
     assert_eq!(
         commit(owner(), 0, &[]),
-        Err(Rejection::WrongPhase {
+        Err(ContractError::WrongPhase {
             phase: Phase::Committed,
             required: Phase::Created
         })
@@ -887,7 +896,7 @@ fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
     let market = market.as_mut().expect("valid");
     let commit = |market: &mut Market| market.commit(owner(), START, BLOCK, 1, &many[1..]);
     let not_ready = |trainer| {
-        Err(Rejection::ModelNotClosedForMarket {
+        Err(ContractError::ModelNotClosedForMarket {
             classifier: address(3),
             trainer,
         })
@@ -906,8 +915,8 @@ fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
 type Field = fn(&mut Terms) -> &mut u64;
 
 #[test]
-fn terms_have_bounds() {
-    let most = Terms {
+fn validate_holds_terms_to_their_bounds() {
+    let max = Terms {
         stake: (1 << 96) - 1,
         participation: (1 << 32) - 1,
         reveal_wait: (1 << 32) - 1,
@@ -915,16 +924,16 @@ fn terms_have_bounds() {
         most_contributions: (1 << 32) - 1,
         most_passes: (1 << 16) - 1,
     };
-    assert_eq!(most.validate(), Ok(()));
+    assert_eq!(max.validate(), Ok(()));
     for value in [0, 1 << 96] {
         let terms = Terms {
             stake: value,
-            ..most
+            ..max
         };
         let name = "stake";
         assert_eq!(
             terms.validate(),
-            Err(Rejection::InvalidParameter { name, value })
+            Err(ContractError::InvalidParameter { name, value })
         );
     }
     let fields: [(&str, Field); 5] = [
@@ -935,14 +944,14 @@ fn terms_have_bounds() {
         ("mostPasses", |terms| &mut terms.most_passes),
     ];
     for (name, field) in fields {
-        let above = *field(&mut most.clone()) + 1;
+        let above = *field(&mut max.clone()) + 1;
         for value in [0, above] {
-            let mut terms = most;
+            let mut terms = max;
             *field(&mut terms) = value;
             let value = value.into();
             assert_eq!(
                 terms.validate(),
-                Err(Rejection::InvalidParameter { name, value })
+                Err(ContractError::InvalidParameter { name, value })
             );
         }
     }

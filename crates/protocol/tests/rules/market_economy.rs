@@ -38,7 +38,7 @@ struct Case {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let items = |most| vec((0_u16..2, 0_u16..6), 1..most);
+    let items = |max| vec((0_u16..2, 0_u16..6), 1..max);
     let money = || prop_oneof![1_u128..10, 1_u128..1_000, Just((1_u128 << 96) - 1)];
     (
         money(),
@@ -61,8 +61,8 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    let most = || prop_oneof![1_u64..4, Just(1_000)];
-    (most(), 1_usize..4, most(), most()).prop_map(|(words, records, samples, looks)| Limits {
+    let max = || prop_oneof![1_u64..4, Just(1_000)];
+    (max(), 1_usize..4, max(), max()).prop_map(|(words, records, samples, looks)| Limits {
         words,
         records,
         samples,
@@ -226,8 +226,8 @@ fn step(market: &mut Market, records: &[Contributions], limits: Limits) -> bool 
                 "one more record may say that a run is over"
             );
         }
-        Some(Step::Settle { most }) => {
-            market.settle(CLOSED, most).expect("settled");
+        Some(Step::Settle { max }) => {
+            market.settle(CLOSED, max).expect("settled");
         }
     }
     true
@@ -237,7 +237,7 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
-    fn a_market_ends_as_a_plain_loop_does(case in case(), limits in limits()) {
+    fn market_ends_as_a_plain_loop_does(case in case(), limits in limits()) {
         let (mut market, records) = case.market();
         case.reveal(&mut market);
         let drawn = market.drawn_part().expect("drawn");
@@ -261,7 +261,7 @@ proptest! {
     }
 
     #[test]
-    fn a_market_that_fails_anywhere_pays_back(
+    fn market_that_fails_anywhere_pays_back(
         case in case(),
         limits in limits(),
         steps in 0..40,

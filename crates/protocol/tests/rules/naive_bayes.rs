@@ -174,9 +174,9 @@ mod floating {
             Ordering::Less => new >>= difference,
             _ => best >>= difference,
         }
-        let most = (BigUint::from(1_u8) << 256) - 1_u8;
+        let max = (BigUint::from(1_u8) << 256) - 1_u8;
         let tolerance = &best >> 110_u32;
-        new > (best + tolerance).min(most)
+        new > (best + tolerance).min(max)
     }
 }
 
@@ -194,7 +194,7 @@ fn check(classes: &[Class], smoothing: u32, present: &[u16]) -> u16 {
 /// Checks long samples. 0xDeCA10B multiplied probabilities in integers, so with 8 or more present
 /// features all were 0.
 #[test]
-fn long_samples_are_told_apart() {
+fn predict_distinguishes_long_samples() {
     for present in [1_u16, 7, 8, 20, 100, 999, 1_000] {
         let all: Vec<u16> = (0..present).collect();
         let mut counts = vec![50; 1_000];
@@ -217,7 +217,7 @@ fn long_samples_are_told_apart() {
 /// Checks ties with 1,000 features. Their products are equal, but have different factors and are
 /// truncated differently.
 #[test]
-fn true_ties_of_different_factors_go_to_the_lowest_class() {
+fn predict_gives_true_ties_of_different_factors_to_the_lowest_class() {
     // With a smoothing of 1, factors are 256 times count + 1.
     let pairs = |a: u16, b: u16| -> Vec<u16> { (0..500).flat_map(|_| [a - 1, b - 1]).collect() };
     // The last features are absent and make the totals equal.
@@ -255,7 +255,7 @@ fn true_ties_of_different_factors_go_to_the_lowest_class() {
 /// `x (x+4) (x+9) (x+17) (x+22) (x+26)` and `(x+1) (x+2) (x+12) (x+14) (x+24) (x+25)` differ by
 /// 201,600 and have the same sum too.
 #[test]
-fn differences_above_the_tolerance_decide_and_those_below_do_not() {
+fn predict_follows_differences_only_above_the_tolerance() {
     // With a smoothing of x, factors are 256 times x + count.
     let class = |counts: &[u16]| Class::new(1, counts.to_vec());
     let (low, high) = (class(&[0, 4, 7, 11]), class(&[1, 2, 9, 10]));
@@ -279,7 +279,7 @@ fn differences_above_the_tolerance_decide_and_those_below_do_not() {
 
 /// Checks products on both sides of 2^128, above which the mantissa needs a third limb.
 #[test]
-fn products_are_compared_across_limbs() {
+fn predict_compares_products_across_limbs() {
     let all: Vec<u16> = (0..8).collect();
     // 256 * 256 eight times. The last feature is absent and makes the totals equal.
     let class = |first: u16| {
@@ -296,7 +296,7 @@ fn products_are_compared_across_limbs() {
 
 /// Checks that twice the samples tie with a factor of twice the size.
 #[test]
-fn ties_between_samples_and_counts_are_ties() {
+fn predict_finds_ties_between_samples_and_counts() {
     let mut counts = vec![99; 1_000];
     let many = Class::new(2, counts.clone());
     // Twice 99 + 1, taken from features that are absent.
@@ -313,7 +313,7 @@ fn ties_between_samples_and_counts_are_ties() {
 }
 
 #[test]
-fn classes_without_samples_have_no_score() {
+fn predict_gives_classes_without_samples_no_score() {
     let counts = |count| vec![count; 3];
     let (none, some) = (Class::new(0, counts(1_000)), Class::new(1, counts(0)));
     assert_eq!(
@@ -327,7 +327,7 @@ fn classes_without_samples_have_no_score() {
 }
 
 #[test]
-fn of_a_total_only_the_low_48_bits_count() {
+fn predict_reads_only_the_low_48_bits_of_a_total() {
     let class = Class::new(1, vec![1, 0]);
     let mut words = model(&[class.clone(), Class::new(1, vec![0, 1])], 256).words();
     words[0] |= U256::MAX << 80;
@@ -349,10 +349,10 @@ fn similar_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
         2_usize..=5,
         prop_oneof![Just(3_u16), Just(1_000), Just(u16::MAX)],
     )
-        .prop_flat_map(|(features, classes, most)| {
+        .prop_flat_map(|(features, classes, max)| {
             let class = (
                 prop_oneof![0_u32..4, 1_000_u32..1_003],
-                vec(0..=most, features),
+                vec(0..=max, features),
             )
                 .prop_map(|(samples, counts)| Class::new(samples, counts));
             let smoothing = prop_oneof![Just(1_u32), Just(256), Just(u32::MAX), 1_u32..100_000];
@@ -385,17 +385,17 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
-    fn the_exact_score_decides((classes, smoothing, present) in similar_classes()) {
+    fn predict_follows_the_exact_score((classes, smoothing, present) in similar_classes()) {
         check(&classes, smoothing, &present);
     }
 
     #[test]
-    fn exact_ties_go_to_the_lowest_class((classes, smoothing, present) in tied_classes()) {
+    fn predict_gives_exact_ties_to_the_lowest_class((classes, smoothing, present) in tied_classes()) {
         prop_assert_eq!(check(&classes, smoothing, &present), 0);
     }
 
     #[test]
-    fn any_words_are_computed_as_specified(
+    fn predict_computes_any_words_as_specified(
         words in vec(word(), 5 * 4),
         smoothing in prop_oneof![Just(1_u32), Just(u32::MAX), 1_u32..],
         present in present(40, 0..=40_usize),
@@ -410,11 +410,11 @@ proptest! {
 // ---------------------------------------------------------------- Lessons
 
 #[test]
-fn counts_and_samples_stop_at_their_bounds() {
-    let (most, full) = (u16::MAX, u32::MAX);
+fn learn_stops_counts_and_samples_at_their_bounds() {
+    let (max, full) = (u16::MAX, u32::MAX);
     let mut model = model(
         &[
-            Class::new(5, vec![most, most - 1, 7, 0]),
+            Class::new(5, vec![max, max - 1, 7, 0]),
             Class::new(full, vec![3; 4]),
             Class::new(full - 1, vec![3; 4]),
         ],
@@ -431,9 +431,9 @@ fn counts_and_samples_stop_at_their_bounds() {
     let class = &classes(&model)[0];
     assert_eq!(
         (class.samples, &class.counts[..]),
-        (6, &[most, most, 8, 0][..])
+        (6, &[max, max, 8, 0][..])
     );
-    assert_eq!(class.total, 2 * u128::from(most) - 1 + 7 + 2);
+    assert_eq!(class.total, 2 * u128::from(max) - 1 + 7 + 2);
     assert_eq!(learn(&mut model, 1), Ok(0));
     assert_eq!(learn(&mut model, 2), Ok(1));
     assert_eq!(learn(&mut model, 2), Ok(0));
@@ -460,7 +460,7 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
-    fn learning_counts(
+    fn learn_counts_samples_and_features(
         words in vec(word(), 3 * 4),
         items in vec((0_u16..3, present(40, 0..=40_usize)), 1..8),
     ) {

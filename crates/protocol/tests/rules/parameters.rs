@@ -1,6 +1,6 @@
 use alloy_primitives::U256;
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Bounds, Classifier, Kind, Parameters},
     sample::{Encoding, encode_sparse},
 };
@@ -13,7 +13,7 @@ use Parameters::{
 };
 
 #[test]
-fn bounds_are_those_of_the_specification() {
+fn validate_holds_to_the_bounds_of_the_specification() {
     let sparse = |features, learning_rate| SparsePerceptron {
         features,
         learning_rate,
@@ -72,7 +72,7 @@ fn bounds_are_those_of_the_specification() {
         (dense_near(5, 4_096), "features", 4_096),
         (dense_near(256, 65), "features", 65),
     ] {
-        let error = Rejection::InvalidParameter { name, value };
+        let error = ContractError::InvalidParameter { name, value };
         assert_eq!(parameters.validate(), Err(error.clone()), "{parameters:?}");
         assert_eq!(Classifier::new(parameters).err(), Some(error.clone()));
         assert_eq!(Classifier::from_words(parameters, &[]).err(), Some(error));
@@ -80,7 +80,7 @@ fn bounds_are_those_of_the_specification() {
 }
 
 #[test]
-fn a_sample_that_no_claim_could_predict_is_refused() {
+fn predict_refuses_a_sample_that_no_claim_could_predict() {
     let features = 65_536;
     let bayes = |classes| NaiveBayes {
         classes,
@@ -88,7 +88,7 @@ fn a_sample_that_no_claim_could_predict_is_refused() {
         smoothing: 256,
     };
     let near = |classes| SparseNearestCentroid { classes, features };
-    for (parameters, most) in [
+    for (parameters, max) in [
         (bayes(2), 2_560),
         (bayes(5), 1_024),
         (bayes(256), 20),
@@ -96,13 +96,13 @@ fn a_sample_that_no_claim_could_predict_is_refused() {
     ] {
         let model = Classifier::new(parameters).expect("good parameters");
         let sample = |present: u16| encode_sparse(&(0..present).collect::<Vec<_>>());
-        assert_eq!(model.predict(&sample(most)), Ok(0));
-        let error = Rejection::TooManyFeatures {
+        assert_eq!(model.predict(&sample(max)), Ok(0));
+        let error = ContractError::TooManyFeatures {
             item: 0,
-            present: u32::from(most) + 1,
-            most: most.into(),
+            present: u32::from(max) + 1,
+            max: max.into(),
         };
-        assert_eq!(model.predict(&sample(most + 1)), Err(error));
+        assert_eq!(model.predict(&sample(max + 1)), Err(error));
     }
     // A perceptron reads each weight once, whatever the sample.
     let perceptron = Classifier::new(SparsePerceptron {
@@ -120,7 +120,7 @@ fn a_sample_that_no_claim_could_predict_is_refused() {
 }
 
 #[test]
-fn a_model_has_as_many_words_as_its_numbers_fill() {
+fn word_count_is_as_many_as_the_numbers_fill() {
     for (parameters, words) in [
         (
             SparsePerceptron {
@@ -203,7 +203,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
 }
 
 #[test]
-fn arguments_are_words_in_order_and_negative_ones_are_extended() {
+fn abi_encode_writes_words_in_order_and_extends_negative_ones() {
     let parameters = SparsePerceptron {
         features: 1_000,
         learning_rate: 7,
@@ -252,14 +252,14 @@ fn arguments_are_words_in_order_and_negative_ones_are_extended() {
         },
     };
     let mut expected = [0; 160];
-    for (place, value) in [3, 5, 7, 9, 11].into_iter().enumerate() {
-        expected[32 * place + 31] = value;
+    for (index, value) in [3, 5, 7, 9, 11].into_iter().enumerate() {
+        expected[32 * index + 31] = value;
     }
     assert_eq!(parameters.abi_encode(), expected);
 }
 
 #[test]
-fn learners_are_named_as_people_and_files_name_them() {
+fn kind_is_named_as_people_and_files_name_it() {
     let names = Kind::ALL.map(|kind| (kind.to_string(), kind.name(), kind.encoding()));
     let expected = [
         ("sparse perceptron", "sparse-perceptron", Encoding::Sparse),
@@ -298,7 +298,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn any_parameters_can_be_asked_about(
+    fn parameters_with_any_numbers_can_be_asked_about(
         kind in 0..5,
         classes: u16,
         features: u32,

@@ -71,7 +71,7 @@ fn number_is_the_one_of_the_contracts() {
 }
 
 #[test]
-fn inline_versions_are_those_of_the_learners() {
+fn payload_version_is_inline_for_the_encodings_of_the_learners() {
     for version in PayloadVersion::ALL {
         let read = Kind::ALL.map(|kind| PayloadVersion::Inline(kind.encoding()));
         assert_eq!(
@@ -173,9 +173,9 @@ proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn commitments_survive_batch_record_and_proof(
+    fn commitment_survives_batch_record_and_proof(
         items in vec((any::<u16>(), commitments()), 1..6),
-        batch in 0..u64::MAX / 2,
+        first_position in 0..u64::MAX / 2,
         chosen in any::<Index>(),
     ) {
         let payloads: Vec<_> = items
@@ -189,10 +189,10 @@ proptest! {
             .collect();
         let bytes = encode_batch(&sent).expect("an item holds any commitment");
         let parsed = parse_batch(&bytes).expect("a batch");
-        let record = Record::new(batch, 1, 2, &[(Address::ZERO, parsed)]);
+        let record = Record::new(first_position, 1, 2, &[(Address::ZERO, parsed)]);
 
         let chosen = chosen.index(items.len());
-        let claims = record.claims(&[batch + chosen as u64]);
+        let claims = record.claims(&[first_position + chosen as u64]);
         prop_assert!(claims.verify(record.root()));
         let contribution = &claims.contributions[0];
         let (label, commitment) = &items[chosen];
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn inline_payloads_are_their_samples(bytes in vec(any::<u8>(), 0..50)) {
+    fn payload_that_is_inline_is_its_sample(bytes in vec(any::<u8>(), 0..50)) {
         for encoding in [Encoding::Sparse, Encoding::Dense16, Encoding::Dense32] {
             let version = PayloadVersion::Inline(encoding);
             let payload = Payload::decode(version, &bytes).expect("a sample");
@@ -218,7 +218,7 @@ proptest! {
 
     /// Decodes truncated and changed commitments, and any other bytes.
     #[test]
-    fn any_bytes_are_one_commitment_or_refused_by_the_first_fault(
+    fn decode_reads_any_bytes_or_names_the_first_fault(
         bytes in prop_oneof![
             vec(any::<u8>(), 0..60),
             (commitments(), any::<Index>()).prop_map(|(commitment, end)| {

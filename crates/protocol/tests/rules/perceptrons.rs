@@ -52,7 +52,7 @@ fn dense(weights: &[i16], learning_rate: u32, intercept: i64) -> Classifier {
 }
 
 #[test]
-fn a_score_of_exactly_zero_is_class_0() {
+fn predict_takes_a_score_of_exactly_zero_as_class_0() {
     for (intercept, label) in [(-1, 0), (0, 0), (1, 1)] {
         let model = sparse(&[5, -2, -3], 1, intercept);
         assert_eq!(model.predict(&encode_sparse(&[0, 1, 2])), Ok(label));
@@ -64,14 +64,14 @@ fn a_score_of_exactly_zero_is_class_0() {
 
 /// Checks the intercept, which counted a billion times too little in 0xDeCA10B.
 #[test]
-fn the_intercept_counts_as_much_as_the_products() {
+fn predict_counts_the_intercept_as_much_as_the_products() {
     let model = |intercept| dense(&[100, 100], 1, intercept);
     assert_eq!(model(-200).predict(&encode_dense16(&[1, 1])), Ok(0));
     assert_eq!(model(-199).predict(&encode_dense16(&[1, 1])), Ok(1));
 }
 
 #[test]
-fn sums_beyond_64_bits_are_right() {
+fn predict_adds_up_sums_beyond_64_bits() {
     let lowest = vec![i16::MIN; 40];
     let all: Vec<u16> = (0..40).collect();
     assert_eq!(
@@ -89,7 +89,7 @@ fn sums_beyond_64_bits_are_right() {
 }
 
 #[test]
-fn weights_stop_at_their_bounds() {
+fn learn_stops_weights_at_their_bounds() {
     let mut model = sparse(&[32_000, -32_000, 7], 1_000, i64::MIN);
     let sample = encode_sparse(&[0, 1]);
     assert_eq!(
@@ -123,7 +123,7 @@ fn weights_stop_at_their_bounds() {
 
 /// Checks that halves are rounded up before the label gives the step its sign.
 #[test]
-fn dense_steps_are_rounded_to_the_nearest() {
+fn learn_rounds_dense_steps_to_the_nearest() {
     let sample = encode_dense16(&[1, -1, 2, -2, 3, -3]);
     let half = 32_768;
     let mut model = dense(&[0; 6], half, 0);
@@ -187,7 +187,7 @@ proptest! {
     #![proptest_config(cases(2_000))]
 
     #[test]
-    fn sparse_is_as_specified(
+    fn sparse_perceptron_is_as_specified(
         words in vec(word(), 3),
         rate in 1_u16..=32_767,
         intercept in intercepts(),
@@ -209,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn dense_is_as_specified(
+    fn dense_perceptron_is_as_specified(
         words in vec(word(), 2),
         rate in prop_oneof![1_u32..10, 1_u32..200_000, Just(u32::MAX)],
         intercept in intercepts(),

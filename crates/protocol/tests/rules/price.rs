@@ -1,5 +1,5 @@
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     trainer::{Incentive, Waits},
 };
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn price(cost_weight: u128, n: u64, elapsed: u64) -> u128 {
 }
 
 #[test]
-fn the_price_falls_with_the_square_root_of_the_interval() {
+fn price_falls_with_the_square_root_of_the_interval() {
     for (elapsed, price_of_one) in [
         (0, 3_600),
         (1, 3_600),
@@ -31,7 +31,7 @@ fn the_price_falls_with_the_square_root_of_the_interval() {
 }
 
 #[test]
-fn contributions_of_one_transaction_cost_what_evenly_spaced_ones_would() {
+fn price_of_one_transactions_items_is_that_of_evenly_spaced_ones() {
     for (n, elapsed, each) in [
         (2, 7, 3_600),
         (2, 8, 1_800),
@@ -46,20 +46,20 @@ fn contributions_of_one_transaction_cost_what_evenly_spaced_ones_would() {
 }
 
 #[test]
-fn points_cost_nothing() {
+fn price_is_zero_for_points() {
     assert_eq!(Incentive::Points.price(1, 0), 0);
     assert_eq!(Incentive::Points.validate(), Ok(()));
 }
 
 #[test]
-fn bounds_are_those_of_the_specification() {
+fn validate_holds_to_the_bounds_of_the_specification() {
     let weight = |cost_weight| Incentive::DepositRefundTake { cost_weight }.validate();
     assert_eq!(weight(0), Ok(()));
     assert_eq!(weight((1 << 80) - 1), Ok(()));
     for value in [1 << 80, u128::MAX] {
         assert_eq!(
             weight(value),
-            Err(Rejection::InvalidParameter {
+            Err(ContractError::InvalidParameter {
                 name: "costWeight",
                 value
             })
@@ -75,28 +75,28 @@ fn bounds_are_those_of_the_specification() {
         .validate()
     };
     let waits = |refund, owner_claim, any| with_notice(refund, owner_claim, any, 0);
-    let most = (1 << 40) - 1;
+    let max = (1 << 40) - 1;
     let invalid = |name, value: u64| {
-        Err(Rejection::InvalidParameter {
+        Err(ContractError::InvalidParameter {
             name,
             value: value.into(),
         })
     };
     assert_eq!(waits(0, 0, 0), Ok(()));
-    assert_eq!(waits(most, most, most), Ok(()));
+    assert_eq!(waits(max, max, max), Ok(()));
     assert_eq!(waits(2, 1, 0), invalid("refundWait", 2));
     assert_eq!(waits(0, 2, 1), invalid("ownerClaimWait", 2));
     assert_eq!(
-        waits(0, 0, most + 1),
-        invalid("anyAddressClaimWait", most + 1)
+        waits(0, 0, max + 1),
+        invalid("anyAddressClaimWait", max + 1)
     );
     assert_eq!(with_notice(1, 9, 9, 4), Ok(()));
     assert_eq!(with_notice(1, 10, 10, 4), Ok(()));
-    assert_eq!(with_notice(0, most, most, most / 2), Ok(()));
+    assert_eq!(with_notice(0, max, max, max / 2), Ok(()));
     assert_eq!(with_notice(1, 9, 9, 5), invalid("reportNotice", 5));
     assert_eq!(with_notice(1, 10, 10, 5), invalid("reportNotice", 5));
     assert_eq!(
-        with_notice(0, most, most, u64::MAX),
+        with_notice(0, max, max, u64::MAX),
         invalid("reportNotice", u64::MAX)
     );
     // An error that is checked first comes first.
@@ -111,7 +111,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn any_price_is_answered(cost_weight: u128, n: u64, elapsed: u64) {
+    fn price_answers_any_numbers(cost_weight: u128, n: u64, elapsed: u64) {
         let each = price(cost_weight, n, elapsed);
         if cost_weight < 1 << 80 {
             prop_assert!(each < 1 << 92);

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::VecDeque};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::{
-    record::{Claims, Contribution, MultiProof, Record, Tree, group_by_batch, verify_multi},
+    record::{Claims, Contribution, MultiProof, Record, Tree, group_by_record, verify_multi},
     sample::{Item, encode_batch, parse_batch},
 };
 use proptest::{
@@ -40,7 +40,7 @@ fn solady(leaves: &[B256], proof: &[B256], flags: &[bool], root: B256) -> bool {
     if flags.is_empty() {
         return proof.first().unwrap_or_else(|| &leaves[0]) == &root;
     }
-    let at = |nodes: &[B256], place: usize| nodes.get(place).copied().unwrap_or_default();
+    let at = |nodes: &[B256], index: usize| nodes.get(index).copied().unwrap_or_default();
     let mut hashes = leaves.to_vec();
     let (mut front, mut used) = (0, 0);
     for flag in flags {
@@ -103,25 +103,25 @@ fn check_proof(leaves: &[B256], indices: &[usize]) {
     let nodes: Vec<_> = nodes.into_iter().map(|index| node(leaves, index)).collect();
     assert_eq!((&proof, &flags), (&nodes, &solady_flags));
 
-    for place in 0..chosen.len() {
+    for index in 0..chosen.len() {
         let mut wrong = chosen.clone();
-        wrong[place] = keccak256(wrong[place]);
+        wrong[index] = keccak256(wrong[index]);
         assert!(!verify(&wrong, &proof, &flags));
-        wrong.remove(place);
+        wrong.remove(index);
         assert!(!verify(&wrong, &proof, &flags));
     }
-    for place in 0..proof.len() {
+    for index in 0..proof.len() {
         let mut wrong = proof.clone();
-        wrong[place] = keccak256(wrong[place]);
+        wrong[index] = keccak256(wrong[index]);
         assert!(!verify(&chosen, &wrong, &flags));
-        wrong.remove(place);
+        wrong.remove(index);
         assert!(!verify(&chosen, &wrong, &flags));
     }
-    for place in 0..flags.len() {
+    for index in 0..flags.len() {
         let mut wrong = flags.clone();
-        wrong[place] = !wrong[place];
+        wrong[index] = !wrong[index];
         assert!(!verify(&chosen, &proof, &wrong));
-        wrong.remove(place);
+        wrong.remove(index);
         assert!(!verify(&chosen, &proof, &wrong));
     }
     assert!(!verify(
@@ -140,7 +140,7 @@ fn check_proof(leaves: &[B256], indices: &[usize]) {
 }
 
 #[test]
-fn a_leaf_is_the_hash_of_six_words() {
+fn leaf_is_the_hash_of_six_words() {
     let mut words = [0; 192];
     words[12..32].fill(0xaa);
     words[62..64].copy_from_slice(&[1, 2]);
@@ -160,7 +160,7 @@ fn a_leaf_is_the_hash_of_six_words() {
 }
 
 #[test]
-fn the_tree_is_flat_and_complete() {
+fn tree_is_flat_and_complete() {
     let all = leaves(5);
     let root = |count: usize| Tree::new(&all[..count]).root();
     let first = parent(all[0], all[1]);
@@ -174,7 +174,7 @@ fn the_tree_is_flat_and_complete() {
 }
 
 #[test]
-fn every_set_of_leaves_is_proved_and_nothing_else() {
+fn multi_proof_proves_every_set_of_leaves_and_nothing_else() {
     for count in 1..=9 {
         let leaves = leaves(count as u64);
         for set in 1_u32..1 << count {
@@ -185,7 +185,7 @@ fn every_set_of_leaves_is_proved_and_nothing_else() {
 }
 
 #[test]
-fn sets_of_many_leaves_are_proved() {
+fn multi_proof_proves_sets_of_many_leaves() {
     let strategy =
         (1..200_usize).prop_flat_map(|count| (Just(count), btree_set(0..count, 1..=count)));
     TestRunner::new(cases(200))
@@ -204,7 +204,7 @@ fn sets_of_many_leaves_are_proved() {
 
 /// Checks random proofs against the root that their steps lead to, so many of them are valid.
 #[test]
-fn any_proof_is_verified_as_solady_does() {
+fn verify_multi_judges_any_proof_as_solady_does() {
     let nodes = || {
         vec(
             (0_u64..2).prop_map(|node| B256::from(U256::from(node))),
@@ -235,7 +235,7 @@ fn any_proof_is_verified_as_solady_does() {
 }
 
 #[test]
-fn nothing_is_proved_where_there_is_nothing() {
+fn multi_proof_is_empty_if_there_is_nothing_to_prove() {
     let all = leaves(3);
     let tree = Tree::new(&all);
     assert_eq!(tree.multi_proof(&[]), MultiProof::default());
@@ -261,7 +261,7 @@ fn claims_are_rebuilt_from_events() {
         .map(|(author, data)| (author, parse_batch(data).expect("well formed")))
         .collect();
     let record = Record::new(40, 123, 456, &added);
-    assert_eq!(record.batch(), 40);
+    assert_eq!(record.first_position(), 40);
     let leaves: Vec<_> = record
         .contributions()
         .iter()
@@ -287,7 +287,10 @@ fn claims_are_rebuilt_from_events() {
         .iter()
         .map(|one| one.position)
         .collect();
-    assert_eq!((claims.batch, &positions[..]), (40, &[41, 42, 45][..]));
+    assert_eq!(
+        (claims.first_position, &positions[..]),
+        (40, &[41, 42, 45][..])
+    );
     assert!(claims.verify(record.root()));
     assert!(!claims.verify(B256::ZERO));
 
@@ -298,15 +301,15 @@ fn claims_are_rebuilt_from_events() {
 }
 
 #[test]
-fn group_by_batch_keeps_the_order_within_each_batch() {
-    let groups = group_by_batch([(7, 9), (3, 4), (7, 8), (3, 3)]);
+fn group_by_record_keeps_the_order_within_each_batch() {
+    let groups = group_by_record([(7, 9), (3, 4), (7, 8), (3, 3)]);
     let groups: Vec<_> = groups.into_iter().collect();
     assert_eq!(groups, [(3, vec![4, 3]), (7, vec![9, 8])]);
-    assert!(group_by_batch([]).is_empty());
+    assert!(group_by_record([]).is_empty());
 }
 
 #[test]
-fn of_gives_the_record_of_the_event() {
+fn record_of_contributions_is_the_record_of_the_event() {
     let item = |label| Item {
         label,
         sample: &[1, 2],
@@ -317,5 +320,5 @@ fn of_gives_the_record_of_the_event() {
     let stored = record.contributions().to_vec();
     assert_eq!(Record::of(40, stored), record);
     let empty = Record::of(40, Vec::new());
-    assert_eq!((empty.root(), empty.batch()), (B256::ZERO, 40));
+    assert_eq!((empty.root(), empty.first_position()), (B256::ZERO, 40));
 }

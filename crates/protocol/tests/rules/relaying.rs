@@ -4,7 +4,7 @@ use std::slice;
 
 use alloy_primitives::Address;
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Hosted,
     record::Record,
     sample::parse_batch,
@@ -51,7 +51,7 @@ impl World {
         let relayed = self.trainer.relay(bob(), self.now, &[batch]);
         match &relayed.expect("no overflow").outcomes[..] {
             [Ok(_)] => true,
-            [Err(Rejection::NonceUsed { author, nonce: of })] => {
+            [Err(ContractError::NonceUsed { author, nonce: of })] => {
                 assert_eq!((*author, *of), (signer.address(), nonce));
                 false
             }
@@ -69,7 +69,7 @@ fn accepted(position: u64, count: u64, changed: usize) -> Accepted {
 }
 
 #[test]
-fn batches_of_many_authors_are_one_record() {
+fn relay_makes_one_record_of_batches_of_many_authors() {
     let mut world = World::new();
     let (ann, cid) = (Signer::new(1), Signer::new(2));
     world
@@ -89,18 +89,18 @@ fn batches_of_many_authors_are_one_record() {
         world.sign(&cid, 0, |batch| batch.items = vec![1]),
     ];
     let relayed = world.trainer.relay(bob(), world.now, &batches);
-    let too_low = Rejection::BalanceTooLow {
+    let too_low = ContractError::BalanceTooLow {
         required: 60_007,
         balance: 60_006,
     };
     let expected = Relayed {
-        batch: Some(0),
+        first_position: Some(0),
         deposit: 60_000,
         outcomes: vec![
             Ok(accepted(0, 2, 2)),
             Err(too_low),
             Ok(accepted(2, 1, 0)),
-            Err(Rejection::MalformedBatch { offset: 0 }),
+            Err(ContractError::MalformedBatch { offset: 0 }),
         ],
     };
     assert_eq!(relayed, Ok(expected));
@@ -129,7 +129,7 @@ fn batches_of_many_authors_are_one_record() {
 }
 
 #[test]
-fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
+fn relay_checks_in_order_and_changes_nothing_if_it_skips_a_batch() {
     let signer = Signer::new(1);
     let author = signer.address();
     let mut world = World::new();
@@ -145,7 +145,7 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
         let before = trainer.clone();
         let relayed = trainer.relay(bob(), HOUR, slice::from_ref(batch));
         let expected = Relayed {
-            batch: None,
+            first_position: None,
             deposit: 60_000,
             outcomes: vec![Err(reason)],
         };
@@ -153,26 +153,30 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
         assert_eq!(trainer, &before);
     };
     let trainer = &mut world.trainer;
-    skipped(trainer, &wrong, Rejection::MalformedBatch { offset: 5 });
+    skipped(trainer, &wrong, ContractError::MalformedBatch { offset: 5 });
     wrong.items.clear();
-    skipped(trainer, &wrong, Rejection::EmptyBatch);
+    skipped(trainer, &wrong, ContractError::EmptyBatch);
     wrong.items = vec![0, 9, 0, 1, 5];
-    let expired = Rejection::Expired {
+    let expired = ContractError::Expired {
         deadline: HOUR - 1,
         now: HOUR,
     };
     skipped(trainer, &wrong, expired);
     wrong.deadline = HOUR;
-    skipped(trainer, &wrong, Rejection::NonceUsed { author, nonce: 3 });
+    skipped(
+        trainer,
+        &wrong,
+        ContractError::NonceUsed { author, nonce: 3 },
+    );
     wrong.nonce = 4;
-    let too_high = Rejection::PriceTooHigh {
+    let too_high = ContractError::PriceTooHigh {
         price: 60_000,
         max_deposit: 59_999,
     };
     skipped(trainer, &wrong, too_high);
     wrong.max_deposit = 60_000;
     trainer.deposit_to(author, 60_006).expect("room");
-    let too_low = |required| Rejection::BalanceTooLow {
+    let too_low = |required| ContractError::BalanceTooLow {
         required,
         balance: 60_006,
     };
@@ -180,9 +184,9 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
     wrong.fee = u128::MAX;
     skipped(trainer, &wrong, too_low(u128::MAX));
     wrong.fee = 6;
-    skipped(trainer, &wrong, Rejection::InvalidSignature { author });
+    skipped(trainer, &wrong, ContractError::InvalidSignature { author });
     wrong = signer.sign(CHAIN_ID, trainer.address(), wrong);
-    let label = Rejection::LabelOutOfRange {
+    let label = ContractError::LabelOutOfRange {
         item: 0,
         label: 9,
         classes: 2,
@@ -195,7 +199,7 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
     trainer.deposit_to(author, 140_000).expect("room");
     let before = trainer.clone();
     let relayed = trainer.relay(bob(), HOUR, slice::from_ref(&wrong));
-    let odd = Rejection::OddSampleLength { item: 1, length: 1 };
+    let odd = ContractError::OddSampleLength { item: 1, length: 1 };
     assert_eq!(relayed.expect("no overflow").outcomes, [Err(odd)]);
     assert_eq!(trainer, &before);
     trainer.withdraw(author, 140_000).expect("more than that");
@@ -219,7 +223,7 @@ fn relay_of_a_bound_batch_is_its_relayers_alone() {
         .trainer
         .relay(address(99), HOUR, slice::from_ref(&batch));
     let outcomes = sniped.expect("no overflow").outcomes;
-    assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
+    assert_eq!(outcomes, [Err(ContractError::InvalidSignature { author })]);
     assert_eq!(world.trainer, before, "nothing has changed, nor the price");
     // A forger cannot pretend that anyone may send it.
     let free = SignedBatch {
@@ -228,7 +232,7 @@ fn relay_of_a_bound_batch_is_its_relayers_alone() {
     };
     let relayed = world.trainer.relay(address(99), HOUR, &[free]);
     let outcomes = relayed.expect("no overflow").outcomes;
-    assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
+    assert_eq!(outcomes, [Err(ContractError::InvalidSignature { author })]);
     let relayed = world.trainer.relay(bob(), HOUR, &[batch]);
     let outcomes = relayed.expect("no overflow").outcomes;
     assert_eq!(outcomes, [Ok(accepted(0, 1, 1))]);
@@ -278,7 +282,7 @@ fn relay_signed_by_skips_what_has_no_signer() {
         let batches = slice::from_ref(&batch);
         let relayed = world.trainer.relay_signed_by(bob(), HOUR, batches, signers);
         let outcomes = relayed.expect("no overflow").outcomes;
-        assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
+        assert_eq!(outcomes, [Err(ContractError::InvalidSignature { author })]);
         assert_eq!(world.trainer, before);
     }
 }
@@ -309,7 +313,7 @@ fn covering_gas_has_a_63rd_more_for_the_last_call() {
 }
 
 #[test]
-fn an_open_model_is_taught_nothing() {
+fn relay_teaches_an_open_model_nothing() {
     let model = Hosted::new(owner(), model());
     let trainer = Trainer::with_model(owner(), CHAIN_ID, address(2), incentive(), WAITS, model, 0);
     let mut world = World {
@@ -324,26 +328,26 @@ fn an_open_model_is_taught_nothing() {
     let batch = world.sign(&signer, 0, |_| {});
     let relayed = world.trainer.relay(bob(), HOUR, &[batch]);
     let outcomes = relayed.expect("no overflow").outcomes;
-    assert_eq!(outcomes, [Err(Rejection::InitializationOpen)]);
+    assert_eq!(outcomes, [Err(ContractError::InitializationOpen)]);
     assert_eq!(world.trainer.balance(signer.address()), 60_007);
 }
 
 #[test]
-fn a_batch_is_accepted_once() {
+fn relay_accepts_a_batch_once() {
     let mut world = World::new();
     let signer = Signer::new(1);
     let author = signer.address();
     world.trainer.deposit_to(author, 1 << 40).expect("room");
     world.now = HOUR;
     let batch = world.sign(&signer, 0, |_| {});
-    let used = Err(Rejection::NonceUsed { author, nonce: 0 });
+    let used = Err(ContractError::NonceUsed { author, nonce: 0 });
     // An author may also be the relayer: then the fee returns to them.
     let twice = world
         .trainer
         .relay(author, HOUR, &[batch.clone(), batch.clone()]);
     let deposit = 3_600 * 1_000 / 42;
     let expected = Relayed {
-        batch: Some(0),
+        first_position: Some(0),
         deposit,
         outcomes: vec![Ok(accepted(0, 1, 1)), used.clone()],
     };
@@ -352,11 +356,11 @@ fn a_batch_is_accepted_once() {
     let again = world.trainer.relay(bob(), HOUR, &[batch]);
     assert_eq!(again.expect("no overflow").outcomes, [used]);
     let nothing = world.trainer.relay(bob(), HOUR, &[]);
-    assert_eq!(nothing.map(|relayed| relayed.batch), Ok(None));
+    assert_eq!(nothing.map(|relayed| relayed.first_position), Ok(None));
 }
 
 #[test]
-fn all_fails_where_the_relayers_balance_cannot_hold_the_fees() {
+fn relay_fails_if_the_relayers_balance_cannot_hold_the_fees() {
     let mut world = World::new();
     let signer = Signer::new(1);
     world.now = HOUR;
@@ -370,7 +374,7 @@ fn all_fails_where_the_relayers_balance_cannot_hold_the_fees() {
         .expect("room");
     let batch = world.sign(&signer, 0, |_| {});
     let before = world.trainer.clone();
-    let overflow = Rejection::BalanceOverflow { account: bob() };
+    let overflow = ContractError::BalanceOverflow { account: bob() };
     let relayed = world.trainer.relay(bob(), HOUR, slice::from_ref(&batch));
     assert_eq!(relayed, Err(overflow));
     assert_eq!(world.trainer, before);

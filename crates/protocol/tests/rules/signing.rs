@@ -71,7 +71,7 @@ fn batch(author: Address) -> SignedBatch {
 }
 
 #[test]
-fn the_hash_is_that_of_eip_712() {
+fn signing_hash_of_a_batch_is_that_of_eip_712() {
     let word = |number: u64| B256::from(U256::from(number));
     let domain_words = [
         keccak256(
@@ -109,7 +109,7 @@ fn the_hash_is_that_of_eip_712() {
 }
 
 #[test]
-fn a_signature_binds_every_field_the_chain_and_the_trainer() {
+fn signer_depends_on_each_field_of_a_batch_chain_and_trainer() {
     let key = Signer::new(1);
     let signed = key.sign(1, address(2), batch(key.address()));
     let author = Some(signed.author);
@@ -136,7 +136,7 @@ fn a_signature_binds_every_field_the_chain_and_the_trainer() {
 /// Checks both forms of signatures, as `ecrecover` behind solady's `ECDSA.tryRecoverCalldata` takes
 /// them.
 #[test]
-fn signatures_come_in_two_forms_with_any_s() {
+fn signer_takes_signatures_of_two_forms_with_any_s() {
     let order: U256 = ORDER.parse().expect("a number");
     let domain = domain(1, address(2));
     let mut seen = [false; 2];
@@ -185,7 +185,7 @@ fn signatures_come_in_two_forms_with_any_s() {
 }
 
 #[test]
-fn numbers_out_of_range_are_nobodys_signature() {
+fn signer_is_none_if_a_number_of_the_signature_is_out_of_range() {
     let order: U256 = ORDER.parse().expect("a number");
     let key = Signer::new(1);
     let signed = key.sign(1, address(2), batch(key.address()));

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, U256};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Bounds, Classifier, Hosted, Parameters},
     sample::{Encoding, Item, encode_batch},
 };
@@ -11,7 +11,7 @@ use proptest::{collection::vec, prelude::*};
 use crate::support::{address, cases, classifier, sample_for, word};
 
 #[test]
-fn words_beyond_the_model_are_rejected() {
+fn write_rejects_words_beyond_the_model() {
     let parameters = Parameters::NaiveBayes {
         classes: 2,
         features: 17,
@@ -20,7 +20,7 @@ fn words_beyond_the_model_are_rejected() {
     let mut model = Classifier::new(parameters).expect("valid");
     let words = vec![U256::MAX; 7];
     let rejected = |offset, count| {
-        Err(Rejection::WordsOutOfRange {
+        Err(ContractError::WordsOutOfRange {
             offset,
             count,
             size: 6,
@@ -41,7 +41,7 @@ fn words_beyond_the_model_are_rejected() {
 }
 
 #[test]
-fn the_owner_writes_until_closing_and_the_trainer_alone_teaches_after() {
+fn hosted_takes_writes_until_closing_and_only_the_trainers_lessons_after() {
     let [owner, trainer, other] = [1, 2, 3].map(address);
     let parameters = Parameters::SparsePerceptron {
         features: 20,
@@ -54,22 +54,22 @@ fn the_owner_writes_until_closing_and_the_trainer_alone_teaches_after() {
         sample: &[0, 3],
     }])
     .expect("short");
-    let not_owner = Err(Rejection::NotOwner {
+    let not_owner = Err(ContractError::NotOwner {
         caller: other,
         owner,
     });
 
     assert_eq!(
         hosted.learn(trainer, &batch),
-        Err(Rejection::InitializationOpen)
+        Err(ContractError::InitializationOpen)
     );
     assert_eq!(
         hosted.learn(trainer, &[]),
-        Err(Rejection::InitializationOpen)
+        Err(ContractError::InitializationOpen)
     );
     assert_eq!(hosted.write(other, 9, &[U256::MAX]), not_owner);
     assert_eq!(hosted.close(other, Address::ZERO), not_owner);
-    let out_of_range = Rejection::WordsOutOfRange {
+    let out_of_range = ContractError::WordsOutOfRange {
         offset: 2,
         count: 1,
         size: 2,
@@ -77,7 +77,7 @@ fn the_owner_writes_until_closing_and_the_trainer_alone_teaches_after() {
     assert_eq!(hosted.write(owner, 2, &[U256::MAX]), Err(out_of_range));
     assert_eq!(
         hosted.close(owner, Address::ZERO),
-        Err(Rejection::InvalidTrainer)
+        Err(ContractError::InvalidTrainer)
     );
     assert_eq!(hosted.write(owner, 1, &[U256::MAX]), Ok(()));
     assert_eq!(hosted.write(owner, 1, &[U256::from(5)]), Ok(()));
@@ -87,21 +87,21 @@ fn the_owner_writes_until_closing_and_the_trainer_alone_teaches_after() {
     assert_eq!(hosted.trainer(), Some(trainer));
     assert_eq!(
         hosted.close(owner, Address::ZERO),
-        Err(Rejection::InitializationClosed)
+        Err(ContractError::InitializationClosed)
     );
     assert_eq!(
         hosted.write(owner, 9, &[]),
-        Err(Rejection::InitializationClosed)
+        Err(ContractError::InitializationClosed)
     );
     assert_eq!(hosted.write(other, 9, &[]), not_owner);
     assert_eq!(
         hosted.learn(owner, &[]),
-        Err(Rejection::NotTrainer {
+        Err(ContractError::NotTrainer {
             caller: owner,
             trainer
         })
     );
-    assert_eq!(hosted.learn(trainer, &[]), Err(Rejection::EmptyBatch));
+    assert_eq!(hosted.learn(trainer, &[]), Err(ContractError::EmptyBatch));
     assert_eq!(hosted.learn(trainer, &batch), Ok(1));
     assert_eq!(
         hosted.classifier().words(),
@@ -110,14 +110,14 @@ fn the_owner_writes_until_closing_and_the_trainer_alone_teaches_after() {
 }
 
 #[test]
-fn items_are_checked_before_the_malformed_end_behind_them() {
+fn check_batch_checks_items_before_the_malformed_end_behind_them() {
     let parameters = Parameters::SparsePerceptron {
         features: 20,
         learning_rate: 1,
         intercept: 0,
     };
     let model = Classifier::new(parameters).expect("valid");
-    let out_of_range = Rejection::LabelOutOfRange {
+    let out_of_range = ContractError::LabelOutOfRange {
         item: 1,
         label: 2,
         classes: 2,
@@ -127,14 +127,14 @@ fn items_are_checked_before_the_malformed_end_behind_them() {
     assert_eq!(model.check_batch(&batch), Err(out_of_range));
     assert_eq!(
         model.check_batch(&batch[..7]),
-        Err(Rejection::MalformedBatch { offset: 4 })
+        Err(ContractError::MalformedBatch { offset: 4 })
     );
-    let odd = Rejection::OddSampleLength { item: 1, length: 1 };
+    let odd = ContractError::OddSampleLength { item: 1, length: 1 };
     assert_eq!(model.check_batch(&[0, 1, 0, 0, 0, 1, 0, 1, 9, 0]), Err(odd));
 }
 
 #[test]
-fn predictions_name_the_first_sample_that_is_wrong() {
+fn predict_all_names_the_first_sample_that_is_wrong() {
     let parameters = Parameters::DensePerceptron {
         features: 1,
         learning_rate: 1,
@@ -142,7 +142,7 @@ fn predictions_name_the_first_sample_that_is_wrong() {
         bounds: Bounds::widest(Encoding::Dense16, 1).expect("numbers"),
     };
     let model = Classifier::new(parameters).expect("valid");
-    let wrong = |item, length| Rejection::WrongSampleLength {
+    let wrong = |item, length| ContractError::WrongSampleLength {
         item,
         length,
         expected: 2,
@@ -159,7 +159,7 @@ fn predictions_name_the_first_sample_that_is_wrong() {
         model.evaluate(&[item(1, &[0, 1]), item(0, &[0, 1]), item(1, &[1, 1])]),
         Ok(2)
     );
-    let out_of_range = Rejection::LabelOutOfRange {
+    let out_of_range = ContractError::LabelOutOfRange {
         item: 1,
         label: 2,
         classes: 2,
@@ -182,7 +182,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn every_bit_of_every_word_is_kept(
+    fn write_keeps_every_bit_of_every_word(
         (model, words) in classifier().prop_flat_map(|model| {
             let size = model.parameters().word_count();
             (Just(model), vec(word(), size))
@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn learning_one_by_one_is_learning_together((model, items) in model_and_items()) {
+    fn learn_teaches_items_together_as_one_by_one((model, items) in model_and_items()) {
         let items: Vec<_> = items.iter().map(|(label, sample)| Item { label: *label, sample }).collect();
         let (mut together, mut single) = (model.clone(), model.clone());
         let mut changed = 0;
@@ -227,23 +227,23 @@ proptest! {
     }
 
     #[test]
-    fn an_error_changes_nothing(
+    fn learn_changes_nothing_if_it_fails(
         (model, items) in model_and_items(),
         bad in (any::<u16>(), vec(any::<u8>(), 0..20)),
-        place: proptest::sample::Index,
+        index: proptest::sample::Index,
     ) {
         let mut items: Vec<_> = items.iter().map(|(label, sample)| Item { label: *label, sample }).collect();
         let bad = Item { label: bad.0, sample: &bad.1 };
-        let place = place.index(items.len() + 1);
-        items.insert(place, bad);
+        let index = index.index(items.len() + 1);
+        items.insert(index, bad);
         let mut taught = model.clone();
-        let label_error = (bad.label >= model.classes()).then(|| Rejection::LabelOutOfRange {
-            item: place as u64,
+        let label_error = (bad.label >= model.classes()).then(|| ContractError::LabelOutOfRange {
+            item: index as u64,
             label: bad.label,
             classes: model.classes(),
         });
         let expected = label_error.map_or_else(
-            || model.encoding().check(place as u64, bad.sample, model.features()),
+            || model.encoding().check(index as u64, bad.sample, model.features()),
             Err,
         );
         prop_assert_eq!(model.check(&items), expected.clone());
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_answered(model in classifier(), bytes in vec(any::<u8>(), 0..200)) {
+    fn classifier_answers_any_bytes(model in classifier(), bytes in vec(any::<u8>(), 0..200)) {
         let mut model = model;
         let checked = model.encoding().check(0, &bytes, model.features());
         prop_assert_eq!(model.predict(&bytes).map(|_| ()), checked);

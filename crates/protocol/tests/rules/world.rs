@@ -4,7 +4,7 @@ use std::slice;
 
 use alloy_primitives::Address;
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::{Classifier, Parameters},
     record::{Claims, Record},
     sample::{Item, encode_batch, encode_sparse, parse_batch},
@@ -84,7 +84,7 @@ impl World {
             .expect("accepted");
         assert_eq!(done.surplus, 0);
         let added = [(author, parse_batch(&batch).expect("parsed before"))];
-        Record::new(done.batch, done.deposit, now, &added)
+        Record::new(done.first_position, done.deposit, now, &added)
     }
 
     /// Contributes an hour after the last contribution, for a deposit of 60,000 wei. Returns a
@@ -144,9 +144,9 @@ pub(crate) fn predict(trainer: &Trainer, claim: &Claims) -> u16 {
 /// Settles a claim on one contribution. Returns the settled amount, in wei.
 fn settle(
     claim: &Claims,
-    looked: &Result<u128, Rejection>,
-    act: impl FnOnce(&[Claims]) -> Result<Settled, Rejection>,
-) -> Result<u128, Rejection> {
+    looked: &Result<u128, ContractError>,
+    act: impl FnOnce(&[Claims]) -> Result<Settled, ContractError>,
+) -> Result<u128, ContractError> {
     let settled = act(slice::from_ref(claim))?;
     assert!(settled.skipped.is_empty());
     let [(position, amount)] = settled.settled[..] else {
@@ -162,12 +162,16 @@ pub(crate) fn refund(
     caller: Address,
     now: u64,
     claim: &Claims,
-) -> Result<u128, Rejection> {
+) -> Result<u128, ContractError> {
     let looked = trainer.can_refund(now, &claim.contributions[0], predict(trainer, claim));
     settle(claim, &looked, |claims| trainer.refund(caller, now, claims))
 }
 
-pub(crate) fn announce(trainer: &mut Trainer, now: u64, claim: &Claims) -> Result<u128, Rejection> {
+pub(crate) fn announce(
+    trainer: &mut Trainer,
+    now: u64,
+    claim: &Claims,
+) -> Result<u128, ContractError> {
     let predicted = predict(trainer, claim);
     let looked = trainer.can_announce(now, &claim.contributions[0], predicted);
     settle(claim, &looked.map(|()| 0), |claims| {
@@ -180,7 +184,7 @@ pub(crate) fn report(
     caller: Address,
     now: u64,
     claim: &Claims,
-) -> Result<u128, Rejection> {
+) -> Result<u128, ContractError> {
     let predicted = predict(trainer, claim);
     let looked = trainer.can_report(caller, now, &claim.contributions[0], predicted);
     settle(claim, &looked, |claims| trainer.report(caller, now, claims))
@@ -191,7 +195,7 @@ pub(crate) fn claim_late(
     caller: Address,
     now: u64,
     claim: &Claims,
-) -> Result<u128, Rejection> {
+) -> Result<u128, ContractError> {
     let looked = trainer.can_claim_late(caller, now, &claim.contributions[0]);
     settle(claim, &looked, |claims| {
         trainer.claim_late(caller, now, claims)

@@ -95,7 +95,7 @@ async fn send_reserves_what_a_step_may_cost_later_and_stores_none_beyond_the_bud
 }
 
 #[tokio::test]
-async fn tend_raises_a_step_within_its_budget_and_not_at_all_once_scoring_is_off() {
+async fn poll_raises_a_step_within_its_budget_and_never_if_scoring_is_off() {
     let sending = Sending::new().await;
     let mut outbox = sending.outbox(one_step()).await;
     outbox.send(sending.step(), &[]).await.expect("it fits");
@@ -103,10 +103,10 @@ async fn tend_raises_a_step_within_its_budget_and_not_at_all_once_scoring_is_off
     let sent = offer().await;
 
     let mut off = sending.outbox(Limits::default()).await;
-    off.tend(|_| 0).await.expect("looked after");
+    off.poll(|_| 0).await.expect("looked after");
     assert_eq!(offer().await, sent, "nobody says what it may cost");
 
-    outbox.tend(|_| 0).await.expect("looked after");
+    outbox.poll(|_| 0).await.expect("looked after");
     let raised = offer().await;
     assert!(raised.max_fee > sent.max_fee, "{raised:?} {sent:?}");
     assert!(raised.max_fee <= MAX_PRICE);
@@ -114,7 +114,7 @@ async fn tend_raises_a_step_within_its_budget_and_not_at_all_once_scoring_is_off
 
 /// Nodes behind one address may briefly disagree: one has the nonce, another no receipt yet.
 #[tokio::test]
-async fn tend_takes_a_transaction_for_replaced_only_after_the_lag_of_nodes() {
+async fn poll_takes_a_transaction_for_replaced_only_after_the_lag_of_nodes() {
     let sending = Sending::new().await;
     let mut outbox = sending.outbox(one_step()).await;
     let hash = outbox.send(sending.step(), &[]).await.expect("it fits");
@@ -125,12 +125,12 @@ async fn tend_takes_a_transaction_for_replaced_only_after_the_lag_of_nodes() {
     stage.send(&sending.key, to, 1, Vec::new()).await;
 
     let seen = Instant::now();
-    outbox.tend(|_| 0).await.expect("looked after");
+    outbox.poll(|_| 0).await.expect("looked after");
     assert_eq!(sending.outgoing().await.len(), 1, "its receipt may come");
     while !sending.outgoing().await.is_empty() {
         assert!(seen.elapsed() < 4 * LAG, "it waits forever");
         tokio::time::sleep(Duration::from_millis(200)).await;
-        outbox.tend(|_| 0).await.expect("looked after");
+        outbox.poll(|_| 0).await.expect("looked after");
     }
     assert!(seen.elapsed() >= LAG, "{:?}", seen.elapsed());
 }

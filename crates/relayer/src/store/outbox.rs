@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_failed_together_goes_alone_and_what_failed_alone_is_refused() {
+    async fn set_included_retries_batches_alone_and_refuses_one_that_failed_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let chain = ChainStore::open(&folder.path().join("db").to_string_lossy())
             .await

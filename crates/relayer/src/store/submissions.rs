@@ -82,13 +82,13 @@ impl RelayStore {
             }
         }
         let width = 13;
-        let places = |row: usize| {
-            let places: Vec<_> = (1..=width)
-                .map(|place| format!("${}", row * width + place))
+        let indices = |row: usize| {
+            let indices: Vec<_> = (1..=width)
+                .map(|index| format!("${}", row * width + index))
                 .collect();
-            format!("({})", places.join(","))
+            format!("({})", indices.join(","))
         };
-        let rows: Vec<_> = (0..submissions.len()).map(places).collect();
+        let rows: Vec<_> = (0..submissions.len()).map(indices).collect();
         let statement = format!(
             "INSERT INTO submissions (model, id, author, nonce, deadline, max_deposit, fee, items, signature, \
              contributions, received, state, relayer) VALUES {} ON CONFLICT DO NOTHING RETURNING id",
@@ -475,10 +475,10 @@ async fn uncover(
     let mut over = Vec::new();
     for row in rows {
         let id = hash(&row, 0)?;
-        let most = wei(&row, 1)?
+        let max = wei(&row, 1)?
             .saturating_mul(number(&row, 3)?.into())
             .saturating_add(wei(&row, 2)?);
-        let required = committed.saturating_add(most);
+        let required = committed.saturating_add(max);
         if required <= balance || !inserted.contains(&id) {
             committed = required;
             continue;
@@ -550,7 +550,7 @@ mod tests {
 
     /// The cost of an answer about one account must not grow with other accounts' pending batches.
     #[tokio::test]
-    async fn questions_about_one_author_use_an_index_of_authors() {
+    async fn unfinished_of_and_highest_nonce_use_an_index_of_authors() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("db");
         let chain = ChainStore::open(&path.to_string_lossy()).await;

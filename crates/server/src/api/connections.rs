@@ -439,7 +439,7 @@ mod tests {
     const WHOLE: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
     #[tokio::test]
-    async fn half_requests_end_at_the_header_timeout_and_hold_up_no_others() {
+    async fn serve_ends_half_requests_at_the_header_timeout_and_delays_no_others() {
         let server = server(|config| config.max_connections = 1_000).await;
         let mut halves = Vec::new();
         for number in 0..300 {
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_that_trickles_ends_too() {
+    async fn serve_ends_a_header_that_trickles() {
         let server = server(|_| {}).await;
         let mut stream = server.send("GET / HTTP/1.1\r\n").await;
         let start = Instant::now();
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_idle_connection_ends_at_the_idle_timeout_after_its_last_answer() {
+    async fn serve_ends_a_connection_that_is_idle_since_its_last_answer() {
         let server = server(|_| {}).await;
         let mut stream = server.send(WHOLE).await;
         time::sleep(Duration::from_secs(1)).await;
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_read_the_answer_is_let_go() {
+    async fn serve_drops_a_client_that_does_not_read_the_answer() {
         let server = server(|_| {}).await;
         let stream = server.send(&WHOLE.replace("GET /", "GET /large")).await;
         time::sleep(Duration::from_secs(3)).await;
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_above_the_limit_are_told_so() {
+    async fn serve_refuses_connections_above_the_limit() {
         let server = server(|config| config.max_connections = 2).await;
         let first = server.send(WHOLE).await;
         let second = server.send(WHOLE).await;
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_a_request_and_idle_connections_do_not_hold_up_the_end() {
+    async fn serve_stops_despite_half_a_request_and_idle_connections() {
         let server = server(|config| {
             config.header_timeout = Duration::from_mins(10);
             config.idle_timeout = Duration::from_mins(10);
@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_without_an_answer_holds_up_the_end_until_its_deadline() {
+    async fn serve_waits_for_an_unanswered_request_until_the_deadline() {
         let server = server(|_| {}).await;
         let slow = server.send(&WHOLE.replace("GET /", "GET /slow")).await;
         time::sleep(Duration::from_millis(200)).await;
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_under_way_is_whole_before_the_end() {
+    async fn serve_completes_an_answer_under_way_before_it_stops() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (begun, begins) = oneshot::channel();

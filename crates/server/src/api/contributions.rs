@@ -12,7 +12,7 @@ use super::{
     app::App,
     extract::{InPath, InQuery, NoQuery, OfAccount, OfContribution, OfModel},
     kinds::Kind,
-    page::{MOST, Rows, limit, page, rows},
+    page::{MAX, Rows, limit, page, rows},
     problem::Problem,
     views::{ClaimView, ClaimableView, ContributionView},
 };
@@ -232,9 +232,9 @@ pub(super) async fn claimable(
 
 /// Returns the model of a contribution, if the model is known and the position is in range.
 fn model_of(app: &App, path: &OfContribution) -> Result<Arc<HostedModel>, Problem> {
-    if path.position > MOST {
+    if path.position > MAX {
         let detail = format!(
-            "position is {}; expected a number from 0 to {MOST}",
+            "position is {}; expected a number from 0 to {MAX}",
             path.position
         );
         return Err(Problem::new(&Kind::INVALID_PATH, detail));

@@ -108,14 +108,14 @@ fn is_json(content: &str) -> bool {
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let place = error.path().to_string();
+        let path = error.path().to_string();
         let error = error.into_inner();
         let kind = if error.is_data() {
             &Kind::INVALID_REQUEST
         } else {
             &Kind::INVALID_BODY
         };
-        Problem::new(kind, wording::json(&place, &error.to_string()))
+        Problem::new(kind, wording::json(&path, &error.to_string()))
     })?;
     json.end().map_err(|error| {
         let detail = wording::json(".", &error.to_string());

@@ -21,7 +21,7 @@ use crate::coordinator::Health;
 
 /// Maximum number of blocks that a model may lag behind the chain's head while the coordinator is
 /// ready.
-const MOST_BEHIND: u64 = 50;
+const MAX_BEHIND: u64 = 50;
 
 /// Running process.
 #[derive(Debug, Serialize, ToSchema)]
@@ -124,10 +124,10 @@ fn reasons(health: &Health) -> Vec<String> {
     }
     for contract in contracts {
         let (word, behind) = (contract.word, contract.behind);
-        if behind > MOST_BEHIND {
+        if behind > MAX_BEHIND {
             let address = Account(contract.address);
             reasons.push(format!(
-                "{word} {address} is {behind} blocks behind; expected at most {MOST_BEHIND}"
+                "{word} {address} is {behind} blocks behind; expected at most {MAX_BEHIND}"
             ));
         }
     }

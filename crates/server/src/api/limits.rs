@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_are_told_apart_by_what_they_cannot_choose() {
+    fn client_is_identified_by_what_it_cannot_choose() {
         let mut headers = HeaderMap::new();
         assert_eq!(last_forwarded(&headers), None);
         headers.insert("x-forwarded-for", "1.1.1.1, 2.2.2.2".parse().unwrap());

@@ -125,7 +125,7 @@ impl From<ContributionRow> for MarketContributionView {
             stake: contribution.deposit.into(),
             time: contribution.time,
             sample: contribution.sample.into(),
-            batch: row.batch,
+            batch: row.first_position,
             block: row.block,
             transaction: row.transaction.into(),
         }

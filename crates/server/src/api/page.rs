@@ -11,7 +11,7 @@ use super::{kinds::Kind, problem::Problem};
 const USUAL: u32 = 100;
 
 /// Maximum position or id: the largest integer that every client can hold (2^53 - 1).
-pub(super) const MOST: u64 = 9_007_199_254_740_991;
+pub(super) const MAX: u64 = 9_007_199_254_740_991;
 
 /// Selection of a page.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -27,25 +27,25 @@ pub(super) struct Paging {
 }
 
 /// Returns the number of rows for a request; an error if it is not from 1 to `most`.
-pub(super) fn limit(limit: Option<u32>, most: u32) -> Result<u32, Problem> {
+pub(super) fn limit(limit: Option<u32>, max: u32) -> Result<u32, Problem> {
     match limit {
-        None => Ok(USUAL.min(most)),
-        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        None => Ok(USUAL.min(max)),
+        Some(limit) if (1..=max).contains(&limit) => Ok(limit),
         Some(limit) => Err(Problem::new(
             &Kind::INVALID_QUERY,
-            format!("limit is {limit}; expected a number from 1 to {most}"),
+            format!("limit is {limit}; expected a number from 1 to {max}"),
         )),
     }
 }
 
-/// Returns a position or id if it is at most [`MOST`].
+/// Returns a position or id if it is at most [`MAX`].
 pub(super) fn bounded(name: &str, value: u64) -> Result<u64, Problem> {
-    if value <= MOST {
+    if value <= MAX {
         return Ok(value);
     }
     Err(Problem::new(
         &Kind::INVALID_QUERY,
-        format!("{name} is {value}; expected a number from 0 to {MOST}"),
+        format!("{name} is {value}; expected a number from 0 to {MAX}"),
     ))
 }
 

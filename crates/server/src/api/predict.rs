@@ -32,7 +32,7 @@ use super::{
 };
 
 /// Maximum number of inputs in a request.
-const MOST: usize = 1_000;
+const MAX: usize = 1_000;
 
 /// One input.
 #[derive(Debug, ToSchema)]
@@ -106,7 +106,7 @@ impl PartialSchema for Inputs {
         let many = ArrayBuilder::new()
             .items(input())
             .min_items(Some(1))
-            .max_items(Some(MOST));
+            .max_items(Some(MAX));
         OneOfBuilder::new()
             .item(input())
             .item(many)
@@ -141,7 +141,7 @@ impl<'de> Deserialize<'de> for Inputs {
 
             fn visit_seq<A: SeqAccess<'de>>(self, inputs: A) -> Result<Inputs, A::Error> {
                 let inputs: Vec<Input> = Vec::deserialize(SeqAccessDeserializer::new(inputs))?;
-                if (1..=MOST).contains(&inputs.len()) {
+                if (1..=MAX).contains(&inputs.len()) {
                     Ok(Inputs(inputs))
                 } else {
                     Err(A::Error::invalid_length(inputs.len(), &self))
@@ -387,7 +387,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_by_name_may_leave_out_reserved_columns_alone() {
+    fn of_names_lets_rows_leave_out_reserved_columns_only() {
         let encoder =
             r#"{"classifier":"naive-bayes","features":{"columns":["a","b","c"]},"reserved":1}"#;
         let encoder: Encoder = serde_json::from_str(encoder).unwrap();

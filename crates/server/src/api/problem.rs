@@ -15,7 +15,7 @@ use axum::{
 };
 use cotrain_client::api::{Account, Hash, NEXT_NONCE, PROBLEM_JSON, Wei};
 use cotrain_indexer::StoreError;
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 use cotrain_relayer::SubmitError;
 use serde_json::{Map, Value, json};
 
@@ -160,13 +160,13 @@ impl From<SubmitError> for Problem {
                     .with("relayer", text(&Account(relayer)))
                     .with("expected", text(&Account(expected)))
             }
-            SubmitError::NonceTooFar { nonce, most } => Self::new(&Kind::NONCE_TOO_FAR, detail)
+            SubmitError::NonceTooFar { nonce, max } => Self::new(&Kind::NONCE_TOO_FAR, detail)
                 .with("nonce", nonce)
-                .with("most", most),
-            SubmitError::TooManyWaiting { waiting, most } => {
+                .with("most", max),
+            SubmitError::TooManyWaiting { waiting, max } => {
                 Self::new(&Kind::TOO_MANY_WAITING, detail)
                     .with("waiting", waiting)
-                    .with("most", most)
+                    .with("most", max)
                     .retry_after(30)
             }
             SubmitError::NotServed(_) => Self::new(&Kind::NOT_SERVED, detail),
@@ -183,40 +183,40 @@ impl From<SubmitError> for Problem {
     }
 }
 
-impl From<Rejection> for Problem {
+impl From<ContractError> for Problem {
     /// Rejections with a kind of their own keep their values.
-    fn from(rejection: Rejection) -> Self {
+    fn from(rejection: ContractError) -> Self {
         let detail = rejection.to_string();
         let of = |kind| Self::new(kind, &detail);
         match rejection {
-            Rejection::NonceUsed { author, nonce } => of(&Kind::NONCE_USED)
+            ContractError::NonceUsed { author, nonce } => of(&Kind::NONCE_USED)
                 .with("author", text(&Account(author)))
                 .with("nonce", nonce),
-            Rejection::BalanceTooLow { required, balance } => of(&Kind::BALANCE_TOO_LOW)
+            ContractError::BalanceTooLow { required, balance } => of(&Kind::BALANCE_TOO_LOW)
                 .with("required", text(&Wei(required)))
                 .with("balance", text(&Wei(balance))),
-            Rejection::PriceTooHigh { price, max_deposit } => of(&Kind::PRICE_TOO_HIGH)
+            ContractError::PriceTooHigh { price, max_deposit } => of(&Kind::PRICE_TOO_HIGH)
                 .with("price", text(&Wei(price)))
                 .with("maxDeposit", text(&Wei(max_deposit))),
-            Rejection::Expired { deadline, now } => of(&Kind::EXPIRED)
+            ContractError::Expired { deadline, now } => of(&Kind::EXPIRED)
                 .with("deadline", deadline)
                 .with("now", now),
-            Rejection::InvalidSignature { author } => {
+            ContractError::InvalidSignature { author } => {
                 of(&Kind::INVALID_SIGNATURE).with("author", text(&Account(author)))
             }
-            Rejection::LabelOutOfRange { item, .. }
-            | Rejection::SampleTooLong { item, .. }
-            | Rejection::OddSampleLength { item, .. }
-            | Rejection::WrongSampleLength { item, .. }
-            | Rejection::FeatureNotIncreasing { item, .. }
-            | Rejection::FeatureOutOfRange { item, .. }
-            | Rejection::TooManyFeatures { item, .. }
-            | Rejection::NumberTooLarge { item, .. }
-            | Rejection::SquaredLengthTooLarge { item, .. } => {
+            ContractError::LabelOutOfRange { item, .. }
+            | ContractError::SampleTooLong { item, .. }
+            | ContractError::OddSampleLength { item, .. }
+            | ContractError::WrongSampleLength { item, .. }
+            | ContractError::FeatureNotIncreasing { item, .. }
+            | ContractError::FeatureOutOfRange { item, .. }
+            | ContractError::TooManyFeatures { item, .. }
+            | ContractError::NumberTooLarge { item, .. }
+            | ContractError::SquaredLengthTooLarge { item, .. } => {
                 of(&Kind::SAMPLE_REJECTED).with("item", item)
             }
-            Rejection::EmptyBatch => of(&Kind::INVALID_REQUEST),
-            Rejection::MalformedBatch { offset } => {
+            ContractError::EmptyBatch => of(&Kind::INVALID_REQUEST),
+            ContractError::MalformedBatch { offset } => {
                 of(&Kind::INVALID_REQUEST).with("offset", offset)
             }
             _ => of(&Kind::REJECTED),
@@ -235,7 +235,7 @@ mod tests {
     /// The price of a batch is known only during a relay, so no request gets this answer today.
     #[test]
     fn problem_from_price_too_high_keeps_both_amounts() {
-        let problem = Problem::from(Rejection::PriceTooHigh {
+        let problem = Problem::from(ContractError::PriceTooHigh {
             price: 5,
             max_deposit: 0,
         });

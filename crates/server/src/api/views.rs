@@ -91,7 +91,7 @@ impl From<ContributionRow> for ContributionView {
             deposit: contribution.deposit.into(),
             time: contribution.time,
             sample: contribution.sample.into(),
-            batch: row.batch,
+            batch: row.first_position,
             block: row.block,
             transaction: row.transaction.into(),
             submission: row.submission.map(Hash),

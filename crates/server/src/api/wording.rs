@@ -52,7 +52,7 @@ pub(super) fn query(query: &str, message: &str) -> String {
         "provided string was not `true` or `false`" => "expected true or false",
         // Messages of our own types contain the value already, and serde's name the key.
         fault => {
-            let fault = in_words(fault);
+            let fault = reworded(fault);
             if key.is_empty() || fault.starts_with('`') {
                 return with_next_step(&fault);
             }
@@ -67,21 +67,21 @@ pub(super) fn query(query: &str, message: &str) -> String {
 
 /// Explains a fault in the JSON of a body. `place` is the path of the value, as far as the reader
 /// got.
-pub(super) fn json(place: &str, message: &str) -> String {
+pub(super) fn json(path: &str, message: &str) -> String {
     let (fault, line) = match message.rsplit_once(" at line ") {
         Some((fault, line)) => (fault, Some(line)),
         None => (message, None),
     };
-    let fault = in_words(fault);
-    let place = match place {
+    let fault = reworded(fault);
+    let path = match path {
         "" | "." | "?" => "the body".to_owned(),
-        place => format!("`{}`", escaped(place)),
+        path => format!("`{}`", escaped(path)),
     };
     match line.and_then(|line| line.split_once(" column ")) {
         Some((line, column)) => format!(
-            "{place}: {fault} (line {line}, column {column}); /docs has the form and an example"
+            "{path}: {fault} (line {line}, column {column}); /docs has the form and an example"
         ),
-        None => format!("{place}: {fault}; /docs has the form and an example"),
+        None => format!("{path}: {fault}; /docs has the form and an example"),
     }
 }
 
@@ -90,7 +90,7 @@ fn with_next_step(fault: &str) -> String {
 }
 
 /// Rewrites a message from serde.
-fn in_words(message: &str) -> String {
+fn reworded(message: &str) -> String {
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("{field} is missing");
     }
@@ -180,8 +180,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_told_in_words() {
-        for (place, message, wanted) in [
+    fn json_puts_errors_into_words() {
+        for (path, message, wanted) in [
             (
                 ".",
                 "missing field `author` at line 1 column 2",
@@ -243,12 +243,12 @@ mod tests {
                 "the body: EOF while parsing a value (line 1, column 0); /docs has the form and an example",
             ),
         ] {
-            assert_eq!(json(place, message), wanted);
+            assert_eq!(json(path, message), wanted);
         }
     }
 
     #[test]
-    fn a_query_is_told_with_its_value() {
+    fn query_names_the_value_that_is_wrong() {
         let prefix = "Failed to deserialize query string: ";
         for (asked, message, wanted) in [
             (

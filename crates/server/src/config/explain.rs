@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lets_in_is_masked() {
+    fn masked_hides_what_gives_access() {
         for (secret, text, wanted) in [
             (
                 Secret::Access,

@@ -85,13 +85,13 @@ pub(super) fn http_url<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Err
     form(from, read, "a URL of http or https")
 }
 
-/// Reads a whole number from `LEAST` to `MOST`.
-pub(super) fn whole<'de, D, T, const LEAST: u64, const MOST: u64>(from: D) -> Result<T, D::Error>
+/// Reads a whole number from `LEAST` to `MAX`.
+pub(super) fn whole<'de, D, T, const LEAST: u64, const MAX: u64>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<u64>,
 {
-    let range = LEAST..=MOST;
+    let range = LEAST..=MAX;
     let read = |value| {
         let number = parsed(value).filter(|number| range.contains(number))?;
         T::try_from(number).ok()
@@ -99,29 +99,29 @@ where
     form(from, read, between("a whole number", &range))
 }
 
-pub(super) fn whole_if_set<'de, D, T, const LEAST: u64, const MOST: u64>(
+pub(super) fn whole_if_set<'de, D, T, const LEAST: u64, const MAX: u64>(
     from: D,
 ) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<u64>,
 {
-    whole::<D, T, LEAST, MOST>(from).map(Some)
+    whole::<D, T, LEAST, MAX>(from).map(Some)
 }
 
-/// Reads a duration from `LEAST` to `MOST` milliseconds.
-pub(super) fn duration<'de, D, const LEAST: u64, const MOST: u64>(
+/// Reads a duration from `LEAST` to `MAX` milliseconds.
+pub(super) fn duration<'de, D, const LEAST: u64, const MAX: u64>(
     from: D,
 ) -> Result<Duration, D::Error>
 where
     D: Deserializer<'de>,
 {
-    let [least, most] = [LEAST, MOST].map(Duration::from_millis);
+    let [least, max] = [LEAST, MAX].map(Duration::from_millis);
     let read = |value| {
         let duration = humantime::parse_duration(&words(value)?).ok();
-        duration.filter(|duration| (least..=most).contains(duration))
+        duration.filter(|duration| (least..=max).contains(duration))
     };
-    let range = humantime::format_duration(least)..=humantime::format_duration(most);
+    let range = humantime::format_duration(least)..=humantime::format_duration(max);
     let expected = between("a duration with its unit, such as \"30 s\",", &range);
     form(from, read, expected)
 }

@@ -22,7 +22,7 @@ async fn operations(client: &Client) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn every_path_is_documented_with_its_problems() {
+async fn complete_documents_every_path_with_its_problems() {
     let operations = operations(&Client::new().await).await;
     let paths: Vec<_> = operations.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(
@@ -90,7 +90,7 @@ async fn every_path_is_documented_with_its_problems() {
 }
 
 #[tokio::test]
-async fn the_document_has_its_bounds_and_no_loose_ends() {
+async fn complete_puts_bounds_into_the_document_and_leaves_no_loose_ends() {
     let client = Client::with(|config| config.max_page = 77).await;
     let document = client.json("/openapi.json").await;
     let limit = document["paths"]["/v1/events"]["get"]["parameters"]
@@ -115,7 +115,7 @@ async fn the_document_has_its_bounds_and_no_loose_ends() {
 }
 
 #[tokio::test]
-async fn the_page_to_read_it_comes_from_here_alone() {
+async fn router_serves_the_page_of_the_document_without_other_hosts() {
     let client = Client::new().await;
     let page = client.get("/docs/").await;
     assert!(page.header("content-type").starts_with("text/html"));
@@ -170,7 +170,7 @@ async fn the_page_to_read_it_comes_from_here_alone() {
 }
 
 #[tokio::test]
-async fn every_kind_of_problem_has_its_page_and_its_line() {
+async fn problem_has_a_page_and_a_documented_line_for_every_kind() {
     let client = Client::new().await;
     let listed = include_str!("../../../../docs/api.md");
     let kinds: Vec<_> = listed

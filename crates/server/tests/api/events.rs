@@ -102,7 +102,7 @@ async fn events_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_stream_tells_what_happens_from_now_on() {
+async fn stream_sends_what_happens_from_now_on() {
     let client = Client::new().await;
     let (texts, raw) = (client.world.texts, client.world.raw);
     let before = client.happen(texts, "contributed").await;
@@ -123,7 +123,7 @@ async fn a_stream_tells_what_happens_from_now_on() {
 }
 
 #[tokio::test]
-async fn a_stream_goes_on_where_it_ended() {
+async fn stream_goes_on_after_the_last_event_seen() {
     let client = Client::new().await;
     let before = client.last_event().await;
     // This is more than the stream reads at a time.
@@ -144,7 +144,7 @@ async fn a_stream_goes_on_where_it_ended() {
 }
 
 #[tokio::test]
-async fn only_so_many_streams_are_open() {
+async fn stream_is_refused_above_the_maximum_number() {
     let client = Client::with(|config| config.max_streams = 1).await;
     let open = Reader::open(&client, "", None).await;
     let refused = client.get("/v1/events/stream").await;
@@ -155,7 +155,7 @@ async fn only_so_many_streams_are_open() {
 }
 
 #[tokio::test]
-async fn streams_end_when_the_coordinator_stops() {
+async fn stream_ends_when_the_coordinator_stops() {
     let client = Client::new().await;
     let before = client.last_event().await;
     let mut stream = Reader::open(&client, &format!("?after={before}"), None).await;

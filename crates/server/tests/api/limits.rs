@@ -16,7 +16,7 @@ fn from(address: &str) -> Builder {
 }
 
 #[tokio::test]
-async fn each_client_may_only_ask_so_often() {
+async fn per_client_limits_the_rate_of_each_client() {
     let client = Client::with(|config| {
         config.rate = 1;
         config.burst = 2;
@@ -40,7 +40,7 @@ async fn each_client_may_only_ask_so_often() {
 }
 
 #[tokio::test]
-async fn a_proxy_names_the_client_where_it_is_trusted() {
+async fn per_client_takes_the_client_that_a_trusted_proxy_names() {
     let client = Client::with(|config| {
         config.rate = 1;
         config.burst = 1;
@@ -57,7 +57,7 @@ async fn a_proxy_names_the_client_where_it_is_trusted() {
 }
 
 #[tokio::test]
-async fn requests_end_in_time_and_are_only_so_many() {
+async fn at_a_time_limits_the_number_and_the_duration_of_requests() {
     let client = Client::with(|config| {
         config.timeout = Duration::from_millis(500);
         config.concurrency = 1;
@@ -77,7 +77,7 @@ async fn requests_end_in_time_and_are_only_so_many() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_are_let_in_by_name() {
+async fn cors_admits_pages_of_the_origins_that_are_named() {
     let origin = "https://example.org";
     let closed = Client::new()
         .await
@@ -111,7 +111,7 @@ async fn pages_of_other_origins_are_let_in_by_name() {
 }
 
 #[tokio::test]
-async fn requests_have_ids() {
+async fn router_gives_each_request_an_id() {
     let client = Client::new().await;
     assert_eq!(
         client.get("/v1/models").await.header("x-request-id").len(),

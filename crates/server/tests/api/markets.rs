@@ -20,14 +20,14 @@ const STAKE: u128 = MarketStage::TERMS.stake;
 const BOUNTY: u128 = MarketStage::BOUNTY;
 
 /// A market, with an API over the market and a model.
-struct Place {
+struct MarketApi {
     stage: MarketStage,
     api: Api,
     /// Path of the market.
     path: String,
 }
 
-impl Place {
+impl MarketApi {
     async fn new() -> Self {
         let stage = MarketStage::new().await;
         let contracts = [
@@ -136,51 +136,51 @@ fn positions(page: &Value) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn market_is_told_from_its_creation_to_the_last_payment() {
-    let place = Place::new().await;
-    let (stage, terms) = (&place.stage, MarketStage::TERMS);
+async fn market_view_shows_a_market_from_creation_to_the_last_payment() {
+    let market_api = MarketApi::new().await;
+    let (stage, terms) = (&market_api.stage, MarketStage::TERMS);
     let [anna, ben] = [1, 2].map(Key::development);
 
-    market_is_told_until_it_opens(&place).await;
+    market_is_told_until_it_opens(&market_api).await;
     // Feature 1 belongs to class 1, and feature 2 does not.
     stage.contribute(&anna, 1, &[1]).await;
     stage.contribute(&ben, 1, &[2]).await;
-    let contributed = place.told().await;
+    let contributed = market_api.told().await;
     assert_eq!(contributed.held.0, BOUNTY + 2 * STAKE);
-    contributions_are_filtered_and_paged(&place, &anna).await;
+    contributions_are_filtered_and_paged(&market_api, &anna).await;
 
     stage.close().await;
     assert_eq!(
-        standing(&place.told().await),
+        standing(&market_api.told().await),
         (MarketPhase::Revealing, None)
     );
     stage.reveal_rest().await;
-    let scoring = place.told().await;
+    let scoring = market_api.told().await;
     assert_eq!(
         standing(&scoring),
         (MarketPhase::Scoring, Some(MarketAction::Score))
     );
     assert_eq!((scoring.samples, scoring.correct_before), (4, 2));
-    let scoring_time = place.stage.read().await.market().scoring_time();
+    let scoring_time = market_api.stage.read().await.market().scoring_time();
     assert_eq!(
         scoring.scoring_until,
         scoring_time.map(|time| time + terms.scoring_wait)
     );
     let mut steps = 0;
-    while place.told().await.action == Some(MarketAction::Score) {
-        let ledger = place.hosted().state().ledger().clone();
+    while market_api.told().await.action == Some(MarketAction::Score) {
+        let ledger = market_api.hosted().state().ledger().clone();
         assert!(stage.score(&ben, &ledger).await);
         steps += 1;
     }
     assert!(steps >= 6, "three steps a pass, and there were {steps}");
 
-    settled_market_is_told_until_all_is_paid(&place, &anna).await;
+    settled_market_is_told_until_all_is_paid(&market_api, &anna).await;
 }
 
-async fn market_is_told_until_it_opens(place: &Place) {
-    let (stage, terms) = (&place.stage, MarketStage::TERMS);
+async fn market_is_told_until_it_opens(market_api: &MarketApi) {
+    let (stage, terms) = (&market_api.stage, MarketStage::TERMS);
     let owner = &stage.stage.owner;
-    let created = place.told().await;
+    let created = market_api.told().await;
     assert_eq!(standing(&created), (MarketPhase::Created, None));
     assert_eq!(created.market.0, stage.market);
     assert_eq!(created.classifier.0, stage.classifier);
@@ -206,9 +206,9 @@ async fn market_is_told_until_it_opens(place: &Place) {
     assert_eq!(deadlines(&created), (None, None, None, None));
 
     let block = stage.commit().await.block;
-    let time = place.api.index().node().block(block).await.unwrap();
+    let time = market_api.api.index().node().block(block).await.unwrap();
     let reveal_until = time.unwrap().time + terms.reveal_wait;
-    let committed = place.told().await;
+    let committed = market_api.told().await;
     assert_eq!(standing(&committed), (MarketPhase::Committed, None));
     assert_eq!((committed.bounty.0, committed.held.0), (BOUNTY, BOUNTY));
     assert_eq!((committed.parts, committed.drawn_part), (3, None));
@@ -219,29 +219,29 @@ async fn market_is_told_until_it_opens(place: &Place) {
         (Some(block + 257), Some(reveal_until), None, None)
     );
     stage.stage.mine(2).await;
-    let drawable = place.told().await;
+    let drawable = market_api.told().await;
     assert_eq!(
         standing(&drawable),
         (MarketPhase::Committed, Some(MarketAction::Draw))
     );
 
     stage.open().await;
-    let open = place.told().await;
+    let open = market_api.told().await;
     assert_eq!(standing(&open), (MarketPhase::Open, None));
     let closes_at = open.closes_at.unwrap();
     assert_eq!(open.reveal_until, Some(closes_at + terms.reveal_wait));
     assert!(open.drawn_part.unwrap() < 3);
 }
 
-async fn settled_market_is_told_until_all_is_paid(place: &Place, anna: &Key) {
-    let stage = &place.stage;
-    let settled = place.told().await;
+async fn settled_market_is_told_until_all_is_paid(market_api: &MarketApi, anna: &Key) {
+    let stage = &market_api.stage;
+    let settled = market_api.told().await;
     assert_eq!(standing(&settled), (MarketPhase::Settled, None));
     assert_eq!((settled.pass, settled.remaining_bounty.0), (2, 0));
     assert!(settled.model.is_some());
-    let rows = place
+    let rows = market_api
         .api
-        .json(&format!("{}/participants", place.path))
+        .json(&format!("{}/participants", market_api.path))
         .await;
     let wei = |row: usize| -> u128 {
         let text = rows["rows"][row]["collectable"].as_str().unwrap();
@@ -251,15 +251,15 @@ async fn settled_market_is_told_until_all_is_paid(place: &Place, anna: &Key) {
     assert_eq!(rows["rows"][1]["removed"], true);
     assert_eq!(wei(0) + wei(1) + settled.remainder.0, settled.held.0);
     stage.send(anna, 0, calls::collect()).await;
-    let collected = place.told().await;
+    let collected = market_api.told().await;
     assert_eq!(collected.held.0, settled.held.0 - wei(0));
     stage
         .send(&stage.stage.owner, 0, calls::collect_remainder())
         .await;
-    let over = place.told().await;
+    let over = market_api.told().await;
     assert_eq!((over.held.0, over.remainder.0), (wei(1), 0));
 
-    let kinds = place.events().await;
+    let kinds = market_api.events().await;
     for kind in [
         "committed",
         "drawn",
@@ -279,9 +279,9 @@ async fn settled_market_is_told_until_all_is_paid(place: &Place, anna: &Key) {
     }
 }
 
-async fn contributions_are_filtered_and_paged(place: &Place, anna: &Key) {
-    let path = format!("{}/contributions", place.path);
-    let page = place.api.json(&format!("{path}?limit=1")).await;
+async fn contributions_are_filtered_and_paged(market_api: &MarketApi, anna: &Key) {
+    let path = format!("{}/contributions", market_api.path);
+    let page = market_api.api.json(&format!("{path}?limit=1")).await;
     let row = &page["rows"][0];
     assert_eq!(row["author"], anna.address().to_string());
     assert_eq!(
@@ -290,7 +290,7 @@ async fn contributions_are_filtered_and_paged(place: &Place, anna: &Key) {
     );
     assert_eq!(row["stake"], STAKE.to_string());
     assert_eq!(page["next"], format!("{path}?after=0&limit=1"));
-    let next = place.api.json(page["next"].as_str().unwrap()).await;
+    let next = market_api.api.json(page["next"].as_str().unwrap()).await;
     assert_eq!((positions(&next), &next["next"]), (vec![1], &json!(null)));
     let ben = next["rows"][0]["author"].as_str().unwrap();
     for (query, expected) in [
@@ -298,19 +298,19 @@ async fn contributions_are_filtered_and_paged(place: &Place, anna: &Key) {
         ("label=0".to_owned(), vec![]),
         (format!("label=1&author={ben}&limit=1"), vec![1]),
     ] {
-        let page = place.api.json(&format!("{path}?{query}")).await;
+        let page = market_api.api.json(&format!("{path}?{query}")).await;
         assert_eq!(positions(&page), expected, "{query}");
     }
-    let path = format!("{}/participants", place.path);
-    let page = place.api.json(&format!("{path}?limit=1")).await;
+    let path = format!("{}/participants", market_api.path);
+    let page = market_api.api.json(&format!("{path}?limit=1")).await;
     assert_eq!(page["rows"][0]["account"], anna.address().to_string());
     assert_eq!(page["next"], format!("{path}?after=0&limit=1"));
-    let next = place.api.json(page["next"].as_str().unwrap()).await;
+    let next = market_api.api.json(page["next"].as_str().unwrap()).await;
     assert_eq!(
         (&next["rows"][0]["account"], &next["next"]),
         (&json!(ben), &json!(null))
     );
-    let none = place
+    let none = market_api
         .api
         .json(&format!("{path}?after=9007199254740991"))
         .await;
@@ -318,51 +318,60 @@ async fn contributions_are_filtered_and_paged(place: &Place, anna: &Key) {
 }
 
 #[tokio::test]
-async fn market_that_fails_is_told_with_the_stakes_that_come_back() {
-    let place = Place::new().await;
-    let (stage, anna) = (&place.stage, Key::development(1));
+async fn market_view_of_a_market_that_fails_shows_the_stakes_that_come_back() {
+    let market_api = MarketApi::new().await;
+    let (stage, anna) = (&market_api.stage, Key::development(1));
     stage.commit().await;
     stage.open().await;
     stage.contribute(&anna, 1, &[1]).await;
     stage.close().await;
     stage.stage.wait(MarketStage::TERMS.reveal_wait).await;
-    let failed = place.told().await;
+    let failed = market_api.told().await;
     assert_eq!(standing(&failed), (MarketPhase::Failed, None));
     assert_eq!(failed.remainder.0, 0);
     stage.send(&anna, 0, calls::forfeit()).await;
-    let forfeited = place.told().await;
+    let forfeited = market_api.told().await;
     assert_eq!(standing(&forfeited), (MarketPhase::Forfeited, None));
     assert_eq!(forfeited.held.0, STAKE);
     stage.send(&anna, 0, calls::collect()).await;
-    assert_eq!(place.told().await.held.0, 0);
+    assert_eq!(market_api.told().await.held.0, 0);
 }
 
 #[tokio::test]
-async fn market_on_another_branch_is_told_anew() {
-    let place = Place::new().await;
-    let (stage, [anna, ben]) = (&place.stage, [1, 2].map(Key::development));
+async fn market_view_is_read_anew_on_another_branch() {
+    let market_api = MarketApi::new().await;
+    let (stage, [anna, ben]) = (&market_api.stage, [1, 2].map(Key::development));
     stage.commit().await;
     stage.open().await;
     stage.contribute(&anna, 1, &[1]).await;
-    let before = place.told().await;
+    let before = market_api.told().await;
     stage.contribute(&ben, 1, &[2]).await;
-    assert_eq!(place.told().await.participants, 2);
+    assert_eq!(market_api.told().await.participants, 2);
     stage.stage.reorganize(1).await;
-    let after = place.told().await;
+    let after = market_api.told().await;
     assert_eq!(after.contributions, 1);
     assert_eq!((after.held, after.phase), (before.held, before.phase));
     assert_ne!(after.block_hash, before.block_hash);
-    assert!(place.events().await.contains(&"rolled-back".to_owned()));
+    assert!(
+        market_api
+            .events()
+            .await
+            .contains(&"rolled-back".to_owned())
+    );
     // The chain returns to before the opening.
     stage.stage.reorganize(3).await;
-    assert_eq!(place.told().await.phase, MarketPhase::Committed);
+    assert_eq!(market_api.told().await.phase, MarketPhase::Committed);
 }
 
 #[tokio::test]
-async fn markets_and_models_are_under_paths_of_their_own() {
-    let place = Place::new().await;
-    let (api, market, model) = (&place.api, place.stage.market, place.stage.stage.trainer);
-    let (another, from_block) = place.stage.another().await;
+async fn market_and_model_are_unknown_under_the_paths_of_the_other() {
+    let market_api = MarketApi::new().await;
+    let (api, market, model) = (
+        &market_api.api,
+        market_api.stage.market,
+        market_api.stage.stage.trainer,
+    );
+    let (another, from_block) = market_api.stage.another().await;
     let added = api.index().add(None, another, Some(from_block), true).await;
     added.unwrap();
     let mut both = [market, another];
@@ -401,7 +410,7 @@ async fn markets_and_models_are_under_paths_of_their_own() {
         let detail = answer.json()["detail"].to_string();
         assert!(detail.contains("/v1/markets lists"), "{detail}");
     }
-    let path = &place.path;
+    let path = &market_api.path;
     for (path, kind) in [
         ("/v1/markets/0x1".to_owned(), "invalid-path"),
         ("/v1/markets/%FF".to_owned(), "invalid-path"),

@@ -9,7 +9,7 @@ fn path(trainer: impl std::fmt::Display) -> String {
 }
 
 #[tokio::test]
-async fn every_sort_of_input_is_predicted() {
+async fn predict_takes_every_sort_of_input() {
     let client = Client::new().await;
     let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
     for (trainer, input, label, class, known, clipped) in [
@@ -81,7 +81,7 @@ async fn every_sort_of_input_is_predicted() {
 }
 
 #[tokio::test]
-async fn many_inputs_are_predicted_at_once() {
+async fn predict_takes_many_inputs_at_once() {
     let client = Client::new().await;
     let raw = client.world.raw;
     let inputs = json!([{"sample": "0x0001"}, {"features": []}]);
@@ -105,7 +105,7 @@ async fn many_inputs_are_predicted_at_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_predicted_says_why() {
+async fn predict_says_why_an_input_cannot_be_predicted() {
     let client = Client::new().await;
     let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
     for (trainer, input, kind, detail) in [
@@ -185,7 +185,7 @@ async fn what_cannot_be_predicted_says_why() {
 }
 
 #[tokio::test]
-async fn what_is_no_input_is_refused() {
+async fn predict_refuses_what_is_no_input() {
     let client = Client::new().await;
     let raw = client.world.raw;
     for body in [

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::client::Client;
 
 #[tokio::test]
-async fn models_come_in_pages_by_trainer() {
+async fn list_shows_models_in_pages_by_trainer() {
     let client = Client::new().await;
     let mut trainers = client.world.models().map(|(trainer, _)| trainer);
     trainers.sort_unstable();
@@ -23,7 +23,7 @@ async fn models_come_in_pages_by_trainer() {
 }
 
 #[tokio::test]
-async fn a_model_tells_what_it_is_and_where_it_stands() {
+async fn model_view_says_what_a_model_is_and_its_state() {
     let client = Client::new().await;
     let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
     let model = client.json(&format!("/v1/models/{texts}")).await;
@@ -62,7 +62,7 @@ async fn a_model_tells_what_it_is_and_where_it_stands() {
 }
 
 #[tokio::test]
-async fn prices_are_of_as_many_as_are_asked_for() {
+async fn price_is_for_as_many_contributions_as_are_asked_for() {
     let client = Client::new().await;
     let path = format!("/v1/models/{}/price", client.world.raw);
     let [one, many] = [
@@ -142,7 +142,7 @@ async fn weights_are_json_or_bytes_and_known_ones_are_not_sent_again() {
 }
 
 #[tokio::test]
-async fn contributions_are_filtered_and_paged() {
+async fn list_filters_contributions_and_shows_them_in_pages() {
     let client = Client::new().await;
     let (texts, author) = (client.world.texts, client.world.author.address());
     let path = format!("/v1/models/{texts}/contributions");
@@ -209,7 +209,7 @@ async fn contributions_are_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn accounts_accuracy_and_transactions_are_told() {
+async fn account_claimable_accuracy_and_transactions_show_the_state() {
     let client = Client::new().await;
     let (texts, author) = (client.world.texts, client.world.author.address());
     let path = format!("/v1/models/{texts}/accounts/{author}");
@@ -294,7 +294,7 @@ async fn accounts_accuracy_and_transactions_are_told() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_a_problem() {
+async fn problem_names_what_is_wrong_with_a_request() {
     let client = Client::with(|config| config.max_page = 5).await;
     for (path, status, kind) in [
         ("/v2", 404, "not-found"),
@@ -374,7 +374,7 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_told_without_its_reasons() {
+async fn problem_of_a_store_that_does_not_answer_hides_the_reasons() {
     let client = Client::new().await;
     client.index().store().close().await;
     let answer = client.get("/v1/events").await;
@@ -386,7 +386,7 @@ async fn a_store_that_does_not_answer_is_told_without_its_reasons() {
 }
 
 #[tokio::test]
-async fn health_is_told_with_reasons() {
+async fn ready_names_the_reasons_if_it_is_false() {
     let client = Client::new().await;
     assert_eq!(
         client.json("/health/live").await["version"],

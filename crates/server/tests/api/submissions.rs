@@ -43,7 +43,7 @@ async fn in_every_state(client: &Client) -> Vec<B256> {
 }
 
 #[tokio::test]
-async fn a_batch_is_taken_once_and_followed() {
+async fn submit_takes_a_batch_once_and_its_state_is_shown() {
     let client = Client::new().await;
     let author = client.world.author.address();
     let (body, id) = client.signed(0, |_| {});
@@ -103,7 +103,7 @@ async fn a_batch_is_taken_once_and_followed() {
 
 /// Before its inclusion, another account could copy a batch or send it.
 #[tokio::test]
-async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
+async fn submission_view_hides_what_was_signed_until_it_is_included() {
     let client = Client::new().await;
     let ids = in_every_state(&client).await;
     for (nonce, id) in [0, 10, 11, 12].into_iter().zip(ids) {
@@ -135,7 +135,7 @@ async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
 }
 
 #[tokio::test]
-async fn a_batch_names_its_relayer() {
+async fn submit_takes_only_batches_for_this_relayer_or_any() {
     let client = Client::new().await;
     let path = path(&client);
     let model = format!("/v1/models/{}", client.world.texts);
@@ -169,7 +169,7 @@ async fn a_batch_names_its_relayer() {
 }
 
 #[tokio::test]
-async fn a_refused_batch_says_why() {
+async fn submit_says_why_it_refuses_a_batch() {
     let client = Client::new().await;
     let path = path(&client);
     let author = client.world.author.address();
@@ -246,7 +246,7 @@ async fn a_refused_batch_says_why() {
 }
 
 #[tokio::test]
-async fn a_malformed_batch_is_refused() {
+async fn submit_refuses_a_malformed_batch() {
     let client = Client::new().await;
     let path = path(&client);
     // One letter gets the wrong case.
@@ -290,7 +290,7 @@ async fn a_malformed_batch_is_refused() {
 }
 
 #[tokio::test]
-async fn who_relays_nothing_or_too_much_says_so() {
+async fn submit_says_if_nothing_is_relayed_or_too_much_waits() {
     let client = Client::set_up(|setup| setup.terms = None).await;
     let answer = client.post(&path(&client), client.batch(3)).await;
     assert_eq!(answer.problem(404), "not-served");
@@ -310,7 +310,7 @@ async fn who_relays_nothing_or_too_much_says_so() {
 }
 
 #[tokio::test]
-async fn bodies_have_to_be_json_and_not_too_large() {
+async fn submit_refuses_bodies_that_are_not_json_or_too_large() {
     let client = Client::with(|config| config.max_body = 2_000).await;
     let path = path(&client);
     let plain = Request::post(&path)
@@ -323,7 +323,7 @@ async fn bodies_have_to_be_json_and_not_too_large() {
 }
 
 #[tokio::test]
-async fn delegations_are_taken_and_told() {
+async fn delegate_takes_a_delegation_that_is_then_shown() {
     let client = Client::new().await;
     let (texts, author) = (client.world.texts, client.world.author.address());
     let path = format!("/v1/models/{texts}/delegations");

@@ -17,7 +17,7 @@ pub(crate) fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
 }
 
 #[tokio::test]
-async fn the_client_reads_all_of_every_answer() {
+async fn client_reads_all_of_every_answer() {
     let client = Client::new().await;
     let (texts, author) = (client.world.texts, client.world.author.address());
     for (trainer, _) in client.world.models() {

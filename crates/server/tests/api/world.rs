@@ -214,7 +214,12 @@ async fn live(stage: &Stage, trainer: Address, author: &Key, other: &Key) -> (Ve
         let added = events::contributed(&logs).expect("a contribution");
         let items = parse_batch(&added.items).expect("items");
         let parts = [(added.author, items)];
-        records.push(Record::new(added.batch, added.deposit, added.time, &parts));
+        records.push(Record::new(
+            added.first_position,
+            added.deposit,
+            added.time,
+            &parts,
+        ));
     }
     let mut batch = SignedBatch {
         author: author.address(),
@@ -231,7 +236,8 @@ async fn live(stage: &Stage, trainer: Address, author: &Key, other: &Key) -> (Ve
     let relay = bindings::relay(&[batch], 500_000);
     stage.send(other, Some(trainer), 0, relay).await;
     stage.wait(86_401).await;
-    let claims = |record: &Record| -> Vec<Claims> { vec![record.claims(&[record.batch()])] };
+    let claims =
+        |record: &Record| -> Vec<Claims> { vec![record.claims(&[record.first_position()])] };
     let refund = bindings::refund(&claims(&records[0]));
     stage.send(author, Some(trainer), 0, refund).await;
     let announce = bindings::announce(&claims(&records[3]));

@@ -67,11 +67,11 @@ impl Habits {
         sample: Sample,
         label: u16,
     ) -> Result<bool, SimulateError> {
-        let most = self.next_deposit(context.chance());
-        if most > context.funds(identity)? {
+        let max = self.next_deposit(context.chance());
+        if max > context.funds(identity)? {
             return Ok(false);
         }
-        context.contribute(identity, &[Piece { sample, label }], most)
+        context.contribute(identity, &[Piece { sample, label }], max)
     }
 }
 

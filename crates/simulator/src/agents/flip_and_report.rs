@@ -14,7 +14,7 @@ const REPORTER: usize = 0;
 /// Index of the address that lies.
 const LIAR: usize = 1;
 /// Maximum number of features in a lie: fewer than a prediction can read.
-const MOST_FEATURES: usize = 500;
+const MAX_FEATURES: usize = 500;
 
 /// Turns the model for a moment, in one second, before anybody else can act. It sends one lie made
 /// of the features of others' contributions. Then it reports (or announces) those that the model
@@ -52,7 +52,7 @@ impl FlipAndReport {
             let of_target = target.sample.chunks_exact(2);
             let mut more = features.clone();
             more.extend(of_target.map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]])));
-            if more.len() > MOST_FEATURES {
+            if more.len() > MAX_FEATURES {
                 break;
             }
             features = more;

@@ -79,9 +79,9 @@ impl Agent for Outlier {
 fn extreme(parameters: &Parameters, chance: &mut Chance) -> Vec<u8> {
     let features = parameters.features();
     let Some(bounds) = parameters.bounds() else {
-        let most = u64::from(parameters.most_present());
-        let spread = |place| u16::try_from(place * u64::from(features) / most).unwrap_or(u16::MAX);
-        return encode_sparse(&(0..most).map(spread).collect::<Vec<_>>());
+        let max = u64::from(parameters.max_present());
+        let spread = |index| u16::try_from(index * u64::from(features) / max).unwrap_or(u16::MAX);
+        return encode_sparse(&(0..max).map(spread).collect::<Vec<_>>());
     };
     // If the length allows less than 1 per number, only some of the numbers can be whole and not 0.
     let each = (bounds.max_squared_length / u128::from(features)).isqrt();

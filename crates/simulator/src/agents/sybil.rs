@@ -79,12 +79,12 @@ impl Agent for Sybil {
     fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
         if let Some((sample, truth)) = context.next_sample() {
             let identity = self.next;
-            let most = context.price(1);
+            let max = context.price(1);
             self.next = (self.next + 1) % self.identities;
             // Its habit may demand more than the price: with the price alone, it would count as
             // broke.
             let mean = self.habits.deposit.map_or(0.0, |deposit| deposit.mean);
-            self.top_up(context, identity, most.max(crate::money::units(mean)))?;
+            self.top_up(context, identity, max.max(crate::money::units(mean)))?;
             if !self.habits.is_broke(context.funds(identity)?) {
                 let label = context.flipped(truth);
                 self.habits.contribute(context, identity, sample, label)?;

@@ -43,17 +43,17 @@ impl Agent for Takeover {
                 label: context.flipped(truth),
             })
             .collect();
-        let most = self.habits.next_deposit(context.chance());
+        let max = self.habits.next_deposit(context.chance());
         // It sends as many as it can pay for. Fewer contributions cost less each.
         let mut n = pieces.len();
         let funds = context.funds(0)?;
         while n > 0
-            && (context.price(n) > most || context.price(n).saturating_mul(n as u128) > funds)
+            && (context.price(n) > max || context.price(n).saturating_mul(n as u128) > funds)
         {
             n -= n.div_ceil(10);
         }
         if n > 0 {
-            context.contribute(0, &pieces[..n], most)?;
+            context.contribute(0, &pieces[..n], max)?;
         }
         context.claim_all()
     }

@@ -82,7 +82,7 @@ impl Engine<'_> {
     ) -> Result<(), SimulateError> {
         let mut pending = std::mem::take(&mut self.pending);
         let mut done = Vec::new();
-        for (place, contribution) in pending.iter_mut().enumerate() {
+        for (index, contribution) in pending.iter_mut().enumerate() {
             if !self.is_claimable(contribution) {
                 // The rest is younger.
                 break;
@@ -98,7 +98,7 @@ impl Engine<'_> {
                 // The agent lacks the money for gas, and may try at its next turn.
                 break;
             };
-            done.push(place);
+            done.push(index);
             self.claimed(found.kind.into(), agent, &[contribution], paid);
         }
         self.keep(pending, &done);

@@ -86,8 +86,8 @@ impl Relayer {
     fn acceptable(&self, relaying: &dyn Relaying) -> Vec<usize> {
         let mut chosen = vec![true; self.queue.len()];
         loop {
-            let places = places(&chosen);
-            let price = relaying.price(places.len());
+            let indices = indices(&chosen);
+            let price = relaying.price(indices.len());
             let mut balances: BTreeMap<Address, u128> = BTreeMap::new();
             // The lowest nonce that each author leaves unused must stay inside the window.
             let mut left_out: BTreeMap<Address, u64> = BTreeMap::new();
@@ -107,8 +107,8 @@ impl Relayer {
                     left_out.entry(author).or_insert(batch.nonce);
                 }
             }
-            if places.len() == chosen.iter().filter(|chosen| **chosen).count() {
-                return places;
+            if indices.len() == chosen.iter().filter(|chosen| **chosen).count() {
+                return indices;
             }
         }
     }
@@ -122,10 +122,10 @@ impl Relayer {
     }
 }
 
-fn places(chosen: &[bool]) -> Vec<usize> {
+fn indices(chosen: &[bool]) -> Vec<usize> {
     let chosen = chosen.iter().enumerate();
     chosen
-        .filter_map(|(place, chosen)| chosen.then_some(place))
+        .filter_map(|(index, chosen)| chosen.then_some(index))
         .collect()
 }
 
@@ -259,38 +259,38 @@ impl Engine<'_> {
         if relayer.queue.len() < relayer.size.get() && !last {
             return Ok(());
         }
-        let mut places = relayer.acceptable(relaying);
-        if places.is_empty() {
+        let mut indices = relayer.acceptable(relaying);
+        if indices.is_empty() {
             if last && self.pending.is_empty() {
                 self.give_up(agent);
             }
             return Ok(());
         }
-        let batches: Vec<_> = places
+        let batches: Vec<_> = indices
             .iter()
-            .map(|place| relayer.queue[*place].batch.clone())
+            .map(|index| relayer.queue[*index].batch.clone())
             .collect();
         // The latest relay bounds the number. The mechanism then tries how many fit.
-        let most = relayer.gas_each.map(|gas| TRANSACTION_GAS_LIMIT / gas);
-        let most = most.and_then(|most| usize::try_from(most).ok());
-        let most = most.map_or(batches.len(), |most| most.clamp(1, batches.len()));
-        let mut alone = Vec::with_capacity(most);
-        for batch in &batches[..most] {
+        let max = relayer.gas_each.map(|gas| TRANSACTION_GAS_LIMIT / gas);
+        let max = max.and_then(|max| usize::try_from(max).ok());
+        let max = max.map_or(batches.len(), |max| max.clamp(1, batches.len()));
+        let mut alone = Vec::with_capacity(max);
+        for batch in &batches[..max] {
             alone.push(relaying.contribution_alone(&batch.items)?);
         }
         // No lesson uses more gas than its whole contribution alone.
         let gas_per_batch = alone.iter().copied().max().unwrap_or_default();
-        let (n, sent) = relaying.relay(&batches[..most], gas_per_batch)?;
+        let (n, sent) = relaying.relay(&batches[..max], gas_per_batch)?;
         let batches = &batches[..n];
-        places.truncate(n);
+        indices.truncate(n);
         relayer.gas_each = Some(sent.gas.div_ceil(n as u64));
         relayer.figures.relays += 1;
         relayer.figures.contributions_alone += alone[..n].iter().sum::<u64>();
         relayer.figures.fees += batches.iter().map(|batch| batch.fee).sum::<u128>();
-        let agents: Vec<_> = places
+        let agents: Vec<_> = indices
             .iter()
             .rev()
-            .map(|place| relayer.queue.remove(*place).agent)
+            .map(|index| relayer.queue.remove(*index).agent)
             .collect();
         let agents: Vec<_> = agents.into_iter().rev().collect();
         self.contributed(&agents, sent);
@@ -352,12 +352,12 @@ impl Engine<'_> {
             let found = self.mechanism.opportunity(claimer, one);
             *chosen = found.is_some_and(|found| found.kind == kind && wanted(&found));
         }
-        let places = places(&chosen);
-        if !places.is_empty() {
-            let claims: Vec<_> = places.iter().map(|place| &pending[*place]).collect();
+        let indices = indices(&chosen);
+        if !indices.is_empty() {
+            let claims: Vec<_> = indices.iter().map(|index| &pending[*index]).collect();
             self.send_claims(kind, agent, claimer, &claims)?;
         }
-        self.keep(pending, &places);
+        self.keep(pending, &indices);
         Ok(())
     }
 

@@ -46,8 +46,8 @@ impl Engine<'_> {
     /// Marks the pieces' samples as contributed, and advances to the first one that is not.
     pub(super) fn take(&mut self, pieces: &[Piece]) {
         for piece in pieces {
-            if let Origin::Data(place) = piece.sample.0 {
-                self.taken[place] = true;
+            if let Origin::Data(index) = piece.sample.0 {
+                self.taken[index] = true;
             }
         }
         while self.taken.get(self.next_sample) == Some(&true) {
@@ -66,9 +66,9 @@ impl Engine<'_> {
     /// Restores the pending contributions without those that claims have settled. `claimed` lists
     /// the claimed indices, in ascending order.
     pub(super) fn keep(&mut self, mut pending: Vec<Pending>, claimed: &[usize]) {
-        for place in claimed.iter().rev() {
-            if self.mechanism.is_settled(&pending[*place]) {
-                pending.remove(*place);
+        for index in claimed.iter().rev() {
+            if self.mechanism.is_settled(&pending[*index]) {
+                pending.remove(*index);
             }
         }
         self.pending = pending;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::Revert;
 use cotrain_chain::{Chain, ChainError, Receipt, TRANSACTION_GAS_LIMIT, Transaction};
-use cotrain_protocol::Rejection;
+use cotrain_protocol::ContractError;
 
 use crate::SimulateError;
 
@@ -26,8 +26,8 @@ pub(crate) fn send(
     // A refund is at most a fifth of the gas, so a margin of one half is enough.
     let estimate = chain.call(transaction.clone())?.gas_used;
     let gas_limit = (estimate + estimate / 2).min(TRANSACTION_GAS_LIMIT);
-    let most = transaction.value + U256::from(gas_limit) * U256::from(gas_price);
-    if chain.balance(transaction.from)? < most {
+    let max = transaction.value + U256::from(gas_limit) * U256::from(gas_price);
+    if chain.balance(transaction.from)? < max {
         return Ok(None);
     }
     let transaction = transaction.with_gas_limit(gas_limit);
@@ -41,7 +41,9 @@ pub(crate) fn refused(error: ChainError, bytes: usize) -> SimulateError {
         | ChainError::Reverted {
             // The classifier ran out of gas and gave no reason.
             revert:
-                Revert::Contract(Rejection::TooManyFeatures { .. } | Rejection::ClassifierFailed),
+                Revert::Contract(
+                    ContractError::TooManyFeatures { .. } | ContractError::ClassifierFailed,
+                ),
             ..
         } => SimulateError::SampleTooLarge { bytes },
         error => error.into(),
@@ -65,7 +67,7 @@ pub(crate) fn same<T: PartialEq + Debug>(
 }
 
 /// Returns a function for the error that the chain accepted what the rules reject.
-pub(crate) fn accepted(call: &'static str) -> impl Fn(Rejection) -> SimulateError {
+pub(crate) fn accepted(call: &'static str) -> impl Fn(ContractError) -> SimulateError {
     move |rejection| SimulateError::Diverged {
         call,
         chain: "accepted".to_owned(),

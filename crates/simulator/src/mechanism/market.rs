@@ -10,7 +10,7 @@ use cotrain_chain::{Chain, ChainError, Receipt, Transaction};
 use cotrain_client::deploy::{Deployment, DeploymentCost, ModelConfig, deploy};
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Classifier,
     market::{Contributions, Market, Pace, Phase, Step, Terms, commitment},
     mechanism::{Mechanism as Kind, Terms as AnyTerms},
@@ -19,7 +19,7 @@ use cotrain_protocol::{
 };
 
 use super::{
-    ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Sent, Upkeep, Words,
+    ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Sent, Upkeep, Vocabulary,
     contract::{OWNER, accepted, refused, same, send},
     trainer::encode,
 };
@@ -78,7 +78,7 @@ fn outcome(ended: &Ended) -> String {
 pub(crate) struct MarketMechanism<'c> {
     chain: Box<dyn Chain + 'c>,
     deployment: Deployment,
-    twin: Market,
+    reference: Market,
     /// Parts of the test set, as encoded batches.
     parts: Vec<Vec<u8>>,
     /// Contributions of every transaction, in order.
@@ -105,7 +105,7 @@ impl<'c> MarketMechanism<'c> {
             terms: AnyTerms::Market(terms),
         };
         let deployment = deploy(chain.as_mut(), &config, &classifier)?;
-        let twin = Market::new(
+        let reference = Market::new(
             OWNER,
             deployment.trainer,
             deployment.classifier,
@@ -115,7 +115,7 @@ impl<'c> MarketMechanism<'c> {
         let mut market = Self {
             chain,
             deployment,
-            twin: twin.map_err(accepted("create"))?,
+            reference: reference.map_err(accepted("create"))?,
             parts: parts(test, offer)?,
             contributions: Vec::new(),
             pace: Pace::default(),
@@ -138,7 +138,9 @@ impl<'c> MarketMechanism<'c> {
             .collect();
         let (now, block) = (self.chain.now(), self.chain.block_number()?);
         self.drive(calls::commit(&commitments), bounty)?;
-        let committed = self.twin.commit(OWNER, now, block, bounty, &commitments);
+        let committed = self
+            .reference
+            .commit(OWNER, now, block, bounty, &commitments);
         committed.map_err(accepted("commit"))?;
         // The draw uses the hash of the next block, so one more transaction completes that block.
         let nothing = Transaction::call(OWNER, OWNER, Vec::new());
@@ -148,16 +150,18 @@ impl<'c> MarketMechanism<'c> {
             self.chain.block_hash(block + 1)?,
         );
         self.drive(calls::draw(), 0)?;
-        let drawn = self.twin.draw(now, drawn_in, hash);
+        let drawn = self.reference.draw(now, drawn_in, hash);
         let drawn = drawn.map_err(accepted("draw"))?;
         self.reveal(drawn)
     }
 
-    fn reveal(&mut self, place: usize) -> Result<(), SimulateError> {
-        let part = place as u64;
-        let items = self.parts[place].clone();
+    fn reveal(&mut self, index: usize) -> Result<(), SimulateError> {
+        let part = index as u64;
+        let items = self.parts[index].clone();
         self.drive(calls::reveal(part, salt(part), &items), 0)?;
-        let revealed = self.twin.reveal(self.chain.now(), part, salt(part), &items);
+        let revealed = self
+            .reference
+            .reveal(self.chain.now(), part, salt(part), &items);
         revealed.map_err(accepted("reveal"))?;
         Ok(())
     }
@@ -167,7 +171,7 @@ impl<'c> MarketMechanism<'c> {
         loop {
             let now = self.chain.now();
             let Some(step) = self
-                .twin
+                .reference
                 .next_step(now, &self.contributions, self.pace.limits())
             else {
                 return Ok(());
@@ -181,11 +185,13 @@ impl<'c> MarketMechanism<'c> {
         match step {
             Step::Restart { words } => {
                 self.drive(calls::restart(words), 0)?;
-                self.twin.restart(now, words).map_err(accepted("restart"))
+                self.reference
+                    .restart(now, words)
+                    .map_err(accepted("restart"))
             }
-            Step::Settle { most } => {
-                self.drive(calls::settle(most), 0)?;
-                let settled = self.twin.settle(now, most);
+            Step::Settle { max } => {
+                self.drive(calls::settle(max), 0)?;
+                let settled = self.reference.settle(now, max);
                 settled.map(|_| ()).map_err(accepted("settle"))
             }
             Step::Score { records, samples } => self.send_score(now, records, samples),
@@ -195,15 +201,15 @@ impl<'c> MarketMechanism<'c> {
     fn send_score(
         &mut self,
         now: u64,
-        places: Range<usize>,
+        range: Range<usize>,
         samples: u64,
     ) -> Result<(), SimulateError> {
-        let records = &self.contributions[places.clone()];
+        let records = &self.contributions[range.clone()];
         let call = calls::score(records, samples);
         let transaction = Transaction::call(OWNER, self.deployment.trainer, call);
         let error = match self.chain.send(transaction) {
             Ok(receipt) => {
-                let scored = self.twin.score(now, records, samples);
+                let scored = self.reference.score(now, records, samples);
                 let scored = scored.map_err(accepted("score"))?;
                 self.pace.used(receipt.gas_used, scored.samples);
                 self.count(&receipt);
@@ -216,11 +222,11 @@ impl<'c> MarketMechanism<'c> {
             ChainError::Halted { .. }
                 | ChainError::Reverted {
                     revert: Revert::GasTooLow { .. }
-                        | Revert::Contract(Rejection::ClassifierFailed),
+                        | Revert::Contract(ContractError::ClassifierFailed),
                     ..
                 }
         );
-        if !too_large || !self.pace.shrink(&self.twin, places.len(), samples) {
+        if !too_large || !self.pace.shrink(&self.reference, range.len(), samples) {
             return Err(error.into());
         }
         self.upkeep.transactions += 1;
@@ -267,9 +273,9 @@ impl Mechanism for MarketMechanism<'_> {
 
     /// Returns the initial model; once the market is settled, the model of the last pass.
     fn classifier(&self) -> &Classifier {
-        match self.twin.model() {
-            Some(model) if self.twin.phase(self.chain.now()) == Phase::Settled => model,
-            _ => self.twin.initial().classifier(),
+        match self.reference.model() {
+            Some(model) if self.reference.phase(self.chain.now()) == Phase::Settled => model,
+            _ => self.reference.initial().classifier(),
         }
     }
 
@@ -278,11 +284,11 @@ impl Mechanism for MarketMechanism<'_> {
     }
 
     fn price(&self, _n: usize) -> u128 {
-        self.twin.stake()
+        self.reference.stake()
     }
 
     fn is_open(&self) -> bool {
-        self.twin.phase(self.chain.now()) == Phase::Open
+        self.reference.phase(self.chain.now()) == Phase::Open
     }
 
     /// Returns 0: the market has no good contributions.
@@ -300,7 +306,7 @@ impl Mechanism for MarketMechanism<'_> {
         items: &[Item<'_>],
     ) -> Result<Option<Sent>, SimulateError> {
         let now = self.chain.now();
-        let left = self.twin.terms().most_contributions - self.twin.contribution_count();
+        let left = self.reference.terms().most_contributions - self.reference.contribution_count();
         if items.len() as u64 > left {
             return Ok(None);
         }
@@ -317,7 +323,7 @@ impl Mechanism for MarketMechanism<'_> {
             Ok(None) => return Ok(None),
             Err(error) => return Err(refused(error, batch.len())),
         };
-        let sent = self.twin.contribute(author, now, value, &batch);
+        let sent = self.reference.contribute(author, now, value, &batch);
         let sent = sent.map_err(accepted("contribute"))?;
         self.contributions.push(Contributions {
             author,
@@ -325,7 +331,7 @@ impl Mechanism for MarketMechanism<'_> {
             items: batch,
         });
         let added = [(author, items.to_vec())];
-        let record = Record::new(sent.batch, self.twin.stake(), now, &added);
+        let record = Record::new(sent.first_position, self.reference.stake(), now, &added);
         Ok(Some(Sent {
             pending: Pending::all_of(record),
             gas: receipt.gas_used,
@@ -365,7 +371,7 @@ impl Mechanism for MarketMechanism<'_> {
     }
 
     fn dues(&self, account: Address) -> u128 {
-        self.twin.collectable(account, self.chain.now())
+        self.reference.collectable(account, self.chain.now())
     }
 
     fn collect(&mut self, account: Address) -> Result<Option<Collected>, SimulateError> {
@@ -376,7 +382,7 @@ impl Mechanism for MarketMechanism<'_> {
         let Some(receipt) = send(self.chain.as_mut(), transaction)? else {
             return Ok(None);
         };
-        let amount = self.twin.collect(account, self.chain.now());
+        let amount = self.reference.collect(account, self.chain.now());
         Ok(Some(Collected {
             amount: amount.map_err(accepted("collect"))?,
             gas: receipt.gas_used,
@@ -385,43 +391,46 @@ impl Mechanism for MarketMechanism<'_> {
 
     /// Returns the closing time; everything after it happens in the same second.
     fn next_event(&self) -> Option<u64> {
-        match self.twin.phase(self.chain.now()) {
-            Phase::Open | Phase::Revealing => self.twin.closing_time(),
+        match self.reference.phase(self.chain.now()) {
+            Phase::Open | Phase::Revealing => self.reference.closing_time(),
             _ => None,
         }
     }
 
     /// Reveals the other parts, scores, and collects the remainder.
     fn advance(&mut self) -> Result<Upkeep, SimulateError> {
-        if self.twin.phase(self.chain.now()) == Phase::Revealing {
+        if self.reference.phase(self.chain.now()) == Phase::Revealing {
             for part in 0..self.parts.len() {
-                if self.twin.drawn_part() != Some(part) {
+                if self.reference.drawn_part() != Some(part) {
                     self.reveal(part)?;
                 }
             }
             self.score()?;
         }
-        let remainder = self.twin.remainder(self.chain.now());
+        let remainder = self.reference.remainder(self.chain.now());
         if remainder > 0 {
             self.drive(calls::collect_remainder(), 0)?;
-            let collected = self.twin.collect_remainder(OWNER, self.chain.now());
+            let collected = self.reference.collect_remainder(OWNER, self.chain.now());
             self.remainder = collected.map_err(accepted("collectRemainder"))?;
         }
         Ok(std::mem::take(&mut self.upkeep))
     }
 
     fn facts(&self) -> Vec<Fact> {
-        let progress = self.twin.progress();
+        let progress = self.reference.progress();
         let units = |wei: u128| format!("{}.{:06}", wei / UNIT, wei % UNIT / (UNIT / 1_000_000));
         [
-            ("bounty, units", units(self.twin.bounty())),
+            ("bounty, units", units(self.reference.bounty())),
             ("back to the provider, units", units(self.remainder)),
             ("passes of the scoring", progress.pass.to_string()),
             ("steps of the scoring", self.steps.to_string()),
-            ("test samples scored on", self.twin.samples().to_string()),
+            (
+                "test samples scored on",
+                self.reference.samples().to_string(),
+            ),
             (
                 "of them right before",
-                self.twin.initial_correct().to_string(),
+                self.reference.initial_correct().to_string(),
             ),
             ("of them right after", progress.correct.to_string()),
         ]
@@ -429,39 +438,43 @@ impl Mechanism for MarketMechanism<'_> {
         .into()
     }
 
-    fn words(&self) -> Words {
+    fn words(&self) -> Vocabulary {
         Kind::PredictionMarket.description().into()
     }
 
     fn outcome(&self) -> String {
-        if self.twin.phase(self.chain.now()) != Phase::Settled {
+        if self.reference.phase(self.chain.now()) != Phase::Settled {
             return "The market was not settled when the run ended.".to_owned();
         }
-        if self.twin.contribution_count() == 0 {
+        if self.reference.contribution_count() == 0 {
             return "Nobody contributed, so the provider got the whole bounty back.".to_owned();
         }
         outcome(&Ended {
-            before: self.twin.initial_correct(),
-            after: self.twin.progress().correct,
-            samples: self.twin.samples(),
-            bounty: self.twin.bounty(),
+            before: self.reference.initial_correct(),
+            after: self.reference.progress().correct,
+            samples: self.reference.samples(),
+            bounty: self.reference.bounty(),
             remainder: self.remainder,
         })
     }
 
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
         let held = self.chain.balance(self.deployment.trainer)?;
-        same("balance", &held, &U256::from(self.twin.held()))?;
+        same("balance", &held, &U256::from(self.reference.held()))?;
         let now = self.chain.now();
         for account in accounts {
             let due = self.read(calls::state::collectable(*account))?;
-            let expected = self.twin.collectable(*account, now);
+            let expected = self.reference.collectable(*account, now);
             same("collectable", &due, &U256::from(expected))?;
         }
         let words = self.deployment.words(self.chain.as_mut())?;
-        same("words", &words, &self.twin.initial().classifier().words())?;
+        same(
+            "words",
+            &words,
+            &self.reference.initial().classifier().words(),
+        )?;
         let model = self.read(calls::state::model())?;
-        if let (Some(expected), false) = (self.twin.model(), model.is_zero()) {
+        if let (Some(expected), false) = (self.reference.model(), model.is_zero()) {
             let address = Address::from_word(B256::from(model));
             let words = self.deployment.words_of(self.chain.as_mut(), address)?;
             same("words", &words, &expected.words())?;
@@ -481,10 +494,10 @@ fn parts(test: &Samples, offer: Offer) -> Result<Vec<Vec<u8>>, SimulateError> {
     let n = offer.test_samples.min(test.len());
     (0..offer.parts)
         .map(|part| {
-            let places = part * n / offer.parts..(part + 1) * n / offer.parts;
-            let items: Vec<_> = places
-                .map(|place| {
-                    let (sample, label) = test.get(place);
+            let range = part * n / offer.parts..(part + 1) * n / offer.parts;
+            let items: Vec<_> = range
+                .map(|index| {
+                    let (sample, label) = test.get(index);
                     Item { label, sample }
                 })
                 .collect();
@@ -498,7 +511,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_outcome_says_where_the_bounty_went() {
+    fn outcome_says_where_the_bounty_went() {
         let told = |after, remainder| {
             outcome(&Ended {
                 before: 90,

@@ -11,7 +11,7 @@ use cotrain_bindings::{
 use cotrain_chain::{Chain, ChainError, Receipt, Transaction};
 use cotrain_client::deploy::{Deployment, DeploymentCost, ModelConfig, deploy};
 use cotrain_protocol::{
-    Rejection,
+    ContractError,
     classifier::Classifier,
     mechanism::{Description, Terms},
     record::{Contribution, Record},
@@ -21,7 +21,7 @@ use cotrain_protocol::{
 
 use super::{
     Asked, ClaimKind, Claimed, Collected, Mechanism, Opportunity, Pending, PredictionFees,
-    Relaying, ReportStage, Sent, Words, claims_on,
+    Relaying, ReportStage, Sent, Vocabulary, claims_on,
     contract::{OWNER, accepted, refused, same, send},
 };
 use crate::{SimulateError, beside::Second, vocabulary::Action};
@@ -37,9 +37,9 @@ pub(crate) const LARGEST_BALANCE: u128 = (1 << 96) - 1;
 pub(crate) struct TrainerMechanism<'c> {
     chain: Box<dyn Chain + 'c>,
     deployment: Deployment,
-    twin: Trainer,
+    reference: Trainer,
     /// Contract that sells predictions; `None` if none are sold.
-    fees: Option<PredictionFees>,
+    prediction_fees: Option<PredictionFees>,
     second: Second,
 }
 
@@ -58,7 +58,7 @@ impl<'c> TrainerMechanism<'c> {
             terms: Terms::Trainer { incentive, waits },
         };
         let mut deployment = deploy(chain.as_mut(), &config, &classifier)?;
-        let twin = Trainer::new(
+        let reference = Trainer::new(
             OWNER,
             chain.chain_id(),
             deployment.trainer,
@@ -68,19 +68,19 @@ impl<'c> TrainerMechanism<'c> {
             chain.now(),
         )
         .map_err(accepted("create"))?;
-        let fees = match prediction_price {
+        let prediction_fees = match prediction_price {
             None => None,
             Some(price) => {
                 let (trainer, cost) = (deployment.trainer, &mut deployment.cost);
-                let fees = PredictionFees::deploy(chain.as_mut(), trainer, price, cost)?;
-                Some(fees)
+                let prediction_fees = PredictionFees::deploy(chain.as_mut(), trainer, price, cost)?;
+                Some(prediction_fees)
             }
         };
         Ok(Self {
             chain,
             deployment,
-            twin,
-            fees,
+            reference,
+            prediction_fees,
             second,
         })
     }
@@ -134,8 +134,8 @@ impl<'c> TrainerMechanism<'c> {
 
     fn description(&self) -> &'static Description {
         let terms = Terms::Trainer {
-            incentive: self.twin.incentive(),
-            waits: self.twin.waits(),
+            incentive: self.reference.incentive(),
+            waits: self.reference.waits(),
         };
         terms.mechanism().description()
     }
@@ -153,7 +153,7 @@ impl Mechanism for TrainerMechanism<'_> {
         self.description().title
     }
 
-    fn words(&self) -> Words {
+    fn words(&self) -> Vocabulary {
         self.description().into()
     }
 
@@ -166,7 +166,7 @@ impl Mechanism for TrainerMechanism<'_> {
     }
 
     fn classifier(&self) -> &Classifier {
-        self.twin.classifier()
+        self.reference.classifier()
     }
 
     fn deployment_cost(&self) -> DeploymentCost {
@@ -174,19 +174,19 @@ impl Mechanism for TrainerMechanism<'_> {
     }
 
     fn price(&self, n: usize) -> u128 {
-        self.twin.price(n as u64, self.chain.now())
+        self.reference.price(n as u64, self.chain.now())
     }
 
     fn balance(&self, account: Address) -> u128 {
-        self.twin.balance(account)
+        self.reference.balance(account)
     }
 
     fn good(&self, account: Address) -> u64 {
-        self.twin.good(account)
+        self.reference.good(account)
     }
 
     fn total_good(&self) -> u64 {
-        self.twin.total_good()
+        self.reference.total_good()
     }
 
     fn contribute(
@@ -206,21 +206,32 @@ impl Mechanism for TrainerMechanism<'_> {
             Ok(None) => return Ok(None),
             Err(error) => return Err(refused(error, sample_bytes(&batch))),
         };
-        let sent = self.twin.contribute(author, now, value, &batch);
+        let sent = self.reference.contribute(author, now, value, &batch);
         let sent = sent.map_err(accepted(CALL))?;
         let event = events::contributed(&receipt.logs);
-        let seen = event.map(|event| (event.batch, event.author, event.deposit, event.time));
-        same(CALL, &seen, &Some((sent.batch, author, sent.deposit, now)))?;
+        let seen = event.map(|event| {
+            (
+                event.first_position,
+                event.author,
+                event.deposit,
+                event.time,
+            )
+        });
+        same(
+            CALL,
+            &seen,
+            &Some((sent.first_position, author, sent.deposit, now)),
+        )?;
         let added = [(author, items.to_vec())];
         Ok(Some(Sent {
-            pending: Pending::all_of(Record::new(sent.batch, sent.deposit, now, &added)),
+            pending: Pending::all_of(Record::new(sent.first_position, sent.deposit, now, &added)),
             gas: receipt.gas_used,
             changed: sent.changed,
         }))
     }
 
     fn edges(&self, contribution: &Contribution) -> Vec<u64> {
-        let waits = self.twin.waits();
+        let waits = self.reference.waits();
         vec![
             contribution.time + waits.refund,
             contribution.time + waits.any_address_claim,
@@ -228,15 +239,18 @@ impl Mechanism for TrainerMechanism<'_> {
     }
 
     fn is_settled(&self, pending: &Pending) -> bool {
-        self.twin.settlement(pending.contribution().position).status == Status::Closed
+        self.reference
+            .settlement(pending.contribution().position)
+            .status
+            == Status::Closed
     }
 
     fn report_stage(&self, contribution: &Contribution) -> ReportStage {
         let now = self.chain.now();
-        if self.twin.waits().report_notice == 0 {
+        if self.reference.waits().report_notice == 0 {
             return ReportStage::Report;
         }
-        match self.twin.announcement(contribution.position) {
+        match self.reference.announcement(contribution.position) {
             Some(announced) if now < announced.earliest => ReportStage::Wait,
             Some(announced) if now <= announced.until => ReportStage::Report,
             _ => ReportStage::Announce,
@@ -252,31 +266,32 @@ impl Mechanism for TrainerMechanism<'_> {
             amount,
         };
         // Cheap checks go first, as this runs millions of times.
-        if now >= time + self.twin.waits().any_address_claim {
+        if now >= time + self.reference.waits().any_address_claim {
             let left = self
-                .twin
+                .reference
                 .can_claim_late(claimer, now, pending.contribution());
             return Some(found(ClaimKind::Late, left.ok()?));
         }
         let own = pending.contribution().author == claimer;
-        if !own && (self.twin.good(claimer) == 0 || self.twin.reported(position, claimer)) {
+        if !own && (self.reference.good(claimer) == 0 || self.reference.reported(position, claimer))
+        {
             return None;
         }
-        let predicted = pending.predict(self.twin.classifier());
+        let predicted = pending.predict(self.reference.classifier());
         let contribution = pending.contribution();
         let agrees = predicted == contribution.label;
         match (own, agrees) {
             (true, true) => {
-                let left = self.twin.can_refund(now, contribution, predicted);
+                let left = self.reference.can_refund(now, contribution, predicted);
                 Some(found(ClaimKind::Refund, left.ok()?))
             }
             (false, false) => {
-                let twin = &self.twin;
-                if let Ok(share) = twin.can_report(claimer, now, contribution, predicted) {
+                let reference = &self.reference;
+                if let Ok(share) = reference.can_report(claimer, now, contribution, predicted) {
                     return Some(found(ClaimKind::Report, share));
                 }
-                twin.can_announce(now, contribution, predicted).ok()?;
-                let share = twin.could_report(claimer, now, contribution, predicted);
+                reference.can_announce(now, contribution, predicted).ok()?;
+                let share = reference.could_report(claimer, now, contribution, predicted);
                 Some(found(ClaimKind::Announcement, share.ok()?))
             }
             _ => None,
@@ -296,10 +311,10 @@ impl Mechanism for TrainerMechanism<'_> {
         };
         let (now, claims) = (self.chain.now(), claims_on(pending));
         let settled = match kind {
-            ClaimKind::Refund => self.twin.refund(claimer, now, &claims),
-            ClaimKind::Report => self.twin.report(claimer, now, &claims),
-            ClaimKind::Late => self.twin.claim_late(claimer, now, &claims),
-            ClaimKind::Announcement => self.twin.announce(now, &claims),
+            ClaimKind::Refund => self.reference.refund(claimer, now, &claims),
+            ClaimKind::Report => self.reference.report(claimer, now, &claims),
+            ClaimKind::Late => self.reference.claim_late(claimer, now, &claims),
+            ClaimKind::Announcement => self.reference.announce(now, &claims),
         };
         let settled = settled.map_err(accepted(name))?;
         if let Some((_, reason)) = settled.skipped.into_iter().next() {
@@ -340,31 +355,39 @@ impl Mechanism for TrainerMechanism<'_> {
     }
 
     fn dues(&self, account: Address) -> u128 {
-        self.fees.as_ref().map_or(0, |fees| fees.dues(account))
+        self.prediction_fees
+            .as_ref()
+            .map_or(0, |prediction_fees| prediction_fees.dues(account))
     }
 
     fn collect(&mut self, account: Address) -> Result<Option<Collected>, SimulateError> {
-        match &mut self.fees {
+        match &mut self.prediction_fees {
             None => Ok(None),
-            Some(fees) => fees.collect(self.chain.as_mut(), &self.twin, account),
+            Some(prediction_fees) => {
+                prediction_fees.collect(self.chain.as_mut(), &self.reference, account)
+            }
         }
     }
 
     fn prediction_price(&self) -> Option<u128> {
-        self.fees.as_ref().map(PredictionFees::price)
+        self.prediction_fees.as_ref().map(PredictionFees::price)
     }
 
     fn ask(&mut self, caller: Address, samples: &[&[u8]]) -> Result<Option<Asked>, SimulateError> {
-        match &mut self.fees {
+        match &mut self.prediction_fees {
             None => Ok(None),
-            Some(fees) => fees.ask(self.chain.as_mut(), &self.twin, caller, samples),
+            Some(prediction_fees) => {
+                prediction_fees.ask(self.chain.as_mut(), &self.reference, caller, samples)
+            }
         }
     }
 
     fn register(&mut self, account: Address) -> Result<Option<u64>, SimulateError> {
-        match &mut self.fees {
+        match &mut self.prediction_fees {
             None => Ok(None),
-            Some(fees) => fees.register(self.chain.as_mut(), &self.twin, account),
+            Some(prediction_fees) => {
+                prediction_fees.register(self.chain.as_mut(), &self.reference, account)
+            }
         }
     }
 
@@ -372,19 +395,23 @@ impl Mechanism for TrainerMechanism<'_> {
     /// For each of `accounts`, compares good contributions and prepaid money too.
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
         let words = self.deployment.words(self.chain.as_mut())?;
-        same("words", &words, &self.twin.classifier().words())?;
+        same("words", &words, &self.reference.classifier().words())?;
         let held = self.chain.balance(self.deployment.trainer)?;
-        same("balance", &held, &U256::from(self.twin.held()))?;
+        same("balance", &held, &U256::from(self.reference.held()))?;
         let mut numbers = vec![
             (
                 "contributionCount",
                 state::contribution_count(),
-                self.twin.contribution_count(),
+                self.reference.contribution_count(),
             ),
-            ("totalGood", state::total_good(), self.twin.total_good()),
+            (
+                "totalGood",
+                state::total_good(),
+                self.reference.total_good(),
+            ),
         ];
         for account in accounts {
-            numbers.push(("good", state::good(*account), self.twin.good(*account)));
+            numbers.push(("good", state::good(*account), self.reference.good(*account)));
         }
         for (name, call, expected) in numbers {
             same(name, &self.read(call)?, &U256::from(expected))?;
@@ -393,9 +420,9 @@ impl Mechanism for TrainerMechanism<'_> {
             let prepaid = self.read(state::balance_of(*account))?;
             same("balanceOf", &prepaid, &U256::from(self.prepaid(*account)))?;
         }
-        match &self.fees {
+        match &self.prediction_fees {
             None => Ok(()),
-            Some(fees) => fees.compare(self.chain.as_mut(), accounts),
+            Some(prediction_fees) => prediction_fees.compare(self.chain.as_mut(), accounts),
         }
     }
 
@@ -410,7 +437,7 @@ impl Relaying for TrainerMechanism<'_> {
     }
 
     fn prepaid(&self, account: Address) -> u128 {
-        self.twin.balance(account)
+        self.reference.balance(account)
     }
 
     fn relayer(&self) -> Address {
@@ -418,7 +445,7 @@ impl Relaying for TrainerMechanism<'_> {
     }
 
     fn signing_hash(&self, batch: &SignedBatch) -> B256 {
-        batch.signing_hash(&self.twin.domain())
+        batch.signing_hash(&self.reference.domain())
     }
 
     fn prepay(&mut self, account: Address, amount: u128) -> Result<Option<u64>, SimulateError> {
@@ -428,7 +455,7 @@ impl Relaying for TrainerMechanism<'_> {
         let Some(receipt) = send(self.chain.as_mut(), transaction)? else {
             return Ok(None);
         };
-        let deposited = self.twin.deposit_to(account, amount);
+        let deposited = self.reference.deposit_to(account, amount);
         deposited.map_err(accepted("depositTo"))?;
         Ok(Some(receipt.gas_used))
     }
@@ -450,7 +477,7 @@ impl Relaying for TrainerMechanism<'_> {
     ) -> Result<(usize, Sent), SimulateError> {
         const CALL: &str = "relay";
         let now = self.chain.now();
-        let domain = self.twin.domain();
+        let domain = self.reference.domain();
         let signers = || -> Vec<_> {
             let recover = |signed: &SignedBatch| signed.signer_if_sent_by(RELAYER, &domain);
             batches.iter().map(recover).collect()
@@ -462,15 +489,17 @@ impl Relaying for TrainerMechanism<'_> {
             Ok::<_, SimulateError>((n, receipt, signers.finish()))
         })?;
         let batches = &batches[..n];
-        let relayed = self.twin.relay_signed_by(RELAYER, now, batches, &signers);
+        let relayed = self
+            .reference
+            .relay_signed_by(RELAYER, now, batches, &signers);
         let relayed = relayed.map_err(accepted(CALL))?;
         let outcomes = relayed.outcomes.into_iter();
         let outcomes = outcomes.map(|outcome| outcome.map_err(accepted(CALL)));
         let outcomes: Vec<Accepted> = outcomes.collect::<Result<_, _>>()?;
-        let batch = relayed.batch.unwrap_or_default();
+        let first_position = relayed.first_position.unwrap_or_default();
         same(CALL, &events::skipped(&receipt.logs), &vec![])?;
         let expected = events::Relayed {
-            batch,
+            first_position,
             relayer: RELAYER,
             deposit: relayed.deposit,
             time: now,
@@ -480,10 +509,10 @@ impl Relaying for TrainerMechanism<'_> {
         let added: Vec<_> = batches
             .iter()
             .map(|signed| Ok((signed.author, parse_batch(&signed.items)?)))
-            .collect::<Result<_, Rejection>>()
+            .collect::<Result<_, ContractError>>()
             .map_err(accepted(CALL))?;
         let sent = Sent {
-            pending: Pending::all_of(Record::new(batch, relayed.deposit, now, &added)),
+            pending: Pending::all_of(Record::new(first_position, relayed.deposit, now, &added)),
             gas: receipt.gas_used,
             changed: outcomes.iter().map(|accepted| accepted.changed).sum(),
         };

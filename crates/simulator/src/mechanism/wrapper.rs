@@ -7,7 +7,7 @@ use cotrain_protocol::{classifier::Classifier, record::Contribution, sample::Ite
 
 use super::{
     Asked, ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Relaying,
-    ReportStage, Sent, Upkeep, Words,
+    ReportStage, Sent, Upkeep, Vocabulary,
 };
 use crate::SimulateError;
 
@@ -169,7 +169,7 @@ impl<T: MechanismLayer> Mechanism for T {
         self.inner().facts()
     }
 
-    fn words(&self) -> Words {
+    fn words(&self) -> Vocabulary {
         self.inner().words()
     }
 

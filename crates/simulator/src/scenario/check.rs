@@ -227,12 +227,12 @@ impl Check<'_> {
         }
         let mut names = HashSet::new();
         let mut agents = Vec::with_capacity(tables.len());
-        for (place, table) in tables.iter().enumerate() {
-            let agent = self.agent(&format!("agents[{place}]"), table, incentive, kind)?;
+        for (index, table) in tables.iter().enumerate() {
+            let agent = self.agent(&format!("agents[{index}]"), table, incentive, kind)?;
             if !names.insert(&table.name) {
                 let value = format!("`{}`", table.name);
                 return self.impossible(
-                    format!("agents[{place}].name"),
+                    format!("agents[{index}].name"),
                     value,
                     "another agent has it: each needs its own",
                 );
@@ -411,17 +411,17 @@ impl Check<'_> {
         &self,
         key: &str,
         given: Option<usize>,
-        most: usize,
+        max: usize,
         count: &mut usize,
     ) -> Result<(), ScenarioError> {
         match given {
             None => Ok(()),
-            Some(given) if (1..=most).contains(&given) => {
+            Some(given) if (1..=max).contains(&given) => {
                 *count = given;
                 Ok(())
             }
             Some(given) => {
-                self.impossible(key, given, format!("expected a number from 1 to {most}"))
+                self.impossible(key, given, format!("expected a number from 1 to {max}"))
             }
         }
     }

@@ -131,12 +131,12 @@ impl Check<'_> {
         table: &IncentiveTable,
         name: &str,
         otherwise: usize,
-        (least, most): (usize, usize),
+        (least, max): (usize, usize),
     ) -> Result<usize, ScenarioError> {
         match table.get(name) {
-            Some(Given::Count(given)) if (least..=most).contains(given) => Ok(*given),
+            Some(Given::Count(given)) if (least..=max).contains(given) => Ok(*given),
             Some(Given::Count(given)) => {
-                let allowed = format!("expected a number from {least} to {most}");
+                let allowed = format!("expected a number from {least} to {max}");
                 self.impossible(format!("incentive.{name}"), given, allowed)
             }
             _ => Ok(otherwise),
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_has_one_unit_in_all_sections() {
+    fn keys_have_one_unit_in_all_sections() {
         for one in Mechanism::ALL {
             for (key, unit) in keys(one) {
                 for other in Mechanism::ALL {

@@ -35,8 +35,8 @@ pub struct Axis {
 impl fmt::Display for Axis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}=", self.path)?;
-        for (place, value) in self.values.iter().enumerate() {
-            write!(f, "{}{value}", if place == 0 { "" } else { "," })?;
+        for (index, value) in self.values.iter().enumerate() {
+            write!(f, "{}{value}", if index == 0 { "" } else { "," })?;
         }
         Ok(())
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_as_toml_and_as_texts_where_they_are_none() {
+    fn axis_reads_values_as_toml_and_as_texts_if_they_are_none() {
         let axis: Axis = r#"a.b = 1, 2.5,12 hours,"x, y",true,{ mean = 1, sd = 2 },[1,2]"#
             .parse()
             .expect("an axis");
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_is_what_a_file_with_it_says() {
+    fn with_sets_what_a_file_with_the_setting_says() {
         let changed = scenario()
             .with(&settings(&[
                 "incentive.refund_wait=12 hours",
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_dots_is_found() {
+    fn with_finds_a_name_with_dots() {
         let text = scenario().text().replace("\"Bad\"", "\"Good.2\"");
         let scenario = Scenario::parse("dots", "dots.toml", &text, None).expect("good");
         let changed = scenario
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_set_is_answered_with_what_can() {
+    fn with_answers_what_cannot_be_set_with_what_can() {
         assert_snapshot!(refusal(&["incentive.refund_wai=1h"]), @r#"with incentive.refund_wai = "1h": scenarios/movie-reviews.toml: unknown field `refund_wai`, expected one of `kind`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`, `report_notice`, `deposit_after_one_hour`, `prediction_price`, `stake`, `participation`, `reveal_wait`, `scoring_wait`, `most_contributions`, `most_passes`, `bounty`, `parts`, `test_samples`"#);
         assert_snapshot!(refusal(&["incentives.refund_wait=1h"]), @r#"with incentives.refund_wait = "1h": scenarios/movie-reviews.toml: unknown field `incentives`, expected one of `description`, `data`, `model`, `incentive`, `chain`, `run`, `agents`"#);
         assert_snapshot!(refusal(&["incentive.refund_wait.max=1h"]), @r#"scenarios/movie-reviews.toml: cannot set `incentive.refund_wait.max`: `incentive.refund_wait` is "1 day", which holds nothing further"#);

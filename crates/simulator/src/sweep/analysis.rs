@@ -146,7 +146,7 @@ impl<'a> Analyst<'a> {
     /// duration of the longest run, in seconds.
     #[must_use]
     pub fn new(plan: &'a Plan, agents: &[String], longest: u64) -> Self {
-        let lines = place(plan.points()).saturating_mul(1 + agents.len());
+        let lines = index(plan.points()).saturating_mul(1 + agents.len());
         let count = (NUMBERS / lines.saturating_mul(3).max(1)).clamp(FEWEST_MOMENTS, MOMENTS);
         Self {
             plan,
@@ -166,8 +166,8 @@ impl<'a> Analyst<'a> {
             self.close();
         }
         for agent in &record.agents {
-            let place = self.agents.iter().position(|name| *name == agent.name);
-            if let Some(good) = place.map(|place| &mut self.good[place]) {
+            let index = self.agents.iter().position(|name| *name == agent.name);
+            if let Some(good) = index.map(|index| &mut self.good[index]) {
                 good.get_or_insert(agent.good);
             }
         }
@@ -216,8 +216,8 @@ impl<'a> Analyst<'a> {
             .collect();
         let at = |values: &[f64], scale: f64| rows.iter().map(|&row| scale * values[row]).collect();
         let balances = self.agents.iter().map(|name| {
-            let place = record.agents.iter().position(|agent| agent.name == *name)?;
-            Some(at(&series.balances_percent[place], 1.0))
+            let index = record.agents.iter().position(|agent| agent.name == *name)?;
+            Some(at(&series.balances_percent[index], 1.0))
         });
         Sampled {
             point,
@@ -275,11 +275,11 @@ impl<'a> Analyst<'a> {
 fn moments(longest: u64, count: usize) -> Vec<f64> {
     // Seconds and indices are far below 2^53.
     let last = (count - 1) as f64;
-    let moment = |place| longest as f64 * place as f64 / last;
+    let moment = |index| longest as f64 * index as f64 / last;
     (0..count).map(moment).collect()
 }
 
-fn place(point: u64) -> usize {
+fn index(point: u64) -> usize {
     // There are at most as many points as runs.
     usize::try_from(point).unwrap_or(usize::MAX)
 }
@@ -295,9 +295,9 @@ struct Along<'a> {
 }
 
 fn studies(plan: &Plan, figures: &[Figures]) -> Vec<AxisStudy> {
-    let mut shares = vec![None; place(plan.points())];
+    let mut shares = vec![None; index(plan.points())];
     for run in figures {
-        shares[place(run.point)] = Some(run.hostile_share);
+        shares[index(run.point)] = Some(run.hostile_share);
     }
     let mut found = Vec::new();
     for (number_of_axis, axis) in plan.axes().iter().enumerate() {
@@ -307,7 +307,7 @@ fn studies(plan: &Plan, figures: &[Figures]) -> Vec<AxisStudy> {
             continue;
         };
         let values =
-            (0..plan.points()).map(|point| Some(numbers[plan.places(point)[number_of_axis]]));
+            (0..plan.points()).map(|point| Some(numbers[plan.indices(point)[number_of_axis]]));
         found.extend(along(
             plan,
             figures,
@@ -340,9 +340,9 @@ fn studies(plan: &Plan, figures: &[Figures]) -> Vec<AxisStudy> {
 fn moves(plan: &Plan, shares: &[Option<f64>], axis: usize) -> bool {
     let mut seen: BTreeMap<Vec<usize>, f64> = BTreeMap::new();
     (0..plan.points()).any(|point| {
-        let mut others = plan.places(point);
+        let mut others = plan.indices(point);
         others.remove(axis);
-        let Some(share) = shares[place(point)] else {
+        let Some(share) = shares[index(point)] else {
             return false;
         };
         let before = *seen.entry(others).or_insert(share);
@@ -354,11 +354,11 @@ fn moves(plan: &Plan, shares: &[Option<f64>], axis: usize) -> bool {
 fn along(plan: &Plan, figures: &[Figures], along: &Along<'_>) -> Vec<AxisStudy> {
     let mut groups: BTreeMap<Vec<usize>, Vec<(f64, &Figures)>> = BTreeMap::new();
     for run in figures {
-        let Some(value) = along.values[place(run.point)] else {
+        let Some(value) = along.values[index(run.point)] else {
             continue;
         };
-        let places = plan.places(run.point);
-        let others = along.others.iter().map(|other| places[*other]).collect();
+        let indices = plan.indices(run.point);
+        let others = along.others.iter().map(|other| indices[*other]).collect();
         groups.entry(others).or_default().push((value, run));
     }
     let study = |(others, mut runs): (Vec<usize>, Vec<(f64, &Figures)>)| {
@@ -387,10 +387,10 @@ fn samples(runs: &[(f64, &Figures)], figure: fn(&Figures) -> Option<f64>) -> Vec
     same.filter_map(sample).collect()
 }
 
-fn others_of(plan: &Plan, others: &[usize], places: &[usize]) -> String {
-    let settings = others.iter().zip(places).map(|(axis, place)| {
+fn others_of(plan: &Plan, others: &[usize], indices: &[usize]) -> String {
+    let settings = others.iter().zip(indices).map(|(axis, index)| {
         let axis = &plan.axes()[*axis];
-        format!("{} = {}", axis.path, shown(&axis.values[*place]))
+        format!("{} = {}", axis.path, shown(&axis.values[*index]))
     });
     settings.collect::<Vec<_>>().join(", ")
 }
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_is_summed_up_and_runs_that_are_over_stay_what_they_are() {
+    fn finish_sums_up_a_point_and_carries_on_runs_that_are_over() {
         let plan = plan(&[]);
         let records = [(0, 110.0, 0.6), (1, 130.0, 0.7), (2, 120.0, 0.8)]
             .map(|(run, honest, last)| record(run, 50.0, honest, last));
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_whose_runs_are_over_stays_what_it_is_until_the_longest_run_ends() {
+    fn finish_carries_on_a_point_until_the_longest_run_of_all_ends() {
         let plan = plan(&["agents.Bad.start_balance=1000,2000"]);
         let mut records = [0, 1, 2, 3, 4, 5].map(|run| record(run, 50.0, 110.0, 0.6));
         for long in &mut records[3..] {
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn breaking_points_are_found_along_settings_and_hostile_money_for_each_of_the_others() {
+    fn finish_finds_breaking_points_along_settings_and_hostile_money() {
         let plan = plan(&[
             "incentive.refund_wait=1h,1day",
             "agents.Bad.start_balance=1000,2000,4000",
@@ -529,9 +529,9 @@ mod tests {
         // higher.
         let records: Vec<_> = (0..plan.runs())
             .map(|run| {
-                let places = plan.places(plan.point_of(run));
-                let (wait, money) = ([0.0, 15.0][places[0]], [0.0, 20.0, 40.0][places[1]]);
-                let share = [10.0, 20.0, 40.0][places[1]];
+                let indices = plan.indices(plan.point_of(run));
+                let (wait, money) = ([0.0, 15.0][indices[0]], [0.0, 20.0, 40.0][indices[1]]);
+                let share = [10.0, 20.0, 40.0][indices[1]];
                 record(run, share, 110.0 + wait - money, 0.6)
             })
             .collect();

@@ -67,8 +67,8 @@ impl Plan {
         seeds: Seeds,
         relay: Option<NonZeroUsize>,
     ) -> Result<Self, PlanError> {
-        for (place, axis) in axes.iter().enumerate() {
-            if axes[..place].iter().any(|before| before.path == axis.path) {
+        for (index, axis) in axes.iter().enumerate() {
+            if axes[..index].iter().any(|before| before.path == axis.path) {
                 return Err(PlanError::Twice(axis.path.clone()));
             }
         }
@@ -142,29 +142,29 @@ impl Plan {
 
     /// Returns for each setting the index of the value that a point has.
     #[must_use]
-    pub fn places(&self, point: u64) -> Vec<usize> {
+    pub fn indices(&self, point: u64) -> Vec<usize> {
         let mut left = point;
-        let mut places: Vec<_> = self
+        let mut indices: Vec<_> = self
             .axes
             .iter()
             .rev()
             .map(|axis| {
                 let length = axis.values.len() as u64;
-                let place = left % length;
+                let index = left % length;
                 left /= length;
                 // The index is below the length of a vector.
-                usize::try_from(place).unwrap_or(usize::MAX)
+                usize::try_from(index).unwrap_or(usize::MAX)
             })
             .collect();
-        places.reverse();
-        places
+        indices.reverse();
+        indices
     }
 
     /// Returns the values of a point, one for each setting.
     #[must_use]
     pub fn values(&self, point: u64) -> Vec<&Value> {
-        let pairs = self.axes.iter().zip(self.places(point));
-        pairs.map(|(axis, place)| &axis.values[place]).collect()
+        let pairs = self.axes.iter().zip(self.indices(point));
+        pairs.map(|(axis, index)| &axis.values[index]).collect()
     }
 
     /// Returns the settings of a point.
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_a_function_of_its_number() {
+    fn plan_makes_a_run_a_function_of_its_number() {
         let plan = plan(
             &[
                 "data.features=100,200",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_told_from_another() {
+    fn identity_distinguishes_plans() {
         let identity = |sets: &[&str], seeds| plan(sets, seeds).expect("a plan").identity();
         let one = identity(&["data.features=100,200"], "1..3");
         assert_eq!(one, identity(&["data.features=100,200"], "1..3"));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_cannot_be_is_refused_before_anything_runs() {
+    fn new_refuses_an_impossible_plan_before_anything_runs() {
         let refusal = |sets: &[&str], seeds| plan(sets, seeds).expect_err("a refusal").to_string();
         assert_eq!(
             refusal(&["data.features=100", "data.features=200"], "1"),

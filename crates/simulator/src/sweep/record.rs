@@ -120,8 +120,8 @@ impl Percentages {
 impl Series {
     fn of(run: &Run) -> Self {
         let rows = &run.series;
-        let balances = run.agents.iter().enumerate().map(|(place, agent)| {
-            let held = rows.iter().map(|row| row.balances[place]);
+        let balances = run.agents.iter().enumerate().map(|(index, agent)| {
+            let held = rows.iter().map(|row| row.balances[index]);
             held.map(|wei| percent(wei, agent.start_balance)).collect()
         });
         Self {

@@ -56,8 +56,8 @@ impl Seeds {
 
     /// Returns the seed at an index. Indices beyond the last start over.
     #[must_use]
-    pub fn get(&self, place: u64) -> u64 {
-        let mut left = place % self.count();
+    pub fn get(&self, index: u64) -> u64 {
+        let mut left = index % self.count();
         for (first, last) in &self.0 {
             if left <= last - first {
                 return first + left;
@@ -96,8 +96,8 @@ impl FromStr for Seeds {
 
 impl fmt::Display for Seeds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (first, last)) in self.0.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
+        for (index, (first, last)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
             if first == last {
                 write!(f, "{comma}{first}")?;
             } else {
@@ -152,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn ranges_and_lists_name_each_seed_once_and_in_order() {
+    fn seeds_of_ranges_and_lists_come_once_each_and_in_order() {
         let seeds: Seeds = " 3..5, 9,1..2".parse().expect("seeds");
         assert_eq!(seeds.count(), 6);
-        let all: Vec<_> = (0..6).map(|place| seeds.get(place)).collect();
+        let all: Vec<_> = (0..6).map(|index| seeds.get(index)).collect();
         assert_eq!(all, [3, 4, 5, 9, 1, 2]);
         assert_eq!(seeds.to_string(), "3..5,9,1..2");
         assert_eq!(seeds.to_string().parse(), Ok(seeds));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_seeds_is_answered_with_what_does() {
+    fn seeds_refuse_a_text_that_names_none_and_say_what_does() {
         for (text, wanted) in [
             ("", "`` is no seed"),
             ("1-3", "`1-3` is no seed"),

@@ -20,7 +20,7 @@ const HIGH: f64 = 0.95;
 /// Fan, "Sample Quantiles in Statistical Packages", 1996). Returns `None` if there are no values.
 #[must_use]
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let (below, rest) = place(sorted.len(), share)?;
+    let (below, rest) = rank(sorted.len(), share)?;
     let low = sorted[below];
     match sorted.get(below + 1) {
         Some(high) if rest > 0.0 => Some(low + rest * (high - low)),
@@ -34,10 +34,10 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss
 )]
-fn place(count: usize, share: f64) -> Option<(usize, f64)> {
+fn rank(count: usize, share: f64) -> Option<(usize, f64)> {
     // Counts are far below 2^52, and the share is in [0, 1].
-    let place = count.checked_sub(1)? as f64 * share;
-    Some((place.floor() as usize, place.fract()))
+    let rank = count.checked_sub(1)? as f64 * share;
+    Some((rank.floor() as usize, rank.fract()))
 }
 
 /// Median with the 5 % and 95 % quantiles.
@@ -82,9 +82,9 @@ impl Estimate {
     fn of(value: f64, mut resamples: Vec<f64>) -> Self {
         resamples.sort_unstable_by(f64::total_cmp);
         let at = |share, outwards: usize| {
-            let (below, rest) = place(resamples.len(), share).unwrap_or_default();
-            let place = below + if rest > 0.0 { outwards } else { 0 };
-            resamples.get(place).copied().unwrap_or(value)
+            let (below, rest) = rank(resamples.len(), share).unwrap_or_default();
+            let rank = below + if rest > 0.0 { outwards } else { 0 };
+            resamples.get(rank).copied().unwrap_or(value)
         };
         Self {
             value,
@@ -213,12 +213,12 @@ pub fn study(samples: &[(f64, Vec<f64>)], limit: f64) -> Study {
     let mut drawn = Vec::new();
     for _ in 0..RESAMPLES {
         let mut points = Vec::with_capacity(samples.len());
-        for (place, (value, runs)) in samples.iter().enumerate() {
+        for (rank, (value, runs)) in samples.iter().enumerate() {
             drawn.clear();
             drawn.extend(runs.iter().map(|_| runs[draw(&mut chance, runs.len())]));
-            shares[place].push(share_below(&drawn, limit));
+            shares[rank].push(share_below(&drawn, limit));
             let median = median(&mut drawn);
-            medians[place].push(median);
+            medians[rank].push(median);
             points.push((*value, median));
         }
         crossings.push(Breaking::of(&points, limit));
@@ -253,8 +253,8 @@ pub fn study(samples: &[(f64, Vec<f64>)], limit: f64) -> Study {
 /// Draws an index below `count`, which is at least 1.
 fn draw(chance: &mut ChaCha8Rng, count: usize) -> usize {
     // The drawn type has the same width on every machine.
-    let place = chance.random_range(0..count as u64);
-    usize::try_from(place).unwrap_or_default()
+    let rank = chance.random_range(0..count as u64);
+    usize::try_from(rank).unwrap_or_default()
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -286,7 +286,7 @@ mod tests {
     // Every figure is exact in binary, or computed by hand in the same order.
     #[allow(clippy::float_cmp)]
     #[test]
-    fn quantiles_are_those_of_type_7() {
+    fn quantile_is_that_of_type_7() {
         let sorted = [1.0, 2.0, 4.0, 8.0, 16.0];
         // (5 - 1) * share = 0.2: after the first value (index 0), 0.2 of the way to the second; and
         // so on.
@@ -305,7 +305,7 @@ mod tests {
 
     #[allow(clippy::float_cmp)]
     #[test]
-    fn an_interval_ends_at_resamples_even_where_some_are_infinite() {
+    fn estimate_ends_at_resamples_even_if_some_are_infinite() {
         let mut resamples: Vec<_> = (0..1_000).map(f64::from).collect();
         // 999 * 0.05 = 49.95 and 999 * 0.95 = 949.05.
         let of = |resamples: &[f64]| {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_breaking_point_lies_where_the_line_crosses_the_limit() {
+    fn breaking_is_at_the_point_where_the_line_crosses_the_limit() {
         let at = |side, value, crossings| Breaking::At {
             side,
             value,
@@ -342,7 +342,7 @@ mod tests {
 
     #[allow(clippy::float_cmp)]
     #[test]
-    fn runs_that_all_come_to_the_same_leave_no_doubt() {
+    fn study_leaves_no_doubt_if_all_runs_come_to_the_same() {
         let samples = [(10.0, vec![120.0; 5]), (20.0, vec![80.0; 5])];
         let study = study(&samples, 100.0);
         assert_eq!((study.point.low, study.point.high), (15.0, 15.0));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_a_median_holds_what_chance_can_do() {
+    fn study_has_an_interval_of_a_median_that_holds_what_chance_can_do() {
         // Eleven runs, 90 to 110: the median of a resample is one of them. It lies at or below 95
         // in fewer than 1 of 20 resamples. (At least 6 of 11 draws fall among 6 of 11 values with
         // probability 0.62, among 4 values with 0.14, among 3 values with 0.04.)
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_that_may_lie_beyond_the_values_says_so() {
+    fn study_says_that_a_point_may_lie_beyond_the_values() {
         // At the last value 6 of 11 runs are below the limit, so many resamples do not cross.
         let mut last = vec![90.0; 6];
         last.extend([110.0; 5]);

@@ -174,12 +174,12 @@ impl Kind {
     }
 
     /// Returns the column of rows whose values have these indices.
-    fn column(&self, places: impl Iterator<Item = usize>) -> Values<'_> {
+    fn column(&self, indices: impl Iterator<Item = usize>) -> Values<'_> {
         match self {
-            Self::Whole(values) => Values::Whole(places.map(|place| values[place]).collect()),
-            Self::Real(values) => Values::Real(places.map(|place| values[place]).collect()),
+            Self::Whole(values) => Values::Whole(indices.map(|index| values[index]).collect()),
+            Self::Real(values) => Values::Real(indices.map(|index| values[index]).collect()),
             Self::Text(values) => {
-                Values::Text(places.map(|place| values[place].as_str()).collect())
+                Values::Text(indices.map(|index| values[index].as_str()).collect())
             }
         }
     }
@@ -206,13 +206,13 @@ impl<'a> Header<'a> {
             Column::new(name, Values::MaybeReal(rows.iter().map(value).collect()))
         };
         let mut columns = vec![whole("run", |it| it.run), whole("seed", |it| it.seed)];
-        let places: Vec<_> = rows
+        let indices: Vec<_> = rows
             .iter()
-            .map(|row| self.plan.places(self.plan.point_of(row.run)))
+            .map(|row| self.plan.indices(self.plan.point_of(row.run)))
             .collect();
         let axes = self.plan.axes().iter().zip(&self.settings).enumerate();
-        columns.extend(axes.map(|(place, (axis, kind))| {
-            let values = kind.column(places.iter().map(|places| places[place]));
+        columns.extend(axes.map(|(index, (axis, kind))| {
+            let values = kind.column(indices.iter().map(|indices| indices[index]));
             Column::new(axis.path.as_str(), values)
         }));
         columns.extend([
@@ -284,9 +284,9 @@ impl<'a> Header<'a> {
             let mut balances = Vec::new();
             for row in rows {
                 match row.agents.iter().position(|agent| agent.name == *name) {
-                    Some(place) => {
+                    Some(index) => {
                         balances
-                            .extend(row.series.balances_percent[place].iter().copied().map(Some));
+                            .extend(row.series.balances_percent[index].iter().copied().map(Some));
                     }
                     None => balances.extend(row.series.seconds.iter().map(|_| None)),
                 }

@@ -7,7 +7,7 @@ use parquet::{
 
 use super::*;
 use crate::run::{
-    Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, SeriesRow, Words,
+    Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, SeriesRow, Vocabulary,
 };
 
 const UNIT: u128 = 10_u128.pow(18);
@@ -77,7 +77,7 @@ fn run() -> Run {
         counts: Counts::default(),
         gas: Gas::default(),
         facts: vec![],
-        words: Words {
+        words: Vocabulary {
             rules: "",
             stakes: "deposits",
             learns_at_once: true,
@@ -110,7 +110,7 @@ fn names(row: &Row) -> Vec<&str> {
 }
 
 #[test]
-fn csv_of_a_small_run() {
+fn series_csv_and_events_csv_write_a_small_run() {
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     insta::assert_snapshot!(text(series_csv(&run())), @r#"
     seconds,day,accuracy,contributions,unclaimed,balance_percent_day,"balance_percent_Eve, ""E"""
@@ -126,7 +126,7 @@ fn csv_of_a_small_run() {
 }
 
 #[test]
-fn csv_reads_back_to_the_bit() {
+fn series_csv_reads_back_to_the_bit() {
     let bytes = series_csv(&run());
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let accuracies: Vec<f64> = reader
@@ -137,7 +137,7 @@ fn csv_reads_back_to_the_bit() {
 }
 
 #[test]
-fn the_series_reads_back_from_parquet() {
+fn series_parquet_reads_back() {
     let rows = rows(series_parquet(&run()).expect("a table"));
     assert_eq!(
         names(&rows[0]),
@@ -171,7 +171,7 @@ fn the_series_reads_back_from_parquet() {
 }
 
 #[test]
-fn the_events_read_back_from_parquet() {
+fn events_parquet_reads_back() {
     let rows = rows(events_parquet(&run()).expect("a table"));
     assert_eq!(
         names(&rows[0]),
@@ -205,7 +205,7 @@ fn the_events_read_back_from_parquet() {
 }
 
 #[test]
-fn an_empty_run_makes_empty_tables() {
+fn series_parquet_and_events_are_empty_for_an_empty_run() {
     let run = Run {
         series: Vec::new(),
         events: Vec::new(),
@@ -220,7 +220,7 @@ fn an_empty_run_makes_empty_tables() {
 }
 
 #[test]
-fn no_clock_and_no_version_is_in_a_table() {
+fn events_parquet_has_no_clock_and_no_version() {
     let bytes = events_parquet(&run()).expect("a table");
     assert_eq!(bytes, events_parquet(&run()).expect("a table"));
     let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).expect("a Parquet file");
@@ -231,7 +231,7 @@ fn no_clock_and_no_version_is_in_a_table() {
 }
 
 #[test]
-fn an_amount_beyond_38_digits_is_refused_and_the_largest_below_is_kept() {
+fn events_parquet_takes_amounts_of_up_to_38_digits() {
     let with = |amount| {
         let mut run = run();
         run.events[0].amount = amount;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::view::{Costs, View};
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{acting::Acting, block_on, show, wei::Wei},
 };
 
@@ -33,7 +33,7 @@ struct Collected {
 }
 
 /// Runs `cotrain market collect`.
-pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Collect) -> Result<(), CommandError> {
     block_on(async {
         let acting = &arguments.acting;
         let session = acting.connection.open().await?;
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
         let account = key.address();
         let due = view.state.ledger().collectable(account, view.now);
         if due.total() == 0 {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: the market {} is {}, and {account} has nothing to collect; next, {}",
                 view.address(),
                 view.phase(),
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
             )));
         }
         let budget = acting.spending.budget();
-        let sender = acting.fees.sender(&session.node, &key, &budget);
+        let sender = acting.gas_fees.sender(&session.node, &key, &budget);
         let mut gas = 0_u64;
         let mut ready = Vec::new();
         for data in due.calls() {
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
             gas,
             notes: vec![("brings", all.to_string())],
         };
-        let paying = (&acting.fees, &acting.spending);
+        let paying = (&acting.gas_fees, &acting.spending);
         let bill = view.bill(&session, account, paying, costs).await?;
         if !acting.spending.agreed(&session, &bill, acting.json)? {
             return Ok(());

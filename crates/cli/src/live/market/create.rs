@@ -19,16 +19,16 @@ use cotrain_protocol::{
     mechanism::{self, Unit},
     sample::Item,
 };
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
-use super::view::{Costs, View, lost_in_words, unusable};
+use super::view::{Costs, View, describe_lost, unusable};
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{
         block_on,
         connection::Session,
-        deploy::{DeployOptions, Further, deployed_before, describe, place},
+        deploy::{DeployOptions, Further, context, deployed_before, describe},
         errors::{unfollowed, unsent},
         key::DEVELOPMENT_CHAIN,
         model::LiveModel,
@@ -113,7 +113,7 @@ struct Created<'a> {
 }
 
 impl Create {
-    fn terms(&self) -> Result<market::Terms, Failure> {
+    fn terms(&self) -> Result<market::Terms, CommandError> {
         let terms = market::Terms {
             stake: self.stake.0,
             participation: self.open_for.as_secs(),
@@ -126,7 +126,7 @@ impl Create {
         let values = mechanism::Terms::Market(terms).values();
         for ((term, value), option) in description.terms.iter().zip(values).zip(OPTIONS) {
             if term.validate(value).is_err() {
-                return Err(Failure::Mistake(anyhow!(
+                return Err(CommandError::Mistake(anyhow!(
                     "{option} is {value}; expected {} to 2^{} - 1{}: the {}",
                     term.least,
                     term.bits,
@@ -141,7 +141,7 @@ impl Create {
         }
         // The contract has these bounds.
         if self.bounty.0 == 0 || self.bounty.0 >> 96 != 0 {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "--bounty is {}; expected 1 wei to 2^96 - 1 wei",
                 self.bounty
             )));
@@ -150,9 +150,9 @@ impl Create {
     }
 
     /// Checks for terms that could lose the bounty on a chain with money.
-    fn check_for_money(&self) -> Result<(), Failure> {
+    fn check_for_money(&self) -> Result<(), CommandError> {
         if self.reveal_wait < SHORTEST_REVEAL_WAIT {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "--reveal-wait is {}; expected at least {}: the drawn part is revealed some blocks after the bounty is \
                  locked, and later where fees rise",
                 humantime::format_duration(self.reveal_wait),
@@ -160,7 +160,7 @@ impl Create {
             )));
         }
         if self.initial.test.is_none() && self.initial.data == "movie-reviews" {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "the test set would be of data that comes with cotrain, and whoever knows it wins the bounty; name data \
                  with --test that nobody else has"
             )));
@@ -207,7 +207,7 @@ const OPTIONS: [&str; 6] = [
 ];
 
 /// Creates and opens a market.
-pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Create) -> Result<(), CommandError> {
     block_on(async {
         let options = &arguments.options;
         let session = options.connection.open().await?;
@@ -244,23 +244,23 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         }
         let further = arguments.further(gas.left(Some(OpeningStep::Commit)));
         let budget = options.spending.budget();
-        let placed = place(&session, &key, &plan, options, &budget, &named, &further).await?;
-        let Some(placed) = placed else {
+        let completed = context(&session, &key, &plan, options, &budget, &named, &further).await?;
+        let Some(completed) = completed else {
             return Ok(());
         };
-        let model = read(&session, placed.deployed.trainer).await?;
-        let mut view = View::since(&session, model, placed.deployed.block).await?;
+        let model = read(&session, completed.deployed.trainer).await?;
+        let mut view = View::since(&session, model, completed.deployed.block).await?;
         let (chain, market) = (session.node.chain_id(), view.address());
         let set = TestSet::new(&key, chain, market, &items, arguments.parts).map_err(unusable)?;
         let opener = Opener {
-            sender: &options.fees.sender(&session.node, &key, &budget),
+            sender: &options.gas_fees.sender(&session.node, &key, &budget),
             bounty: arguments.bounty.0,
             set,
             file: view.test_set_file(arguments.test_set.as_deref())?,
             // A development node makes a block for each transaction, and no others.
             makes_blocks: chain == DEVELOPMENT_CHAIN,
         };
-        if !placed.billed && OpeningStep::next(view.market(), view.now).is_some() {
+        if !completed.billed && OpeningStep::next(view.market(), view.now).is_some() {
             let bill = bill_of_rest(&session, key.address(), &view, arguments, &gas).await?;
             if !options.spending.agreed(&session, &bill, options.json)? {
                 return Ok(());
@@ -288,7 +288,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             name: &plan.name,
             chain_id: chain,
             market,
-            deployed: &placed.deployed,
+            deployed: &completed.deployed,
             accuracy: plan.report.accuracy_quantized,
             phase: view.phase().to_string(),
             next: view.next(),
@@ -300,7 +300,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             opening,
         };
         show(options.json, &created, || text(&created, &view))?;
-        placed.noted
+        completed.noted
     })
 }
 
@@ -332,7 +332,7 @@ async fn tell_rest(
     market: Address,
     arguments: &Create,
     gas: &OpeningGas,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let view = View::of(session, read(session, market).await?).await?;
     if let Some(lost) = view.lost() {
         return Err(never_opens(market, lost));
@@ -344,9 +344,9 @@ async fn tell_rest(
 }
 
 /// Returns the first samples of the test data.
-fn first(test: &Samples, count: usize) -> Result<Vec<Item<'_>>, Failure> {
+fn first(test: &Samples, count: usize) -> Result<Vec<Item<'_>>, CommandError> {
     if test.len() < count {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "--test-samples is {count}, and the test data have {}; take fewer, or give more data",
             counted(test.len() as u64, "sample")
         )));
@@ -365,7 +365,7 @@ async fn bill_of_rest(
     view: &View,
     arguments: &Create,
     gas: &OpeningGas,
-) -> Result<Bill, Failure> {
+) -> Result<Bill, CommandError> {
     let (next, market) = (OpeningStep::next(view.market(), view.now), view.address());
     let costs = Costs {
         action: match next {
@@ -381,12 +381,12 @@ async fn bill_of_rest(
         notes: Vec::new(),
     };
     let options = &arguments.options;
-    let paying = (&options.fees, &options.spending);
+    let paying = (&options.gas_fees, &options.spending);
     view.bill(session, account, paying, costs).await
 }
 
 /// Reads a market that an earlier run, or this one, deployed.
-async fn read(session: &Session, market: Address) -> Result<LiveModel, Failure> {
+async fn read(session: &Session, market: Address) -> Result<LiveModel, CommandError> {
     let mut model = LiveModel::read(session, market).await?;
     "deployed before, as the journal says".clone_into(&mut model.origin);
     Ok(model)
@@ -394,20 +394,20 @@ async fn read(session: &Session, market: Address) -> Result<LiveModel, Failure> 
 
 /// Returns the failure for an opening that cannot be rehearsed, and decides whether the user made a
 /// mistake.
-fn not_rehearsed(error: RehearsalError) -> Failure {
+fn not_rehearsed(error: RehearsalError) -> CommandError {
     match error {
         RehearsalError::TestSet(error) => unusable(error),
-        RehearsalError::TooDear { part, gas, most } => Failure::Mistake(anyhow!(
-            "nothing was sent: part {part} of the test set would need {gas} gas to be revealed, and at most {most} are \
+        RehearsalError::TooDear { part, gas, max } => CommandError::Mistake(anyhow!(
+            "nothing was sent: part {part} of the test set would need {gas} gas to be revealed, and at most {max} are \
              safe; make more parts with --parts, or take fewer samples with --test-samples"
         )),
-        RehearsalError::Part(error) => Failure::mistake(error),
+        RehearsalError::Part(error) => CommandError::mistake(error),
         error => error.into(),
     }
 }
 
 /// Returns the failure for a market that is not open, and decides whether the user made a mistake.
-fn not_opened(error: OpeningError) -> Failure {
+fn not_opened(error: OpeningError) -> CommandError {
     match error {
         OpeningError::Node(error) => error.into(),
         OpeningError::Send(error) => unsent(error),
@@ -419,7 +419,7 @@ fn not_opened(error: OpeningError) -> Failure {
 }
 
 /// Returns the failure for a market that can never open.
-fn never_opens(market: Address, lost: Lost) -> Failure {
-    let lost = lost_in_words(lost);
-    Failure::Mistake(anyhow!("the market {market} is lost; {lost}"))
+fn never_opens(market: Address, lost: Lost) -> CommandError {
+    let lost = describe_lost(lost);
+    CommandError::Mistake(anyhow!("the market {market} is lost; {lost}"))
 }

@@ -7,12 +7,12 @@ use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::market as calls;
 use cotrain_client::send::{Call, gas_cost};
-use cotrain_report::format::counted;
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::view::{Costs, View};
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{acting::Acting, block_on, show, spending::Progress, wei::Wei},
 };
 
@@ -45,7 +45,7 @@ struct Revealed {
 }
 
 /// Reveals the parts that are due.
-pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Reveal) -> Result<(), CommandError> {
     block_on(async {
         let acting = &arguments.acting;
         let session = acting.connection.open().await?;
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
             })
             .collect();
         let budget = acting.spending.budget();
-        let sender = acting.fees.sender(&session.node, &key, &budget);
+        let sender = acting.gas_fees.sender(&session.node, &key, &budget);
         let mut gas = 0_u64;
         for call in &calls {
             gas = gas.saturating_add(view.gas_of(&sender, call).await?);
@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
             gas,
             notes: Vec::new(),
         };
-        let paying = (&acting.fees, &acting.spending);
+        let paying = (&acting.gas_fees, &acting.spending);
         let bill = view.bill(&session, key.address(), paying, costs).await?;
         if !acting.spending.agreed(&session, &bill, acting.json)? {
             return Ok(());
@@ -136,10 +136,10 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
 }
 
 /// Returns the parts that the provider must reveal now.
-fn due(view: &View) -> Result<Vec<usize>, Failure> {
+fn due(view: &View) -> Result<Vec<usize>, CommandError> {
     let due = view.state.ledger().parts_to_reveal(view.now);
     if due.is_empty() {
-        return Err(Failure::Mistake(anyhow!(
+        return Err(CommandError::Mistake(anyhow!(
             "nothing was sent: the market {} is {}, and no part is to be revealed now; next, {}",
             view.address(),
             view.phase(),

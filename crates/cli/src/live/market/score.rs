@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::view::{Costs, View};
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{
         acting::Acting, block_on, connection::Session, errors::unsent, key::DEVELOPMENT_CHAIN,
         show, spending::Progress, wei::Wei,
@@ -47,7 +47,7 @@ struct Scored {
 }
 
 /// Does all steps that are due.
-pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Score) -> Result<(), CommandError> {
     block_on(async {
         let acting = &arguments.acting;
         let session = acting.connection.open().await?;
@@ -56,14 +56,14 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
         let budget = acting.spending.budget();
         let mut driver = Driver {
             session: &session,
-            sender: &acting.fees.sender(&session.node, &key, &budget),
+            sender: &acting.gas_fees.sender(&session.node, &key, &budget),
             view,
             pace: Pace::new(Pace::ESTIMATE_PER_STEP),
             transactions: Vec::new(),
             cost: 0,
         };
         let Some(first) = driver.prepare().await? else {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: the market {} is {}, and there is nothing to draw or score; next, {}",
                 driver.view.address(),
                 driver.view.phase(),
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
             && acting.spending.max_total.is_none()
             && session.node.chain_id() != DEVELOPMENT_CHAIN
         {
-            return Err(Failure::Mistake(anyhow!(
+            return Err(CommandError::Mistake(anyhow!(
                 "nothing was sent: how many steps the scoring takes is not known before; say with --max-total what all of \
                  them may cost, such as 0.05ether"
             )));
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
                 )],
             },
         };
-        let paying = (&acting.fees, &acting.spending);
+        let paying = (&acting.gas_fees, &acting.spending);
         let bill = driver
             .view
             .bill(&session, key.address(), paying, costs)
@@ -180,7 +180,7 @@ struct Driver<'a> {
 
 impl Driver<'_> {
     /// Finds the next step that fits a transaction; `None` if no step is due.
-    async fn prepare(&mut self) -> Result<Option<Ready>, Failure> {
+    async fn prepare(&mut self) -> Result<Option<Ready>, CommandError> {
         let (view, sender, market) = (&self.view, self.sender, self.view.address());
         let Some(block) = view.state.block() else {
             return Ok(None);
@@ -194,7 +194,7 @@ impl Driver<'_> {
     }
 
     /// Sends steps until none is due.
-    async fn all(&mut self, mut next: Option<Ready>) -> Result<(), Failure> {
+    async fn all(&mut self, mut next: Option<Ready>) -> Result<(), CommandError> {
         while let Some(ready) = next {
             let call = call(self.view.address(), ready.data.clone());
             let receipt = self.sender.send_estimated(call, ready.gas).await;

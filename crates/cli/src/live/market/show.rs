@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::view::View;
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{
         block_on,
         connection::{Connection, ModelArg},
@@ -81,7 +81,7 @@ struct Row {
 }
 
 /// Shows a market.
-pub(crate) fn run(arguments: &Show) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Show) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let view = View::find(&session, &arguments.model).await?;

@@ -11,14 +11,14 @@ use cotrain_client::{
 use cotrain_protocol::market::{Lost, Market, Phase};
 
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{
         connection::{ModelArg, Session},
+        context::state_directory,
         errors::{unfollowed, unsent},
-        fees::FeeArgs,
         following::closed_in,
+        gas_fees::GasFeeArgs,
         model::LiveModel,
-        place::state_directory,
         spending::{Bill, Range, SpendingArgs, Target, gas_cost_of_all},
         time::when,
         wei::Wei,
@@ -35,13 +35,13 @@ pub(super) struct View {
 
 impl View {
     /// Finds a market and reads it.
-    pub(super) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, Failure> {
+    pub(super) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, CommandError> {
         let model = LiveModel::find(session, argument).await?;
         Self::of(session, model).await
     }
 
     /// Reads a market.
-    pub(super) async fn of(session: &Session, model: LiveModel) -> Result<Self, Failure> {
+    pub(super) async fn of(session: &Session, model: LiveModel) -> Result<Self, CommandError> {
         let from = closed_in(&model);
         Self::since(session, model, from).await
     }
@@ -51,7 +51,7 @@ impl View {
         session: &Session,
         model: LiveModel,
         from: u64,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let state = MarketState::read(&session.node, &model.facts, from).await;
         Ok(Self {
             state: state.map_err(unfollowed)?,
@@ -61,7 +61,11 @@ impl View {
     }
 
     /// Estimates the gas of a call, even if it is due only in the next block.
-    pub(super) async fn gas_of(&self, sender: &Sender<'_>, call: &Call) -> Result<u64, Failure> {
+    pub(super) async fn gas_of(
+        &self,
+        sender: &Sender<'_>,
+        call: &Call,
+    ) -> Result<u64, CommandError> {
         let gas = self.state.estimate(sender, call, self.now).await;
         gas.map_err(unsent)
     }
@@ -71,13 +75,13 @@ impl View {
         &self,
         sender: &Sender<'_>,
         call: Call,
-    ) -> Result<NodeReceipt, Failure> {
+    ) -> Result<NodeReceipt, CommandError> {
         let receipt = self.state.send(sender, call, self.now).await;
         receipt.map_err(unsent)
     }
 
     /// Reads up to the latest block, and returns `true` if there was a new block.
-    pub(super) async fn update(&mut self, session: &Session) -> Result<bool, Failure> {
+    pub(super) async fn update(&mut self, session: &Session) -> Result<bool, CommandError> {
         let is_new = self.state.update(&session.node).await.map_err(unfollowed)?;
         self.now = session.node.now().await?;
         Ok(is_new)
@@ -100,10 +104,10 @@ impl View {
         &self,
         session: &Session,
         account: Address,
-        (fees, spending): (&FeeArgs, &SpendingArgs),
+        (gas_fees, spending): (&GasFeeArgs, &SpendingArgs),
         costs: Costs,
-    ) -> Result<Bill, Failure> {
-        let now = session.node.fees().await?;
+    ) -> Result<Bill, CommandError> {
+        let now = session.node.gas_fees().await?;
         Ok(Bill {
             action: costs.action,
             target: Target::new(session, Some(&self.model)),
@@ -112,7 +116,7 @@ impl View {
             each: None,
             value: Range::exactly(costs.value),
             gas: Some(costs.gas),
-            gas_cost: gas_cost_of_all(costs.gas, &now, fees, spending),
+            gas_cost: gas_cost_of_all(costs.gas, &now, gas_fees, spending),
             notes: costs.notes,
         })
     }
@@ -135,7 +139,7 @@ impl View {
             }
             Phase::Committed => {
                 if let Some(lost) = self.lost() {
-                    return lost_in_words(lost);
+                    return describe_lost(lost);
                 }
                 let part = match market.drawn_part() {
                     None => format!(
@@ -169,7 +173,7 @@ impl View {
     }
 
     /// Returns the file of the provider's test set.
-    pub(super) fn test_set_file(&self, named: Option<&Path>) -> Result<PathBuf, Failure> {
+    pub(super) fn test_set_file(&self, named: Option<&Path>) -> Result<PathBuf, CommandError> {
         if let Some(path) = named {
             return Ok(path.to_owned());
         }
@@ -178,7 +182,7 @@ impl View {
     }
 
     /// Reads the provider's test set, which must be this market's.
-    pub(super) fn test_set(&self, named: Option<&Path>) -> Result<TestSet, Failure> {
+    pub(super) fn test_set(&self, named: Option<&Path>) -> Result<TestSet, CommandError> {
         let path = self.test_set_file(named)?;
         TestSet::load_of(&path, self.market()).map_err(unusable)
     }
@@ -196,7 +200,7 @@ pub(super) struct Costs {
 }
 
 /// Returns in words why a market can never open.
-pub(super) fn lost_in_words(lost: Lost) -> String {
+pub(super) fn describe_lost(lost: Lost) -> String {
     match lost {
         Lost::NotDrawn { latest } => format!(
             "nothing: the part had to be drawn until block {latest}, so the market never opens, and its bounty can only be \
@@ -211,6 +215,6 @@ pub(super) fn lost_in_words(lost: Lost) -> String {
 }
 
 /// Returns the failure for an unusable test set, which is always the user's mistake.
-pub(super) fn unusable(error: TestSetError) -> Failure {
-    Failure::mistake(error)
+pub(super) fn unusable(error: TestSetError) -> CommandError {
+    CommandError::mistake(error)
 }

@@ -19,7 +19,7 @@ use tokio::{sync::Mutex, time::sleep};
 use url::Url;
 
 use super::folder::Folder;
-use crate::{failure::Failure, output::Narrator};
+use crate::{error::CommandError, output::Narrator};
 
 /// Interval between checks that the node still runs.
 const LOOK: Duration = Duration::from_millis(100);
@@ -38,8 +38,8 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Starts a chain: a new one, or the one that is saved in a file.
-    pub(super) async fn start(port: u16, saved: Option<&Path>) -> Result<Self, Failure> {
-        let anvil = spawn(port, saved).map_err(Failure::mistake)?;
+    pub(super) async fn start(port: u16, saved: Option<&Path>) -> Result<Self, CommandError> {
+        let anvil = spawn(port, saved).map_err(CommandError::mistake)?;
         Self::of(anvil).await
     }
 
@@ -49,7 +49,7 @@ impl Chain {
         port: u16,
         files: &[PathBuf],
         narrator: &Narrator,
-    ) -> Result<Result<Self, String>, Failure> {
+    ) -> Result<Result<Self, String>, CommandError> {
         let mut reasons = Vec::new();
         for file in files {
             match spawn(port, Some(file)) {
@@ -63,13 +63,13 @@ impl Chain {
                     let words = words.lines().next().unwrap_or_default();
                     reasons.push(format!("{} cannot be read ({words})", file.display()));
                 }
-                Err(error) => return Err(Failure::mistake(error)),
+                Err(error) => return Err(CommandError::mistake(error)),
             }
         }
         Ok(Err(reasons.join("; ")))
     }
 
-    async fn of(anvil: Anvil) -> Result<Self, Failure> {
+    async fn of(anvil: Anvil) -> Result<Self, CommandError> {
         let node = Node::connect(anvil.url(), NodeOptions::default()).await?;
         let first = node.block(0).await?;
         let genesis = first.context("the node has no first block")?.hash;
@@ -81,7 +81,7 @@ impl Chain {
     }
 
     /// Returns how the node ended, once it has.
-    pub(super) async fn ended(&mut self) -> Result<ExitStatus, Failure> {
+    pub(super) async fn ended(&mut self) -> Result<ExitStatus, CommandError> {
         loop {
             if let Some(status) = self.anvil.ended()? {
                 return Ok(status);
@@ -112,7 +112,7 @@ pub(super) struct Saver<'a> {
 }
 
 impl<'a> Saver<'a> {
-    pub(super) async fn new(folder: &'a Folder, chain: &Chain) -> Result<Self, Failure> {
+    pub(super) async fn new(folder: &'a Folder, chain: &Chain) -> Result<Self, CommandError> {
         let url = chain.anvil.url().clone();
         // These states were saved before; there are no others yet.
         let states = HistoricalStates::read(&url, |_| true).await?;
@@ -128,7 +128,7 @@ impl<'a> Saver<'a> {
     }
 
     /// Saves the chain if it has a new block, and returns the block that is saved.
-    pub(super) async fn save(&mut self) -> Result<Block, Failure> {
+    pub(super) async fn save(&mut self) -> Result<Block, CommandError> {
         let head = self.node.head().await?;
         if self.saved == Some(head.hash) {
             return Ok(head);
@@ -141,7 +141,7 @@ impl<'a> Saver<'a> {
     }
 
     /// Requests the states that models begin with, if they are not saved yet.
-    async fn read_states(&mut self) -> Result<(), Failure> {
+    async fn read_states(&mut self) -> Result<(), CommandError> {
         let database = self.folder.database();
         if self.store.is_none() && database.exists() {
             self.store = Some(ChainStore::open(&database.to_string_lossy()).await?);
@@ -164,7 +164,7 @@ impl<'a> Saver<'a> {
     }
 
     /// Saves the chain with all states so far, because a model was just deployed.
-    pub(super) async fn save_all(&mut self) -> Result<(), Failure> {
+    pub(super) async fn save_all(&mut self) -> Result<(), CommandError> {
         self.states = HistoricalStates::read(&self.url, |_| true).await?;
         self.saved = None;
         self.save().await?;

@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::{
-    failure::Failure,
+    error::CommandError,
     live::{
+        context::{CommandContext, cache_directory, write_whole},
         options::Options,
-        place::{Place, cache_directory, write_whole},
     },
 };
 
@@ -66,8 +66,8 @@ impl Kept {
     }
 
     /// Returns the state for later commands.
-    pub(super) fn place(&self, rpc: &Url) -> Place {
-        Place {
+    pub(super) fn context(&self, rpc: &Url) -> CommandContext {
+        CommandContext {
             chain_id: self.chain_id,
             genesis: self.genesis,
             rpc: Some(rpc.clone()),
@@ -98,23 +98,23 @@ pub(super) enum Found {
 
 impl Folder {
     /// Opens the folder at `state`, or a new one that is removed at the end.
-    pub(super) fn open(state: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn open(state: Option<&Path>) -> Result<Self, CommandError> {
         let Some(path) = state else {
             return Self::temporary();
         };
         fs::create_dir_all(path)
             .with_context(|| format!("cannot make {}; name another --state", path.display()))
-            .map_err(Failure::Mistake)?;
+            .map_err(CommandError::Mistake)?;
         // Some programs start in another directory, so the path must be absolute.
         let path = path.canonicalize()?;
         Self::locked(path, None)
     }
 
-    fn temporary() -> Result<Self, Failure> {
+    fn temporary() -> Result<Self, CommandError> {
         let all = cache_directory()?.join(TEMPORARY);
         fs::create_dir_all(&all)
             .with_context(|| format!("cannot make {}", all.display()))
-            .map_err(Failure::Mistake)?;
+            .map_err(CommandError::Mistake)?;
         for folder in used(&all) {
             if folder.held.is_none() {
                 let _ = fs::remove_dir_all(folder.path);
@@ -122,14 +122,14 @@ impl Folder {
         }
         let temporary = TempDir::new_in(&all)
             .with_context(|| format!("cannot write to {}", all.display()))
-            .map_err(Failure::Mistake)?;
+            .map_err(CommandError::Mistake)?;
         let path = temporary.path().canonicalize()?;
         Self::locked(path, Some(temporary))
     }
 
-    fn locked(path: PathBuf, temporary: Option<TempDir>) -> Result<Self, Failure> {
+    fn locked(path: PathBuf, temporary: Option<TempDir>) -> Result<Self, CommandError> {
         let lock = Lock::take(&path.join(LOCK)).map_err(|held| {
-            Failure::Mistake(anyhow!(
+            CommandError::Mistake(anyhow!(
                 "{}; stop it, or name another directory with --state",
                 held.words(&path)
             ))
@@ -160,7 +160,7 @@ impl Folder {
     }
 
     /// Finds the chain to resume from.
-    pub(super) fn find(&self) -> Result<Found, Failure> {
+    pub(super) fn find(&self) -> Result<Found, CommandError> {
         let chains: Vec<_> = [CHAIN, EARLIER]
             .map(|name| self.path.join(name))
             .into_iter()
@@ -177,7 +177,7 @@ impl Folder {
                 return Ok(Found::Broken(reason, None));
             }
             Err(error) => {
-                return Err(Failure::Mistake(
+                return Err(CommandError::Mistake(
                     anyhow!(error).context(format!("cannot read {}", path.display())),
                 ));
             }
@@ -202,13 +202,13 @@ impl Folder {
     }
 
     /// Stores the facts of the chain. They are on the disk when this returns.
-    pub(super) fn keep(&self, kept: &Kept) -> Result<(), Failure> {
+    pub(super) fn keep(&self, kept: &Kept) -> Result<(), CommandError> {
         write_whole(&self.path.join(KEPT), toml::to_string(kept)?.as_bytes())
     }
 
     /// Saves the chain. It is on the disk when this returns, and a whole file exists at every
     /// moment.
-    pub(super) fn save(&self, chain: &[u8]) -> Result<(), Failure> {
+    pub(super) fn save(&self, chain: &[u8]) -> Result<(), CommandError> {
         let (last, earlier) = (self.path.join(CHAIN), self.path.join(EARLIER));
         if last.is_file() {
             let _ = fs::remove_file(&earlier);
@@ -219,7 +219,7 @@ impl Folder {
     }
 
     /// Moves all files of the chain into a new folder, which it returns.
-    pub(super) fn put_aside(&self) -> Result<PathBuf, Failure> {
+    pub(super) fn put_aside(&self) -> Result<PathBuf, CommandError> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
@@ -231,7 +231,7 @@ impl Folder {
                     aside = self.path.join(format!("before-{now}-{number}"));
                 }
                 Err(error) => {
-                    return Err(Failure::Mistake(
+                    return Err(CommandError::Mistake(
                         anyhow!(error).context(format!("cannot make {}", aside.display())),
                     ));
                 }
@@ -263,7 +263,7 @@ pub(crate) struct Temporary {
 }
 
 /// Returns the folders of `cotrain up` without `--state`, of running processes and of killed ones.
-pub(crate) fn temporary() -> Result<Vec<Temporary>, Failure> {
+pub(crate) fn temporary() -> Result<Vec<Temporary>, CommandError> {
     Ok(used(&cache_directory()?.join(TEMPORARY)))
 }
 
@@ -306,21 +306,21 @@ mod tests {
     }
 
     #[test]
-    fn only_one_process_has_a_folder() {
-        let place = tempfile::tempdir().expect("a folder");
-        let first = folder(place.path());
-        let error = Folder::open(Some(place.path())).expect_err("taken");
+    fn open_refuses_a_folder_that_a_process_uses() {
+        let context = tempfile::tempdir().expect("a folder");
+        let first = folder(context.path());
+        let error = Folder::open(Some(context.path())).expect_err("taken");
         let text = error.error().to_string();
         let pid = std::process::id();
         assert!(text.contains(&format!("in use by process {pid}")), "{text}");
         drop(first);
-        assert_eq!(folder(place.path()).killed(), None);
+        assert_eq!(folder(context.path()).killed(), None);
     }
 
     #[test]
-    fn a_folder_tells_a_chain_from_nothing_and_from_what_is_broken() {
-        let place = tempfile::tempdir().expect("a folder");
-        let folder = folder(place.path());
+    fn find_distinguishes_a_chain_from_nothing_and_from_a_broken_folder() {
+        let context = tempfile::tempdir().expect("a folder");
+        let folder = folder(context.path());
         assert!(matches!(folder.find(), Ok(Found::Nothing)));
         fs::write(folder.database(), "").expect("written");
         let found = folder.find().expect("found");

@@ -9,10 +9,10 @@ use anyhow::anyhow;
 use cotrain_chain::anvil;
 
 use super::ENDS_ORPHANS;
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Checks that a port of this machine is free; 0 means any port.
-pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), Failure> {
+pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), CommandError> {
     if port == 0 {
         return Ok(());
     }
@@ -20,19 +20,23 @@ pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), Failure>
         return Ok(());
     };
     let next = format!("name another one with {option} (`{option} 0`: any that is free)");
-    Err(Failure::Mistake(if error.kind() == ErrorKind::AddrInUse {
-        let (holder, stop) = match holder(port) {
-            Some((pid, program)) if anvil::orphans().iter().any(|orphan| orphan.id == pid) => (
-                format!("{program} (process {pid}), which a killed cotrain left behind"),
-                format!("stop it with `{ENDS_ORPHANS}`"),
-            ),
-            Some((pid, program)) => (format!("{program} (process {pid})"), "stop it".to_owned()),
-            None => ("another program".to_owned(), "stop it".to_owned()),
-        };
-        anyhow!("port {port}, for {whose}, is taken by {holder}; {stop}, or {next}")
-    } else {
-        anyhow!("cannot listen on port {port}, for {whose}: {error}; {next}")
-    }))
+    Err(CommandError::Mistake(
+        if error.kind() == ErrorKind::AddrInUse {
+            let (holder, stop) = match holder(port) {
+                Some((pid, program)) if anvil::orphans().iter().any(|orphan| orphan.id == pid) => (
+                    format!("{program} (process {pid}), which a killed cotrain left behind"),
+                    format!("stop it with `{ENDS_ORPHANS}`"),
+                ),
+                Some((pid, program)) => {
+                    (format!("{program} (process {pid})"), "stop it".to_owned())
+                }
+                None => ("another program".to_owned(), "stop it".to_owned()),
+            };
+            anyhow!("port {port}, for {whose}, is taken by {holder}; {stop}, or {next}")
+        } else {
+            anyhow!("cannot listen on port {port}, for {whose}: {error}; {next}")
+        },
+    ))
 }
 
 /// Returns the process and the program that listen on a port, as far as the system shows them.
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_told_with_its_process_and_the_next_step() {
+    fn check_names_the_process_at_a_taken_port_and_the_next_step() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let error = check(port, "the node", "--port").expect_err("taken");

@@ -10,7 +10,7 @@ const PARTS: (usize, usize) = (2, 256);
 const USUAL_PARTS: usize = 10;
 
 /// Maximum number of samples in a test set, and the default.
-const MOST_TEST_SAMPLES: usize = 1_000_000;
+const MAX_TEST_SAMPLES: usize = 1_000_000;
 const USUAL_TEST_SAMPLES: usize = 1_000;
 
 const DAY: u128 = 86_400;
@@ -52,7 +52,7 @@ fn finish(
     let Some(bounty) = check.money(table, "bounty")? else {
         return check.impossible("incentive.bounty", "missing", missing(Unit::Wei));
     };
-    let samples = (parts, MOST_TEST_SAMPLES);
+    let samples = (parts, MAX_TEST_SAMPLES);
     let test_samples = check.whole(table, "test_samples", USUAL_TEST_SAMPLES, samples)?;
     Ok(Incentive::Market {
         terms,

@@ -13,4 +13,4 @@ pub mod results;
 pub mod run;
 pub mod sweep;
 
-pub use error::ReportError;
+pub use error::ResultsError;

@@ -201,7 +201,7 @@ fn totals(run: &Run) -> Vec<String> {
     );
     if let Some(relay) = run.relay {
         let lines = relaying(run, relay).into_iter().enumerate();
-        rows.extend(lines.map(|(place, line)| (if place == 0 { "relaying" } else { "" }, line)));
+        rows.extend(lines.map(|(index, line)| (if index == 0 { "relaying" } else { "" }, line)));
     }
     rows.extend(clamped(run).map(|clamped| ("encoding", clamped)));
     rows.into_iter()
@@ -244,13 +244,13 @@ fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
 
 fn balances(run: &Run) -> Vec<Line> {
     let (mut honest, mut hostile) = (HONEST.iter().cycle(), HOSTILE.iter().cycle());
-    let line = |(place, agent): (usize, &AgentOutcome)| {
+    let line = |(index, agent): (usize, &AgentOutcome)| {
         let (dash, color) = if agent.is_harmless() {
             (Dash::Solid, honest.next())
         } else {
             (Dash::Dashed, hostile.next())
         };
-        let held = run.series.iter().map(|row| row.balances[place]);
+        let held = run.series.iter().map(|row| row.balances[index]);
         Line {
             label: agent.name.clone(),
             values: held
@@ -277,7 +277,7 @@ mod tests {
     };
 
     #[test]
-    fn the_summary_of_a_run() {
+    fn text_of_a_run_has_its_figures_and_charts() {
         insta::assert_snapshot!(text(&fixture::run(), PLAIN), @r"
         made-up, seed 3: sparse perceptron; deposit, refund, take; embedded chain
         An honest and a hostile agent, made up.
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_market_is_told_in_its_own_words() {
+    fn text_describes_a_market_in_its_own_words() {
         let told = text(&fixture::market(), PLAIN);
         for word in ["refund", "report", "claim", "deposit", "changed the model"] {
             assert!(!told.contains(word), "{word} in {told}");
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_relaying_saved_is_told() {
+    fn totals_show_what_relaying_saved() {
         let mut run = fixture::relayed();
         let told = |run: &Run| {
             let rows = totals(run);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_ended_early_tells_why() {
+    fn text_says_why_a_run_ended_early() {
         let mut run = fixture::run();
         assert_eq!(early_end(&run), None);
         let last = run.series.len() - 1;
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_the_encoding_moved_are_told() {
+    fn text_counts_numbers_that_the_encoding_moved() {
         let mut run = fixture::run();
         assert!(!text(&run, PLAIN).contains("encoding"));
         run.data.clamped = 1_200;
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn no_loss_by_quantization_is_not_told() {
+    fn text_leaves_out_quantizing_if_it_changes_nothing() {
         let mut run = fixture::run();
         run.accuracy.initial_float = run.accuracy.initial;
         assert!(!text(&run, PLAIN).contains("quantizing"));
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_without_a_terminal_has_no_color_and_fits_80_characters() {
+    fn text_without_a_terminal_has_no_color_and_fits_80_characters() {
         let text = text(&fixture::run(), PLAIN);
         assert!(!text.contains('\u{1b}'));
         let widest = text.lines().map(measure_text_width).max();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cotrain_simulator::run::{
     Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
-    Stance, Words,
+    Stance, Vocabulary,
 };
 
 const UNIT: u128 = 1_000_000_000_000_000_000;
@@ -55,7 +55,7 @@ pub(crate) fn run() -> Run {
             upkeep: 0,
         },
         facts: vec![],
-        words: Words {
+        words: Vocabulary {
             rules: "A contribution carries a deposit.",
             stakes: "deposits",
             learns_at_once: true,
@@ -83,7 +83,7 @@ pub(crate) fn run() -> Run {
 pub(crate) fn market() -> Run {
     Run {
         incentive: "prediction market",
-        words: Words {
+        words: Vocabulary {
             rules: "A contribution carries a stake.",
             stakes: "stakes",
             learns_at_once: false,
@@ -142,7 +142,7 @@ fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
 
 fn row(half_days: u64) -> SeriesRow {
     let wobble = [0.0, 0.008, -0.011, 0.004, -0.006];
-    let place = usize::try_from(half_days).expect("a small number");
+    let index = usize::try_from(half_days).expect("a small number");
     let rise = 0.12 * (0..half_days).map(|_| 1.0 / 16.0).sum::<f64>();
     let units = u128::from(half_days);
     SeriesRow {
@@ -152,7 +152,7 @@ fn row(half_days: u64) -> SeriesRow {
             + if half_days == 16 {
                 0.0
             } else {
-                wobble[place % 5]
+                wobble[index % 5]
             },
         balances: vec![
             (10_000 + units * units * 20 - 4 * units) * UNIT,

@@ -6,7 +6,7 @@
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEventInterface};
-use cotrain_protocol::fees::Shared;
+use cotrain_protocol::prediction_fees::Shared;
 
 use crate::contracts::PredictionFees::{
     self, PredictionFeesEvents as Events, collectCall, constructorCall, registerCall,
@@ -41,7 +41,7 @@ pub fn collect() -> Vec<u8> {
 
 /// Event of the contract. Money is in wei, unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FeesEvent {
+pub enum PredictionFeesEvent {
     /// Somebody bought predictions.
     Predicted {
         /// Account that bought them.
@@ -71,7 +71,7 @@ pub enum FeesEvent {
     },
 }
 
-impl FeesEvent {
+impl PredictionFeesEvent {
     /// Decodes a log. Returns `None` if it is another event, or has values that the contract never
     /// emits.
     #[must_use]

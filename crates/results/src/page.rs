@@ -3,7 +3,7 @@
 use minijinja::{AutoEscape, Environment, Value, value::Serde};
 use serde::Serialize;
 
-use crate::error::ReportError;
+use crate::error::ResultsError;
 
 /// Style sheet of both pages.
 pub(crate) const STYLE: &str = include_str!("../assets/report.css");
@@ -21,7 +21,7 @@ const GOOD_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
 const BAD_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
 
 /// Renders a page. It escapes every value unless the template says otherwise.
-pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, ReportError> {
+pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, ResultsError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     Ok(environment.render_str(template, Value::from(Serde(page)))?)
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_many_agents_differ() {
+    fn line_style_differs_for_each_of_many_agents() {
         let styles: HashSet<_> = (0..48)
             .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
             .collect();

@@ -1,10 +1,10 @@
 //! Paid predictions: the contract that sells a trainer's predictions, and its reference model.
 
 use alloy_primitives::{Address, U256};
-use cotrain_bindings::{self as bindings, fees as calls};
+use cotrain_bindings::{self as bindings, prediction_fees as calls};
 use cotrain_chain::{Chain, Transaction};
-use cotrain_client::deploy::{DeploymentCost, deploy_fees};
-use cotrain_protocol::{fees, trainer::Trainer};
+use cotrain_client::deploy::{DeploymentCost, deploy_prediction_fees};
+use cotrain_protocol::{prediction_fees, trainer::Trainer};
 
 use super::{
     Asked, Collected,
@@ -15,7 +15,7 @@ use crate::SimulateError;
 /// Contract that sells a trainer's predictions, with its reference model.
 pub(crate) struct PredictionFees {
     address: Address,
-    twin: fees::PredictionFees,
+    reference: prediction_fees::PredictionFees,
 }
 
 impl PredictionFees {
@@ -27,14 +27,14 @@ impl PredictionFees {
         cost: &mut DeploymentCost,
     ) -> Result<Self, SimulateError> {
         Ok(Self {
-            address: deploy_fees(chain, OWNER, trainer, price, cost)?,
-            twin: fees::PredictionFees::new(price).map_err(accepted("create"))?,
+            address: deploy_prediction_fees(chain, OWNER, trainer, price, cost)?,
+            reference: prediction_fees::PredictionFees::new(price).map_err(accepted("create"))?,
         })
     }
 
     /// Returns the price of one prediction, in wei.
     pub(crate) fn price(&self) -> u128 {
-        self.twin.price()
+        self.reference.price()
     }
 
     /// Pays for predictions; returns `None` if the caller cannot pay for them and the gas.
@@ -52,7 +52,7 @@ impl PredictionFees {
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
-        let predicted = self.twin.predict(trainer.classifier(), paid, samples);
+        let predicted = self.reference.predict(trainer.classifier(), paid, samples);
         let predicted = predicted.map_err(accepted(CALL))?;
         let seen = bindings::read_labels(&receipt.output);
         same(CALL, &seen, &Some(predicted.labels.clone()))?;
@@ -65,7 +65,7 @@ impl PredictionFees {
 
     /// Returns the money that an account has earned by its registered contributions, in wei.
     pub(crate) fn dues(&self, account: Address) -> u128 {
-        self.twin.earned(account)
+        self.reference.earned(account)
     }
 
     /// Collects for an account; returns `None` if nothing is due, or it cannot pay for the gas.
@@ -82,7 +82,7 @@ impl PredictionFees {
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
-        let collected = self.twin.collect(account, trainer.good(account));
+        let collected = self.reference.collect(account, trainer.good(account));
         Ok(Some(Collected {
             amount: collected.map_err(accepted("collect"))?.amount,
             gas: receipt.gas_used,
@@ -97,14 +97,14 @@ impl PredictionFees {
         trainer: &Trainer,
         account: Address,
     ) -> Result<Option<u64>, SimulateError> {
-        if trainer.good(account) == self.twin.shares(account) {
+        if trainer.good(account) == self.reference.shares(account) {
             return Ok(None);
         }
         let transaction = Transaction::call(account, self.address, calls::register(account));
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
-        self.twin.register(account, trainer.good(account));
+        self.reference.register(account, trainer.good(account));
         Ok(Some(receipt.gas_used))
     }
 
@@ -115,12 +115,12 @@ impl PredictionFees {
         accounts: &[Address],
     ) -> Result<(), SimulateError> {
         let held = chain.balance(self.address)?;
-        same("balance", &held, &U256::from(self.twin.held()))?;
+        same("balance", &held, &U256::from(self.reference.held()))?;
         for account in accounts {
             let call =
                 Transaction::call(Address::ZERO, self.address, calls::state::earned(*account));
             let earned = bindings::read_number(&chain.call(call)?.output);
-            let expected = U256::from(self.twin.earned(*account));
+            let expected = U256::from(self.reference.earned(*account));
             same("earned", &earned, &Some(expected))?;
         }
         Ok(())

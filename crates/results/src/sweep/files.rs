@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use super::{page::html, summary::Summary};
 use crate::{
-    error::ReportError,
+    error::ResultsError,
     results::{is_unfinished, unfinished},
 };
 
@@ -65,14 +65,14 @@ pub struct Written {
 /// Returns the error of an unreadable record, and an error if a file cannot be rendered or written.
 pub fn write<E, I>(folder: &Path, runs: Runs<'_, I>) -> Result<Written, E>
 where
-    E: From<ReportError>,
+    E: From<ResultsError>,
     I: Iterator<Item = Result<Record, E>>,
 {
-    let failed = |source| ReportError::Write {
+    let failed = |source| ResultsError::Write {
         folder: folder.to_owned(),
         source,
     };
-    let tables = |error: TablesError| ReportError::Tables(Box::new(error));
+    let tables = |error: TablesError| ResultsError::Tables(Box::new(error));
     tidy(folder).map_err(failed)?;
     let files: io::Result<Vec<_>> = FILES.iter().map(|_| unfinished(folder)).collect();
     let mut files = files.map_err(failed)?;
@@ -105,18 +105,18 @@ where
     let analysis = analyst.finish();
     let summary = Summary::of(runs.plan, &analysis, runs.count);
     let page = html(runs.plan, &analysis, runs.count)?;
-    let mut json = serde_json::to_vec_pretty(&summary).map_err(ReportError::from)?;
+    let mut json = serde_json::to_vec_pretty(&summary).map_err(ResultsError::from)?;
     json.push(b'\n');
     files[4].write_all(page.as_bytes()).map_err(failed)?;
     files[5].write_all(&json).map_err(failed)?;
-    let place = |(name, file): (&str, NamedTempFile)| -> io::Result<PathBuf> {
+    let persist = |(name, file): (&str, NamedTempFile)| -> io::Result<PathBuf> {
         let path = folder.join(name);
         file.persist(&path)?;
         Ok(path)
     };
-    let placed: io::Result<Vec<_>> = FILES.into_iter().zip(files).map(place).collect();
+    let persisted: io::Result<Vec<_>> = FILES.into_iter().zip(files).map(persist).collect();
     Ok(Written {
-        files: placed.map_err(failed)?,
+        files: persisted.map_err(failed)?,
         page: folder.join(PAGE),
         summary,
     })

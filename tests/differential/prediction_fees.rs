@@ -6,11 +6,11 @@
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{
     self as bindings, Revert,
-    fees::{self as calls, FeesEvent, state},
+    prediction_fees::{self as calls, PredictionFeesEvent, state},
 };
 use cotrain_chain::{Chain, ChainError, Transaction};
-use cotrain_client::deploy::{DeploymentCost, deploy_fees};
-use cotrain_protocol::{Rejection, classifier::Kind, fees::PredictionFees};
+use cotrain_client::deploy::{DeploymentCost, deploy_prediction_fees};
+use cotrain_protocol::{ContractError, classifier::Kind, prediction_fees::PredictionFees};
 use rand::{RngExt, seq::IndexedRandom};
 
 use crate::{
@@ -37,13 +37,13 @@ const REASONS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn what_is_paid_for_predictions_is_shared_alike() {
+fn prediction_fees_share_alike_what_is_paid() {
     for kind in Kind::ALL {
         let mut tally = Tally::default();
         for seed in 1..=SEEDS {
             for incentive in INCENTIVES {
                 let pair = Pair::found(kind, incentive, WAITS, seed);
-                tally += FeesPair::found(pair).run();
+                tally += PredictionFeesPair::found(pair).run();
             }
         }
         tally.require(kind, LEAST, REASONS);
@@ -51,12 +51,12 @@ fn what_is_paid_for_predictions_is_shared_alike() {
 }
 
 #[test]
-fn a_price_has_96_bits() {
+fn prediction_fees_take_a_price_of_96_bits() {
     let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], WAITS, 1);
     let trainer = pair.model.trainer;
     for price in [(1 << 96) - 1, 1 << 96] {
         let mut cost = DeploymentCost::default();
-        let seen = deploy_fees(&mut pair.chain, OWNER, trainer, price, &mut cost);
+        let seen = deploy_prediction_fees(&mut pair.chain, OWNER, trainer, price, &mut cost);
         assert_eq!(cost.transactions, u64::from(seen.is_ok()));
         let seen = seen.map_err(|error| error.revert().cloned());
         let expected = PredictionFees::new(price).map_err(|error| Some(Revert::Contract(error)));
@@ -65,23 +65,23 @@ fn a_price_has_96_bits() {
 }
 
 /// A trainer and a contract that sells its predictions, each with its reference model.
-struct FeesPair {
+struct PredictionFeesPair {
     pair: Pair,
     contract: Address,
-    fees: PredictionFees,
+    prediction_fees: PredictionFees,
 }
 
-impl FeesPair {
+impl PredictionFeesPair {
     fn found(mut pair: Pair) -> Self {
         let prices = [0, 1, 7, 1_000_000_007, (1 << 96) - 1];
         let price = *prices.choose(&mut pair.chance).expect("prices");
         let trainer = pair.model.trainer;
         let mut cost = DeploymentCost::default();
-        let contract = deploy_fees(&mut pair.chain, OWNER, trainer, price, &mut cost);
+        let contract = deploy_prediction_fees(&mut pair.chain, OWNER, trainer, price, &mut cost);
         let mut found = Self {
             pair,
             contract: contract.expect("a contract"),
-            fees: PredictionFees::new(price).expect("a price"),
+            prediction_fees: PredictionFees::new(price).expect("a price"),
         };
         assert_eq!(found.read(state::price()), U256::from(price));
         let answer = found.ask(state::trainer());
@@ -118,25 +118,25 @@ impl FeesPair {
             })
             .collect();
         let samples: Vec<_> = samples.iter().map(Vec::as_slice).collect();
-        let required = self.fees.price() * samples.len() as u128;
+        let required = self.prediction_fees.price() * samples.len() as u128;
         let value = match self.pair.chance.random_range(0..6) {
             0 => required.saturating_sub(1),
             1 => required + 5,
             _ => required,
         };
-        let model = self.pair.twin.classifier();
-        let expected = self.fees.predict(model, value, &samples);
+        let model = self.pair.reference.classifier();
+        let expected = self.prediction_fees.predict(model, value, &samples);
         let sent = self.send(caller, value, bindings::predict(&samples));
         let expected = expected.map(|sold| {
             self.pair.earn(caller, sold.surplus);
-            let mut events = vec![FeesEvent::Predicted {
+            let mut events = vec![PredictionFeesEvent::Predicted {
                 caller,
                 samples: samples.len() as u64,
                 paid: sold.paid,
             }];
             if let Some(shared) = sold.shared {
                 self.pair.tally.count("shared", true);
-                events.push(FeesEvent::Shared(shared));
+                events.push(PredictionFeesEvent::Shared(shared));
             }
             (sold.labels, events)
         });
@@ -150,7 +150,9 @@ impl FeesPair {
     fn register(&mut self) {
         let [caller, account] = [(); 2].map(|()| self.anyone());
         let sent = self.send(caller, 0, calls::register(account));
-        let (shares, more) = self.fees.register(account, self.pair.twin.good(account));
+        let (shares, more) = self
+            .prediction_fees
+            .register(account, self.pair.reference.good(account));
         self.pair.tally.count("more shares", more);
         let expected = Ok((shares.into(), self.registered(account, more)));
         let sent = sent.map(|(output, events)| (number(&output), events));
@@ -160,23 +162,26 @@ impl FeesPair {
     fn collect(&mut self) {
         let account = self.anyone();
         let sent = self.send(account, 0, calls::collect());
-        let good = self.pair.twin.good(account);
-        let expected = self.fees.collect(account, good).map(|collected| {
-            let amount = collected.amount;
-            self.pair.earn(account, amount);
-            let mut events = self.registered(account, collected.registered);
-            events.push(FeesEvent::Collected { account, amount });
-            (amount, events)
-        });
+        let good = self.pair.reference.good(account);
+        let expected = self
+            .prediction_fees
+            .collect(account, good)
+            .map(|collected| {
+                let amount = collected.amount;
+                self.pair.earn(account, amount);
+                let mut events = self.registered(account, collected.registered);
+                events.push(PredictionFeesEvent::Collected { account, amount });
+                (amount, events)
+            });
         let sent = sent.map(|(output, events)| (number(&output), events));
         self.same("payout", sent, expected);
     }
 
-    fn registered(&self, account: Address, more: bool) -> Vec<FeesEvent> {
-        let event = FeesEvent::Registered {
+    fn registered(&self, account: Address, more: bool) -> Vec<PredictionFeesEvent> {
+        let event = PredictionFeesEvent::Registered {
             account,
-            shares: self.fees.shares(account),
-            total_shares: self.fees.total_shares(),
+            shares: self.prediction_fees.shares(account),
+            total_shares: self.prediction_fees.total_shares(),
         };
         Vec::from_iter(more.then_some(event))
     }
@@ -191,12 +196,12 @@ impl FeesPair {
         from: Address,
         value: u128,
         call: Vec<u8>,
-    ) -> Result<(Vec<u8>, Vec<FeesEvent>), ChainError> {
+    ) -> Result<(Vec<u8>, Vec<PredictionFeesEvent>), ChainError> {
         let call = Transaction::call(from, self.contract, call);
         let receipt = self.pair.chain.send(call.with_value(U256::from(value)))?;
         self.pair.spend(from, value);
         let events = receipt.logs.iter();
-        let events = events.map(|log| FeesEvent::decode(log).expect("an event of these"));
+        let events = events.map(|log| PredictionFeesEvent::decode(log).expect("an event of these"));
         Ok((receipt.output.to_vec(), events.collect()))
     }
 
@@ -206,16 +211,16 @@ impl FeesPair {
         &mut self,
         operation: &'static str,
         chain: Result<T, ChainError>,
-        twin: Result<T, Rejection>,
+        reference: Result<T, ContractError>,
     ) {
-        self.pair.tally.count(operation, twin.is_ok());
-        if let Err(reason) = &twin {
+        self.pair.tally.count(operation, reference.is_ok());
+        if let Err(reason) = &reference {
             self.pair.tally.reason(operation, reason);
         }
         let at = self.pair.at();
-        match (chain, twin) {
+        match (chain, reference) {
             (Ok(seen), Ok(expected)) => assert_eq!(seen, expected, "{operation}, {at}"),
-            (chain, twin) => self.pair.same_refusal(chain, twin),
+            (chain, reference) => self.pair.same_refusal(chain, reference),
         }
     }
 
@@ -233,15 +238,27 @@ impl FeesPair {
         self.pair.compare();
         let at = self.pair.at();
         let held = self.pair.chain.balance(self.contract).expect("a balance");
-        assert_eq!(held, U256::from(self.fees.held()), "held, {at}");
+        assert_eq!(held, U256::from(self.prediction_fees.held()), "held, {at}");
         let total = self.read(state::total_shares());
-        assert_eq!(total, U256::from(self.fees.total_shares()), "{at}");
+        assert_eq!(
+            total,
+            U256::from(self.prediction_fees.total_shares()),
+            "{at}"
+        );
         let mut owed = U256::ZERO;
         for account in everyone() {
             let shares = self.read(state::shares(account));
-            assert_eq!(shares, U256::from(self.fees.shares(account)), "{at}");
+            assert_eq!(
+                shares,
+                U256::from(self.prediction_fees.shares(account)),
+                "{at}"
+            );
             let earned = self.read(state::earned(account));
-            assert_eq!(earned, U256::from(self.fees.earned(account)), "{at}");
+            assert_eq!(
+                earned,
+                U256::from(self.prediction_fees.earned(account)),
+                "{at}"
+            );
             owed += earned;
         }
         assert!(owed <= held, "{owed} owed, {held} held, {at}");

@@ -11,7 +11,7 @@ use super::{
     summary::{claims, gas_per_contribution},
 };
 use crate::{
-    error::ReportError,
+    error::ResultsError,
     format::{count, share},
     page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
 };
@@ -27,7 +27,7 @@ const ROWS: usize = 60;
 const RUINED: u128 = 1;
 
 /// Renders the page. `command` is the command that repeats the run.
-pub(super) fn html(run: &Run, command: &str) -> Result<String, ReportError> {
+pub(super) fn html(run: &Run, command: &str) -> Result<String, ResultsError> {
     render(TEMPLATE, &Page::of(run, command))
 }
 
@@ -267,8 +267,8 @@ struct Ruin<'a> {
 
 /// Returns the agents that end below [`RUINED`] percent, with the day from which they stay there.
 fn ruins<'a>(run: &'a Run) -> Vec<Ruin<'a>> {
-    let to_ruin = |(place, agent): (usize, &'a AgentOutcome)| {
-        let ruined = |row: &&SeriesRow| row.balances[place] * 100 < agent.start_balance * RUINED;
+    let to_ruin = |(index, agent): (usize, &'a AgentOutcome)| {
+        let ruined = |row: &&SeriesRow| row.balances[index] * 100 < agent.start_balance * RUINED;
         let since = run.series.iter().rev().take_while(ruined).last()?;
         Some(Ruin {
             name: &agent.name,
@@ -322,10 +322,10 @@ struct ChartAgent<'a> {
 impl<'a> Chart<'a> {
     fn of(run: &'a Run) -> Self {
         let rows: Vec<_> = thinned(&run.series, POINTS).collect();
-        let agent = |(place, agent): (usize, &'a AgentOutcome)| {
+        let agent = |(index, agent): (usize, &'a AgentOutcome)| {
             let same_side = |before: &&AgentOutcome| before.is_harmless() == agent.is_harmless();
-            let before = run.agents[..place].iter().filter(same_side).count();
-            let balance = |row: &&SeriesRow| percent(row.balances[place], agent.start_balance);
+            let before = run.agents[..index].iter().filter(same_side).count();
+            let balance = |row: &&SeriesRow| percent(row.balances[index], agent.start_balance);
             ChartAgent {
                 name: &agent.name,
                 good: agent.is_harmless(),
@@ -348,12 +348,12 @@ fn balances(run: &Run, row: &SeriesRow) -> impl Iterator<Item = f64> {
 }
 
 /// Returns about `most` rows at most, evenly spaced, with the first and the last.
-fn thinned(rows: &[SeriesRow], most: usize) -> impl Iterator<Item = &SeriesRow> {
-    let step = rows.len().div_ceil(most).max(1);
+fn thinned(rows: &[SeriesRow], max: usize) -> impl Iterator<Item = &SeriesRow> {
+    let step = rows.len().div_ceil(max).max(1);
     let last = rows.len().saturating_sub(1);
     rows.iter()
         .enumerate()
-        .filter(move |(place, _)| place % step == 0 || *place == last)
+        .filter(move |(index, _)| index % step == 0 || *index == last)
         .map(|(_, row)| row)
 }
 
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn the_charts_get_the_series() {
+    fn html_gives_the_series_to_the_charts() {
         let chart = chart_of(&page(&fixture::run()));
         assert_eq!(chart["days"].as_array().map(Vec::len), Some(17));
         assert_eq!(chart["agents"][1]["name"], "Bad");
@@ -398,20 +398,20 @@ mod tests {
     }
 
     #[test]
-    fn lines_have_the_colors_of_their_sides() {
+    fn html_gives_lines_the_colors_of_their_sides() {
         let mut run = fixture::run();
         run.agents.swap(0, 1);
         run.agents.push(run.agents[1].clone());
         run.series.iter_mut().for_each(|row| row.balances.push(0));
         let chart = chart_of(&page(&run));
         let colors: Vec<_> = (0..3)
-            .map(|place| &chart["agents"][place]["line"]["color"])
+            .map(|index| &chart["agents"][index]["line"]["color"])
             .collect();
         assert_eq!(colors, ["bad-0", "good-0", "good-1"]);
     }
 
     #[test]
-    fn a_run_that_ended_early_says_so_at_the_head() {
+    fn html_says_at_the_head_that_a_run_ended_early() {
         let mut run = fixture::run();
         assert!(!page(&run).contains("unclaimed."));
         run.end = End::Stuck;
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_market_is_told_in_its_own_words() {
+    fn html_describes_a_market_in_its_own_words() {
         let own = page(&fixture::run());
         for word in [
             ">refunds<",
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_loads_nothing_from_elsewhere() {
+    fn html_loads_nothing_from_elsewhere() {
         let page = page(&fixture::run());
         for tag in [
             "<link",
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_agents_and_command_are_readable_without_scripts() {
+    fn html_shows_figures_agents_and_command_without_scripts() {
         let page = page(&fixture::run());
         for text in [
             "73.0 %",
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_text_wherever_they_stand() {
+    fn html_keeps_names_as_text_everywhere() {
         let evil = "</script><script>alert('x')</script><!--&\"";
         let mut run = fixture::run();
         run.scenario = evil.to_owned();
@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_series_is_thinned_and_keeps_its_ends() {
+    fn thinned_shortens_a_long_series_and_keeps_its_ends() {
         let row = fixture::run().series.swap_remove(0);
         let rows: Vec<_> = (0..5_001)
             .map(|seconds| SeriesRow {
@@ -527,12 +527,12 @@ mod tests {
     }
 
     #[test]
-    fn the_day_of_ruin_is_the_one_after_which_nothing_comes_back() {
+    fn ruins_are_on_the_day_after_which_nothing_comes_back() {
         let mut run = fixture::run();
         let last = run.series.len() - 1;
         assert!(page(&run).contains("Bad fell below 1 % of its start on day 8 and stayed there"));
-        for place in [3, 10, 11] {
-            run.series[place].balances[1] = 1;
+        for index in [3, 10, 11] {
+            run.series[index].balances[1] = 1;
         }
         run.series[last].balances[1] = 10 * run.unit;
         run.series[last - 1].balances[1] = 10 * run.unit;

@@ -5,7 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 /// Reason why results cannot be rendered or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ReportError {
+pub enum ResultsError {
     /// The template of a page failed.
     #[error("cannot render the page")]
     Page(#[from] minijinja::Error),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 
-use crate::{Rejection, classifier::Classifier};
+use crate::{ContractError, classifier::Classifier};
 
 /// Number of bits of a fraction: 1 wei is `1 << FRACTION_BITS` units.
 const FRACTION_BITS: usize = 64;
@@ -84,10 +84,10 @@ impl PredictionFees {
     /// anything.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] for a price of 2^96 or more.
-    pub fn new(price: u128) -> Result<Self, Rejection> {
+    /// [`ContractError::InvalidParameter`] for a price of 2^96 or more.
+    pub fn new(price: u128) -> Result<Self, ContractError> {
         if price >> PRICE_BITS != 0 {
-            return Err(Rejection::InvalidParameter {
+            return Err(ContractError::InvalidParameter {
                 name: "price",
                 value: price,
             });
@@ -105,23 +105,25 @@ impl PredictionFees {
     /// Predicts the label of each sample by the trainer's model. The caller sends `value` wei.
     ///
     /// # Errors
-    /// [`Rejection::NoSamples`], [`Rejection::PaymentTooLow`], those of
+    /// [`ContractError::NoSamples`], [`ContractError::PaymentTooLow`], those of
     /// [`Classifier::predict_all`].
     pub fn predict(
         &mut self,
         model: &Classifier,
         value: u128,
         samples: &[&[u8]],
-    ) -> Result<Predicted, Rejection> {
+    ) -> Result<Predicted, ContractError> {
         if samples.is_empty() {
-            return Err(Rejection::NoSamples);
+            return Err(ContractError::NoSamples);
         }
         // The product fits: a price has 96 bits, and no caller holds 2^32 samples.
         let paid = self.price * samples.len() as u128;
-        let surplus = value.checked_sub(paid).ok_or(Rejection::PaymentTooLow {
-            required: paid,
-            sent: value,
-        })?;
+        let surplus = value
+            .checked_sub(paid)
+            .ok_or(ContractError::PaymentTooLow {
+                required: paid,
+                sent: value,
+            })?;
         let labels = model.predict_all(samples)?;
         self.held += paid;
         Ok(Predicted {
@@ -150,12 +152,12 @@ impl PredictionFees {
     /// Registers the caller's good contributions in the trainer, and pays the caller's earnings.
     ///
     /// # Errors
-    /// [`Rejection::NothingToCollect`].
-    pub fn collect(&mut self, caller: Address, good: u64) -> Result<Collected, Rejection> {
+    /// [`ContractError::NothingToCollect`].
+    pub fn collect(&mut self, caller: Address, good: u64) -> Result<Collected, ContractError> {
         // Shares that are registered by this call have earned nothing.
         let amount = self.earned(caller);
         if amount == 0 {
-            return Err(Rejection::NothingToCollect { caller });
+            return Err(ContractError::NothingToCollect { caller });
         }
         let (_, registered) = self.register(caller, good);
         if let Some(account) = self.accounts.get_mut(&caller) {

@@ -10,14 +10,14 @@ const MAX_MESSAGE: usize = 1_000;
 
 /// An error, with the party that can fix it.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     /// Mistake of the user, who can fix it in the arguments, the files or the scenario.
     Mistake(anyhow::Error),
     /// Any other failure.
     Fault(anyhow::Error),
 }
 
-impl Failure {
+impl CommandError {
     /// Returns a mistake of the user.
     pub(crate) fn mistake(error: impl Into<anyhow::Error>) -> Self {
         Self::Mistake(error.into())
@@ -71,7 +71,7 @@ impl Failure {
     }
 }
 
-impl<E: Into<anyhow::Error>> From<E> for Failure {
+impl<E: Into<anyhow::Error>> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::Fault(error.into())
     }
@@ -86,16 +86,16 @@ mod tests {
     #[test]
     fn told_names_each_cause_once_and_nothing_that_a_terminal_obeys() {
         let cause = anyhow!("No such file\u{1b}[2J");
-        let failure = Failure::Fault(cause.context("cannot read x: No such file\u{1b}[2J"));
+        let failure = CommandError::Fault(cause.context("cannot read x: No such file\u{1b}[2J"));
         assert_eq!(failure.told(), "cannot read x: No such file\\u{1b}[2J");
-        let failure = Failure::Mistake(anyhow!("here:\n  line 1").context("cannot do it"));
+        let failure = CommandError::Mistake(anyhow!("here:\n  line 1").context("cannot do it"));
         assert_eq!(failure.told(), "cannot do it: here:\n  line 1");
         // A node's message becomes one line of bounded length.
         let error = NodeError::Unavailable {
             method: "eth_call",
             message: "no\nverified: yes".repeat(200),
         };
-        let failure = Failure::Fault(anyhow!(error).context("cannot send"));
+        let failure = CommandError::Fault(anyhow!(error).context("cannot send"));
         let told = failure.told();
         assert!(
             told.starts_with("cannot send: eth_call: the node cannot answer now"),

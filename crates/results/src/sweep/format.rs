@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_as_exact_as_they_are_useful() {
+    fn setting_is_as_exact_as_it_is_useful() {
         let told = [0.0, 0.05, 0.5, 2.0, 12.345, 1_500.0, 1_234_567.8].map(|it| setting(it, false));
         assert_eq!(
             told,
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_breaking_point_is_told_with_its_doubts() {
+    fn breaking_names_a_breaking_point_with_its_doubts() {
         let all = |values: &[f64]| {
             let pairs = values.iter().zip([1.0, 2.0, 3.0]);
             let samples: Vec<_> = pairs.map(|(it, value)| (value, vec![*it; 3])).collect();

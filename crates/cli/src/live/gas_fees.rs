@@ -9,14 +9,14 @@ use super::wei::Wei;
 /// Price limit of a transaction.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Chain")]
-pub(crate) struct FeeArgs {
+pub(crate) struct GasFeeArgs {
     /// Maximum price of a unit of gas, in wei, such as 30gwei [default: twice the current price, up
     /// to four times if the transaction waits for long]
     #[arg(long, value_name = "WEI")]
     pub(crate) max_fee: Option<Wei>,
 }
 
-impl FeeArgs {
+impl GasFeeArgs {
     /// Returns the sender of an account's transactions, within a budget.
     pub(crate) fn sender<'a>(
         &self,

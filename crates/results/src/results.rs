@@ -174,11 +174,11 @@ impl Results {
         };
         let staged: Vec<_> = files.iter().map(stage).collect::<io::Result<_>>()?;
         // From here to the last file, old and new files may coexist. A summary would hide that.
-        let place = self.directory.join(RECORDING);
+        let path = self.directory.join(RECORDING);
         if_there(fs::remove_file(self.directory.join(SUMMARY)))?;
         match recording {
-            Some(file) => drop(file.persist(place)?),
-            None => drop(if_there(fs::remove_file(place))?),
+            Some(file) => drop(file.persist(path)?),
+            None => drop(if_there(fs::remove_file(path))?),
         }
         for (path, file) in staged {
             file.persist(path)?;
@@ -303,7 +303,7 @@ mod tests {
     const TEXT: &str = "description = \"a scenario\"\n";
 
     #[test]
-    fn a_directory_of_ones_own_takes_any_results_and_nothing_else() {
+    fn prepare_own_takes_a_directory_of_any_results_and_nothing_else() {
         let home = TempDir::new().expect("a directory");
         let out = home.path().join("mine-7");
         let results = Results::prepare_own(&out).expect("free");
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_the_same_run_are_replaced() {
+    fn write_replaces_results_of_the_same_run() {
         let above = above();
         let out = above.path().join("deep/er/s-7");
         for content in ["first", "second"] {
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_left_alone() {
+    fn prepare_leaves_alone_what_is_not_ours() {
         let refused = |fill: &dyn Fn(&Path)| {
             let out = above();
             prepared(out.path())
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_made_is_a_mistake_and_leaves_nothing() {
+    fn prepare_refuses_a_directory_that_cannot_be_made_and_leaves_nothing() {
         let above = above();
         put(above.path(), "file", "");
         mistake(&above.path().join("file"));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_fails_takes_its_directories_away() {
+    fn drop_removes_the_directories_of_a_run_that_fails() {
         let above = above();
         let out = above.path().join("runs/s-7");
         drop(prepared(&out));
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_stands_for_complete_results() {
+    fn write_leaves_a_summary_beside_complete_results_only() {
         let out = above();
         let results = prepared(out.path());
         results.write(&files("old"), None).expect("written");
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_run_left_is_swept_away() {
+    fn write_removes_what_an_interrupted_run_left() {
         let out = above();
         let (_, left) = unfinished(out.path())
             .and_then(|file| Ok(file.keep()?))
@@ -452,7 +452,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_stays_a_link_and_files_are_as_open_as_others() {
+    fn write_keeps_a_link_and_makes_files_as_open_as_others() {
         use std::os::unix::fs::{MetadataExt, symlink};
         let above = above();
         let (real, link) = (above.path().join("real"), above.path().join("link"));
@@ -477,7 +477,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_directory_that_cannot_be_written_is_a_mistake() {
+    fn prepare_refuses_a_directory_that_cannot_be_written() {
         use std::os::unix::fs::PermissionsExt;
         let above = above();
         let out = above.path().join("locked");

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use url::Url;
 
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// Environment variable for another directory than the platform's.
 const STATE: &str = "COTRAIN_STATE";
@@ -25,7 +25,7 @@ const FILE: &str = "place.toml";
 /// State that `cotrain up` and `cotrain deploy` leave for later commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Place {
+pub(crate) struct CommandContext {
     /// The chain that the addresses are on.
     pub(crate) chain_id: Option<u64>,
     /// Hash of the chain's first block. Development chains that begin again have the same id.
@@ -35,21 +35,21 @@ pub(crate) struct Place {
     pub(crate) model: Option<Address>,
 }
 
-impl Place {
+impl CommandContext {
     /// Reads the stored state; it is empty at first.
-    pub(crate) fn load() -> Result<Self, Failure> {
+    pub(crate) fn load() -> Result<Self, CommandError> {
         let path = state_directory()?.join(FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
-                return Err(Failure::mistake(
+                return Err(CommandError::mistake(
                     anyhow!(error).context(format!("cannot read {}", path.display())),
                 ));
             }
         };
         toml::from_str(&text).map_err(|error| {
-            Failure::Mistake(anyhow!(
+            CommandError::Mistake(anyhow!(
                 "{}: {}; remove the file, and name --rpc and --model",
                 path.display(),
                 error.message()
@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// Checks that the state can be stored, before the command does anything that would be lost.
-    pub(crate) fn check() -> Result<(), Failure> {
+    pub(crate) fn check() -> Result<(), CommandError> {
         let directory = state_directory()?;
         let failed = || {
             format!(
@@ -69,11 +69,11 @@ impl Place {
         fs::create_dir_all(&directory)
             .and_then(|()| NamedTempFile::new_in(&directory).map(drop))
             .with_context(failed)
-            .map_err(Failure::Mistake)
+            .map_err(CommandError::Mistake)
     }
 
     /// Stores this state for later commands, and returns its file.
-    pub(crate) fn save(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn save(&self) -> Result<PathBuf, CommandError> {
         let directory = state_directory()?;
         fs::create_dir_all(&directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
@@ -84,26 +84,26 @@ impl Place {
 }
 
 /// Returns the directory of the state.
-pub(crate) fn state_directory() -> Result<PathBuf, Failure> {
+pub(crate) fn state_directory() -> Result<PathBuf, CommandError> {
     directory(STATE, |all| {
         all.state_dir().unwrap_or(all.data_local_dir()).to_owned()
     })
 }
 
 /// Returns the directory of caches, whose content can be computed again.
-pub(crate) fn cache_directory() -> Result<PathBuf, Failure> {
+pub(crate) fn cache_directory() -> Result<PathBuf, CommandError> {
     directory(CACHE, |all| all.cache_dir().to_owned())
 }
 
 fn directory(
     variable: &str,
     platform: impl FnOnce(&ProjectDirs) -> PathBuf,
-) -> Result<PathBuf, Failure> {
+) -> Result<PathBuf, CommandError> {
     if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }
     let all = ProjectDirs::from("", "", "cotrain").ok_or_else(|| {
-        Failure::Mistake(anyhow!(
+        CommandError::Mistake(anyhow!(
             "there is no home directory; name a directory with {variable}"
         ))
     })?;
@@ -111,7 +111,7 @@ fn directory(
 }
 
 /// Writes a file atomically.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), CommandError> {
     files::write_whole(path, content)
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())

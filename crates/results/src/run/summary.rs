@@ -344,7 +344,7 @@ mod tests {
     use crate::fixture;
 
     #[test]
-    fn the_json_of_a_run() {
+    fn summary_of_a_run_has_its_main_figures() {
         let run = fixture::run();
         insta::assert_snapshot!(serde_json::to_string_pretty(&Summary::of(&run)).expect("JSON"), @r#"
         {
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_details_of_a_run() {
+    fn details_of_a_run_have_all_other_figures() {
         let run = fixture::run();
         insta::assert_snapshot!(serde_json::to_string_pretty(&Details::of(&run)).expect("JSON"), @r#"
         {
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_market_says_how_it_ended_and_counts_no_lessons() {
+    fn details_of_a_market_say_how_it_ended_and_count_no_lessons() {
         let run = fixture::market();
         let details = serde_json::to_value(Details::of(&run)).expect("JSON");
         assert_eq!(
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn how_a_run_ended() {
+    fn details_name_the_end_and_the_number_of_unclaimed_contributions() {
         let mut run = fixture::run();
         let last = run.series.len() - 1;
         run.series[last].unclaimed = 75;
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_contributions_has_no_gas_a_contribution() {
+    fn gas_per_contribution_is_zero_without_contributions() {
         let mut run = fixture::run();
         run.counts.contributions = 0;
         assert_eq!(gas_per_contribution(&run), 0);

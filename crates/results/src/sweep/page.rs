@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::format::{band, breaking, estimate, setting};
 use crate::{
-    error::ReportError,
+    error::ResultsError,
     format::{count, counted, quoted},
     page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
 };
@@ -33,7 +33,7 @@ const CHARTED: usize = 12;
 ///
 /// # Errors
 /// Returns an error if the template fails.
-pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<String, ReportError> {
+pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<String, ResultsError> {
     let style = [STYLE, OWN_STYLE].concat();
     let agents = analysis.agents.iter().map(|agent| agent.name.as_str());
     let axes: Vec<_> = plan.axes().iter().map(Axis::to_string).collect();
@@ -257,11 +257,11 @@ struct StudyRow {
 impl<'a> StudyRows<'a> {
     fn of(study: &'a AxisStudy) -> Self {
         let honest = study.honest.as_ref();
-        let row = |place: usize| {
-            let gain = &study.gain.tried[place];
+        let row = |index: usize| {
+            let gain = &study.gain.tried[index];
             let mut cells = vec![count(gain.runs as u64)];
             if let Some(honest) = honest {
-                let honest = &honest.tried[place];
+                let honest = &honest.tried[index];
                 cells.push(estimate(honest.median, " %"));
                 cells.push(estimate(percent(honest.below), " %"));
             }
@@ -396,8 +396,8 @@ impl ChartStudy {
 
 impl<'a> Chart<'a> {
     fn of(analysis: &'a Analysis) -> Self {
-        let agents = analysis.agents.iter().enumerate().map(|(place, agent)| {
-            let before = analysis.agents[..place].iter();
+        let agents = analysis.agents.iter().enumerate().map(|(index, agent)| {
+            let before = analysis.agents[..index].iter();
             let before = before.filter(|before| before.good == agent.good).count();
             ChartAgent {
                 name: &agent.name,

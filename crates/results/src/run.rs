@@ -11,7 +11,7 @@ pub use self::{
     summary::Summary,
     terminal::{Style, text},
 };
-use crate::{error::ReportError, results::FILES};
+use crate::{error::ResultsError, results::FILES};
 
 /// Returns the files of a run with their names, in the order of [`FILES`]. `scenario` is the text
 /// of its scenario. `command` is the command that repeats the run.
@@ -22,10 +22,10 @@ pub fn files(
     run: &Run,
     scenario: String,
     command: &str,
-) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
+) -> Result<Vec<(&'static str, Vec<u8>)>, ResultsError> {
     let mut json = serde_json::to_vec_pretty(&Summary::with_details(run))?;
     json.push(b'\n');
-    let tables = |error| ReportError::Tables(Box::new(error));
+    let tables = |error| ResultsError::Tables(Box::new(error));
     let contents = [
         scenario.into_bytes(),
         tables::series_csv(run),

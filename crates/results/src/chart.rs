@@ -241,9 +241,9 @@ impl Scale {
 
     /// Returns the number of rows so that ticks have rows of their own at equal distances. It is at
     /// most `most` if they fit.
-    fn rows(&self, most: usize) -> usize {
+    fn rows(&self, max: usize) -> usize {
         let steps = round((self.high - self.low) / self.step, 100).max(1);
-        steps * (most.saturating_sub(1) / steps).max(1) + 1
+        steps * (max.saturating_sub(1) / steps).max(1) + 1
     }
 
     /// Returns the point of `value`, counted from the top, in a plot of `height` rows.
@@ -265,7 +265,7 @@ impl Scale {
             0
         };
         (0..100)
-            .map(|place| first + ratio(place, 1) * self.step)
+            .map(|index| first + ratio(index, 1) * self.step)
             .take_while(|&value| value <= self.high + self.step * 1e-6)
             .map(|value| Tick {
                 value,
@@ -283,9 +283,9 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 /// Rounds to the nearest integer from 0 to `most`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn round(value: f64, most: usize) -> usize {
+fn round(value: f64, max: usize) -> usize {
     // A cast of a float saturates, and turns NaN into 0.
-    (value.round() as usize).min(most)
+    (value.round() as usize).min(max)
 }
 
 fn paint(text: &str, color: Color, colors: bool) -> String {
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_told_apart_by_dashes_and_labels() {
+    fn draw_distinguishes_lines_by_dashes_and_labels() {
         let lines = vec![
             line("up", &[0.0, 50.0, 100.0], Dash::Solid),
             line("down", &[100.0, 90.0, 0.0], Dash::Dashed),
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn colors_only_where_they_are_wanted() {
+    fn draw_uses_colors_only_if_they_are_wanted() {
         let drawn = |colors| {
             chart(&[0.0, 1.0], vec![line("it", &[1.0, 2.0], Dash::Solid)])
                 .draw(40, colors)
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_as_wide_as_asked() {
+    fn draw_is_as_wide_as_asked() {
         let lines = || vec![line("a label of some length", &[0.0, 1.0], Dash::Solid)];
         for width in [40, 80, 132] {
             let drawn = chart(&[0.0, 1.0], lines()).draw(width, false);
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_time_or_change_is_drawn() {
+    fn draw_shows_a_line_without_time_or_change() {
         for days in [&[0.0][..], &[0.0, 0.0]] {
             let lines = vec![line("flat", &vec![100.0; days.len()], Dash::Solid)];
             assert!(chart(days, lines).draw(40, false).len() > 6);
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_end_together_stand_below_each_other_in_order() {
+    fn draw_puts_labels_that_end_together_below_each_other_in_order() {
         let ending = |ends: &[(&'static str, f64)]| {
             let lines = ends
                 .iter()
