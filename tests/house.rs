@@ -8,6 +8,8 @@ mod circles;
 mod files;
 #[path = "house/mechanisms.rs"]
 mod mechanisms;
+#[path = "house/names.rs"]
+mod names;
 #[path = "house/supply.rs"]
 mod supply;
 #[path = "house/words.rs"]

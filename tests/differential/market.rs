@@ -397,7 +397,7 @@ impl MarketPair {
                 Err(reference),
             ) if chain == reference => {}
             (chain, reference) => panic!(
-                "{operation}: chain {chain:?}, twin {reference:?}; {}",
+                "{operation}: chain {chain:?}, reference {reference:?}; {}",
                 self.at()
             ),
         }

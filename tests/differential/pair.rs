@@ -245,7 +245,7 @@ impl Pair {
                 }),
                 Err(reference),
             ) if chain == reference => {}
-            (chain, reference) => panic!("chain {chain:?}, twin {reference:?}; {}", self.at()),
+            (chain, reference) => panic!("chain {chain:?}, reference {reference:?}; {}", self.at()),
         }
     }
 

@@ -15,7 +15,7 @@ struct Row {
     name: &'static str,
     /// Name of the figure of the calldata's bytes.
     bytes: Option<&'static str>,
-    ancestor: Option<u64>,
+    deca10b: Option<u64>,
     floor: Option<u64>,
     target: Option<u64>,
 }
@@ -24,13 +24,13 @@ const fn row(
     case: &'static str,
     name: &'static str,
     bytes: Option<&'static str>,
-    [ancestor, floor, target]: [Option<u64>; 3],
+    [deca10b, floor, target]: [Option<u64>; 3],
 ) -> Row {
     Row {
         case,
         name,
         bytes,
-        ancestor,
+        deca10b,
         floor,
         target,
     }
@@ -205,13 +205,13 @@ pub(crate) fn replace(document: &str, osaka: &Figures, amsterdam: &Figures) -> S
 
 fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
     let mut text = String::from(
-        "| gas of | ancestor | floor on paper | target | Osaka | Amsterdam | bytes of calldata |\n\
+        "| gas of | 0xDeCA10B | floor on paper | target | Osaka | Amsterdam | bytes of calldata |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
     for row in GAS {
         let figures = [
-            row.ancestor,
+            row.deca10b,
             row.floor,
             row.target,
             Some(osaka[row.name]),
@@ -221,9 +221,9 @@ fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
         let cells = figures.map(cell).join(" | ");
         writeln!(text, "| {} | {cells} |", row.case).expect("memory");
     }
-    text += "\n| bytes of calldata of | ancestor | target | now |\n| --- | ---: | ---: | ---: |\n";
-    for (case, name, ancestor, target) in BYTES {
-        let cells = [*ancestor, *target, osaka[*name]].map(grouped).join(" | ");
+    text += "\n| bytes of calldata of | 0xDeCA10B | target | now |\n| --- | ---: | ---: | ---: |\n";
+    for (case, name, deca10b, target) in BYTES {
+        let cells = [*deca10b, *target, osaka[*name]].map(grouped).join(" | ");
         writeln!(text, "| {case} | {cells} |").expect("memory");
     }
     text

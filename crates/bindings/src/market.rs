@@ -73,7 +73,7 @@ pub fn score(records: &[Contributions], samples: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// Returns the calldata of `settle`, which visits participants at most `most` times.
+/// Returns the calldata of `settle`, which visits participants at most `max` times.
 #[must_use]
 pub fn settle(max: u64) -> Vec<u8> {
     settleCall {

@@ -461,10 +461,10 @@ mod tests {
         for (data, expected, words) in cases {
             let revert = Revert::decode(&data);
             assert_eq!(revert, expected);
-            let told = revert.to_string();
+            let message = revert.to_string();
             assert!(
-                told.contains(words) && told.contains(&implementation.to_string()),
-                "{told}"
+                message.contains(words) && message.contains(&implementation.to_string()),
+                "{message}"
             );
         }
     }

@@ -27,7 +27,7 @@ const LISTENING: &str = "Listening on ";
 /// Time limit for anvil's start and stop. Loading or writing a large state takes seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Maximum length of anvil's stderr output that is kept, in bytes.
-const WORDS: u64 = 4_096;
+const MAX_OUTPUT: u64 = 4_096;
 
 /// Shell script that becomes anvil and leaves a second shell behind, which watches over it.
 ///
@@ -70,12 +70,12 @@ pub enum AnvilError {
         source: io::Error,
     },
     /// anvil ended before it listened.
-    #[error("anvil ended before it answered ({status}): {words}")]
+    #[error("anvil ended before it answered ({status}): {output}")]
     Ended {
         /// Exit status.
         status: ExitStatus,
         /// Text that anvil wrote to stderr.
-        words: String,
+        output: String,
     },
     /// anvil did not listen in time, or did not end in time after the signal.
     #[error("anvil did not {what} within {} s", PATIENCE.as_secs())]
@@ -553,14 +553,14 @@ fn arguments(config: &AnvilConfig, below: Option<&Anvil>) -> Vec<String> {
 /// Threads read all of its output, because anvil stops if nobody reads it.
 fn listening(child: &mut Child) -> Result<Url, AnvilError> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let words = thread::spawn(move || {
-        let mut words = String::new();
+    let output = thread::spawn(move || {
+        let mut output = String::new();
         if let Some(stderr) = stderr {
             let mut stderr = BufReader::new(stderr);
-            let _ = (&mut stderr).take(WORDS).read_to_string(&mut words);
+            let _ = (&mut stderr).take(MAX_OUTPUT).read_to_string(&mut output);
             let _ = io::copy(&mut stderr, &mut io::sink());
         }
-        words
+        output
     });
     let (address, found) = mpsc::channel();
     thread::spawn(move || {
@@ -588,8 +588,8 @@ fn listening(child: &mut Child) -> Result<Url, AnvilError> {
                 what: "wait for",
                 source,
             })?;
-            let words = words.join().unwrap_or_default().trim().to_owned();
-            Err(AnvilError::Ended { status, words })
+            let output = output.join().unwrap_or_default().trim().to_owned();
+            Err(AnvilError::Ended { status, output })
         }
     }
 }
@@ -624,11 +624,11 @@ pub fn orphans() -> Vec<Orphan> {
 fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
     let process = processes.join(id.to_string());
     let command = fs::read(process.join("cmdline")).ok()?;
-    let words: Vec<_> = command
+    let output: Vec<_> = command
         .split(|byte| *byte == 0)
         .map(String::from_utf8_lossy)
         .collect();
-    let program = Path::new(&**words.first()?).file_stem()?.to_owned();
+    let program = Path::new(&**output.first()?).file_stem()?.to_owned();
     // The arguments that `arguments` writes, in this order. No user types them like that.
     let begins = [
         "--port=",
@@ -637,10 +637,10 @@ fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
         "--hardfork=",
         "--color=never",
     ];
-    let ours = words.len() > begins.len()
+    let ours = output.len() > begins.len()
         && begins
             .iter()
-            .zip(&words[1..])
+            .zip(&output[1..])
             .all(|(begin, word)| word.starts_with(begin));
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     // The state and the parent follow the name. The name may contain any character.
@@ -657,7 +657,7 @@ fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
     };
     (program == "anvil" && ours && lost()).then(|| Orphan {
         id,
-        command: words.join(" ").trim_end().to_owned(),
+        command: output.join(" ").trim_end().to_owned(),
     })
 }
 

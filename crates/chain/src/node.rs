@@ -690,7 +690,7 @@ impl Node {
                 )
             })
             .await;
-        let told = match &history {
+        let message = match &history {
             Ok(history) => gas_fees(history),
             // The node has no fee history, or one in another format.
             Err(
@@ -700,7 +700,7 @@ impl Node {
             ) => None,
             Err(error) => return Err(error.clone()),
         };
-        let (base, in_price) = match told {
+        let (base, in_price) = match message {
             Some((base, Some(tip))) => {
                 return Ok(GasFees {
                     base,

@@ -25,7 +25,7 @@ impl CommandError {
 
     /// Returns the message for people. It names each cause once, and escapes what a terminal would
     /// obey.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let mut told = String::new();
         for cause in self.error().chain() {
             let text = cause.to_string();
@@ -55,10 +55,10 @@ impl CommandError {
     }
 
     /// Puts words before the failure, such as the failed step or the finished part.
-    pub(crate) fn context(self, words: impl Display + Send + Sync + 'static) -> Self {
+    pub(crate) fn context(self, message: impl Display + Send + Sync + 'static) -> Self {
         match self {
-            Self::Mistake(error) => Self::Mistake(error.context(words)),
-            Self::Fault(error) => Self::Fault(error.context(words)),
+            Self::Mistake(error) => Self::Mistake(error.context(message)),
+            Self::Fault(error) => Self::Fault(error.context(message)),
         }
     }
 
@@ -87,16 +87,16 @@ mod tests {
     fn told_names_each_cause_once_and_nothing_that_a_terminal_obeys() {
         let cause = anyhow!("No such file\u{1b}[2J");
         let failure = CommandError::Fault(cause.context("cannot read x: No such file\u{1b}[2J"));
-        assert_eq!(failure.told(), "cannot read x: No such file\\u{1b}[2J");
+        assert_eq!(failure.message(), "cannot read x: No such file\\u{1b}[2J");
         let failure = CommandError::Mistake(anyhow!("here:\n  line 1").context("cannot do it"));
-        assert_eq!(failure.told(), "cannot do it: here:\n  line 1");
+        assert_eq!(failure.message(), "cannot do it: here:\n  line 1");
         // A node's message becomes one line of bounded length.
         let error = NodeError::Unavailable {
             method: "eth_call",
             message: "no\nverified: yes".repeat(200),
         };
         let failure = CommandError::Fault(anyhow!(error).context("cannot send"));
-        let told = failure.told();
+        let told = failure.message();
         assert!(
             told.starts_with("cannot send: eth_call: the node cannot answer now"),
             "{told}"

@@ -54,6 +54,6 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     // If stderr is closed too, only the exit status reports the failure.
-    let _ = writeln!(io::stderr(), "error: {}", failure.told());
+    let _ = writeln!(io::stderr(), "error: {}", failure.message());
     failure.exit_code()
 }

@@ -62,7 +62,7 @@ fn paragraphs(text: &str) -> String {
 
 /// Replaces a library's message about a value.
 fn reworded(error: Error, command: &Command) -> Error {
-    let (Some(words), Some(argument), Some(value)) = (
+    let (Some(message), Some(argument), Some(value)) = (
         expected(&error),
         context(&error, ContextKind::InvalidArg),
         context(&error, ContextKind::InvalidValue),
@@ -77,7 +77,7 @@ fn reworded(error: Error, command: &Command) -> Error {
         None => String::new(),
     };
     let message = format!(
-        "invalid value '{}' for '{argument}'{from}: {words}\n\nFor more information, try '--help'.\n",
+        "invalid value '{}' for '{argument}'{from}: {message}\n\nFor more information, try '--help'.\n",
         escaped(value)
     );
     Error::raw(ErrorKind::ValueValidation, message)
@@ -180,8 +180,8 @@ mod tests {
             let error = command
                 .try_get_matches_from_mut([&["cotrain"], arguments].concat())
                 .expect_err("refused");
-            let told = reworded(error.format(&mut command), &command).to_string();
-            told.lines().next().unwrap_or_default().to_owned()
+            let message = reworded(error.format(&mut command), &command).to_string();
+            message.lines().next().unwrap_or_default().to_owned()
         };
         for (arguments, wanted) in [
             (
@@ -240,14 +240,14 @@ mod tests {
                 if error.kind() != ErrorKind::ValueValidation {
                     continue;
                 }
-                let told = reworded(error, root).to_string();
+                let message = reworded(error, root).to_string();
                 for leak in [
                     "digit found",
                     "non-zero type",
                     "relative URL",
                     "string length",
                 ] {
-                    assert!(!told.contains(leak), "{given:?}: {told}");
+                    assert!(!message.contains(leak), "{given:?}: {message}");
                 }
                 *checked += 1;
             }

@@ -52,7 +52,7 @@ RUST_LOG=debug shows the inner steps on stderr.";
 ///
 /// Agents with money of their own send samples to a deployed model. Each contribution pays the
 /// deposit or stake that the mechanism asks for. Honest agents tell the truth and hostile ones lie;
-/// all of them claim what they can. A summary goes to stdout; tables and a report go into a
+/// all of them claim what they can. A summary goes to stdout; tables and a page go into a
 /// directory.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

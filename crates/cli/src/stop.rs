@@ -66,11 +66,11 @@ impl Signals {
 /// process.
 pub(crate) fn stopped() -> Result<CancellationToken, CommandError> {
     let token = CancellationToken::new();
-    let told = token.clone();
+    let message = token.clone();
     let mut signals = Signals::listen(false)?;
     tokio::spawn(async move {
         signals.next().await;
-        told.cancel();
+        message.cancel();
         signals.next().await;
         process::exit(INTERRUPTED);
     });

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 pub(crate) use self::args::Sweep;
 use self::{
-    args::{Merge, Report, Run, Task},
+    args::{Merge, Page, Run, Task},
     folder::Folder,
     journal::Index,
     shard::Shard,
@@ -38,17 +38,17 @@ use crate::{
 /// Name of the journal that a merge writes.
 const MERGED: &str = "merged.jsonl";
 
-/// Runs a sweep, merges its parts or reports on it.
+/// Runs a sweep, merges its parts or writes its page.
 pub(crate) fn run(arguments: &Sweep) -> Result<(), CommandError> {
     match &arguments.task {
         None => all(&arguments.run),
         Some(Task::Merge(arguments)) => merge(arguments),
-        Some(Task::Report(Report { folder, json })) => report(folder, *json),
+        Some(Task::Page(Page { folder, json })) => write_page(folder, *json),
     }
 }
 
 /// Writes tables and page of the finished runs of a sweep.
-fn report(path: &Path, json: bool) -> Result<(), CommandError> {
+fn write_page(path: &Path, json: bool) -> Result<(), CommandError> {
     let folder = Folder::open(path)?;
     let index = folder.index()?;
     if index.len() == 0 {
@@ -199,7 +199,7 @@ fn merge(arguments: &Merge) -> Result<(), CommandError> {
     if let Some(missing) = ranges(missing) {
         return Err(CommandError::Fault(anyhow!(
             "{} of {} runs are there, and no tables are written: these are missing: {missing}; run their \
-             parts and merge again, or see how it went so far: cotrain sweep report {}",
+             parts and merge again, or see how it went so far: cotrain sweep page {}",
             all.len(),
             folder.plan.runs(),
             folder.path.display()
@@ -235,7 +235,7 @@ fn show_part(folder: &Folder, shard: Shard, runs: usize, json: bool) -> Result<(
     ))
 }
 
-/// Returns ascending numbers as ranges in words; `None` if there are no numbers.
+/// Returns ascending numbers as ranges as text; `None` if there are no numbers.
 fn ranges(numbers: impl Iterator<Item = u64>) -> Option<String> {
     const MAX: usize = 8;
     let mut ranges: Vec<(u64, u64)> = Vec::new();
@@ -268,16 +268,16 @@ mod tests {
 
     #[test]
     fn ranges_shortens_a_list_of_missing_runs() {
-        let told = |numbers: &[u64]| ranges(numbers.iter().copied());
-        assert_eq!(told(&[]), None);
-        assert_eq!(told(&[3]).as_deref(), Some("3"));
+        let message = |numbers: &[u64]| ranges(numbers.iter().copied());
+        assert_eq!(message(&[]), None);
+        assert_eq!(message(&[3]).as_deref(), Some("3"));
         assert_eq!(
-            told(&[0, 1, 2, 5, 7, 8]).as_deref(),
+            message(&[0, 1, 2, 5, 7, 8]).as_deref(),
             Some("0 to 2, 5, 7 to 8")
         );
         let odd: Vec<_> = (0..20).map(|number| 2 * number).collect();
         assert_eq!(
-            told(&odd).as_deref(),
+            message(&odd).as_deref(),
             Some("0, 2, 4, 6, 8, 10, 12, 14 and 12 more ranges")
         );
     }

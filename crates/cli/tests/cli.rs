@@ -172,7 +172,7 @@ fn simulate_help_explains_options_and_files() {
 
     Agents with money of their own send samples to a deployed model. Each contribution pays the deposit
     or stake that the mechanism asks for. Honest agents tell the truth and hostile ones lie; all of them
-    claim what they can. A summary goes to stdout; tables and a report go into a directory.
+    claim what they can. A summary goes to stdout; tables and a page go into a directory.
 
     Usage: cotrain simulate [OPTIONS] [SCENARIO]
 
@@ -293,7 +293,7 @@ fn scenarios_lists_each_with_its_data() {
       data: embedded film-review sentences
 
     callers
-      An honest and a hostile contributor, and somebody who pays for predictions: the ancestor's third scenario.
+      An honest and a hostile contributor, and somebody who pays for predictions: the third scenario of 0xDeCA10B.
       data: embedded film-review sentences
 
     market
@@ -353,7 +353,7 @@ fn scenarios_lists_each_with_its_data() {
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
 
     imdb-market
-      The ancestor's prediction market: IMDB, perceptron, three honest and two hostile contributors, bounty 100,000.
+      The prediction market of 0xDeCA10B: IMDB, perceptron, three honest and two hostile contributors, bounty 100,000.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
     ");
     let list: Vec<Value> =

@@ -661,7 +661,7 @@ const RELAYER: &str = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720";
 struct FewWords {
     url: String,
     /// Bodies of the submitted batches.
-    handed: Arc<Mutex<Vec<Value>>>,
+    submitted: Arc<Mutex<Vec<Value>>>,
 }
 
 const BATCH: &str = "0x95cf000000000000000000000000000000000000000000000000000000000001";
@@ -700,8 +700,8 @@ impl FewWords {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let handed: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let list = handed.clone();
+        let submitted: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let list = submitted.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a client");
@@ -751,7 +751,7 @@ impl FewWords {
                 );
             }
         });
-        Self { url, handed }
+        Self { url, submitted }
     }
 }
 
@@ -819,7 +819,7 @@ fn contribute_with_relay_names_the_batches_that_are_handed_over() {
             && stderr.contains("cotrain deposit 264000000000000000"),
         "{stderr}"
     );
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 0);
+    assert_eq!(coordinator.submitted.lock().expect("a list").len(), 0);
 
     let coordinator = FewWords::new("600000000000000000", 1);
     let (status, stdout, stderr) = contribute(&coordinator, "80");
@@ -844,11 +844,11 @@ fn contribute_with_relay_names_the_batches_that_are_handed_over() {
         "{stderr}"
     );
     {
-        let handed = coordinator.handed.lock().expect("a list");
-        assert_eq!(handed.len(), 2);
+        let submitted = coordinator.submitted.lock().expect("a list");
+        assert_eq!(submitted.len(), 2);
         assert!(
-            handed.iter().all(|body| body["relayer"] == RELAYER),
-            "{handed:?}"
+            submitted.iter().all(|body| body["relayer"] == RELAYER),
+            "{submitted:?}"
         );
     }
 
@@ -859,7 +859,7 @@ fn contribute_with_relay_names_the_batches_that_are_handed_over() {
     let all: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(all["submissions"].as_array().map(Vec::len), Some(2));
     assert_eq!(all["partial"], false);
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 2);
+    assert_eq!(coordinator.submitted.lock().expect("a list").len(), 2);
 
     // The text output names the command that asks about the batch, and that command works.
     let coordinator = FewWords::new("600000000000000000", 1);
@@ -898,7 +898,7 @@ fn contribute_with_relay_names_the_batches_that_are_handed_over() {
         "--json",
     ]);
     assert_eq!(dry["value"]["at_most"], "7200000000000000");
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 0);
+    assert_eq!(coordinator.submitted.lock().expect("a list").len(), 0);
 }
 
 /// Checks a far nonce, because its use would use up all nonces far below it.
@@ -926,12 +926,12 @@ fn contribute_signs_no_nonce_far_above_the_chains() {
         assert_eq!(status, Some(1), "{stderr}");
         let told = format!("the coordinator wants the nonce {nonce}, and the chain has not used");
         assert!(stderr.contains(&told), "{stderr}");
-        assert!(coordinator.handed.lock().expect("a list").is_empty());
+        assert!(coordinator.submitted.lock().expect("a list").is_empty());
     }
     let coordinator = FewWords::at_nonce(4_095);
     let (status, _, stderr) = contribute(&coordinator);
     assert_eq!(status, Some(0), "{stderr}");
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 1);
+    assert_eq!(coordinator.submitted.lock().expect("a list").len(), 1);
 }
 
 /// Checks the budget of signatures, because a coordinator may relay what it has refused.
@@ -960,11 +960,14 @@ fn contribute_holds_signatures_to_the_maximum_total() {
             stderr.contains("nothing more was signed: the signatures"),
             "{stderr}"
         );
-        assert_eq!(coordinator.handed.lock().expect("a list").len(), signatures);
+        assert_eq!(
+            coordinator.submitted.lock().expect("a list").len(),
+            signatures
+        );
     }
     let coordinator = FewWords::taking_none();
     assert_ne!(contribute(&coordinator, &[]).0, Some(0));
-    assert_eq!(coordinator.handed.lock().expect("a list").len(), 4);
+    assert_eq!(coordinator.submitted.lock().expect("a list").len(), 4);
 }
 
 #[test]
@@ -982,7 +985,7 @@ fn contribute_does_not_sign_again_what_waits_with_a_coordinator() {
         "5",
         "--allow-unknown",
     ];
-    let handed = || coordinator.handed.lock().expect("a list").len();
+    let submitted = || coordinator.submitted.lock().expect("a list").len();
     let told = workspace.mistake(&[&data[..], &relayed].concat());
     assert!(
         told.contains(&format!(
@@ -992,15 +995,15 @@ fn contribute_does_not_sign_again_what_waits_with_a_coordinator() {
         )) && told.contains("say --again"),
         "{told}"
     );
-    assert_eq!(handed(), 0);
+    assert_eq!(submitted(), 0);
     // Continuing with --skip is allowed, and --again signs the samples twice.
     workspace.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
-    assert_eq!(handed(), 1);
+    assert_eq!(submitted(), 1);
     workspace.success(&[&data[..], &relayed, &["--again"]].concat());
-    assert_eq!(handed(), 2);
+    assert_eq!(submitted(), 2);
     let single = ["contribute", "--text", "a good film", "--label", "positive"];
     workspace.success(&[&single[..], &relayed].concat());
-    assert_eq!(handed(), 3);
+    assert_eq!(submitted(), 3);
 }
 
 // ---------------------------------------------------------------- Deployments

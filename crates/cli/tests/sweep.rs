@@ -128,7 +128,7 @@ fn sweep_writes_the_same_files_with_any_threads_and_parts() {
         assert!(stdout.contains("10 of the 30 runs"), "{stdout}");
         assert!(!folder.path(&format!("part-{part}/runs.csv")).exists());
     }
-    insta::assert_snapshot!(folder.refusal("sweep merge all part-1 part-2", 1), @"error: 20 of 30 runs are there, and no tables are written: these are missing: 2, 5, 8, 11, 14, 17, 20, 23 and 2 more ranges; run their parts and merge again, or see how it went so far: cotrain sweep report all");
+    insta::assert_snapshot!(folder.refusal("sweep merge all part-1 part-2", 1), @"error: 20 of 30 runs are there, and no tables are written: these are missing: 2, 5, 8, 11, 14, 17, 20, 23 and 2 more ranges; run their parts and merge again, or see how it went so far: cotrain sweep page all");
     assert!(!folder.path("all/runs.csv").exists());
     folder.success(&format!("sweep tiny.toml {GRID} --shard 3/3 --out part-3"));
     folder.success("sweep merge all part-1 part-3");
@@ -221,7 +221,7 @@ fn sweep_can_be_extended_by_seeds() {
             told.starts_with(&format!("{runs} of {runs} runs were done before\n")),
             "{told}"
         );
-        folder.success(&format!("sweep report {name}"));
+        folder.success(&format!("sweep page {name}"));
         assert_eq!(folder.files(&format!("whole-{name}")), folder.files(name));
     }
     // A part of a sweep is not extended, nor is a sweep that another process is writing.
@@ -288,6 +288,7 @@ fn sweep_says_how_to_go_on_after_an_interrupt() {
         "stopped: what is done is kept in it, and the same command goes on from there\n"
     );
     // A report of the finished runs is possible.
+    // `report` is the deprecated name of the command.
     let (stdout, _) = folder.success("sweep report it");
     assert!(
         stdout.contains(" of 100,000 runs, the rest is not done yet"),
@@ -333,7 +334,7 @@ fn sweep_names_a_run_that_fails_and_keeps_the_others() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
     insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; expected at least one, with one left to contribute");
-    let (stdout, _) = folder.success("sweep report it");
+    let (stdout, _) = folder.success("sweep page it");
     assert!(stdout.starts_with("tiny: 2 of 4 runs"), "{stdout}");
 }
 
@@ -349,7 +350,7 @@ fn sweep_report_writes_all_files_again() {
     for name in FILES {
         fs::remove_file(folder.path("it").join(name)).expect(name);
     }
-    let (stdout, _) = folder.success("sweep report it --json");
+    let (stdout, _) = folder.success("sweep page it --json");
     assert_eq!(whole, folder.files("it"));
     let summary: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(summary["runs"], 30);
@@ -359,9 +360,9 @@ fn sweep_report_writes_all_files_again() {
     );
     assert!(!left.exists());
     fs::remove_file(folder.journal("it")).expect("removed");
-    let said = folder.refusal("sweep report it", 2);
+    let said = folder.refusal("sweep page it", 2);
     assert_eq!(said, "error: it: no run of its sweep is done yet\n");
-    insta::assert_snapshot!(folder.refusal("sweep report .", 2), @"error: .: there is no sweep.json: name the folder of a sweep, such as one that `cotrain sweep` has made");
+    insta::assert_snapshot!(folder.refusal("sweep page .", 2), @"error: .: there is no sweep.json: name the folder of a sweep, such as one that `cotrain sweep` has made");
 }
 
 /// Checks the error for a folder: earlier versions of `report` took one.
@@ -379,7 +380,7 @@ fn report_of_a_folder_names_the_command_for_its_page() {
         assert!(
             said.starts_with(
                 "error: invalid value 'it' for '[POSITION]...': expected the position of a contribution, and this \
-                 is a folder; to write the tables and page of a sweep, run `cotrain sweep report DIR`"
+                 is a folder; to write the tables and page of a sweep, run `cotrain sweep page DIR`"
             ),
             "{arguments}: {said}"
         );

@@ -590,9 +590,9 @@ fn contribute_adds_one_for_each_command_at_once_and_clean_removes_caches() {
         let output = child.wait_with_output().expect("it ends");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{told}");
-        let handed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let submitted: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         ids.push(
-            handed["submissions"][0]["id"]
+            submitted["submissions"][0]["id"]
                 .as_str()
                 .expect("an id")
                 .to_owned(),

@@ -42,7 +42,7 @@ pub struct Card {
     pub from_block: u64,
 }
 
-/// Returns a rejection in words, in which classes have the names of a model's card.
+/// Returns a rejection as text, in which classes have the names of a model's card.
 #[must_use]
 pub fn explain(rejection: &ContractError, card: Option<&Card>) -> String {
     let name = |label: u16| card.and_then(|card| card.classes.get(usize::from(label)));
@@ -65,7 +65,7 @@ pub fn explain(rejection: &ContractError, card: Option<&Card>) -> String {
     }
 }
 
-/// Returns the reason of a reverted call in words, as [`explain`] does.
+/// Returns the reason of a reverted call as text, as [`explain`] does.
 #[must_use]
 pub fn explain_revert(reason: &Revert, card: Option<&Card>) -> String {
     match reason {
@@ -214,8 +214,8 @@ impl Card {
         }
         let (bounds, of) = (encoder.bounds(), parameters.bounds());
         if bounds != of {
-            let told = (describe_bounds(bounds), describe_bounds(of));
-            return Err(Contradiction::new(told.0, told.1));
+            let message = (describe_bounds(bounds), describe_bounds(of));
+            return Err(Contradiction::new(message.0, message.1));
         }
         Ok(())
     }
@@ -311,23 +311,23 @@ mod tests {
 
     #[test]
     fn from_bytes_says_why_bytes_are_no_card() {
-        let told = |bytes: &[u8]| Card::from_bytes(bytes).unwrap_err().to_string();
+        let message = |bytes: &[u8]| Card::from_bytes(bytes).unwrap_err().to_string();
         assert_eq!(
-            told(b"{}"),
+            message(b"{}"),
             "the card cannot be inflated; expected zlib (RFC 1950)"
         );
         let whole = card().to_bytes().unwrap();
         Card::from_bytes(&whole[..whole.len() / 2]).unwrap_err();
         assert_eq!(
-            told(&deflated(br#"{"format":"cotrain-card/2"}"#)),
+            message(&deflated(br#"{"format":"cotrain-card/2"}"#)),
             "the card's format is `cotrain-card/2`, expected `cotrain-card/1`; is there a newer cotrain?"
         );
         assert_eq!(
-            told(&deflated(br#"{"format":"cotrain-card/1"}"#)),
+            message(&deflated(br#"{"format":"cotrain-card/1"}"#)),
             "the card is not what its format says"
         );
         assert_eq!(
-            told(&deflated(b"[]")),
+            message(&deflated(b"[]")),
             "the card is not what its format says"
         );
     }
@@ -336,7 +336,7 @@ mod tests {
     fn to_bytes_refuses_names_with_invisible_characters() {
         let columns =
             r#"{"classifier":"sparse-perceptron","features":{"columns":["a","b\u001b[2J"]}}"#;
-        for (card, told) in [
+        for (card, message) in [
             (
                 Card {
                     name: "evil\u{1b}]0;pwned\u{7}".to_owned(),
@@ -381,7 +381,7 @@ mod tests {
             ),
         ] {
             let error = card.to_bytes().unwrap_err().to_string();
-            assert!(error.starts_with(told), "{error}");
+            assert!(error.starts_with(message), "{error}");
         }
     }
 
@@ -436,13 +436,13 @@ mod tests {
             encoder: Some(serde_json::from_str(encoder).unwrap()),
             ..card()
         };
-        let told = |card: &Card, parameters| {
+        let message = |card: &Card, parameters| {
             card.check_against(&parameters)
                 .map_or_else(|error| error.to_string(), |()| String::new())
         };
-        assert_eq!(told(&numbers, dense(3, bounds)), "");
+        assert_eq!(message(&numbers, dense(3, bounds)), "");
         assert_eq!(
-            told(&numbers, dense(2, bounds)),
+            message(&numbers, dense(2, bounds)),
             "the card says 3 features and the contract 2"
         );
         for (max_number, max_squared_length) in [
@@ -456,7 +456,7 @@ mod tests {
                 max_squared_length,
             };
             assert_eq!(
-                told(&numbers, dense(3, other)),
+                message(&numbers, dense(3, other)),
                 format!(
                     "the card says a largest number of 8192 and a largest squared length of 67108864 and the contract \
                      a largest number of {max_number} and a largest squared length of {max_squared_length}"
@@ -468,14 +468,14 @@ mod tests {
             features: 2,
         };
         assert_eq!(
-            told(&card(), sparse),
+            message(&card(), sparse),
             "the card says the learner is sparse-perceptron and the contract sparse-nearest-centroid"
         );
         let raw = Card {
             encoder: None,
             ..card()
         };
-        assert_eq!(told(&raw, sparse), "");
+        assert_eq!(message(&raw, sparse), "");
     }
 
     #[test]
@@ -484,9 +484,9 @@ mod tests {
             label: 1,
             predicted: 0,
         };
-        let told = explain(&differs, Some(&card()));
+        let message = explain(&differs, Some(&card()));
         assert_eq!(
-            told,
+            message,
             "the model predicts negative, not positive; a refund needs it to agree"
         );
         assert_eq!(explain(&differs, None), differs.to_string());

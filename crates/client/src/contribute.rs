@@ -152,7 +152,7 @@ pub fn default_max_deposit(mechanism: Mechanism, price: u128) -> u128 {
 /// at most `limit` wei.
 ///
 /// # Errors
-/// [`OverLimit`] if the limit is too low for the current price, but `most` is not.
+/// [`OverLimit`] if the limit is too low for the current price, but `max` is not.
 pub fn count_within(
     limit: u128,
     max: u128,
@@ -252,7 +252,7 @@ impl Contributor<'_> {
         }
     }
 
-    /// Contributes a batch. Each sample deposits at most `most` wei.
+    /// Contributes a batch. Each sample deposits at most `max` wei.
     ///
     /// # Errors
     /// [`ContributeError`].
@@ -276,7 +276,7 @@ impl Contributor<'_> {
     }
 
     /// Contributes samples in as many transactions as they need, beginning with `first`. Each sample
-    /// deposits at most `most` wei. `included` receives each transaction that is part of the chain,
+    /// deposits at most `max` wei. `included` receives each transaction that is part of the chain,
     /// also before an error.
     ///
     /// # Errors

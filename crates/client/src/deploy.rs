@@ -11,7 +11,7 @@ mod plan;
 pub use embedded::{
     Deployment, DeploymentCost, ModelConfig, deploy, deploy_prediction_fees, deploy_with,
 };
-pub use node::{DeployError, Deployed, Deployer, Done, Given, Reported, done_before, reusable};
+pub use node::{DeployError, DeployEvent, Deployed, Deployer, Done, Given, done_before, reusable};
 pub use plan::{MeasureError, Plan, StepGas};
 
 use alloy_primitives::{Address, Bytes, Log, U256};

@@ -188,7 +188,7 @@ impl DescribedModel {
         encoder.ok_or(NoEncoder::Unpublished { trainer })
     }
 
-    /// Returns the reason of a reverted call in words, with the names of classes.
+    /// Returns the reason of a reverted call as text, with the names of classes.
     #[must_use]
     pub fn explain(&self, reason: &Revert) -> String {
         explain_revert(reason, self.card.as_ref())

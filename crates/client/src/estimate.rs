@@ -99,8 +99,8 @@ fn is_of_size(revert: &Revert) -> bool {
 /// different words.
 fn names_gas(message: &str) -> bool {
     // The name of the method contains "gas" but is no reason.
-    let words = message.to_lowercase().replace("estimategas", "");
-    words.contains("gas")
+    let message = message.to_lowercase().replace("estimategas", "");
+    message.contains("gas")
 }
 
 #[cfg(test)]
@@ -150,9 +150,9 @@ mod tests {
     /// Checks the verdict of [`judge`] on each failure.
     fn check(cases: impl IntoIterator<Item = (SendError, &'static str)>) {
         for (error, expected) in cases {
-            let words = format!("{error:?}");
+            let message = format!("{error:?}");
             let judged = judge(Err(error), Some(NOW));
-            assert_eq!(name(&judged), expected, "{words}");
+            assert_eq!(name(&judged), expected, "{message}");
         }
     }
 

@@ -86,7 +86,7 @@ pub fn max(gas_fees: &GasFees, maximum: Option<u128>) -> u128 {
 }
 
 /// Returns the next step for a transaction that has been pending for long. No offer exceeds
-/// [`most`].
+/// [`max`].
 ///
 /// Fees rise by an eighth. A previous offer that covers base fee and tip has a tip that is too low
 /// for the builders of blocks. If the operator has set a maximum, the tip then doubles, and the

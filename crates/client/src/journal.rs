@@ -74,7 +74,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Another process has it, or its lock cannot be read.
-    #[error("the journal of a deployment, {}", held.words(directory))]
+    #[error("the journal of a deployment, {}", held.message(directory))]
     Held {
         /// Its directory.
         directory: PathBuf,
@@ -171,9 +171,9 @@ impl Journal {
     /// Returns the model of a deployment that is done; `None` if it is not done.
     ///
     /// # Errors
-    /// The reason in words, if the journal cannot be read.
+    /// The reason as text, if the journal cannot be read.
     pub fn finished(directory: &Path) -> Result<Option<Address>, String> {
-        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.message(directory))?;
         Self::finished_of(directory)
     }
 
@@ -181,9 +181,9 @@ impl Journal {
     /// the deployment is not done. The journal stays then.
     ///
     /// # Errors
-    /// The reason in words, if the journal cannot be read.
+    /// The reason as text, if the journal cannot be read.
     pub fn remove(directory: &Path) -> Result<Option<io::Result<()>>, String> {
-        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.message(directory))?;
         let finished = Self::finished_of(directory)?;
         Ok(finished.map(|_| fs::remove_dir_all(directory)))
     }
@@ -430,16 +430,16 @@ mod tests {
     #[test]
     fn open_refuses_what_is_no_journal() {
         let folder = tempfile::tempdir().expect("a folder");
-        let told = |text: &str| {
+        let message = |text: &str| {
             fs::write(folder.path().join(FILE), text).expect("written");
             open(folder.path(), "1").unwrap_err().to_string()
         };
-        assert!(told("{}").contains("this is no journal of a deployment (missing field"));
+        assert!(message("{}").contains("this is no journal of a deployment (missing field"));
         let newer = r#"{"format": "cotrain-deploy/2", "plan": {}, "steps": {}}"#;
-        let told = told(newer);
+        let message = message(newer);
         assert!(
-            told.ends_with("its format is `cotrain-deploy/2`, expected `cotrain-deploy/1`"),
-            "{told}"
+            message.ends_with("its format is `cotrain-deploy/2`, expected `cotrain-deploy/1`"),
+            "{message}"
         );
     }
 }

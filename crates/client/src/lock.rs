@@ -43,9 +43,9 @@ impl From<io::Error> for NoLock {
 }
 
 impl NoLock {
-    /// Returns in words who uses `what`, or why that is unknown.
+    /// Returns as text who uses `what`, or why that is unknown.
     #[must_use]
-    pub fn words(&self, what: &Path) -> String {
+    pub fn message(&self, what: &Path) -> String {
         let what = what.display();
         match self {
             Self::Taken(Some(pid)) => format!("{what} is in use by process {pid}"),
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(lock.killed(), None);
         let other = Lock::take(&path).expect_err("taken");
         assert!(matches!(other, NoLock::Taken(Some(pid)) if pid == process::id()));
-        assert!(other.words(&path).contains("in use by process"));
+        assert!(other.message(&path).contains("in use by process"));
         let seen = Lock::look(&path);
         assert!(
             matches!(seen, Use::Taken(NoLock::Taken(Some(pid))) if pid == process::id()),

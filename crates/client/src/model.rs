@@ -426,7 +426,7 @@ mod tests {
             trainers.push(trainer);
             errors.push(error.to_string());
         }
-        let told = |trainer: Address, version: &str| {
+        let message = |trainer: Address, version: &str| {
             format!(
                 "cannot use the model {trainer}: its classifier takes payloads of version {version}, expected one of 0 (sparse), 1 (dense16), 2 (dense32); use a release that reads version {}, or another model",
                 &version[..1]
@@ -438,8 +438,8 @@ mod tests {
             )
         };
         let expected = [
-            told(trainers[0], "3 (commitment)"),
-            told(trainers[1], "9"),
+            message(trainers[0], "3 (commitment)"),
+            message(trainers[1], "9"),
             no_model(trainers[2]),
             no_model(trainers[3]),
         ];

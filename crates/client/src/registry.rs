@@ -280,18 +280,18 @@ mod tests {
             (entry.trainer, card.name.as_str()),
             (Address::with_last_byte(2), "b")
         );
-        let told = |name, names| found(name, names).map(drop).expect_err("none").to_string();
+        let message = |name, names| found(name, names).map(drop).expect_err("none").to_string();
         assert_eq!(
-            told("x", &["a", "b"]),
+            message("x", &["a", "b"]),
             format!("there is no model `x` in the registry {registry}; it has a, b")
         );
         assert_eq!(
-            told("x", &[]),
+            message("x", &[]),
             format!("there is no model `x` in the registry {registry}; it has none")
         );
         let [first, second] = [1, 3].map(Address::with_last_byte);
         assert_eq!(
-            told("a", &["a", "b", "a"]),
+            message("a", &["a", "b", "a"]),
             format!("the name `a` has 2 models: {first}, {second}; name one by its address")
         );
     }

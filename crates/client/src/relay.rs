@@ -1,6 +1,6 @@
 //! Signed batches and delegations: an account signs them, and a coordinator sends them.
 //!
-//! A signature is a right to spend. So [`HandOver`] counts each one against a budget, even if the
+//! A signature is a right to spend. So [`Submitter`] counts each one against a budget, even if the
 //! coordinator refuses the batch: the coordinator could still relay it.
 
 use std::{error::Error, fmt, time::Duration};
@@ -86,7 +86,7 @@ pub const fn batches(samples: u64) -> u64 {
 
 /// Submission of signed batches to a coordinator.
 #[derive(Clone, Copy)]
-pub struct HandOver<'a> {
+pub struct Submitter<'a> {
     /// Author of the batches, and the coordinator.
     pub signer: Signer<'a>,
     /// Terms of each batch.
@@ -94,12 +94,12 @@ pub struct HandOver<'a> {
     /// Limit of the maximum cost of all signatures together.
     pub budget: &'a Budget,
     /// Receiver of the events.
-    pub report: &'a (dyn Fn(Reported) + Sync),
+    pub report: &'a (dyn Fn(RelayEvent) + Sync),
 }
 
 /// Event of a submission, for its observers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reported {
+pub enum RelayEvent {
     /// Another batch of the author has the nonce, so the samples are signed again.
     NonceTaken {
         /// The nonce.
@@ -111,7 +111,7 @@ pub enum Reported {
 
 /// Batch that a coordinator took.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handed {
+pub struct SubmittedBatch {
     /// EIP-712 hash that the author signed.
     pub id: B256,
     /// Nonce of the batch.
@@ -413,31 +413,35 @@ impl Signer<'_> {
     }
 }
 
-impl HandOver<'_> {
+impl Submitter<'_> {
     /// Signs samples in batches and submits them one after the other; `nonce` is that of the first
-    /// one. Each batch that the coordinator took is added to `handed`, also before an error.
+    /// one. Each batch that the coordinator took is added to `submitted`, also before an error.
     ///
     /// # Errors
     /// [`RelayError`]. After [`RelayError::Unsure`], the coordinator may have taken one more batch
-    /// than `handed` has.
+    /// than `submitted` has.
     pub async fn all(
         &self,
         items: &[Item<'_>],
         mut nonce: u64,
-        handed: &mut Vec<Handed>,
+        submitted: &mut Vec<SubmittedBatch>,
     ) -> Result<(), RelayError> {
         for some in items.chunks(MAX_SAMPLES) {
             let batch = self.batch(some, nonce).await?;
             tracing::info!(id = %batch.id, nonce = batch.nonce, "handed over");
             nonce = batch.nonce + 1;
-            handed.push(batch);
+            submitted.push(batch);
         }
         Ok(())
     }
 
     /// Signs a batch and submits it. If another batch of the same account has the nonce, the
     /// samples are signed again: two batches must never be reported as one.
-    async fn batch(&self, items: &[Item<'_>], mut nonce: u64) -> Result<Handed, RelayError> {
+    async fn batch(
+        &self,
+        items: &[Item<'_>],
+        mut nonce: u64,
+    ) -> Result<SubmittedBatch, RelayError> {
         let Signer { client, facts, .. } = self.signer;
         let mut tries = 0;
         loop {
@@ -446,7 +450,7 @@ impl HandOver<'_> {
             let answer = client.submit(facts.trainer, id, &body).await;
             let (next, error) = match Answer::new(answer, id, nonce, client) {
                 Answer::Taken(submission) => {
-                    return Ok(Handed {
+                    return Ok(SubmittedBatch {
                         id,
                         nonce,
                         samples: items.len(),
@@ -460,7 +464,7 @@ impl HandOver<'_> {
             if tries == TRIES {
                 return Err(error);
             }
-            (self.report)(Reported::NonceTaken { nonce, next });
+            (self.report)(RelayEvent::NonceTaken { nonce, next });
             nonce = next;
         }
     }
@@ -637,23 +641,23 @@ mod tests {
         );
         let conflict = |next| answer(Err(refused(StatusCode::CONFLICT, next)), 5);
         for next in [6, 7, u64::MAX] {
-            let told = conflict(Some(next));
+            let message = conflict(Some(next));
             assert!(
-                matches!(&told, Answer::NonceTaken { next: other, .. } if *other == next),
-                "{told:?}"
+                matches!(&message, Answer::NonceTaken { next: other, .. } if *other == next),
+                "{message:?}"
             );
         }
         // A nonce that is not above the signed one is not free.
         for next in [None, Some(0), Some(5)] {
-            let told = conflict(next);
+            let message = conflict(next);
             let failed = Answer::Failed(RelayError::Api(refused(StatusCode::CONFLICT, next)));
-            assert_eq!(format!("{told:?}"), format!("{failed:?}"));
+            assert_eq!(format!("{message:?}"), format!("{failed:?}"));
         }
         for status in [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::BAD_GATEWAY] {
-            let told = answer(Err(refused(status, Some(6))), 5);
+            let message = answer(Err(refused(status, Some(6))), 5);
             assert!(
-                matches!(told, Answer::Failed(RelayError::Api(_))),
-                "{told:?}"
+                matches!(message, Answer::Failed(RelayError::Api(_))),
+                "{message:?}"
             );
         }
     }
@@ -662,14 +666,15 @@ mod tests {
     fn answer_signs_nothing_anew_that_may_have_been_taken() {
         // This also holds if the lost answer named a nonce.
         let lost = refused(StatusCode::CONFLICT, Some(6));
-        let told = answer(Err(ApiError::Unsure(Box::new(lost))), 5);
-        let Answer::Failed(error @ RelayError::Unsure { id: ID, .. }) = told else {
-            panic!("{told:?}");
+        let message = answer(Err(ApiError::Unsure(Box::new(lost))), 5);
+        let Answer::Failed(error @ RelayError::Unsure { id: ID, .. }) = message else {
+            panic!("{message:?}");
         };
-        let told = error.to_string();
+        let message = error.to_string();
         assert!(
-            told.contains("ask http://127.0.0.1:1 for it by its id") && !told.contains("secret"),
-            "{told}"
+            message.contains("ask http://127.0.0.1:1 for it by its id")
+                && !message.contains("secret"),
+            "{message}"
         );
     }
 
@@ -758,10 +763,10 @@ mod tests {
             .missing(),
             0
         );
-        let told = short.to_string();
+        let message = short.to_string();
         assert!(
-            told.contains("has 100 wei prepaid") && told.contains("5 wei is missing"),
-            "{told}"
+            message.contains("has 100 wei prepaid") && message.contains("5 wei is missing"),
+            "{message}"
         );
     }
 }

@@ -142,7 +142,7 @@ pub struct Sender<'a> {
     pub node: &'a Node,
     /// Key of the account.
     pub key: &'a Key,
-    /// Maximum price of a unit of gas, in wei; `None`: see [`gas_fees::most`].
+    /// Maximum price of a unit of gas, in wei; `None`: see [`gas_fees::max`].
     pub max_fee: Option<u128>,
     /// Limit of spending. The gas of each delivered transaction counts against it.
     pub budget: &'a Budget,

@@ -13,7 +13,7 @@ use cotrain_chain::{
 use cotrain_client::{
     budget::Budget,
     card::Card,
-    deploy::{Blueprint, Deployed, Deployer, Given, Part, REGISTERED, Reported, deploy_with},
+    deploy::{Blueprint, DeployEvent, Deployed, Deployer, Given, Part, REGISTERED, deploy_with},
     journal::{Facts, Journal},
     model::ModelFacts,
     predict::{self, PredictError},
@@ -80,8 +80,8 @@ async fn deploy_in_pieces(
         from_block: 0,
     };
     let (tell, mut told) = mpsc::unbounded_channel();
-    let report = |reported: Reported<'_>| {
-        if let Reported::Done { step, .. } = reported {
+    let report = |reported: DeployEvent<'_>| {
+        if let DeployEvent::Done { step, .. } = reported {
             let _ = tell.send(step.to_owned());
         }
     };

@@ -121,7 +121,7 @@ mod tests {
         )
         .unwrap();
         let classes = ["a", "b"].map(ToOwned::to_owned);
-        let told = |text: &str| {
+        let message = |text: &str| {
             fs::write(&path, text).unwrap();
             let source = Source::Table {
                 format: TableFormat::Csv,
@@ -133,13 +133,17 @@ mod tests {
             let data = load(&source, 0.5, 0).unwrap();
             TestSamples::new(&data, &encoder, &classes)
         };
-        assert_eq!(told("x,y,class\n1,2,a\n3,4,b\n").unwrap().count(), 2);
-        let columns = told("y,x,class\n1,2,a\n3,4,b\n").unwrap_err().to_string();
+        assert_eq!(message("x,y,class\n1,2,a\n3,4,b\n").unwrap().count(), 2);
+        let columns = message("y,x,class\n1,2,a\n3,4,b\n")
+            .unwrap_err()
+            .to_string();
         assert!(
             columns.contains("has the columns y, x, but the model has x, y"),
             "{columns}"
         );
-        let classes = told("x,y,class\n1,2,a\n3,4,c\n").unwrap_err().to_string();
+        let classes = message("x,y,class\n1,2,a\n3,4,c\n")
+            .unwrap_err()
+            .to_string();
         assert!(
             classes.contains("the data has the classes a, c, but the model has a, b"),
             "{classes}"

@@ -46,7 +46,7 @@ pub struct Claimable {
     pub possible: bool,
     /// Sum that the claim would pay now, or could pay later, in wei.
     pub amount: u128,
-    /// Reason why the claim would fail now, in words; `None` if it would succeed.
+    /// Reason why the claim would fail now, as text; `None` if it would succeed.
     pub reason: Option<String>,
     /// `true` if the report needs an announcement first, and anyone can announce it now.
     pub announce: bool,
@@ -582,13 +582,13 @@ impl<S: ContractSource> Index<S> {
         let stopped = stopped.unwrap_or_else(PoisonError::into_inner);
         let contracts = self.contracts().into_iter().map(|contract| {
             let (facts, block) = (&contract.info().facts, contract.cursor().block);
-            let told = stopped.get(&facts.trainer).cloned();
+            let message = stopped.get(&facts.trainer).cloned();
             ContractHealth {
                 address: facts.trainer,
                 word: contract.info().word(),
                 block,
                 behind: head.unwrap_or(block).saturating_sub(block),
-                trouble: told.or_else(|| contract.trouble()),
+                trouble: message.or_else(|| contract.trouble()),
             }
         });
         Health {

@@ -111,7 +111,7 @@ pub enum ModelError {
     PassedOver {
         /// Trainer of the model.
         trainer: Address,
-        /// Reason why it is passed over, in words.
+        /// Reason why it is passed over, as text.
         reason: String,
     },
     /// The weights do not fit the model's parameters.

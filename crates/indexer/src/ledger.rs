@@ -7,7 +7,7 @@ use std::fmt;
 
 use alloy_primitives::{Address, B256};
 use cotrain_chain::node::{Node, NodeLog};
-use cotrain_protocol::{classifier::Classifier, trainer::Contradiction};
+use cotrain_protocol::{classifier::Classifier, trainer::FactError};
 
 use crate::{
     evidence::Evidence,
@@ -50,13 +50,13 @@ pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// With `weights_known`, the weights already contain the log.
     ///
     /// # Errors
-    /// [`Contradiction`]; the ledger is unusable afterwards.
+    /// [`FactError`]; the ledger is unusable afterwards.
     fn take_log(
         &mut self,
         log: &Log,
         weights_known: bool,
         taken: &mut Taken,
-    ) -> Result<bool, Contradiction>;
+    ) -> Result<bool, FactError>;
 
     /// Returns the address of the contract whose events the ledger reads.
     fn contract(&self) -> Address;

@@ -207,9 +207,9 @@ fn free(directory: &Path, name: &str) -> Result<(PathBuf, Lock), LocalIndexError
         let file = directory.join(format!("{name}.sqlite"));
         match Lock::take(&lock_of(&file)) {
             Ok(lock) => return Ok((file, lock)),
-            Err(held @ NoLock::Taken(_)) => last = held.words(&file),
+            Err(held @ NoLock::Taken(_)) => last = held.message(&file),
             Err(failed @ NoLock::Failed(_)) => {
-                let reason = failed.words(&file);
+                let reason = failed.message(&file);
                 return Err(LocalIndexError::NoLock { reason });
             }
         }
@@ -290,11 +290,12 @@ mod tests {
         let take = || free(folder.path(), "m").map(|(_, lock)| lock);
         let held: Result<Vec<_>, _> = (0..MAX_PROCESSES).map(|_| take()).collect();
         let held = held.expect("free");
-        let told = take().expect_err("none is free").to_string();
+        let message = take().expect_err("none is free").to_string();
         let expected = format!("in use by process {}; end one of them", std::process::id());
         assert!(
-            told.starts_with("16 processes follow this model here: ") && told.ends_with(&expected),
-            "{told}"
+            message.starts_with("16 processes follow this model here: ")
+                && message.ends_with(&expected),
+            "{message}"
         );
         drop(held);
         take().expect("free again");

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, LogData, U256};
 use cotrain_chain::node::NodeLog;
-use cotrain_protocol::trainer::Contradiction;
+use cotrain_protocol::trainer::FactError;
 
 use crate::rows::{AccuracyRow, ClaimKind, ContributionRow, Settled};
 
@@ -104,7 +104,7 @@ pub struct Skip {
     pub nonce: u64,
     /// Hash of the transaction.
     pub transaction: B256,
-    /// Reason in words.
+    /// Reason as text.
     pub reason: String,
     /// `true` if the skip may be temporary, so that sending the batch again may help.
     pub passes: bool,
@@ -140,5 +140,5 @@ pub struct TakeError {
     /// Index of the log in the block.
     pub index: u64,
     /// Contradiction between the log and the state before it.
-    pub source: Contradiction,
+    pub source: FactError,
 }

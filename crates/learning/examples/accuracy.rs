@@ -51,10 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                     "{kind}, features {features:?}, {} samples: {reached:.4} (floats {:.4}) after {} epochs; \
                      rounded by at most {:.0e} where a unit is {:.0e}; encode {encoding:.0?}, train and report {training:.0?}, evaluate {:.1?}",
                     samples.len(),
-                    trained.report.accuracy_float,
+                    trained.quantization.accuracy_float,
                     trained.epochs,
-                    trained.report.max_abs_error,
-                    1.0 / trained.report.scale,
+                    trained.quantization.max_abs_error,
+                    1.0 / trained.quantization.scale,
                     start.elapsed()
                 );
             }

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(prepared.encoded.classes, ["no", "yes", "maybe"]);
         let trained = prepared.train().expect("trained");
         assert_eq!(trained.classifier.kind(), Kind::NaiveBayes);
-        assert!(trained.report.accuracy_quantized > 0.99);
+        assert!(trained.quantization.accuracy_quantized > 0.99);
         let (example, class) = prepared.test_example().expect("one");
         let Example::Numbers(numbers) = example else {
             panic!("no row");

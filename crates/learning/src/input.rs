@@ -419,7 +419,7 @@ mod tests {
         encoder(r#"{"classifier":"naive-bayes","features":{"indices-up-to":4}}"#)
     }
 
-    fn told<T>(result: Result<T, InputError>) -> String {
+    fn message<T>(result: Result<T, InputError>) -> String {
         let error = result.map(drop).expect_err("an error");
         let source = std::error::Error::source(&error);
         source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
@@ -430,19 +430,19 @@ mod tests {
         let encoded = encode_row(&columns(), "1, 0,1").expect("a row");
         assert_eq!(encoded.sample, [0, 0, 0, 2]);
         assert_eq!(
-            told(encode_row(&columns(), "1,x,0")),
+            message(encode_row(&columns(), "1,x,0")),
             "`x` is no number; expected numbers separated by commas"
         );
         let encoded = encode_row(&indices(), "2:1 4:1").expect("a row");
         assert_eq!((encoded.sample, encoded.known), (vec![0, 1, 0, 3], Some(2)));
         for entry in ["0:1", "x:1", "2", "2:y"] {
             assert_eq!(
-                told(encode_row(&indices(), entry)),
+                message(encode_row(&indices(), entry)),
                 format!("`{entry}` is no entry; expected `index:value` with an index from 1")
             );
         }
         assert_eq!(
-            told(encode_row(&words(), "1,2")),
+            message(encode_row(&words(), "1,2")),
             "the model learned from text"
         );
     }
@@ -472,7 +472,7 @@ mod tests {
         assert_eq!((encoded.sample, encoded.known), (vec![0, 2, 0, 7], Some(2)));
         assert!(encode_features(&sparse, "").expect("none").is_unknown());
         assert_eq!(
-            told(encode_features(&sparse, "1,-1")),
+            message(encode_features(&sparse, "1,-1")),
             "`-1` is no feature; expected their numbers from 0, separated by commas"
         );
         let dense = Parameters::DensePerceptron {
@@ -485,7 +485,7 @@ mod tests {
             },
         };
         assert_eq!(
-            told(encode_features(&dense, "1")),
+            message(encode_features(&dense, "1")),
             "the samples of a dense perceptron are numbers"
         );
     }
@@ -513,27 +513,27 @@ mod tests {
         let lines = put("texts.txt", "\u{feff}good\n\nbad\n");
         assert_eq!(samples(&words(), &lines, None), [[0, 0], [0, 1]]);
 
-        let told =
-            |encoder: &Encoder, path: &Path, column| told(encode_file(encoder, path, column));
+        let message =
+            |encoder: &Encoder, path: &Path, column| message(encode_file(encoder, path, column));
         let bad = put("bad.txt", "2:1\n\n1\n");
         assert_eq!(
-            told(&indices(), &bad, None),
+            message(&indices(), &bad, None),
             format!(
                 "line 3 of {}: `1` is no entry; expected `index:value` with an index from 1",
                 bad.display()
             )
         );
         assert_eq!(
-            told(&words(), &lines, Some("body")),
+            message(&words(), &lines, Some("body")),
             format!("{} has no columns", lines.display())
         );
         assert_eq!(
-            told(&columns(), &table, Some("a")),
+            message(&columns(), &table, Some("a")),
             "the model did not learn from texts"
         );
         let other = put("other.csv", "x,y\n1,0\n");
-        assert!(told(&columns(), &other, None).contains("has no column `a`"));
+        assert!(message(&columns(), &other, None).contains("has no column `a`"));
         let missing = folder.path().join("missing.txt");
-        assert!(told(&words(), &missing, None).starts_with("cannot read "));
+        assert!(message(&words(), &missing, None).starts_with("cannot read "));
     }
 }

@@ -345,16 +345,16 @@ mod tests {
 
     #[test]
     fn check_tells_the_length_and_the_next_step() {
-        let told = |text: &str, max| {
+        let message = |text: &str, max| {
             let error = check("the name", text, max).expect_err("refused");
             error.to_string()
         };
         assert_eq!(
-            told("abcde", 4),
+            message("abcde", 4),
             "the name has 5 characters, expected at most 4; shorten it"
         );
         assert_eq!(
-            told("a\u{1b}[2J", 9),
+            message("a\u{1b}[2J", 9),
             "the name is `a\\u{1b}[2J`: character 2 is U+001B, which is invisible or changes the text \
              around it; leave it out"
         );

@@ -39,7 +39,7 @@ pub struct Trained {
     /// Number of the perceptron's passes over the samples; 1 for other kinds.
     pub epochs: u32,
     /// Loss by rounding.
-    pub report: Quantization,
+    pub quantization: Quantization,
 }
 
 /// Loss by rounding from floats to the contract's numbers.
@@ -164,7 +164,7 @@ pub fn train(
     let right = (0..test.len())
         .filter(|&index| floats.predict(&test.row(index)) == test.labels()[index])
         .count();
-    let report = Quantization {
+    let quantization = Quantization {
         accuracy_float: share(right, test.len()),
         accuracy_quantized: accuracy(&classifier, test),
         scale,
@@ -173,7 +173,7 @@ pub fn train(
     Ok(Trained {
         classifier,
         epochs,
-        report,
+        quantization,
     })
 }
 

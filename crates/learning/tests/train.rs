@@ -38,7 +38,7 @@ fn train_reaches_what_is_known_of_the_reviews() {
             (reached - known).abs() <= noise,
             "{kind:?} with {features} features reaches {reached:.3}, {known} is known"
         );
-        let report = trained.report;
+        let report = trained.quantization;
         assert!((report.accuracy_quantized - reached).abs() < f64::EPSILON);
         assert!(
             (report.accuracy_float - reached).abs() < 0.003,
@@ -127,7 +127,7 @@ fn train_teaches_dense_learners_a_table() {
             reached > 0.9,
             "{kind:?} of {classes} classes reaches {reached}"
         );
-        assert!((trained.report.accuracy_float - reached).abs() < 0.01);
+        assert!((trained.quantization.accuracy_float - reached).abs() < 0.01);
     }
 }
 

@@ -31,11 +31,11 @@
 //! let contributed = trainer.contribute(author, 600, 2 * deposit, &encode_batch(&items)?)?;
 //! assert_eq!(trainer.classifier().predict(&three)?, 1);
 //!
-//! let record = Record::new(contributed.batch, deposit, 600, &[(author, items.to_vec())]);
+//! let record = Record::new(contributed.first_position, deposit, 600, &[(author, items.to_vec())]);
 //! let refunded = trainer.refund(author, 600 + 86_400, &[record.claims(&[0, 1])])?;
 //! assert_eq!(refunded.paid, 2 * deposit);
 //! assert_eq!(trainer.held(), 0);
-//! # Ok::<(), cotrain_protocol::Rejection>(())
+//! # Ok::<(), cotrain_protocol::ContractError>(())
 //! ```
 
 // A contract has no floats. The rules must agree with it, so they have none either.
@@ -43,17 +43,17 @@
 
 mod address;
 pub mod classifier;
+mod contract_error;
 pub mod market;
 pub mod mechanism;
 mod money;
 pub mod payload;
 pub mod prediction_fees;
 pub mod record;
-mod rejection;
 pub mod sample;
 pub mod signature;
 pub mod trainer;
 
 pub use address::{AddressError, parse_address};
+pub use contract_error::ContractError;
 pub use money::{Amount, GasPrice};
-pub use rejection::ContractError;

@@ -26,7 +26,7 @@ pub use self::{
     account::{LARGEST_NONCE, NONCE_WINDOW, is_contract},
     claim::Settled,
     delegation::Delegation,
-    fact::{Added, Contradiction, Fact},
+    fact::{Added, Fact, FactError},
     incentive::{Incentive, Waits},
     relay::{Accepted, Relayed, covering_gas},
     settlement::{Announcement, Settlement, Status},

@@ -173,17 +173,17 @@ impl Keeper {
         (due, now): (u64, u64),
         price: u128,
     ) -> Result<(), OutboxError> {
-        let good: Vec<_> = {
+        let reporters: Vec<_> = {
             let state = self.model.state();
             let has_good =
                 |(row, _): &&(DelegationRow, Vec<u8>)| state.trainer().good(row.account) > 0;
             accounts.iter().filter(has_good).collect()
         };
-        if good.is_empty() {
+        if reporters.is_empty() {
             return Ok(());
         }
         let rows = self.open(due, None).await?;
-        for (account, signature) in good {
+        for (account, signature) in reporters {
             let reporter = account.account;
             let possible = {
                 let state = self.model.state();
@@ -413,8 +413,8 @@ mod tests {
     }
 
     /// Returns a trainer, and a contribution of another account whose deposit is `cost_weight`.
-    /// Each of the `good` accounts has one refunded contribution.
-    fn trainer(good: &[Address], cost_weight: u128, waits: Waits) -> (Trainer, Contribution) {
+    /// Each of the `authors` has one refunded contribution.
+    fn trainer(authors: &[Address], cost_weight: u128, waits: Waits) -> (Trainer, Contribution) {
         let model = Classifier::new(Parameters::SparsePerceptron {
             features: 20,
             learning_rate: 1,
@@ -425,7 +425,7 @@ mod tests {
         let trainer = Trainer::new(account(1), 31_337, account(2), incentive, waits, model, 0);
         let mut trainer = trainer.expect("valid");
         let mut now = 0;
-        for author in good {
+        for author in authors {
             now += 3_600;
             let record = contribute(&mut trainer, *author, now);
             let claims = [record.claims(&[record.first_position()])];
@@ -465,8 +465,8 @@ mod tests {
         assert_eq!(worth(due, 0, &[(account(13), LATE)]), None);
 
         // A share of 1 wei counts; half a wei rounds down to no share.
-        let ask = |good: &[Address]| {
-            let (trainer, one) = trainer(good, 1, WAITS);
+        let ask = |authors: &[Address]| {
+            let (trainer, one) = trainer(authors, 1, WAITS);
             let now = one.time + WAITS.refund;
             worth_announcing(&trainer, now, &one, 0, [(anna, LATE)].into_iter())
         };
@@ -481,8 +481,8 @@ mod tests {
             report_notice: 0,
             ..WAITS
         };
-        let ask = |good: &[Address], predicted| {
-            let (trainer, one) = trainer(good, 1, waits);
+        let ask = |authors: &[Address], predicted| {
+            let (trainer, one) = trainer(authors, 1, waits);
             let now = one.time + waits.refund;
             worth_reporting(&trainer, anna, now, &one, predicted)
         };

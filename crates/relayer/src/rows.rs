@@ -26,7 +26,7 @@ pub enum Progress {
     },
     /// Refused by this relayer; only another relayer could still include it.
     Refused {
-        /// Reason, in words.
+        /// Reason, as text.
         reason: String,
     },
 }

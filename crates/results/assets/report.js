@@ -5,8 +5,8 @@
   const MARKS = 9, LABELS = 40, GAP = 15;
   const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
 
-  const agentLine = ({ name, good, line, balance }) => (
-    { label: name, kind: good ? "good" : "bad", ...line, filled: good, values: balance });
+  const agentLine = ({ name, harmless, line, balance }) => (
+    { label: name, kind: harmless ? "harmless" : "hostile", ...line, filled: harmless, values: balance });
   const lines = {
     accuracy: [
       { label: "model", kind: "on the chain", color: "model", dash: [], values: data.accuracy },

@@ -21,7 +21,7 @@
       .filter((_, place) => which === "all" || place === Number(which)),
   });
   const agentLines = (of) => data.agents
-    .map((agent, place) => ({ name: `${agent.name} (${agent.good ? "good" : "bad"})`, ...agent.line, filled: agent.good, ...of(place) }))
+    .map((agent, place) => ({ name: `${agent.name} (${agent.harmless ? "harmless" : "hostile"})`, ...agent.line, filled: agent.harmless, ...of(place) }))
     .filter((line) => line.y.length);
   const balances = (which) => ({
     label: "simulated days", when: day, bands: true, marks: MARKS, limit: 100,
@@ -55,7 +55,7 @@
     };
   };
   const study = (it, what) => {
-    const honest = { color: "good-0", dash: [], shape: "circle", filled: true }, model = { color: "model", dash: [7, 4], shape: "diamond", filled: false };
+    const honest = { color: "harmless-0", dash: [], shape: "circle", filled: true }, model = { color: "model", dash: [7, 4], shape: "diamond", filled: false };
     const chart = { label: it.axis, when: told, wide: true };
     if (what === "honest") return { ...chart, limit: 100, lines: [{ name: "median", ...honest, x: it.x, ...it.honest }], mark: it.honest_breaks };
     if (what === "gain") return { ...chart, limit: 0, lines: [{ name: "median", ...model, x: it.x, ...it.gain }], mark: it.gain_breaks };
@@ -106,7 +106,7 @@
     if (chart.mark) {
       const [x, low, high] = chart.mark;
       const [from] = low == null ? [left] : at(low, 0), [to] = high == null ? [left + width] : at(high, 0), [middle] = at(x, 0);
-      ctx.fillStyle = color("bad-0");
+      ctx.fillStyle = color("hostile-0");
       ctx.globalAlpha = 0.15;
       ctx.fillRect(from, top, Math.max(ratio, to - from), height);
       ctx.globalAlpha = 1;

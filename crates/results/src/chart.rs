@@ -240,7 +240,7 @@ impl Scale {
     }
 
     /// Returns the number of rows so that ticks have rows of their own at equal distances. It is at
-    /// most `most` if they fit.
+    /// most `max` if they fit.
     fn rows(&self, max: usize) -> usize {
         let steps = round((self.high - self.low) / self.step, 100).max(1);
         steps * (max.saturating_sub(1) / steps).max(1) + 1
@@ -281,7 +281,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// Rounds to the nearest integer from 0 to `most`.
+/// Rounds to the nearest integer from 0 to `max`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn round(value: f64, max: usize) -> usize {
     // A cast of a float saturates, and turns NaN into 0.

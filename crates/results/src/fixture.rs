@@ -117,26 +117,26 @@ pub(crate) fn relayed() -> Run {
     }
 }
 
-fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
+fn agent(name: &str, harmless: bool, end_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
-        kind: if good { "honest" } else { "flipper" },
-        stance: if good {
+        kind: if harmless { "honest" } else { "flipper" },
+        stance: if harmless {
             Stance::Honest
         } else {
             Stance::Hostile
         },
         start_balance: 10_000 * UNIT,
         end_balance: end_units * UNIT,
-        contributions: if good { 1_100 } else { 100 },
-        refunds: if good { 980 } else { 20 },
-        reports: if good { 150 } else { 0 },
-        late_claims: if good { 20 } else { 0 },
+        contributions: if harmless { 1_100 } else { 100 },
+        refunds: if harmless { 980 } else { 20 },
+        reports: if harmless { 150 } else { 0 },
+        late_claims: if harmless { 20 } else { 0 },
         outbid: 0,
         predictions: 0,
         paid: 0,
         collected: 0,
-        gas: if good { 240_000_000 } else { 15_000_000 },
+        gas: if harmless { 240_000_000 } else { 15_000_000 },
     }
 }
 

@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn counted_is_plural_unless_one() {
-        let told = [0, 1, 1_234].map(|number| counted(number, "run"));
-        assert_eq!(told, ["0 runs", "1 run", "1,234 runs"]);
+        let message = [0, 1, 1_234].map(|number| counted(number, "run"));
+        assert_eq!(message, ["0 runs", "1 run", "1,234 runs"]);
     }
 }

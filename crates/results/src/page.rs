@@ -13,12 +13,12 @@ pub(crate) const PLOT_SCRIPT: &str = concat!(
     include_str!("../assets/plot.js")
 );
 
-/// Shapes and dashes of agents' lines. Good agents have filled shapes, and solid lines or long
-/// dashes. Bad agents have hollow shapes and short dashes. A dash pattern lists the points drawn
+/// Shapes and dashes of agents' lines. Harmless agents have filled shapes, and solid lines or long
+/// dashes. Hostile agents have hollow shapes and short dashes. A dash pattern lists the points drawn
 /// and left out, in turn. The style sheet has one color a side for each shape.
 const SHAPES: [&str; 4] = ["circle", "square", "diamond", "triangle"];
-const GOOD_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
-const BAD_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
+const HARMLESS_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
+const HOSTILE_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
 
 /// Renders a page. It escapes every value unless the template says otherwise.
 pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, ResultsError> {
@@ -40,14 +40,14 @@ impl LineStyle {
     /// Returns the style of the agent at `index` among those of its side. Colors repeat after four
     /// agents. Every four agents the shapes shift and the dashes change, so that 48 styles a side
     /// differ.
-    pub(crate) fn of(good: bool, index: usize) -> Self {
+    pub(crate) fn of(harmless: bool, index: usize) -> Self {
         let kinds = SHAPES.len();
         let (color, round) = (index % kinds, index / kinds);
         let shape = (color + round) % kinds;
-        let (side, dashes, shape) = if good {
-            ("good", GOOD_DASHES, shape)
+        let (side, dashes, shape) = if harmless {
+            ("harmless", HARMLESS_DASHES, shape)
         } else {
-            ("bad", BAD_DASHES, kinds - 1 - shape)
+            ("hostile", HOSTILE_DASHES, kinds - 1 - shape)
         };
         Self {
             color: format!("{side}-{color}"),
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn line_style_differs_for_each_of_many_agents() {
         let styles: HashSet<_> = (0..48)
-            .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
+            .flat_map(|index| [true, false].map(|harmless| LineStyle::of(harmless, index)))
             .collect();
         assert_eq!(styles.len(), 96);
         // The first 12 of each side differ without colors, too.
         let plain: HashSet<_> = (0..12)
-            .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
+            .flat_map(|index| [true, false].map(|harmless| LineStyle::of(harmless, index)))
             .map(|style| (style.dash, style.shape))
             .collect();
         assert_eq!(plain.len(), 24);

@@ -140,7 +140,7 @@ impl<'s> Simulation<'s> {
             let second = Second::new(self.options.threads);
             let baseline = second.begin(scope, train_on_all);
             let initial = data.train(scenario, data.initial, seed)?;
-            let initial_float = initial.report.accuracy_float;
+            let initial_float = initial.quantization.accuracy_float;
             let mut chain: Box<dyn Chain + '_> = Box::new(chain);
             // Nobody counts the owner's money: enough for any gas price.
             chain.fund(OWNER, U256::from(u128::MAX))?;
@@ -157,7 +157,7 @@ impl<'s> Simulation<'s> {
             let baseline = baseline.finish()?;
             let accuracy = Accuracy {
                 initial_float,
-                baseline: baseline.report.accuracy_quantized,
+                baseline: baseline.quantization.accuracy_quantized,
                 ..engine.accuracies()
             };
             engine.finish(seed, end, accuracy, started)

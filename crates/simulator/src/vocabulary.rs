@@ -57,7 +57,7 @@ impl Action {
 /// Figure that a mechanism adds to those of all runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// Name in words, with its unit, such as `bounty that was not paid, units`.
+    /// Name as text, with its unit, such as `bounty that was not paid, units`.
     pub name: &'static str,
     /// Value, as a number.
     pub value: String,

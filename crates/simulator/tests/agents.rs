@@ -198,7 +198,7 @@ fn self_reporter_takes_its_own_lies_in_the_first_second() {
         .iter()
         .filter(|event| event.seconds == made(&run, event.position) + DAY)
         .count();
-    // The first reports wait for the first good mark, others until the model changes its mind.
+    // The first reports wait for the first good contribution, others until the model changes its mind.
     assert!(
         at_once * 2 > reports.len(),
         "{at_once} of {}",

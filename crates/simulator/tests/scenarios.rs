@@ -264,7 +264,7 @@ fn parse_names_impossible_terms_of_a_market_and_what_is_allowed() {
     mine.toml: `incentive.test_samples` is 3; expected a number from 4 to 1000000
     mine.toml: `incentive.most_passes` is 0; expected a number from 1 to less than 2^16
     mine.toml: `incentive.most_passes` is 65536; expected a number from 1 to less than 2^16
-    mine.toml: `agents[0].kind` is `rational`; under prediction-market there are no claims and no good marks; expected one of honest, flipper, caller, sybil, takeover, lazy
+    mine.toml: `agents[0].kind` is `rational`; under prediction-market there are no claims and no good contributions; expected one of honest, flipper, caller, sybil, takeover, lazy
     mine.toml: TOML parse error at line 9, column 1
       |
     9 | [incentive]

@@ -239,7 +239,7 @@ fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
             assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(reference)));
             return;
         }
-        (chain, reference) => panic!("chain {chain:?}, twin {reference:?}, {terms:?}"),
+        (chain, reference) => panic!("chain {chain:?}, reference {reference:?}, {terms:?}"),
     };
     let (market, classifier) = bindings::created_model(&receipt.output).expect("addresses");
     let reference = Market::with_model(OWNER, market, classifier, terms, hosted);
@@ -269,6 +269,6 @@ fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
         (Err(chain), Err(reference)) => {
             assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(reference)));
         }
-        (chain, reference) => panic!("chain {chain:?}, twin {reference:?}, {closed:?}"),
+        (chain, reference) => panic!("chain {chain:?}, reference {reference:?}, {closed:?}"),
     }
 }

@@ -363,19 +363,19 @@ mod tests {
                 "its `Crypto.mac` begins with 0x",
             ]
         );
-        let told = unusual(&PBKDF2.replace(",\"version\":3", ""));
-        assert_eq!(told, ["it has no `version`, taken for 3"]);
+        let message = unusual(&PBKDF2.replace(",\"version\":3", ""));
+        assert_eq!(message, ["it has no `version`, taken for 3"]);
     }
 
     #[test]
     fn decrypt_tells_what_is_wrong_with_a_file() {
         let file = |text: &str| match decrypt(text, PASSWORD) {
-            Err(Fault::File(told)) => told,
+            Err(Fault::File(message)) => message,
             other => panic!("{other:?}"),
         };
         assert!(file("").starts_with("it is no JSON object: EOF"));
         assert!(file("[]").starts_with("it is no JSON object"));
-        for (found, put, told) in [
+        for (found, put, message) in [
             (
                 "\"version\":3",
                 "\"version\":1",
@@ -426,7 +426,7 @@ mod tests {
             ("\"c\":262144,", "", "it has no `crypto.kdfparams.c`"),
         ] {
             let told_here = file(&PBKDF2.replace(found, put));
-            assert!(told_here.starts_with(told), "{told_here}");
+            assert!(told_here.starts_with(message), "{told_here}");
         }
         // The reader bounds both time and memory.
         for (found, put) in [
@@ -438,8 +438,8 @@ mod tests {
             ("\"p\":8", "\"p\":1000000"),
             ("\"p\":8", "\"p\":18446744073709551615"),
         ] {
-            let told = file(&SCRYPT.replace(found, put));
-            assert!(told.contains("expected"), "{told}");
+            let message = file(&SCRYPT.replace(found, put));
+            assert!(message.contains("expected"), "{message}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Features of a model, and bounds of the samples that a dense one learns from, in words and in
+//! Features of a model, and bounds of the samples that a dense one learns from, as text and in
 //! JSON.
 
 use std::fmt::Write as _;
@@ -25,10 +25,10 @@ impl From<Bounds> for ShownBounds {
     }
 }
 
-/// Returns the number of features in words. The constant of a dense perceptron does not count.
+/// Returns the number of features as text. The constant of a dense perceptron does not count.
 pub(crate) fn describe_features(parameters: &Parameters, encoder: Option<&Encoder>) -> String {
     let all = u64::from(parameters.features());
-    let mut words = match encoder.and_then(Encoder::constant) {
+    let mut text = match encoder.and_then(Encoder::constant) {
         Some(_) => format!(
             "{} and a learned intercept",
             counted(all.saturating_sub(1), "feature")
@@ -36,12 +36,12 @@ pub(crate) fn describe_features(parameters: &Parameters, encoder: Option<&Encode
         None => counted(all, "feature"),
     };
     if let Some(reserved @ 1..) = encoder.map(Encoder::reserved) {
-        let _ = write!(words, ", {reserved} of them reserved");
+        let _ = write!(text, ", {reserved} of them reserved");
     }
-    words
+    text
 }
 
-/// Returns the bounds in words; `None` if the model's samples have no numbers. The unit is the
+/// Returns the bounds as text; `None` if the model's samples have no numbers. The unit is the
 /// standard deviation if the encoder says how many of the contract's integers make one.
 pub(crate) fn describe_bounds(
     parameters: &Parameters,
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn describe_features_leaves_out_the_constant_and_counts_reserved_ones() {
-        let words = |encoder: &str, parameters| {
+        let text = |encoder: &str, parameters| {
             let encoder: Encoder = serde_json::from_str(encoder).unwrap();
             describe_features(&parameters, Some(&encoder))
         };
@@ -116,7 +116,7 @@ mod tests {
         };
         let encoder = r#"{"classifier":"dense-perceptron","features":{"columns":["x"]},
             "scaling":{"mean":[0],"deviation":[1]},"constant":4096}"#;
-        assert_eq!(words(encoder, dense), "1 feature and a learned intercept");
+        assert_eq!(text(encoder, dense), "1 feature and a learned intercept");
         // The constant does not count in the length of a row either.
         let encoder: Encoder = serde_json::from_str(encoder).unwrap();
         assert_eq!(
@@ -129,6 +129,6 @@ mod tests {
         };
         assert_eq!(describe_features(&sparse, None), "3,000 features");
         let encoder = r#"{"classifier":"sparse-nearest-centroid","features":{"indices-up-to":3000},"reserved":2}"#;
-        assert_eq!(words(encoder, sparse), "3,000 features, 2 of them reserved");
+        assert_eq!(text(encoder, sparse), "3,000 features, 2 of them reserved");
     }
 }

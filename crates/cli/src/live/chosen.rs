@@ -24,7 +24,7 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// Returns in words how to contribute the samples after the first `done` ones.
+    /// Returns as text how to contribute the samples after the first `done` ones.
     pub(crate) fn go_on(&self, done: usize) -> String {
         let Some(next) = self.rows.get(done) else {
             return "run the same again".to_owned();

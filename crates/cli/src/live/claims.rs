@@ -79,7 +79,7 @@ fn position(text: &str) -> Result<u64, String> {
         Ok(position) => Ok(position),
         Err(_) if Path::new(text).is_dir() => Err(
             "expected the position of a contribution, and this is a folder; to write the tables and \
-             page of a sweep, run `cotrain sweep report DIR`"
+             page of a sweep, run `cotrain sweep page DIR`"
                 .to_owned(),
         ),
         Err(_) => Err("expected the position of a contribution, a whole number".to_owned()),

@@ -58,7 +58,7 @@ struct Left {
     bytes: u64,
     /// Whether the command removes it, or would with --yes.
     remove: bool,
-    /// Note about it, in words.
+    /// Note about it, as text.
     note: Option<String>,
 }
 
@@ -78,7 +78,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn words(self) -> &'static str {
+    fn message(self) -> &'static str {
         match self {
             Self::Events => "events",
             Self::Weights => "weights",
@@ -145,7 +145,7 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
                 }
                 Err(failure) => {
                     left.remove = false;
-                    left.note = Some(failure.told());
+                    left.note = Some(failure.message());
                     failed.get_or_insert(failure);
                 }
             }
@@ -173,7 +173,7 @@ fn text(all: &[Left], done: bool) -> String {
             .as_ref()
             .map_or_else(String::new, |it| format!("  ({it})"));
         let bytes = HumanBytes(left.bytes).to_string();
-        let kind = left.kind.words();
+        let kind = left.kind.message();
         let _ = writeln!(lines, "{does:8} {kind:8} {bytes:>10}  {what}{note}");
     }
     let removed = all.iter().filter(|left| left.remove);
@@ -212,7 +212,7 @@ fn events(all: &mut Vec<Left>) -> Result<(), CommandError> {
         // The lock is released at once: the removal takes it again.
         all.push(match Lock::take(&local::lock_of(&path)) {
             Ok(_) => left,
-            Err(held) => left.kept(held.words(&path)),
+            Err(held) => left.kept(held.message(&path)),
         });
     }
     Ok(())
@@ -255,7 +255,7 @@ fn remove(left: &Left) -> Result<Option<String>, CommandError> {
     let done = match (left.kind, &left.path, left.process) {
         (Kind::Events, Some(path), _) => match Lock::take(&local::lock_of(path)) {
             Ok(lock) => local::forget(path).and_then(|()| lock.remove(&local::lock_of(path))),
-            Err(held) => return Ok(Some(held.words(path))),
+            Err(held) => return Ok(Some(held.message(path))),
         },
         (Kind::Journal, Some(path), _) => match Journal::remove(path) {
             Ok(Some(removed)) => removed,

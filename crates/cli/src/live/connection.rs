@@ -53,7 +53,7 @@ pub(crate) struct ModelArg {
 pub(crate) struct Session {
     pub(crate) node: Node,
     pub(crate) registry: Option<Address>,
-    /// The source of the node's address, in words.
+    /// The source of the node's address, as text.
     pub(crate) node_from: &'static str,
     /// Model deployed last on this chain.
     pub(crate) last_model: Option<Address>,
@@ -67,7 +67,7 @@ impl Connection {
         let context = CommandContext::load()?;
         let (url, node_from) = match (&self.rpc, &context.rpc) {
             (Some(url), _) => (url.clone(), "--rpc or COTRAIN_RPC"),
-            (None, Some(url)) => (url.clone(), "the last one used, from place.toml"),
+            (None, Some(url)) => (url.clone(), "the last one used, from context.toml"),
             (None, None) => (
                 DEFAULT_RPC.parse().context("the default address")?,
                 "the default",

@@ -20,7 +20,9 @@ const STATE: &str = "COTRAIN_STATE";
 /// Environment variable for another cache directory.
 const CACHE: &str = "COTRAIN_CACHE";
 
-const FILE: &str = "place.toml";
+const FILE: &str = "context.toml";
+/// Deprecated name of [`FILE`], which is read if there is no other.
+const OLD_FILE: &str = "place.toml";
 
 /// State that `cotrain up` and `cotrain deploy` leave for later commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,23 +40,29 @@ pub(crate) struct CommandContext {
 impl CommandContext {
     /// Reads the stored state; it is empty at first.
     pub(crate) fn load() -> Result<Self, CommandError> {
-        let path = state_directory()?.join(FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => {
-                return Err(CommandError::mistake(
-                    anyhow!(error).context(format!("cannot read {}", path.display())),
-                ));
-            }
-        };
-        toml::from_str(&text).map_err(|error| {
-            CommandError::Mistake(anyhow!(
-                "{}: {}; remove the file, and name --rpc and --model",
-                path.display(),
-                error.message()
-            ))
-        })
+        Self::load_from(&state_directory()?)
+    }
+
+    fn load_from(directory: &Path) -> Result<Self, CommandError> {
+        for path in [FILE, OLD_FILE].map(|file| directory.join(file)) {
+            let text = match fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    return Err(CommandError::mistake(
+                        anyhow!(error).context(format!("cannot read {}", path.display())),
+                    ));
+                }
+            };
+            return toml::from_str(&text).map_err(|error| {
+                CommandError::Mistake(anyhow!(
+                    "{}: {}; remove the file, and name --rpc and --model",
+                    path.display(),
+                    error.message()
+                ))
+            });
+        }
+        Ok(Self::default())
     }
 
     /// Checks that the state can be stored, before the command does anything that would be lost.
@@ -115,4 +123,27 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), CommandErro
     files::write_whole(path, content)
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn load_from_prefers_the_new_file_and_reads_that_of_earlier_releases() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let load = || CommandContext::load_from(folder.path()).expect("a context");
+        assert_eq!(load(), CommandContext::default());
+        fs::write(folder.path().join(OLD_FILE), "chain_id = 1").expect("written");
+        assert_eq!(load().chain_id, Some(1));
+        fs::write(folder.path().join(FILE), "chain_id = 2").expect("written");
+        assert_eq!(load().chain_id, Some(2));
+        fs::write(folder.path().join(FILE), "chain_id = true").expect("written");
+        let error = CommandContext::load_from(folder.path()).expect_err("no number");
+        assert!(
+            error.message().contains("context.toml"),
+            "{}",
+            error.message()
+        );
+    }
 }

@@ -201,30 +201,30 @@ async fn choose(
         },
     };
     let misfits = |chosen: &Chosen| Misfits::of(chosen.samples.iter().map(|(_, input)| input));
-    if let Some(words) = misfits(&chosen).describe_unknown(model) {
+    if let Some(message) = misfits(&chosen).describe_unknown(model) {
         if arguments.allow_unknown {
-            session.narrator.say(format_args!("warning: {words}"));
+            session.narrator.say(format_args!("warning: {message}"));
         } else if arguments.data.is_none() {
             return Err(CommandError::Mistake(anyhow!(
-                "nothing was sent: {words}, so it would learn nothing of it; say --allow-unknown to \
+                "nothing was sent: {message}, so it would learn nothing of it; say --allow-unknown to \
                  contribute it all the same"
             )));
         } else {
             session.narrator.say(format_args!(
-                "{words}: they are left out (--allow-unknown contributes them)"
+                "{message}: they are left out (--allow-unknown contributes them)"
             ));
             chosen.left_out.unknown = chosen.keep(|_, input| !input.is_unknown());
         }
     }
     // Only the remaining inputs count: the unknown ones are not contributed.
-    if let Some(words) = misfits(&chosen).describe_clipped() {
+    if let Some(message) = misfits(&chosen).describe_clipped() {
         if !arguments.allow_clipped {
             return Err(CommandError::Mistake(anyhow!(
-                "nothing was sent: {words}, so the model would learn other numbers than yours; are unit and \
+                "nothing was sent: {message}, so the model would learn other numbers than yours; are unit and \
                  columns those that it was trained on? Say --allow-clipped to contribute all the same"
             )));
         }
-        session.narrator.say(format_args!("warning: {words}"));
+        session.narrator.say(format_args!("warning: {message}"));
     }
     if arguments.data.is_some() && !arguments.again {
         leave_out_known(session, model, author, &mut chosen).await?;

@@ -9,7 +9,7 @@ use cotrain_chain::keys::Key;
 use cotrain_client::{
     budget::Budget,
     deploy::{
-        Deployed, Deployer, Done, Given, MeasureError, REGISTRY, Reported, done_before, reusable,
+        DeployEvent, Deployed, Deployer, Done, Given, MeasureError, REGISTRY, done_before, reusable,
     },
     journal::Journal,
 };
@@ -129,8 +129,8 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), CommandError> {
             name: &plan.name,
             chain_id: session.node.chain_id(),
             deployed: &completed.deployed,
-            accuracy: plan.report.accuracy_quantized,
-            accuracy_float: plan.report.accuracy_float,
+            accuracy: plan.quantization.accuracy_quantized,
+            accuracy_float: plan.quantization.accuracy_float,
             trained_on: plan.trained_on,
             bounds: plan
                 .deployment
@@ -282,7 +282,7 @@ pub(crate) async fn context(
         narrator.say("going on with the deployment that the journal has");
     }
     let sender = options.gas_fees.sender(&session.node, key, budget);
-    let report = |reported: Reported<'_>| narrate(narrator, reported);
+    let report = |reported: DeployEvent<'_>| narrate(narrator, reported);
     let mut steps = Deployer::new(sender, journal, &report);
     let run = steps
         .run(
@@ -325,8 +325,8 @@ pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
         plan.deployment.classifier.kind(),
         plan.describe_features(),
         plan.trained_on,
-        100.0 * plan.report.accuracy_quantized,
-        100.0 * plan.report.accuracy_float,
+        100.0 * plan.quantization.accuracy_quantized,
+        100.0 * plan.quantization.accuracy_float,
     ));
     if let Some(bounds) = plan.bounds() {
         narrator.say(format_args!(
@@ -351,7 +351,7 @@ fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
         deployed.registry,
         plan.name,
         bounds.unwrap_or_default(),
-        100.0 * plan.report.accuracy_quantized,
+        100.0 * plan.quantization.accuracy_quantized,
         Wei(cost),
         deployed.gas,
         deployed.transactions,

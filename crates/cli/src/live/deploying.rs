@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use cotrain_client::{
-    deploy::{DeployError, Reported},
+    deploy::{DeployError, DeployEvent},
     journal::{Begun, Facts, Journal, JournalError},
     lock::NoLock,
 };
@@ -64,7 +64,7 @@ pub(crate) fn unusable(error: JournalError) -> CommandError {
     }
 }
 
-/// Returns in words how a deployment differs from the begun one, and what to do.
+/// Returns as text how a deployment differs from the begun one, and what to do.
 fn another(begun: &Begun, plan: &Facts, options: &Options) -> anyhow::Error {
     let differ = differing(begun, plan, options).join("\n  ");
     let path = begun.path.display();
@@ -82,12 +82,12 @@ fn another(begun: &Begun, plan: &Facts, options: &Options) -> anyhow::Error {
 
 /// Returns the differences from the begun deployment, in the words of the command line.
 fn differing(begun: &Begun, plan: &Facts, options: &Options) -> Vec<String> {
-    let told = |plan: &Facts| -> Options {
+    let message = |plan: &Facts| -> Options {
         TOLD.iter()
-            .filter_map(|(name, words)| Some(((*words).to_owned(), plan.get(*name)?.clone())))
+            .filter_map(|(name, message)| Some(((*message).to_owned(), plan.get(*name)?.clone())))
             .collect()
     };
-    let mut lines: Vec<String> = differences(&told(&begun.plan), &told(plan)).collect();
+    let mut lines: Vec<String> = differences(&message(&begun.plan), &message(plan)).collect();
     // A journal of an earlier version has no options.
     if !begun.options.is_empty() {
         lines.extend(differences(&begun.options, options));
@@ -99,12 +99,12 @@ fn differing(begun: &Begun, plan: &Facts, options: &Options) -> Vec<String> {
 }
 
 /// Shows the progress of a deployment.
-pub(crate) fn narrate(narrator: &Narrator, reported: Reported<'_>) {
+pub(crate) fn narrate(narrator: &Narrator, reported: DeployEvent<'_>) {
     match reported {
-        Reported::Done { step, block, gas } => {
+        DeployEvent::Done { step, block, gas } => {
             narrator.say(format_args!("{step}: block {block}, {gas} gas"));
         }
-        Reported::Reused { part, address } => narrator.say(format_args!(
+        DeployEvent::Reused { part, address } => narrator.say(format_args!(
             "{}: the chain has its code already, at {address}",
             part.name()
         )),

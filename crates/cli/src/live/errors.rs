@@ -34,9 +34,9 @@ pub(crate) fn unsent(error: SendError) -> CommandError {
         )),
         SendError::TooPoor(poor) => CommandError::mistake(*poor),
         SendError::MaybeIncluded { .. } => {
-            let words = error.to_string();
+            let message = error.to_string();
             match error {
-                SendError::MaybeIncluded { source, .. } => unsent(*source).context(words),
+                SendError::MaybeIncluded { source, .. } => unsent(*source).context(message),
                 error => error.into(),
             }
         }

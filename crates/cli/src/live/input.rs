@@ -67,17 +67,17 @@ impl Misfits {
 
     /// Warns on stderr of unknown inputs and of clipped numbers.
     pub(crate) fn warn(&self, session: &Session, model: &LiveModel) {
-        if let Some(words) = self.describe_unknown(model) {
+        if let Some(message) = self.describe_unknown(model) {
             session.narrator.say(format_args!(
-                "warning: {words}: what the model says of that is its prior alone"
+                "warning: {message}: what the model says of that is its prior alone"
             ));
         }
-        if let Some(words) = self.describe_clipped() {
-            session.narrator.say(format_args!("warning: {words}"));
+        if let Some(message) = self.describe_clipped() {
+            session.narrator.say(format_args!("warning: {message}"));
         }
     }
 
-    /// Returns in words how many inputs the model knows nothing of; `None` if there are none.
+    /// Returns as text how many inputs the model knows nothing of; `None` if there are none.
     pub(crate) fn describe_unknown(&self, model: &LiveModel) -> Option<String> {
         let things = match model.encoder().ok().map(Encoder::takes) {
             Some(Sort::Text) => "words",
@@ -93,7 +93,7 @@ impl Misfits {
         }
     }
 
-    /// Returns in words how many numbers are outside the model's range; `None` if there are none.
+    /// Returns as text how many numbers are outside the model's range; `None` if there are none.
     pub(crate) fn describe_clipped(&self) -> Option<String> {
         (self.clipped_inputs > 0).then(|| {
             format!(

@@ -25,7 +25,7 @@ use crate::error::CommandError;
 #[derive(Debug, Clone)]
 pub(crate) struct LiveModel {
     described: DescribedModel,
-    /// The source of its address, in words.
+    /// The source of its address, as text.
     pub(crate) origin: String,
 }
 
@@ -49,7 +49,7 @@ impl LiveModel {
                          registry), or deploy one"
                     ))
                 })?;
-                let origin = "the last one deployed, from place.toml".to_owned();
+                let origin = "the last one deployed, from context.toml".to_owned();
                 (Self::read(session, trainer).await?, origin)
             }
             // An argument in the form of an address is one. A wrong digit must not be reported as

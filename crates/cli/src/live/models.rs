@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Models) -> Result<(), CommandError> {
                 Err(failure) => session.narrator.say(format_args!(
                     "passed over {}: {}",
                     entry.trainer,
-                    escaped_to(&failure.told(), 1_000)
+                    escaped_to(&failure.message(), 1_000)
                 )),
             }
         }

@@ -123,9 +123,9 @@ pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), CommandError> {
 
 /// A movement of prepaid money.
 struct Move {
-    /// Action in words.
+    /// Action as text.
     action: String,
-    /// Action in words, once it is done.
+    /// Action as text, once it is done.
     done: &'static str,
     /// The account whose prepaid balance changes.
     account: Address,

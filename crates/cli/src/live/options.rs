@@ -57,8 +57,9 @@ pub(crate) fn differences<'a>(
     let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
     names.into_iter().filter_map(|name| {
         let (was, is) = (before.get(name), now.get(name));
-        let words = |value: Option<&String>| value.map_or("not given", String::as_str).to_owned();
-        (was != is).then(|| format!("{name} was {}, now {}", words(was), words(is)))
+        let arguments =
+            |value: Option<&String>| value.map_or("not given", String::as_str).to_owned();
+        (was != is).then(|| format!("{name} was {}, now {}", arguments(was), arguments(is)))
     })
 }
 
@@ -76,17 +77,17 @@ pub(crate) fn read(options: &Options) -> Option<ModelOptions> {
         .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
         .collect();
     let flag = |name: &str| options.get(name).map(String::as_str) == Some("true");
-    let mut words = vec!["cotrain".to_owned()];
+    let mut arguments = vec!["cotrain".to_owned()];
     for (name, value) in options {
         match value.as_str() {
-            "true" if flags.contains(name) => words.push(name.clone()),
+            "true" if flags.contains(name) => arguments.push(name.clone()),
             _ if flags.contains(name) => {}
             // The two options exclude each other.
             _ if name == "--cost-weight" && flag("--points") => {}
-            _ => words.push(format!("{name}={value}")),
+            _ => arguments.push(format!("{name}={value}")),
         }
     }
-    Alone::try_parse_from(words).ok().map(|read| read.model)
+    Alone::try_parse_from(arguments).ok().map(|read| read.model)
 }
 
 #[cfg(test)]

@@ -295,7 +295,7 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     /// Part of the plan that goes on the chain.
     pub(crate) deployment: deploy::Plan,
-    pub(crate) report: Quantization,
+    pub(crate) quantization: Quantization,
     /// Number of examples that the initial model was trained on.
     pub(crate) trained_on: usize,
     /// Columns that seem to number the rows of the table.
@@ -344,7 +344,7 @@ impl Plan {
                 classifier: trained.classifier,
                 card,
             },
-            report: trained.report,
+            quantization: trained.quantization,
             trained_on: prepared.trained_on,
             row_numbers: prepared.dataset.row_numbers(),
             example: prepared.test_example().and_then(example),
@@ -364,7 +364,7 @@ impl Plan {
         }
     }
 
-    /// Returns the number of features, in words.
+    /// Returns the number of features, as text.
     pub(crate) fn describe_features(&self) -> String {
         let deployment = &self.deployment;
         describe_features(
@@ -373,7 +373,7 @@ impl Plan {
         )
     }
 
-    /// Returns the bounds of what the model learns from, in words; `None` if its samples have no
+    /// Returns the bounds of what the model learns from, as text; `None` if its samples have no
     /// numbers.
     pub(crate) fn bounds(&self) -> Option<String> {
         let deployment = &self.deployment;
@@ -443,8 +443,8 @@ mod tests {
             check(&Incentive::Points, &waits)
                 .map_or_else(|error| error.to_string(), |()| String::new())
         };
-        let told = |refund, owner_claim, any| told_with(refund, owner_claim, any, 0);
-        assert_eq!(told(1, 1, 1), "");
+        let message = |refund, owner_claim, any| told_with(refund, owner_claim, any, 0);
+        assert_eq!(message(1, 1, 1), "");
         assert_eq!(told_with(1, 7_201, 7_201, 3_600), "");
         assert_eq!(
             told_with(86_400, 7 * 86_400, 7 * 86_400, 4 * 86_400),
@@ -456,21 +456,21 @@ mod tests {
             "--report-notice 1h is more than half of the 1h 59m 59s from --refund-wait to --owner-claim-wait; make it \
              at most that half"
         );
-        assert_eq!(told(86_400, 86_400, (1 << 40) - 1), "");
+        assert_eq!(message(86_400, 86_400, (1 << 40) - 1), "");
         assert_eq!(
-            told(0, 9, 9),
+            message(0, 9, 9),
             "--refund-wait is 0s; expected at least 1s: without a wait a contribution stakes nothing"
         );
         assert_eq!(
-            told(86_400, 3_600, 777_600),
+            message(86_400, 3_600, 777_600),
             "--owner-claim-wait 1h is shorter than --refund-wait 1day; make it at least as long"
         );
         assert_eq!(
-            told(86_400, 777_600, 3_600),
+            message(86_400, 777_600, 3_600),
             "--any-address-claim-wait 1h is shorter than --owner-claim-wait 9days; make it at least as long"
         );
         assert_eq!(
-            told(1, 1 << 40, 1 << 40),
+            message(1, 1 << 40, 1 << 40),
             "--any-address-claim-wait is 1099511627776 s; expected less than 2^40 s, 34,000 years"
         );
     }
@@ -486,27 +486,30 @@ mod tests {
         let check = |cost_weight| check(&Incentive::DepositRefundTake { cost_weight }, &waits);
         check((1 << 80) - 1).expect("the most");
         check(1).expect("the least");
-        let told = check(0).unwrap_err().to_string();
-        assert!(told.contains("nothing would be staked"), "{told}");
-        let told = check(1 << 80).unwrap_err().to_string();
-        assert!(told.starts_with("--cost-weight is 1208925.8"), "{told}");
+        let message = check(0).unwrap_err().to_string();
+        assert!(message.contains("nothing would be staked"), "{message}");
+        let message = check(1 << 80).unwrap_err().to_string();
+        assert!(
+            message.starts_with("--cost-weight is 1208925.8"),
+            "{message}"
+        );
     }
 
     #[test]
     fn not_prepared_names_the_options() {
-        let told = |error| not_prepared(error).told();
+        let message = |error| not_prepared(error).message();
         let name = "ham".to_owned();
         assert_eq!(
-            told(PrepareError::KnownClass { name }),
+            message(PrepareError::KnownClass { name }),
             "cannot reserve the class `ham`: the data or --reserve-classes have it already; leave it out"
         );
         assert_eq!(
-            told(PrepareError::EmptyClass),
+            message(PrepareError::EmptyClass),
             "--reserve-classes names an empty class; give names separated by commas"
         );
         let (wanted, examples) = (9, 8);
         assert_eq!(
-            told(PrepareError::TooFew { wanted, examples }),
+            message(PrepareError::TooFew { wanted, examples }),
             "--initial is 9, and there are 8 examples to train on"
         );
     }
@@ -514,10 +517,10 @@ mod tests {
     #[test]
     fn example_is_an_option_that_a_shell_takes() {
         let option = |found| example((found, "a class")).map(|(option, _)| option);
-        let told = option(Example::Text("it's good"));
-        assert_eq!(told.as_deref(), Some(r"--text 'it'\''s good'"));
-        let told = option(Example::Numbers(&[-1.5, 2.0]));
-        assert_eq!(told.as_deref(), Some("--row -1.5,2"));
+        let message = option(Example::Text("it's good"));
+        assert_eq!(message.as_deref(), Some(r"--text 'it'\''s good'"));
+        let message = option(Example::Numbers(&[-1.5, 2.0]));
+        assert_eq!(message.as_deref(), Some("--row -1.5,2"));
         let indexed = Example::Indexed {
             indices: &[0, 4],
             values: None,

@@ -28,12 +28,12 @@ Examples:
   cotrain predict --file mail.csv --text-column body
   cotrain predict --text 'dull' --verify           do not trust the node
 
-With --verify, the block's hash proves each word of the model (eth_getProof). With a --block-hash from
+With --verify, the block's hash proves each storage word of the model (eth_getProof). With a --block-hash from
 another source, you trust the node only for the parameters that the model was created with.";
 
 /// Predict the class of a text, a row of numbers or a sample, free
 ///
-/// The contract predicts in the node, or this program computes the same from the model's words.
+/// The contract predicts in the node, or this program computes the same from the model's weights.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Predict {
@@ -51,7 +51,7 @@ pub(crate) struct Predict {
     /// Read the model once, keep it in the cache, and predict on this machine
     #[arg(long)]
     local: bool,
-    /// Predict as with --local, and verify a proof of every word of the model
+    /// Predict as with --local, and verify a proof of every storage word of the model
     #[arg(long)]
     verify: bool,
     /// Hash of the block after which the model is read [default: the latest block]
@@ -138,7 +138,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
         let by = if arguments.verify {
             let words = model.proved_words(&session, block).await?;
             session.narrator.say(format_args!(
-                "{} words of the model are proved by block {block}{}",
+                "{} storage words of the model are proved by block {block}{}",
                 words.len(),
                 match arguments.block_hash {
                     Some(_) => "",
@@ -146,11 +146,11 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
                 }
             ));
             labels = local(&model, &words, &samples)?;
-            "proved words"
+            "proved weights"
         } else if arguments.local {
             let words = model.words(&session, block).await?;
             labels = local(&model, &words, &samples)?;
-            "words"
+            "weights"
         } else {
             let asked = predict(&session.node, &model.facts, block, &samples, &mut labels);
             stopped = asked.await.err().map(not_predicted);

@@ -10,8 +10,8 @@ use cotrain_client::{
     api::Client,
     contribute::default_max_deposit,
     relay::{
-        BatchTerms, HandOver, Handed, MAX_SAMPLES, RelayError, Reported, Signer, batches,
-        wait_included,
+        BatchTerms, MAX_SAMPLES, RelayError, RelayEvent, Signer, SubmittedBatch, Submitter,
+        batches, wait_included,
     },
 };
 use cotrain_protocol::sample::Item;
@@ -72,7 +72,7 @@ pub(crate) struct Relaying<'a> {
     pub(crate) arguments: &'a RelayArgs,
 }
 
-/// Submitted batches.
+/// SubmittedBatch batches.
 #[derive(Serialize)]
 struct Shown {
     chain_id: u64,
@@ -134,7 +134,7 @@ impl Relaying<'_> {
             return Ok(());
         }
         let author = signer.address();
-        let hand_over = HandOver {
+        let submitter = Submitter {
             signer,
             terms: BatchTerms {
                 relayer,
@@ -143,22 +143,24 @@ impl Relaying<'_> {
                 valid: self.arguments.valid,
             },
             budget: &self.spending.budget(),
-            report: &|Reported::NonceTaken { nonce, next }| {
+            report: &|RelayEvent::NonceTaken { nonce, next }| {
                 self.session.narrator.say(format_args!(
                     "the nonce {nonce} is another batch's of {author}; signing anew with {next}"
                 ));
             },
         };
-        let mut handed = Vec::new();
-        let sent = hand_over.all(items, account.next_nonce, &mut handed).await;
+        let mut submitted = Vec::new();
+        let sent = submitter
+            .all(items, account.next_nonce, &mut submitted)
+            .await;
         let (progress, stopped) = match sent {
             Ok(()) => (Progress::whole(of), None),
-            Err(error @ RelayError::Known { .. }) if handed.is_empty() => {
+            Err(error @ RelayError::Known { .. }) if submitted.is_empty() => {
                 return Err(CommandError::Fault(anyhow!("{error}; run the same again")));
             }
-            Err(error) if handed.is_empty() => return Err(not_relayed(error)),
+            Err(error) if submitted.is_empty() => return Err(not_relayed(error)),
             Err(error) => {
-                let done = handed.iter().map(|batch| batch.samples).sum();
+                let done = submitted.iter().map(|batch| batch.samples).sum();
                 let go_on = go_on(&error, chosen, done);
                 let failure = not_relayed(error);
                 let progress = Progress::stopped(done as u64, of, &failure, go_on);
@@ -166,7 +168,7 @@ impl Relaying<'_> {
             }
         };
         let failed = if self.arguments.wait {
-            self.wait(&mut handed).await
+            self.wait(&mut submitted).await
         } else {
             Vec::new()
         };
@@ -174,7 +176,7 @@ impl Relaying<'_> {
             chain_id: self.session.node.chain_id(),
             model: self.model.facts.trainer,
             author,
-            submissions: handed.into_iter().map(Submission::from).collect(),
+            submissions: submitted.into_iter().map(Submission::from).collect(),
             left_out: chosen.left_out,
             progress,
         };
@@ -194,9 +196,9 @@ impl Relaying<'_> {
     }
 
     /// Waits until all batches are part of the chain, and returns the failures.
-    async fn wait(&self, handed: &mut [Handed]) -> Vec<CommandError> {
+    async fn wait(&self, submitted: &mut [SubmittedBatch]) -> Vec<CommandError> {
         let mut failed = Vec::new();
-        for batch in handed {
+        for batch in submitted {
             let (id, patience) = (batch.id, self.arguments.valid);
             let waited = wait_included(&self.client, id, &mut batch.submission, patience).await;
             failed.extend(waited.map_err(not_relayed).err());
@@ -215,7 +217,7 @@ impl Relaying<'_> {
             (
                 "sign",
                 format!(
-                    "{batches} {}, good for {valid}",
+                    "{batches} {}, valid for {valid}",
                     if batches == 1 { "batch" } else { "batches" }
                 ),
             ),
@@ -244,7 +246,7 @@ impl Relaying<'_> {
     }
 }
 
-/// Returns in words how to continue after the first `done` samples. The user must not sign samples
+/// Returns as text how to continue after the first `done` samples. The user must not sign samples
 /// again before it is known whether the coordinator took them.
 fn go_on(error: &RelayError, chosen: &Chosen, done: usize) -> String {
     match error {

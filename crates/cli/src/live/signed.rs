@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use cotrain_client::{
     api::{Client, MAX_WORDS, Status, SubmissionView},
-    relay::Handed,
+    relay::SubmittedBatch,
 };
 use cotrain_learning::text::{escaped, escaped_to};
 use cotrain_results::format::counted;
@@ -23,9 +23,9 @@ pub(crate) struct Submission {
     reason: Option<String>,
 }
 
-impl From<Handed> for Submission {
-    fn from(handed: Handed) -> Self {
-        Self::new(handed.id, handed.submission)
+impl From<SubmittedBatch> for Submission {
+    fn from(submitted: SubmittedBatch) -> Self {
+        Self::new(submitted.id, submitted.submission)
     }
 }
 

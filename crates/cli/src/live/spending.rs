@@ -80,7 +80,7 @@ pub(crate) struct Range {
 /// Action and costs of a command.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bill {
-    /// Action in words, such as `contribute 100 samples`.
+    /// Action as text, such as `contribute 100 samples`.
     pub(crate) action: String,
     #[serde(flatten)]
     pub(crate) target: Target,
@@ -369,7 +369,7 @@ pub(crate) struct Progress {
     of: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// Next step to do the rest, in words.
+    /// Next step to do the rest, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     go_on: Option<String>,
 }
@@ -397,17 +397,17 @@ impl Progress {
         }
     }
 
-    /// Returns the failure with the finished part, the rest, and the way to continue, in words.
+    /// Returns the failure with the finished part, the rest, and the way to continue, as text.
     /// `what` is such as "samples are contributed".
     pub(crate) fn explain(&self, failure: CommandError, what: &str) -> CommandError {
-        let words = format!(
+        let message = format!(
             "{} of {} {what}, {} are not; {}",
             count(self.done),
             count(self.of),
             count(self.of.saturating_sub(self.done)),
             self.go_on.as_deref().unwrap_or_default()
         );
-        failure.context(words)
+        failure.context(message)
     }
 }
 
@@ -515,9 +515,9 @@ mod tests {
         let json = serde_json::to_value(&progress).expect("JSON");
         assert_eq!(json["partial"], true);
         assert_eq!(json["error"], "the node is gone");
-        let told = progress.explain(failure, "samples are contributed");
+        let message = progress.explain(failure, "samples are contributed");
         assert_eq!(
-            format!("{:#}", told.error()),
+            format!("{:#}", message.error()),
             "100 of 500 samples are contributed, 400 are not; go on with --skip 100: the node is gone"
         );
         assert_eq!(

@@ -1,8 +1,8 @@
-//! Times in words.
+//! Times as text.
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Returns a time in words.
+/// Returns a time as text.
 pub(crate) fn when(seconds: u64) -> String {
     /// The last second of the year 9999. Later times have no form of RFC 3339.
     const LAST: u64 = 253_402_300_799;

@@ -22,7 +22,7 @@ use clap::Args;
 use cotrain_chain::{anvil, keys::Key, node::Node};
 use cotrain_client::{
     budget::Budget,
-    deploy::{Deployer, Given, Reported},
+    deploy::{DeployEvent, Deployer, Given},
 };
 use cotrain_indexer::IndexError;
 use cotrain_relayer::{Queue, Rewound};
@@ -169,7 +169,7 @@ pub(crate) fn run(arguments: &Up) -> Result<(), CommandError> {
 /// Cause of a chain's end.
 enum Ending {
     /// A signal asked this program to stop.
-    Told,
+    EventColumns,
     /// The node ended by itself, or was killed.
     Died(ExitStatus),
 }
@@ -194,7 +194,7 @@ struct Running<'a> {
     /// The port of the API, once it has one.
     api_port: u16,
     /// Whether the examples to try were printed.
-    told: bool,
+    message: bool,
 }
 
 async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<(), CommandError> {
@@ -209,12 +209,12 @@ async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<()
         kept,
         api_port: arguments.api_port,
         fresh: None,
-        told: false,
+        message: false,
     };
     let mut died = VecDeque::new();
     loop {
         match Box::pin(running.until_it_ends(&mut chain)).await? {
-            Ending::Told => {
+            Ending::EventColumns => {
                 chain.anvil.stop()?;
                 return Ok(());
             }
@@ -518,7 +518,7 @@ impl Running<'_> {
         saver.close().await;
         worked?;
         kept?;
-        Ok(Ending::Told)
+        Ok(Ending::EventColumns)
     }
 
     async fn deploy_and_serve(
@@ -548,7 +548,7 @@ impl Running<'_> {
             let Ok(address) = listens.await else {
                 return Ok(None);
             };
-            if self.told {
+            if self.message {
                 self.narrator.say("all of it runs again");
             } else {
                 // Only a running model is worth storing for later commands.
@@ -564,11 +564,11 @@ impl Running<'_> {
             }
             Ok::<_, CommandError>(Some(address.port()))
         };
-        let (served, told) = tokio::join!(serving, telling);
+        let (served, message) = tokio::join!(serving, telling);
         served.map_err(classify)?;
-        if let Some(port) = told? {
+        if let Some(port) = message? {
             self.api_port = port;
-            self.told = true;
+            self.message = true;
         }
         Ok(())
     }
@@ -585,7 +585,7 @@ impl Running<'_> {
         let budget = Budget::default();
         let sender = GasFeeArgs::default().sender(node, &key, &budget);
         let journal = deploying::open(&journal, &facts, &self.kept.options)?;
-        let report = |reported: Reported<'_>| narrate(self.narrator, reported);
+        let report = |reported: DeployEvent<'_>| narrate(self.narrator, reported);
         let mut steps = Deployer::new(sender, journal, &report);
         let deployed = steps
             .run(
@@ -597,7 +597,7 @@ impl Running<'_> {
             .map_err(not_deployed)?;
         let kept = self.kept.clone();
         let fresh = Fresh {
-            accuracy: plan.report.accuracy_quantized,
+            accuracy: plan.quantization.accuracy_quantized,
             example: plan.example.clone(),
         };
         Ok((kept.deployed(deployed.registry, deployed.trainer), fresh))

@@ -186,24 +186,24 @@ mod tests {
                 "reason": "x".repeat(5_000),
             }),
         };
-        let told = line(&event, 31_337, false).expect("a line");
+        let message = line(&event, 31_337, false).expect("a line");
         assert!(
-            told.starts_with("block 7  relayed  position 3  {"),
-            "{told}"
+            message.starts_with("block 7  relayed  position 3  {"),
+            "{message}"
         );
         assert!(
-            told.contains(r#""items":"0xabababababababab… (2000 bytes)""#),
-            "{told}"
+            message.contains(r#""items":"0xabababababababab… (2000 bytes)""#),
+            "{message}"
         );
-        assert!(told.contains(&"12".repeat(32)), "{told}");
-        assert!(told.len() < 500, "{told}");
+        assert!(message.contains(&"12".repeat(32)), "{message}");
+        assert!(message.len() < 500, "{message}");
         // Programs get the whole text.
         assert!(line(&event, 31_337, true).expect("a line").len() > 9_000);
         event.detail = json!({"reason": "a\nb\u{1b}[2J"});
-        let told = line(&event, 31_337, false).expect("a line");
+        let message = line(&event, 31_337, false).expect("a line");
         assert!(
-            told.ends_with("{\"reason\":\"a\\nb\\u001b[2J\"}\n"),
-            "{told}"
+            message.ends_with("{\"reason\":\"a\\nb\\u001b[2J\"}\n"),
+            "{message}"
         );
     }
 }

@@ -36,7 +36,7 @@ impl FromStr for Wei {
     }
 }
 
-/// Returns an amount in words if the text is a number of wei, and otherwise the text unchanged.
+/// Returns an amount as text if the text is a number of wei, and otherwise the text unchanged.
 pub(crate) fn format_wei(wei: &str) -> String {
     wei.parse()
         .map_or_else(|_| wei.to_owned(), |wei| Wei(wei).to_string())

@@ -168,7 +168,7 @@ impl Difference {
         }
     }
 
-    /// Returns the step of the difference in words.
+    /// Returns the step of the difference as text.
     pub(super) fn location(&self) -> String {
         self.step.map_or_else(
             || "the state after the last step".to_owned(),
@@ -223,7 +223,7 @@ impl Difference {
     }
 }
 
-/// Returns a time in words; a time after the year 9999 as a number of seconds.
+/// Returns a time as text; a time after the year 9999 as a number of seconds.
 fn utc(time: u64) -> String {
     const YEAR_10000: u64 = 253_402_300_800;
     if time >= YEAR_10000 {
@@ -243,20 +243,24 @@ pub(super) fn compare(
     let replayed = match Outcome::of(answer) {
         Ok(replayed) => replayed,
         Err(ChainError::Rejected { reason }) => {
-            return Ok(vec![Field::rejected(words(recorded), &reason)]);
+            return Ok(vec![Field::rejected(describe(recorded), &reason)]);
         }
         Err(error) => return Err(error),
     };
     let mut fields = match (recorded, &replayed) {
         (Outcome::Success(recorded), Outcome::Success(replayed)) => receipts(recorded, replayed),
         (Outcome::Reverted { data, .. }, Outcome::Reverted { data: now, .. }) => {
-            let reasons = Field::unless_equal("outcome", words(recorded), words(&replayed));
+            let reasons = Field::unless_equal("outcome", describe(recorded), describe(&replayed));
             let data = Field::unless_equal("revert data", data, now);
             reasons.into_iter().chain(data).collect()
         }
         // Kinds of chains describe the same halt in different words.
         (Outcome::Halted { .. }, Outcome::Halted { .. }) => Vec::new(),
-        _ => vec![Field::new("outcome", words(recorded), words(&replayed))],
+        _ => vec![Field::new(
+            "outcome",
+            describe(recorded),
+            describe(&replayed),
+        )],
     };
     let gas = [recorded, &replayed].map(Outcome::gas_used);
     if gas[0] != gas[1] {
@@ -266,7 +270,7 @@ pub(super) fn compare(
     Ok(fields)
 }
 
-fn words(outcome: &Outcome) -> String {
+fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Success(_) => "success".to_owned(),
         Outcome::Reverted { data, .. } => format!("reverted: {}", Revert::decode(data)),
@@ -433,8 +437,11 @@ mod tests {
         0x
         ");
         assert_eq!(shown(&[1], &[2]), "\n0x01\n0x02");
-        let words = "0x, ".repeat(50);
-        assert_eq!(excerpt([&words, "more"]).1, [words, "more".to_owned()]);
+        let describe = "0x, ".repeat(50);
+        assert_eq!(
+            excerpt([&describe, "more"]).1,
+            [describe, "more".to_owned()]
+        );
     }
 
     #[test]

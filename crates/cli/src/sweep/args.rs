@@ -26,7 +26,7 @@ Examples:
   cotrain sweep --set 'incentive.refund_wait=12 hours,1 day' --set data.features=500,1000
   cotrain sweep --seeds 1..1000 --shard 3/8 --out part-3     one of eight machines
   cotrain sweep merge all part-1 part-2 part-3               their parts, joined
-  cotrain sweep report all                                   the page again
+  cotrain sweep page all                                     the page again
 
 After an interruption, or a kill, the same command goes on and repeats no finished run. With further
 seeds, such as 1..4 after 1..3, it adds the missing runs. The same plan gives the same tables, byte
@@ -56,7 +56,8 @@ pub(crate) struct Sweep {
 #[derive(Debug, Subcommand)]
 pub(super) enum Task {
     Merge(Merge),
-    Report(Report),
+    #[command(alias = "report")]
+    Page(Page),
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +121,7 @@ pub(super) struct Merge {
 
 /// Write the tables and the page of a sweep again, from the runs that are done so far
 #[derive(Debug, Args)]
-pub(super) struct Report {
+pub(super) struct Page {
     /// Folder of the sweep
     #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,

@@ -97,7 +97,7 @@ impl Written {
         same && wanted.seeds.include(&self.seeds)
     }
 
-    /// Returns in words how this sweep differs from `wanted`; `None` if it does not.
+    /// Returns as text how this sweep differs from `wanted`; `None` if it does not.
     fn difference(&self, wanted: &Self) -> Option<String> {
         if self.identity == wanted.identity {
             return None;

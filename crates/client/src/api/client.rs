@@ -85,14 +85,14 @@ impl ApiError {
         matches!(self, Self::Unreachable(error) if error.is_connect())
     }
 
-    /// Returns the reason of a refusal in words, escaped and cut; `None` for other errors.
+    /// Returns the reason of a refusal as text, escaped and cut; `None` for other errors.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         let Self::Refused { status, problem } = self else {
             return None;
         };
-        Some(match problem.words() {
-            Some(words) => escaped_to(words, MAX_WORDS).to_string(),
+        Some(match problem.message() {
+            Some(message) => escaped_to(message, MAX_WORDS).to_string(),
             None => format!("HTTP status {status}"),
         })
     }

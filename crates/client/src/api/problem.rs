@@ -18,13 +18,13 @@ pub struct Problem {
     /// Kind of the problem: `/problems/` and the kind's name.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The kind in words.
+    /// The kind as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// HTTP status of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Cause in words, with the value seen and the value expected.
+    /// Cause as text, with the value seen and the value expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Path of the request.
@@ -61,7 +61,7 @@ impl Problem {
 
     /// Returns the most exact description: the detail, or the title if there is no detail.
     #[must_use]
-    pub fn words(&self) -> Option<&str> {
+    pub fn message(&self) -> Option<&str> {
         self.detail.as_deref().or(self.title.as_deref())
     }
 

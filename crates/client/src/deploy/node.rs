@@ -98,7 +98,7 @@ pub struct Done {
 
 /// Progress of a deployment, for its observers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reported<'a> {
+pub enum DeployEvent<'a> {
     /// A step is part of the chain.
     Done {
         /// Name of the step.
@@ -252,7 +252,7 @@ async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
 pub struct Deployer<'a> {
     sender: Sender<'a>,
     journal: Journal,
-    report: &'a (dyn Fn(Reported<'_>) + Sync),
+    report: &'a (dyn Fn(DeployEvent<'_>) + Sync),
     done: Vec<Done>,
     of: u64,
     reused: Vec<Part>,
@@ -266,7 +266,7 @@ impl<'a> Deployer<'a> {
     pub fn new(
         sender: Sender<'a>,
         journal: Journal,
-        report: &'a (dyn Fn(Reported<'_>) + Sync),
+        report: &'a (dyn Fn(DeployEvent<'_>) + Sync),
     ) -> Self {
         Self {
             sender,
@@ -426,7 +426,7 @@ impl<'a> Deployer<'a> {
     }
 
     fn reuse(&mut self, part: Part, address: Address) -> Address {
-        (self.report)(Reported::Reused { part, address });
+        (self.report)(DeployEvent::Reused { part, address });
         self.reused.push(part);
         address
     }
@@ -545,7 +545,7 @@ impl<'a> Deployer<'a> {
         });
         self.gas += receipt.gas_used;
         self.cost = self.cost.saturating_add(gas_cost(&receipt));
-        (self.report)(Reported::Done {
+        (self.report)(DeployEvent::Done {
             step: name,
             block: receipt.block,
             gas: receipt.gas_used,

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use cotrain_chain::node::NodeError;
-use cotrain_protocol::{ContractError, mechanism::Mechanism, trainer::Contradiction};
+use cotrain_protocol::{ContractError, mechanism::Mechanism, trainer::FactError};
 
 /// Failure to follow a market.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum MarketError {
         /// Height of the event's block.
         block: u64,
         /// The contradiction.
-        source: Contradiction,
+        source: FactError,
     },
     /// The contract's state differs from the result of its events.
     #[error(

@@ -14,7 +14,7 @@ use cotrain_protocol::{
     market::{Contributions, Fact, Market, Pace, Phase, Step},
     mechanism::Terms,
     sample::parse_batch,
-    trainer::Contradiction,
+    trainer::FactError,
 };
 
 use super::{counters::Counters, error::MarketError};
@@ -116,9 +116,9 @@ impl MarketLedger {
     /// Applies a log of the market and returns its fact; `None` if it is no event of markets.
     ///
     /// # Errors
-    /// [`Contradiction`] if the fact does not follow from the earlier ones. The caller must go back
+    /// [`FactError`] if the fact does not follow from the earlier ones. The caller must go back
     /// to an earlier ledger then.
-    pub fn take(&mut self, log: &Log) -> Result<Option<Fact>, Contradiction> {
+    pub fn take(&mut self, log: &Log) -> Result<Option<Fact>, FactError> {
         let Some(fact) = events::decode(log) else {
             return Ok(None);
         };

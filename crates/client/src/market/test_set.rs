@@ -301,8 +301,11 @@ mod tests {
         assert_eq!(TestSet::load(&path).expect("loaded"), set);
         set.save(&path).expect("the same again");
         let other = TestSet::new(&key, 1, market, &items(&samples), 3).expect("another");
-        let told = other.save(&path).unwrap_err();
-        assert!(matches!(told, TestSetError::Occupied { .. }), "{told}");
+        let message = other.save(&path).unwrap_err();
+        assert!(
+            matches!(message, TestSetError::Occupied { .. }),
+            "{message}"
+        );
         assert_eq!(TestSet::load(&path).expect("loaded"), set);
         fs::write(&path, "{}").expect("written");
         let malformed = TestSet::load(&path).unwrap_err();

@@ -6,7 +6,7 @@ use cotrain_chain::node::{At, Node, NodeLog};
 use cotrain_client::market::{Counters, MarketLedger};
 use cotrain_protocol::{
     classifier::Classifier, market::Fact, record::Contribution, sample::parse_batch,
-    trainer::Contradiction,
+    trainer::FactError,
 };
 
 use super::Ledger;
@@ -68,7 +68,7 @@ impl Ledger for MarketLedger {
         log: &Log,
         _weights_known: bool,
         taken: &mut Taken,
-    ) -> Result<bool, Contradiction> {
+    ) -> Result<bool, FactError> {
         let chain = ChainLog {
             address: self.address(),
             data: log.data.clone(),

@@ -14,7 +14,7 @@ use cotrain_protocol::{
     mechanism::Terms,
     record::Contribution,
     sample::parse_batch,
-    trainer::{Added, Contradiction, Fact, SignedBatch, Trainer},
+    trainer::{Added, Fact, FactError, SignedBatch, Trainer},
 };
 
 use super::Ledger;
@@ -82,7 +82,7 @@ impl Ledger for TrainerLedger {
         log: &Log,
         weights_known: bool,
         taken: &mut Taken,
-    ) -> Result<bool, Contradiction> {
+    ) -> Result<bool, FactError> {
         let chain = ChainLog {
             address: self.trainer.address(),
             data: log.data.clone(),
@@ -135,7 +135,7 @@ impl TrainerLedger {
         log: &Log,
         weights_known: bool,
         taken: &mut Taken,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         match event {
             TrainerEvent::Contributed(e) => {
                 let parts = vec![Added {
@@ -186,7 +186,7 @@ impl TrainerLedger {
         log: &Log,
         weights_known: bool,
         taken: &mut Taken,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         let domain = self.trainer.domain();
         let part = |batch: &'_ RelayedBatch| signed(batch).signing_hash(&domain);
         let ids: Vec<_> = event
@@ -237,7 +237,7 @@ impl TrainerLedger {
         ids: &[Option<B256>],
         weights_known: bool,
         taken: &mut Taken,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         let mut position = first_position;
         for (part, id) in parts.iter().zip(ids) {
             for item in parse_batch(part.items)? {
@@ -282,7 +282,7 @@ impl TrainerLedger {
         paid: &Paid,
         log: &Log,
         taken: &mut Taken,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         let &Paid {
             position,
             to,

@@ -26,7 +26,7 @@ pub enum StoreError {
         "the database holds {what}, which is not of its form; restore it from a backup, or index again into an empty one"
     )]
     Malformed {
-        /// Malformed value, in words.
+        /// Malformed value, as text.
         what: &'static str,
     },
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::rows::EventRow;
 
 /// Reads an event from the columns that [`ChainStore::events`](super::ChainStore) selects.
-/// `explain` describes a revert reason of a model's contracts in words.
+/// `explain` describes a revert reason of a model's contracts as text.
 pub(super) fn read_event(
     row: &AnyRow,
     explain: impl Fn(Address, &Revert) -> String,
@@ -62,10 +62,10 @@ pub(super) fn read_event(
 }
 
 /// Kind of an event, its account, its contribution's position, and further facts.
-type Told = (&'static str, Option<Address>, Option<u64>, Json);
+type EventColumns = (&'static str, Option<Address>, Option<u64>, Json);
 
 /// Returns the description of a trainer's event.
-fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> Told {
+fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> EventColumns {
     match event {
         TrainerEvent::Contributed(e) => {
             let detail =
@@ -123,7 +123,7 @@ fn of_trainer(event: &TrainerEvent, explain: impl Fn(&Revert) -> String) -> Told
 }
 
 /// Returns the description of a market's event; `contributed` looks like a trainer's.
-fn of_market(fact: Fact) -> Told {
+fn of_market(fact: Fact) -> EventColumns {
     let kind = fact.kind();
     match fact {
         Fact::Committed {

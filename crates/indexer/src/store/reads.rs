@@ -229,7 +229,7 @@ impl ChainStore {
     }
 
     /// Returns changes in the order in which they became known.
-    /// `explain` describes a revert reason of a model's contracts in words.
+    /// `explain` describes a revert reason of a model's contracts as text.
     pub(crate) async fn events(
         &self,
         model: Option<ModelId>,

@@ -427,8 +427,8 @@ impl Bounded for i32 {
     const NONE: Self = 0;
 }
 
-/// Converts a whole number to an integer of at most `most` either way. A cast of a float saturates,
-/// and `most` is at most 2^31.
+/// Converts a whole number to an integer of at most `max` either way. A cast of a float saturates,
+/// and `max` is at most 2^31.
 #[allow(clippy::cast_possible_truncation)]
 fn within(whole: f64, max: i64) -> i64 {
     (whole as i64).clamp(-max, max)

@@ -69,7 +69,7 @@ impl Names {
         }
         match self {
             Self::Words(words) => {
-                let read: Vec<String> = text::words(&name.to_lowercase())
+                let read: Vec<String> = text::tokens(&name.to_lowercase())
                     .map(ToOwned::to_owned)
                     .collect();
                 if read.is_empty() {
@@ -155,7 +155,7 @@ impl Lookup {
     /// Returns an example's features that are not 0 with their values, by increasing number.
     pub(super) fn features(&self, example: Example<'_>) -> Result<Vec<(u16, f64)>, EncodeError> {
         let mut features: Vec<(u16, f64)> = match (self, example) {
-            (Self::Words(numbers), Example::Text(text)) => text::words(&text.to_lowercase())
+            (Self::Words(numbers), Example::Text(text)) => text::tokens(&text.to_lowercase())
                 .filter_map(|word| Some((*numbers.get(word)?, 1.0)))
                 .collect(),
             (Self::Columns(columns, reserved), Example::Numbers(values)) => {
@@ -218,7 +218,7 @@ fn word_counts(part: &Part) -> HashMap<String, u32> {
     for example in part.examples() {
         if let Example::Text(text) = example {
             let text = text.to_lowercase();
-            for word in text::words(&text).collect::<BTreeSet<_>>() {
+            for word in text::tokens(&text).collect::<BTreeSet<_>>() {
                 match counts.get_mut(word) {
                     Some(count) => *count += 1,
                     None => {

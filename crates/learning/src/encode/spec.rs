@@ -253,7 +253,7 @@ impl Features {
         match self {
             Self::Words(words) => {
                 for (feature, word) in words.iter().enumerate() {
-                    if !text::words(&word.to_lowercase()).eq([word.as_str()]) {
+                    if !text::tokens(&word.to_lowercase()).eq([word.as_str()]) {
                         return Err(SpecError::NotAWord {
                             feature,
                             word: word.clone(),

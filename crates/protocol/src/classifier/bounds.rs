@@ -113,7 +113,7 @@ fn squared_length(encoding: Encoding, sample: &[u8]) -> u128 {
         .sum()
 }
 
-/// Checks that a parameter is from `least` to `most`.
+/// Checks that a parameter is from `least` to `max`.
 pub(super) fn within(
     name: &'static str,
     value: u32,

@@ -81,7 +81,7 @@ impl Kind {
 }
 
 impl fmt::Display for Kind {
-    /// Writes the kind in words, as the contract describes itself.
+    /// Writes the kind as text, as the contract describes itself.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::SparsePerceptron => "sparse perceptron",

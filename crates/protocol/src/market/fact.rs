@@ -7,7 +7,7 @@ use crate::{
     ContractError,
     classifier::{Classifier, Parameters},
     sample::parse_batch,
-    trainer::Contradiction,
+    trainer::FactError,
 };
 
 /// One event of a market. Money is in wei, time in Unix seconds.
@@ -197,9 +197,9 @@ impl Market {
     /// them.
     ///
     /// # Errors
-    /// [`Contradiction`] if the fact does not follow from those before; go back to an earlier state
+    /// [`FactError`] if the fact does not follow from those before; go back to an earlier state
     /// then.
-    pub fn apply(&mut self, fact: &Fact) -> Result<(), Contradiction> {
+    pub fn apply(&mut self, fact: &Fact) -> Result<(), FactError> {
         match fact {
             Fact::Committed {
                 bounty,
@@ -293,7 +293,7 @@ impl Market {
         Ok(())
     }
 
-    fn apply_drawn(&mut self, part: u64, block_hash: B256) -> Result<(), Contradiction> {
+    fn apply_drawn(&mut self, part: u64, block_hash: B256) -> Result<(), FactError> {
         let drawn = self.lot(block_hash);
         if drawn.map(|drawn| drawn as u64) != Some(part) {
             return Err(ContractError::UnknownPart {
@@ -313,7 +313,7 @@ impl Market {
         correct: u64,
         salt: B256,
         items: &[u8],
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         let counted = self.initial_correct;
         self.reveal(time, part, salt, items)?;
         let index = usize::try_from(part).unwrap_or(usize::MAX);
@@ -333,10 +333,10 @@ impl Market {
         author: Address,
         time: u64,
         items: &[u8],
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         let wanted = self.contribution_count;
         if first_position != wanted {
-            return Err(Contradiction::Position {
+            return Err(FactError::Position {
                 found: first_position,
                 wanted,
             });

@@ -44,7 +44,7 @@ pub struct PassSettled {
 }
 
 impl Market {
-    /// Settles a pass by at most `most` visits to participants. Each participant needs two visits.
+    /// Settles a pass by at most `max` visits to participants. Each participant needs two visits.
     ///
     /// Let `S` be the scores, `b` the balances and `T` the number of test samples.
     /// The pot `n` is the minimum of the remaining bounty and, over all with `S < 0`, of `floor(b T

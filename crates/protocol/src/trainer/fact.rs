@@ -92,7 +92,7 @@ pub struct Added<'a> {
 
 /// Reason why a fact cannot follow the known ones: facts are missing, or the chain has other rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Contradiction {
+pub enum FactError {
     /// Contributions begin at another position than the next one.
     #[error(
         "contributions begin at position {found}, and position {wanted} is the next one; read the events from the block on in which the model was closed"
@@ -113,9 +113,9 @@ impl Trainer {
     /// contract checked them.
     ///
     /// # Errors
-    /// [`Contradiction`]. A part of the fact may have been applied then, so go back to an earlier
+    /// [`FactError`]. A part of the fact may have been applied then, so go back to an earlier
     /// state.
-    pub fn apply(&mut self, fact: &Fact<'_>) -> Result<(), Contradiction> {
+    pub fn apply(&mut self, fact: &Fact<'_>) -> Result<(), FactError> {
         self.take(fact, true)
     }
 
@@ -125,11 +125,11 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
-    pub fn apply_known(&mut self, fact: &Fact<'_>) -> Result<(), Contradiction> {
+    pub fn apply_known(&mut self, fact: &Fact<'_>) -> Result<(), FactError> {
         self.take(fact, false)
     }
 
-    fn take(&mut self, fact: &Fact<'_>, learn: bool) -> Result<(), Contradiction> {
+    fn take(&mut self, fact: &Fact<'_>, learn: bool) -> Result<(), FactError> {
         match *fact {
             Fact::Added {
                 first_position,
@@ -186,9 +186,9 @@ impl Trainer {
         parts: &[Added<'_>],
         relayer: Option<Address>,
         learn: bool,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), FactError> {
         if first_position != self.contribution_count {
-            return Err(Contradiction::Position {
+            return Err(FactError::Position {
                 found: first_position,
                 wanted: self.contribution_count,
             });

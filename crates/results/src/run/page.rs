@@ -314,7 +314,7 @@ struct Chart<'a> {
 #[derive(Serialize)]
 struct ChartAgent<'a> {
     name: &'a str,
-    good: bool,
+    harmless: bool,
     line: LineStyle,
     balance: Vec<f64>,
 }
@@ -328,7 +328,7 @@ impl<'a> Chart<'a> {
             let balance = |row: &&SeriesRow| percent(row.balances[index], agent.start_balance);
             ChartAgent {
                 name: &agent.name,
-                good: agent.is_harmless(),
+                harmless: agent.is_harmless(),
                 line: LineStyle::of(agent.is_harmless(), before),
                 balance: rows.iter().map(balance).collect(),
             }
@@ -347,7 +347,7 @@ fn balances(run: &Run, row: &SeriesRow) -> impl Iterator<Item = f64> {
     pairs.map(|(agent, &held)| percent(held, agent.start_balance))
 }
 
-/// Returns about `most` rows at most, evenly spaced, with the first and the last.
+/// Returns about `max` rows at most, evenly spaced, with the first and the last.
 fn thinned(rows: &[SeriesRow], max: usize) -> impl Iterator<Item = &SeriesRow> {
     let step = rows.len().div_ceil(max).max(1);
     let last = rows.len().saturating_sub(1);
@@ -392,7 +392,7 @@ mod tests {
         let chart = chart_of(&page(&fixture::run()));
         assert_eq!(chart["days"].as_array().map(Vec::len), Some(17));
         assert_eq!(chart["agents"][1]["name"], "Bad");
-        assert_eq!(chart["agents"][1]["good"], false);
+        assert_eq!(chart["agents"][1]["harmless"], false);
         assert_eq!(chart["agents"][1]["balance"][0], 100.0);
         assert_eq!(chart["baseline"], 76.4);
     }
@@ -407,7 +407,7 @@ mod tests {
         let colors: Vec<_> = (0..3)
             .map(|index| &chart["agents"][index]["line"]["color"])
             .collect();
-        assert_eq!(colors, ["bad-0", "good-0", "good-1"]);
+        assert_eq!(colors, ["hostile-0", "harmless-0", "harmless-1"]);
     }
 
     #[test]

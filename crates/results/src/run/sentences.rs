@@ -99,7 +99,11 @@ pub(crate) fn clamped(run: &Run) -> Option<String> {
     (clamped > 0).then(|| format!("{} numbers out of bounds, moved to them", count(clamped)))
 }
 
-/// Returns `bad` for hostile agents, `good` for all others.
+/// Returns `hostile` for hostile agents, `harmless` for all others.
 pub(crate) fn side(agent: &AgentOutcome) -> &'static str {
-    if agent.is_harmless() { "good" } else { "bad" }
+    if agent.is_harmless() {
+        "harmless"
+    } else {
+        "hostile"
+    }
 }

@@ -252,6 +252,8 @@ struct FactDetails<'a> {
 struct AgentDetails<'a> {
     name: &'a str,
     kind: &'a str,
+    harmless: bool,
+    /// Deprecated: the same as `harmless`.
     good: bool,
     start_wei: String,
     end_wei: String,
@@ -320,6 +322,7 @@ impl<'a> AgentDetails<'a> {
         Self {
             name: &agent.name,
             kind: agent.kind,
+            harmless: agent.is_harmless(),
             good: agent.is_harmless(),
             start_wei: agent.start_balance.to_string(),
             end_wei: agent.end_balance.to_string(),
@@ -415,6 +418,7 @@ mod tests {
             {
               "name": "Good",
               "kind": "honest",
+              "harmless": true,
               "good": true,
               "start_wei": "10000000000000000000000",
               "end_wei": "15056000000000000000000",
@@ -431,6 +435,7 @@ mod tests {
             {
               "name": "Bad",
               "kind": "flipper",
+              "harmless": false,
               "good": false,
               "start_wei": "10000000000000000000000",
               "end_wei": "48000000000000000000",

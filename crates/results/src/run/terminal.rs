@@ -234,7 +234,7 @@ fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
             height: 9,
         },
         Chart {
-            title: "balances in percent of the start: solid good agents, dashed bad ones",
+            title: "balances in percent of the start: solid harmless agents, dashed hostile ones",
             days,
             lines: balances(run),
             height: 11,
@@ -310,7 +310,7 @@ mod tests {
            └┬────────────┬────────────┬────────────┬────────────┬
             0            2            4            6            8 days
 
-        balances in percent of the start: solid good agents, dashed bad ones
+        balances in percent of the start: solid harmless agents, dashed hostile ones
         200 ┤
             │
         150 ┤                                                             ⢀⣀⣀⣀⣀⠤⠤⠤ Good
@@ -327,14 +327,14 @@ mod tests {
 
     #[test]
     fn text_describes_a_market_in_its_own_words() {
-        let told = text(&fixture::market(), PLAIN);
+        let message = text(&fixture::market(), PLAIN);
         for word in ["refund", "report", "claim", "deposit", "changed the model"] {
-            assert!(!told.contains(word), "{word} in {told}");
+            assert!(!message.contains(word), "{word} in {message}");
         }
-        assert!(told.contains("contributions 1,200\n"), "{told}");
+        assert!(message.contains("contributions 1,200\n"), "{message}");
         assert!(
-            told.contains("\nTogether, the contributions improved it.\n"),
-            "{told}"
+            message.contains("\nTogether, the contributions improved it.\n"),
+            "{message}"
         );
         let mut run = fixture::market();
         run.end = End::Limit;
@@ -347,12 +347,12 @@ mod tests {
     #[test]
     fn totals_show_what_relaying_saved() {
         let mut run = fixture::relayed();
-        let told = |run: &Run| {
+        let message = |run: &Run| {
             let rows = totals(run);
             let from = rows.iter().position(|row| row.starts_with("relaying"));
             rows[from.expect("told")..].join("\n")
         };
-        insta::assert_snapshot!(told(&run), @r"
+        insta::assert_snapshot!(message(&run), @r"
         relaying      contributions in 61 transactions: 99,000 gas each, alone 138,000
                       claims in 212 transactions: 116,410 gas each, alone 160,000
                       prepaid 5 times, 250,000 gas
@@ -363,11 +363,14 @@ mod tests {
             claims_alone: 0,
             ..relay
         });
-        let told = told(&run);
-        assert!(told.contains("saved -54.1 % of 165,600,000 gas"), "{told}");
+        let message = message(&run);
         assert!(
-            told.ends_with("3 signed contributions were never sent"),
-            "{told}"
+            message.contains("saved -54.1 % of 165,600,000 gas"),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("3 signed contributions were never sent"),
+            "{message}"
         );
     }
 
@@ -376,15 +379,15 @@ mod tests {
         let mut run = fixture::run();
         assert_eq!(early_end(&run), None);
         let last = run.series.len() - 1;
-        let mut told = |end, unclaimed| {
+        let mut message = |end, unclaimed| {
             run.end = end;
             run.series[last].unclaimed = unclaimed;
             let text = text(&run, PLAIN);
             text.lines().nth(2).map(str::to_owned).unwrap_or_default()
         };
-        insta::assert_snapshot!(told(End::Stuck, 1_075), @"Stopped as nobody could pay the gas of a claim: 1,075 contributions are unclaimed.");
-        insta::assert_snapshot!(told(End::Limit, 1), @"Stopped at the limit of the scenario (run.limit): 1 contribution is unclaimed.");
-        assert_eq!(told(End::Settled, 0), "");
+        insta::assert_snapshot!(message(End::Stuck, 1_075), @"Stopped as nobody could pay the gas of a claim: 1,075 contributions are unclaimed.");
+        insta::assert_snapshot!(message(End::Limit, 1), @"Stopped at the limit of the scenario (run.limit): 1 contribution is unclaimed.");
+        assert_eq!(message(End::Settled, 0), "");
     }
 
     #[test]

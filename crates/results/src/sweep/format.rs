@@ -1,4 +1,4 @@
-//! Figures of a sweep in words.
+//! Figures of a sweep as text.
 
 use std::time::Duration;
 
@@ -61,14 +61,14 @@ pub(super) fn range(study: &Study) -> (f64, f64) {
 /// Describes at which value the failure begins or ends, with its interval.
 pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
     let (from, to) = range(study);
-    let told = |value| setting(value, is_duration);
+    let message = |value| setting(value, is_duration);
     let end = |value: f64| {
         if value == f64::INFINITY {
-            format!("beyond {}", told(to))
+            format!("beyond {}", message(to))
         } else if value == f64::NEG_INFINITY {
-            format!("below {}", told(from))
+            format!("below {}", message(from))
         } else {
-            told(value)
+            message(value)
         }
     };
     let point = study.point;
@@ -89,7 +89,7 @@ pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
             };
             format!(
                 "{side} {} ({} to {}){again}",
-                told(value),
+                message(value),
                 end(point.low),
                 end(point.high)
             )
@@ -100,7 +100,7 @@ pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
             } else {
                 String::new()
             };
-            format!("nowhere: not reached up to {}{doubt}", told(to))
+            format!("nowhere: not reached up to {}{doubt}", message(to))
         }
         Breaking::Everywhere => {
             let doubt = if point.high.is_finite() {
@@ -108,7 +108,7 @@ pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
             } else {
                 String::new()
             };
-            format!("everywhere: at {} already{doubt}", told(from))
+            format!("everywhere: at {} already{doubt}", message(from))
         }
     }
 }
@@ -121,9 +121,10 @@ mod tests {
 
     #[test]
     fn setting_is_as_exact_as_it_is_useful() {
-        let told = [0.0, 0.05, 0.5, 2.0, 12.345, 1_500.0, 1_234_567.8].map(|it| setting(it, false));
+        let message =
+            [0.0, 0.05, 0.5, 2.0, 12.345, 1_500.0, 1_234_567.8].map(|it| setting(it, false));
         assert_eq!(
-            told,
+            message,
             ["0", "0.05", "0.5", "2", "12.3", "1,500", "1,234,568"]
         );
         assert_eq!(

@@ -303,7 +303,7 @@ struct Chart<'a> {
 #[derive(Serialize)]
 struct ChartAgent<'a> {
     name: &'a str,
-    good: bool,
+    harmless: bool,
     line: LineStyle,
 }
 
@@ -398,11 +398,13 @@ impl<'a> Chart<'a> {
     fn of(analysis: &'a Analysis) -> Self {
         let agents = analysis.agents.iter().enumerate().map(|(index, agent)| {
             let before = analysis.agents[..index].iter();
-            let before = before.filter(|before| before.good == agent.good).count();
+            let before = before
+                .filter(|before| before.harmless == agent.harmless)
+                .count();
             ChartAgent {
                 name: &agent.name,
-                good: agent.good,
-                line: LineStyle::of(agent.good, before),
+                harmless: agent.harmless,
+                line: LineStyle::of(agent.harmless, before),
             }
         });
         let points = analysis.points.iter().map(|point| {

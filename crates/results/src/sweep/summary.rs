@@ -55,8 +55,8 @@ struct BreakingFigures {
     to: f64,
     /// Number of times that the medians cross the limit. If there are several, `value` is only one.
     crossings: usize,
-    /// The whole result in words.
-    told: String,
+    /// The whole result as text.
+    message: String,
 }
 
 impl Summary {
@@ -176,7 +176,7 @@ impl BreakingFigures {
                 from,
                 to,
                 crossings,
-                told: breaking(found, study.is_duration),
+                message: breaking(found, study.is_duration),
             }
         };
         let honest = study.honest.as_ref().map(|honest| (HONEST, honest));
@@ -193,6 +193,6 @@ impl BreakingFigures {
         } else {
             format!(" (with {})", self.others)
         };
-        format!("{}{others}: {} {}", self.setting, self.what, self.told)
+        format!("{}{others}: {} {}", self.setting, self.what, self.message)
     }
 }

@@ -172,7 +172,7 @@ async fn attend(
         .header_read_timeout(None::<Duration>)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
-    let mut told = false;
+    let mut message = false;
     loop {
         let now = Instant::now();
         let deadline = activity.deadline(limits);
@@ -184,8 +184,8 @@ async fn attend(
         tokio::select! {
             // Faults of the client are not the server's concern.
             _ = connection.as_mut() => return,
-            () = stop.cancelled(), if !told => {
-                told = true;
+            () = stop.cancelled(), if !message => {
+                message = true;
                 if activity.awaits_header() {
                     return;
                 }
@@ -401,8 +401,8 @@ mod tests {
             .route("/", get(async || "here"))
             .route("/slow", get(std::future::pending::<&'static str>))
             .route("/large", get(async || Body::from(vec![b'x'; 64 << 20])));
-        let told = stop.clone();
-        let running = tokio::spawn(async move { serve(listener, router, &config, &told).await });
+        let message = stop.clone();
+        let running = tokio::spawn(async move { serve(listener, router, &config, &message).await });
         Server {
             address,
             stop,
@@ -565,9 +565,9 @@ mod tests {
             }),
         );
         let stop = CancellationToken::new();
-        let told = stop.clone();
+        let message = stop.clone();
         let running = tokio::spawn(async move {
-            serve(listener, router, &ApiSection::default(), &told).await;
+            serve(listener, router, &ApiSection::default(), &message).await;
         });
         let mut stream = TcpStream::connect(address).await.expect("connected");
         stream.write_all(WHOLE.as_bytes()).await.expect("sent");

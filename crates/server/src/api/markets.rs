@@ -110,6 +110,8 @@ pub(super) struct MarketContributionView {
     time: u64,
     sample: Data,
     /// Position of the first contribution of its transaction.
+    first_position: u64,
+    /// Deprecated: the same as `firstPosition`.
     batch: u64,
     block: u64,
     transaction: Hash,
@@ -125,6 +127,7 @@ impl From<ContributionRow> for MarketContributionView {
             stake: contribution.deposit.into(),
             time: contribution.time,
             sample: contribution.sample.into(),
+            first_position: row.first_position,
             batch: row.first_position,
             block: row.block,
             transaction: row.transaction.into(),

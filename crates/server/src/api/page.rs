@@ -26,7 +26,7 @@ pub(super) struct Paging {
     pub(super) limit: Option<u32>,
 }
 
-/// Returns the number of rows for a request; an error if it is not from 1 to `most`.
+/// Returns the number of rows for a request; an error if it is not from 1 to `max`.
 pub(super) fn limit(limit: Option<u32>, max: u32) -> Result<u32, Problem> {
     match limit {
         None => Ok(USUAL.min(max)),

@@ -21,6 +21,9 @@ use serde_json::{Map, Value, json};
 
 use super::kinds::Kind;
 
+/// Deprecated name of `max` in problems; clients of earlier releases read it.
+const DEPRECATED_MAX: &str = "most";
+
 /// Failure of a request. [`render`] creates its body, as it knows the path.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -162,11 +165,13 @@ impl From<SubmitError> for Problem {
             }
             SubmitError::NonceTooFar { nonce, max } => Self::new(&Kind::NONCE_TOO_FAR, detail)
                 .with("nonce", nonce)
-                .with("most", max),
+                .with("max", max)
+                .with(DEPRECATED_MAX, max),
             SubmitError::TooManyWaiting { waiting, max } => {
                 Self::new(&Kind::TOO_MANY_WAITING, detail)
                     .with("waiting", waiting)
-                    .with("most", max)
+                    .with("max", max)
+                    .with(DEPRECATED_MAX, max)
                     .retry_after(30)
             }
             SubmitError::NotServed(_) => Self::new(&Kind::NOT_SERVED, detail),

@@ -57,7 +57,9 @@ pub(super) struct ContributionView {
     /// Time of the contribution, in Unix seconds.
     time: u64,
     sample: Data,
-    /// Position of the first contribution of its batch.
+    /// Position of the first contribution of its transaction.
+    first_position: u64,
+    /// Deprecated: the same as `firstPosition`.
     batch: u64,
     block: u64,
     transaction: Hash,
@@ -91,6 +93,7 @@ impl From<ContributionRow> for ContributionView {
             deposit: contribution.deposit.into(),
             time: contribution.time,
             sample: contribution.sample.into(),
+            first_position: row.first_position,
             batch: row.first_position,
             block: row.block,
             transaction: row.transaction.into(),

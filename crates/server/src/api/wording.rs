@@ -1,4 +1,4 @@
-//! Faults of a request, in words for its sender: the value seen, the value expected and the next
+//! Faults of a request, as text for its sender: the value seen, the value expected and the next
 //! step. The libraries that read paths, queries and JSON would name types of this program.
 
 use axum::extract::path::ErrorKind;

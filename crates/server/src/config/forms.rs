@@ -18,7 +18,7 @@ const WEI: &str = "a whole number of wei, or one with a unit such as \"0.01 ethe
 
 /// Returns a text that is not empty. A variable of digits alone is parsed as a number, which
 /// becomes a text again.
-fn words(value: Value) -> Option<String> {
+fn text_of(value: Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text).filter(|text| !text.trim().is_empty()),
         value => unsigned(&value).map(|number| number.to_string()),
@@ -42,11 +42,11 @@ fn form<'de, D: Deserializer<'de>, T>(
 }
 
 fn parsed<T: FromStr>(value: Value) -> Option<T> {
-    words(value)?.parse().ok()
+    text_of(value)?.parse().ok()
 }
 
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    form(from, words, TEXT)
+    form(from, text_of, TEXT)
 }
 
 pub(super) fn text_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -67,7 +67,7 @@ pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy>(
     all: &[(&str, T)],
 ) -> Result<T, D::Error> {
     let read = |value: Value| {
-        let text = words(value)?;
+        let text = text_of(value)?;
         all.iter().find(|(word, _)| *word == text)
     };
     let expected: Vec<_> = all.iter().map(|(word, _)| format!("\"{word}\"")).collect();
@@ -118,7 +118,7 @@ where
 {
     let [least, max] = [LEAST, MAX].map(Duration::from_millis);
     let read = |value| {
-        let duration = humantime::parse_duration(&words(value)?).ok();
+        let duration = humantime::parse_duration(&text_of(value)?).ok();
         duration.filter(|duration| (least..=max).contains(duration))
     };
     let range = humantime::format_duration(least)..=humantime::format_duration(max);
@@ -132,7 +132,7 @@ fn between<T: fmt::Display>(what: &str, range: &RangeInclusive<T>) -> String {
 
 /// Reads an amount in wei: a number, with or without a unit.
 pub(super) fn wei<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
-    form(from, |value| amount(&words(value)?), WEI)
+    form(from, |value| amount(&text_of(value)?), WEI)
 }
 
 pub(super) fn wei_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u128>, D::Error> {

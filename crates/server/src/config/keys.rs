@@ -65,7 +65,7 @@ pub(super) fn nearest(path: &str) -> &'static str {
         .unwrap_or_default()
 }
 
-/// Lists the keys of the section of `path`, in words. If `path` has no section, lists the keys
+/// Lists the keys of the section of `path`, as text. If `path` has no section, lists the keys
 /// without one and the sections.
 pub(super) fn allowed(path: &str) -> String {
     let of = section(path).filter(|of| KEYS.iter().any(|key| section(&key.path) == Some(of)));

@@ -58,5 +58,5 @@ async fn client_reads_all_of_every_answer() {
     assert_eq!(serde_json::to_value(&problem).unwrap(), conflict.json());
     assert_eq!(problem.next_nonce(), conflict.json()["nextNonce"].as_u64());
     assert!(problem.next_nonce().is_some());
-    assert_eq!(problem.words(), conflict.json()["detail"].as_str());
+    assert_eq!(problem.message(), conflict.json()["detail"].as_str());
 }

@@ -18,7 +18,7 @@ impl Caller {
     pub const PROFILE: Profile = Profile {
         kind: "caller",
         stance: Stance::Neutral,
-        goal: "predictions, for which it pays as the ancestor's simulation had it",
+        goal: "predictions, for which it pays as in 0xDeCA10B's simulation",
         knowledge: "nothing; that predictions can be had free, it does not use",
         budget: "its money and its pace",
     };

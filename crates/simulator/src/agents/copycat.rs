@@ -4,7 +4,7 @@ use crate::{
     context::{AgentContext, Sample},
 };
 
-/// Sends copies of others' contributions just before they are included. It earns good marks with
+/// Sends copies of others' contributions just before they are included. It earns good contributions with
 /// their knowledge, and they pay the higher price of coming second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Copycat {
@@ -17,8 +17,8 @@ impl Copycat {
     pub const PROFILE: Profile = Profile {
         kind: "copycat",
         stance: Stance::Hostile,
-        goal: "good marks, and with them shares of bad deposits, without knowing anything",
-        knowledge: "contributions on their way to the chain, and whose authors have good marks; no data, no labels",
+        goal: "good contributions, and with them shares of bad deposits, without knowing anything",
+        knowledge: "contributions on their way to the chain, and whose authors have good contributions; no data, no labels",
         budget: "its money; it pays for the first place, which is taken for free here",
     };
 }

@@ -9,7 +9,7 @@ use crate::{
     mechanism::{ClaimKind, ReportStage},
 };
 
-/// Index of the address with the good marks, which reports.
+/// Index of the address with the good contributions, which reports.
 const REPORTER: usize = 0;
 /// Index of the address that lies.
 const LIAR: usize = 1;

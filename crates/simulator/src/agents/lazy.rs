@@ -16,7 +16,7 @@ impl Lazy {
     pub const PROFILE: Profile = Profile {
         kind: "lazy",
         stance: Stance::Hostile,
-        goal: "good marks for nothing, and with them shares of bad deposits",
+        goal: "good contributions for nothing, and with them shares of bad deposits",
         knowledge: "what the model predicts; no labels",
         budget: "its money and its pace",
     };

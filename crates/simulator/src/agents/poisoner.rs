@@ -39,7 +39,7 @@ struct Lie {
 }
 
 /// Lies about one class or one region only, and no faster than the model comes to agree. In between
-/// it tells the truth about the rest, for good marks.
+/// it tells the truth about the rest, for good contributions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetedPoisoner {
     /// Pace of its turns, and deposits that it is willing to pay.

@@ -15,8 +15,8 @@ const STAYS: f64 = 0.95;
 ///
 /// `p * mark - (1 - p) * price - gas price * (gas of a contribution + gas of a claim)`
 ///
-/// `mark` is the worth of one more good mark, taken from the average so far: all that reports took
-/// of others' deposits, divided by the good marks of all.
+/// `mark` is the worth of one more good contribution, taken from the average so far: all that reports took
+/// of others' deposits, divided by the good contributions of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rational {
     /// Pace of its turns, and maximum deposits.

@@ -6,7 +6,7 @@ use crate::{
 
 /// Index of the address that lies.
 const FRONT: usize = 0;
-/// Index of the address that tells the truth for good marks, and reports the other one's lies.
+/// Index of the address that tells the truth for good contributions, and reports the other one's lies.
 const BACK: usize = 1;
 
 /// Lies from one address and reports the lies from another one before others do, to recover the

@@ -512,7 +512,7 @@ mod tests {
 
     #[test]
     fn outcome_says_where_the_bounty_went() {
-        let told = |after, remainder| {
+        let message = |after, remainder| {
             outcome(&Ended {
                 before: 90,
                 after,
@@ -521,7 +521,7 @@ mod tests {
                 remainder: remainder * UNIT / 10,
             })
         };
-        let paid = told(120, 835);
+        let paid = message(120, 835);
         assert!(paid.contains("improved the model on the hidden test set: 90 of 180 samples were right before them, 120 after"), "{paid}");
         assert!(
             paid.ends_with(
@@ -529,13 +529,13 @@ mod tests {
             ),
             "{paid}"
         );
-        let even = told(90, 1_000);
+        let even = message(90, 1_000);
         assert!(
             even.contains("did not improve the model on")
                 && even.contains("the whole bounty went back"),
             "{even}"
         );
-        let lost = told(80, 1_025);
+        let lost = message(80, 1_025);
         assert!(lost.contains("made the model worse on"), "{lost}");
         assert!(
             lost.ends_with("the whole bounty back, and 2.50 units of the losers' stakes."),

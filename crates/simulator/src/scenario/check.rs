@@ -275,7 +275,7 @@ impl Check<'_> {
                 .map(Strategy::name)
                 .collect();
             let allowed = format!(
-                "under {} there are no claims and no good marks; expected one of {}",
+                "under {} there are no claims and no good contributions; expected one of {}",
                 mechanism.name,
                 others.join(", ")
             );
@@ -406,7 +406,7 @@ impl Check<'_> {
         Ok(strategy)
     }
 
-    /// Sets `count` to a given number from 1 to `most`; leaves it unchanged if none is given.
+    /// Sets `count` to a given number from 1 to `max`; leaves it unchanged if none is given.
     fn count(
         &self,
         key: &str,

@@ -125,7 +125,7 @@ impl Check<'_> {
         Ok(value)
     }
 
-    /// Reads a whole number from `least` to `most`; returns `otherwise` if none is given.
+    /// Reads a whole number from `least` to `max`; returns `otherwise` if none is given.
     fn whole(
         &self,
         table: &IncentiveTable,

@@ -49,7 +49,7 @@ pub struct Agent {
     /// Name of the agent.
     pub name: String,
     /// Whether it is not hostile, by the first run that has it.
-    pub good: bool,
+    pub harmless: bool,
 }
 
 /// Point of the grid.
@@ -122,7 +122,7 @@ struct Figures {
 pub struct Analyst<'a> {
     plan: &'a Plan,
     agents: Vec<String>,
-    good: Vec<Option<bool>>,
+    harmless: Vec<Option<bool>>,
     /// Moments at which it samples the series, in seconds.
     moments: Vec<f64>,
     figures: Vec<Figures>,
@@ -151,7 +151,7 @@ impl<'a> Analyst<'a> {
         Self {
             plan,
             agents: agents.to_vec(),
-            good: vec![None; agents.len()],
+            harmless: vec![None; agents.len()],
             moments: moments(longest, count),
             figures: Vec::new(),
             points: Vec::new(),
@@ -167,8 +167,8 @@ impl<'a> Analyst<'a> {
         }
         for agent in &record.agents {
             let index = self.agents.iter().position(|name| *name == agent.name);
-            if let Some(good) = index.map(|index| &mut self.good[index]) {
-                good.get_or_insert(agent.good);
+            if let Some(harmless) = index.map(|index| &mut self.harmless[index]) {
+                harmless.get_or_insert(agent.harmless);
             }
         }
         self.figures.push(Figures {
@@ -188,12 +188,12 @@ impl<'a> Analyst<'a> {
         self.close();
         let studies = studies(self.plan, &self.figures);
         let runs = self.figures.iter();
-        let agents = self.agents.into_iter().zip(self.good);
+        let agents = self.agents.into_iter().zip(self.harmless);
         Analysis {
             agents: agents
-                .map(|(name, good)| Agent {
+                .map(|(name, harmless)| Agent {
                     name,
-                    good: good.unwrap_or(true),
+                    harmless: harmless.unwrap_or(true),
                 })
                 .collect(),
             points: self.points,
@@ -421,9 +421,9 @@ mod tests {
 
     /// Returns a run in which honest people end with `honest` percent.
     fn record(run: u64, hostile_share: f64, honest: f64, last: f64) -> Record {
-        let agent = |name: &str, good, balance_percent| AgentRecord {
+        let agent = |name: &str, harmless, balance_percent| AgentRecord {
             name: name.to_owned(),
-            good,
+            harmless,
             balance_percent,
             contributions: 1,
         };

@@ -50,7 +50,8 @@ pub struct AgentRecord {
     /// Name of the agent.
     pub name: String,
     /// Whether it is not hostile.
-    pub good: bool,
+    #[serde(rename = "good")]
+    pub harmless: bool,
     /// Final balance, in percent of its start.
     pub balance_percent: f64,
     /// Number of its contributions.
@@ -77,7 +78,7 @@ impl Record {
     pub(super) fn of(number: u64, run: &Run) -> Self {
         let agents = run.agents.iter().map(|agent| AgentRecord {
             name: agent.name.clone(),
-            good: agent.is_harmless(),
+            harmless: agent.is_harmless(),
             balance_percent: agent.balance_percent(),
             contributions: agent.contributions,
         });

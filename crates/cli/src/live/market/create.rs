@@ -289,7 +289,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), CommandError> {
             chain_id: chain,
             market,
             deployed: &completed.deployed,
-            accuracy: plan.report.accuracy_quantized,
+            accuracy: plan.quantization.accuracy_quantized,
             phase: view.phase().to_string(),
             next: view.next(),
             bounty: view.market().bounty().to_string(),

@@ -127,7 +127,7 @@ impl View {
         self.market().lost(self.now, block + 1)
     }
 
-    /// Returns in words the next event, and its deadline.
+    /// Returns as text the next event, and its deadline.
     pub(super) fn next(&self) -> String {
         let market = self.market();
         // Each of these phases has a deadline.
@@ -190,7 +190,7 @@ impl View {
 
 /// Costs of a command.
 pub(super) struct Costs {
-    /// Action in words, such as `draw the part to test with`.
+    /// Action as text, such as `draw the part to test with`.
     pub(super) action: String,
     /// Money that the command sends, in wei.
     pub(super) value: u128,
@@ -199,7 +199,7 @@ pub(super) struct Costs {
     pub(super) notes: Vec<(&'static str, String)>,
 }
 
-/// Returns in words why a market can never open.
+/// Returns as text why a market can never open.
 pub(super) fn describe_lost(lost: Lost) -> String {
     match lost {
         Lost::NotDrawn { latest } => format!(

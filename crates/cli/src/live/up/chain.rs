@@ -59,9 +59,9 @@ impl Chain {
                     }
                     return Ok(Ok(Self::of(anvil).await?));
                 }
-                Err(AnvilError::Ended { words, .. }) => {
-                    let words = words.lines().next().unwrap_or_default();
-                    reasons.push(format!("{} cannot be read ({words})", file.display()));
+                Err(AnvilError::Ended { output, .. }) => {
+                    let output = output.lines().next().unwrap_or_default();
+                    reasons.push(format!("{} cannot be read ({output})", file.display()));
                 }
                 Err(error) => return Err(CommandError::mistake(error)),
             }

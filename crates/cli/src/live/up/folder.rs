@@ -131,7 +131,7 @@ impl Folder {
         let lock = Lock::take(&path.join(LOCK)).map_err(|held| {
             CommandError::Mistake(anyhow!(
                 "{}; stop it, or name another directory with --state",
-                held.words(&path)
+                held.message(&path)
             ))
         })?;
         Ok(Self {
@@ -258,7 +258,7 @@ impl Folder {
 pub(crate) struct Temporary {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
-    /// Its user, in words; `None` if the process was killed.
+    /// Its user, as text; `None` if the process was killed.
     pub(crate) held: Option<String>,
 }
 
@@ -277,7 +277,7 @@ fn used(all: &Path) -> Vec<Temporary> {
             let held = match Lock::look(&path.join(LOCK)) {
                 Use::Free => return None,
                 Use::Killed => None,
-                Use::Taken(held) => Some(held.words(&path)),
+                Use::Taken(held) => Some(held.message(&path)),
             };
             let bytes = size(&path);
             Some(Temporary { path, bytes, held })
