@@ -314,7 +314,7 @@ async fn head_takes_a_header_without_all_fields() {
 }
 
 #[tokio::test]
-async fn fees_are_known_without_a_history() {
+async fn gas_fees_are_known_without_a_history() {
     let (_anvil, proxy, node) = faulty().await;
     // Without tips in its history, the node's own suggestion is the floor.
     let quiet = node.gas_fees().await.expect("fees");

@@ -72,7 +72,7 @@ pub(crate) struct Relaying<'a> {
     pub(crate) arguments: &'a RelayArgs,
 }
 
-/// SubmittedBatch batches.
+/// Submitted batches.
 #[derive(Serialize)]
 struct Shown {
     chain_id: u64,
@@ -149,18 +149,18 @@ impl Relaying<'_> {
                 ));
             },
         };
-        let mut submitted = Vec::new();
+        let mut taken = Vec::new();
         let sent = submitter
-            .all(items, account.next_nonce, &mut submitted)
+            .all(items, account.next_nonce, &mut taken)
             .await;
         let (progress, stopped) = match sent {
             Ok(()) => (Progress::whole(of), None),
-            Err(error @ RelayError::Known { .. }) if submitted.is_empty() => {
+            Err(error @ RelayError::Known { .. }) if taken.is_empty() => {
                 return Err(CommandError::Fault(anyhow!("{error}; run the same again")));
             }
-            Err(error) if submitted.is_empty() => return Err(not_relayed(error)),
+            Err(error) if taken.is_empty() => return Err(not_relayed(error)),
             Err(error) => {
-                let done = submitted.iter().map(|batch| batch.samples).sum();
+                let done = taken.iter().map(|batch| batch.samples).sum();
                 let go_on = go_on(&error, chosen, done);
                 let failure = not_relayed(error);
                 let progress = Progress::stopped(done as u64, of, &failure, go_on);
@@ -168,7 +168,7 @@ impl Relaying<'_> {
             }
         };
         let failed = if self.arguments.wait {
-            self.wait(&mut submitted).await
+            self.wait(&mut taken).await
         } else {
             Vec::new()
         };
@@ -176,7 +176,7 @@ impl Relaying<'_> {
             chain_id: self.session.node.chain_id(),
             model: self.model.facts.trainer,
             author,
-            submissions: submitted.into_iter().map(Submission::from).collect(),
+            submissions: taken.into_iter().map(Submission::from).collect(),
             left_out: chosen.left_out,
             progress,
         };
