@@ -263,7 +263,7 @@ mod tests {
         let fish = script(Shell::Fish, parse::command()).expect("UTF-8");
         for condition in [
             "using_subcommand simulate\"",
-            "using_subcommand sweep; and not __fish_seen_subcommand_from merge page report\"",
+            "using_subcommand sweep; and not __fish_seen_subcommand_from merge page\"",
         ] {
             let line = format!(
                 "complete -c cotrain -n \"__fish_cotrain_{condition} -a 'targeted-poisoner'"
