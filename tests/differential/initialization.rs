@@ -91,7 +91,9 @@ fn run(kind: Kind, seed: u64) {
             ) => {
                 assert_eq!(refusal, expected, "step {step}, {context}");
             }
-            (sent, expected) => panic!("step {step}: chain {sent:?}, twin {expected:?}; {context}"),
+            (sent, expected) => {
+                panic!("step {step}: chain {sent:?}, reference {expected:?}; {context}")
+            }
         }
         assert_eq!(
             read(&mut chain, model, size),

@@ -279,9 +279,9 @@ impl Pair {
     /// model.
     pub(crate) fn remember(&mut self, record: Record) {
         let root = record.root();
-        let batch = record.first_position();
-        assert_eq!(self.reference.root(batch), root, "{}", self.at());
-        self.compare_root(batch);
+        let first_position = record.first_position();
+        assert_eq!(self.reference.root(first_position), root, "{}", self.at());
+        self.compare_root(first_position);
         self.records.push(record);
     }
 

@@ -385,8 +385,8 @@ pub mod state {
         goodCall { author }.abi_encode()
     }
 
-    /// Returns the calldata that reads the Merkle root of the batch that begins at position
-    /// `batch`.
+    /// Returns the calldata that reads the Merkle root of the transaction whose contributions begin at
+    /// position `first_position`.
     #[must_use]
     pub fn root(first_position: u64) -> Vec<u8> {
         rootCall {

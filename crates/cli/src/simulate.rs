@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn command_of_a_report_can_be_pasted() {
+    fn command_of_a_page_can_be_pasted() {
         let arguments = Simulate {
             scenario: "it's mine.toml".to_owned(),
             seed: 5,

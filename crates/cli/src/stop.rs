@@ -66,11 +66,11 @@ impl Signals {
 /// process.
 pub(crate) fn stopped() -> Result<CancellationToken, CommandError> {
     let token = CancellationToken::new();
-    let message = token.clone();
+    let stopped = token.clone();
     let mut signals = Signals::listen(false)?;
     tokio::spawn(async move {
         signals.next().await;
-        message.cancel();
+        stopped.cancel();
         signals.next().await;
         process::exit(INTERRUPTED);
     });

@@ -268,16 +268,16 @@ mod tests {
 
     #[test]
     fn ranges_shortens_a_list_of_missing_runs() {
-        let message = |numbers: &[u64]| ranges(numbers.iter().copied());
-        assert_eq!(message(&[]), None);
-        assert_eq!(message(&[3]).as_deref(), Some("3"));
+        let joined = |numbers: &[u64]| ranges(numbers.iter().copied());
+        assert_eq!(joined(&[]), None);
+        assert_eq!(joined(&[3]).as_deref(), Some("3"));
         assert_eq!(
-            message(&[0, 1, 2, 5, 7, 8]).as_deref(),
+            joined(&[0, 1, 2, 5, 7, 8]).as_deref(),
             Some("0 to 2, 5, 7 to 8")
         );
         let odd: Vec<_> = (0..20).map(|number| 2 * number).collect();
         assert_eq!(
-            message(&odd).as_deref(),
+            joined(&odd).as_deref(),
             Some("0, 2, 4, 6, 8, 10, 12, 14 and 12 more ranges")
         );
     }

@@ -195,7 +195,7 @@ fn predict_local_and_verify_give_the_predictions_of_the_contract() {
     let contract = predict(&["--file", "texts.txt"]);
     assert_eq!(contract["by"], "contract");
     assert_eq!(contract["predictions"].as_array().map(Vec::len), Some(500));
-    for (flag, by) in [("--local", "weights"), ("--verify", "proved weights")] {
+    for (flag, by) in [("--local", "words"), ("--verify", "proved words")] {
         // The second run reads from the cache.
         for _ in 0..2 {
             let here = predict(&["--file", "texts.txt", flag]);

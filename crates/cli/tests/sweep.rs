@@ -341,7 +341,7 @@ fn sweep_names_a_run_that_fails_and_keeps_the_others() {
 // ---------------------------------------------------------------- Report
 
 #[test]
-fn sweep_report_writes_all_files_again() {
+fn sweep_page_writes_all_files_again() {
     let folder = Folder::new();
     folder.success(&format!("sweep tiny.toml {GRID} --out it"));
     let whole = folder.files("it");
@@ -479,11 +479,11 @@ fn sweep_page_shows_all_lines_that_lie_on_each_other() {
     }
     // No mark is hidden behind another.
     let marks = chart["marks"].as_array().expect("marks");
-    let mut workspaces: Vec<_> = marks.iter().map(|mark| mark["x"].to_string()).collect();
-    workspaces.sort();
-    workspaces.dedup();
+    let mut abscissas: Vec<_> = marks.iter().map(|mark| mark["x"].to_string()).collect();
+    abscissas.sort();
+    abscissas.dedup();
     assert_eq!(marks.len(), 4 * 6);
-    assert_eq!(workspaces.len(), marks.len());
+    assert_eq!(abscissas.len(), marks.len());
 }
 
 #[test]

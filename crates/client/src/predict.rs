@@ -59,7 +59,7 @@ pub async fn predict(
     Ok(())
 }
 
-/// Asks a model to count the samples that it predicts right after a block.
+/// Asks a model to count the samples that it predicts correctly, after a block.
 ///
 /// # Errors
 /// [`PredictError`].

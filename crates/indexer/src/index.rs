@@ -582,13 +582,13 @@ impl<S: ContractSource> Index<S> {
         let stopped = stopped.unwrap_or_else(PoisonError::into_inner);
         let contracts = self.contracts().into_iter().map(|contract| {
             let (facts, block) = (&contract.info().facts, contract.cursor().block);
-            let message = stopped.get(&facts.trainer).cloned();
+            let reason = stopped.get(&facts.trainer).cloned();
             ContractHealth {
                 address: facts.trainer,
                 word: contract.info().word(),
                 block,
                 behind: head.unwrap_or(block).saturating_sub(block),
-                trouble: message.or_else(|| contract.trouble()),
+                trouble: reason.or_else(|| contract.trouble()),
             }
         });
         Health {

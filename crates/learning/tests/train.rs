@@ -50,7 +50,7 @@ fn train_reaches_what_is_known_of_the_reviews() {
 
 /// The number was counted independently, by the same rule for words, over several splits.
 #[test]
-fn encode_finds_13_of_2000_words_in_each_review() {
+fn encode_finds_13_of_2000_words_in_a_review_on_average() {
     let (encoded, _) = reviews(Kind::NaiveBayes, 2_000);
     let bytes: usize = encoded.train.iter().map(|(sample, _)| sample.len()).sum();
     let present = bytes / 2;

@@ -41,7 +41,7 @@ pub enum ContractError {
     },
     /// An index of a sparse sample that is not above the index before it.
     #[error(
-        "feature {feature} at place {at} of item {item} comes after feature {previous}; \
+        "feature {feature} at index {at} of item {item} comes after feature {previous}; \
          sort the indices and name each once"
     )]
     FeatureNotIncreasing {
@@ -52,7 +52,7 @@ pub enum ContractError {
     },
     /// A last index that is not one of the model's features.
     #[error(
-        "feature {feature} at place {at} of item {item} is not one of the model's, 0 to {}",
+        "feature {feature} at index {at} of item {item} is not one of the model's, 0 to {}",
         features.saturating_sub(1)
     )]
     FeatureOutOfRange {
@@ -169,7 +169,7 @@ pub enum ContractError {
     /// In a market it also means that the contributions to score are not the next ones.
     #[error(
         "this is not what was contributed from position {first_position} on: it does not lead to the root; rebuild it, and the \
-         proof of a claim, from the batch's event"
+         proof of a claim, from the transaction's event"
     )]
     UnknownContribution { first_position: u64 },
     /// A claim on a contribution that has no deposit left.

@@ -141,7 +141,7 @@ pub struct Market {
     initial_correct: u64,
     contribution_count: u64,
     roots: Vec<RecordRoot>,
-    /// Author of each batch.
+    /// Author of each transaction.
     authors: Vec<Address>,
     /// Participants in the order of their first contributions.
     order: Vec<Address>,
@@ -154,7 +154,7 @@ pub struct Market {
     progress: Progress,
     /// Model of the pass; `None` before the first one.
     model: Option<Classifier>,
-    /// Number of batches before the cursor.
+    /// Number of transactions before the cursor.
     taken: usize,
     /// Last evaluation of each part: the model's version, and the number of samples predicted
     /// right.
@@ -422,7 +422,7 @@ impl Market {
         self.contribution_count
     }
 
-    /// Returns the root of a batch; zero if no batch begins at this position.
+    /// Returns the root of a transaction; zero if none begins at this position.
     #[must_use]
     pub fn root(&self, first_position: u64) -> B256 {
         self.roots

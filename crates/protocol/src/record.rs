@@ -90,7 +90,7 @@ impl Record {
         Self::of(first_position, contributions)
     }
 
-    /// Creates the record of a batch from all of its contributions, in order of position.
+    /// Creates the record of a transaction from all of its contributions, in order of position.
     #[must_use]
     pub fn of(first_position: u64, contributions: Vec<Contribution>) -> Self {
         let leaves: Vec<_> = contributions.iter().map(Contribution::leaf).collect();
@@ -101,7 +101,7 @@ impl Record {
         }
     }
 
-    /// Returns the position of the first contribution, which names the batch.
+    /// Returns the position of the first contribution, which names the transaction.
     #[must_use]
     pub fn first_position(&self) -> u64 {
         self.first_position
@@ -121,7 +121,7 @@ impl Record {
 
     /// Returns claims on the contributions at these positions, in any order, with their proof.
     ///
-    /// Positions outside this batch are ignored.
+    /// Positions outside this transaction are ignored.
     #[must_use]
     pub fn claims(&self, positions: &[u64]) -> Claims {
         let mut indices: Vec<_> = positions
@@ -144,22 +144,22 @@ impl Record {
     }
 }
 
-/// Groups positions by their batch, in order. One proof then serves all claims on a batch.
+/// Groups positions by their transaction, in order. One proof then serves all claims on it.
 ///
-/// Each item is the batch and the position of a contribution.
+/// Each item is the first position of the transaction and the position of a contribution.
 #[must_use]
 pub fn group_by_record(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<u64, Vec<u64>> {
-    let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    let mut groups: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for (first_position, position) in claims {
-        batches.entry(first_position).or_default().push(position);
+        groups.entry(first_position).or_default().push(position);
     }
-    batches
+    groups
 }
 
-/// Claimed contributions of one batch, with their proof.
+/// Claimed contributions of one transaction, with their proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// Position of the batch's first contribution.
+    /// Position of the transaction's first contribution.
     pub first_position: u64,
     /// Claimed contributions, in ascending order of position.
     pub contributions: Vec<Contribution>,
@@ -183,7 +183,7 @@ impl Claims {
 
     /// Encodes the claims as the contract reads them. Several groups are concatenated.
     ///
-    /// The format is `batch (8 bytes) | number of contributions (2) | number of nodes (2) |
+    /// The format is `first position (8 bytes) | number of contributions (2) | number of nodes (2) |
     /// contributions | flags | nodes (32 each)`.
     /// A contribution is `author (20) | deposit (12) | label (2) | time (5) | position (8) | length
     /// (2) | sample`.
@@ -216,7 +216,7 @@ impl Claims {
         bytes
     }
 
-    /// Returns `true` if these contributions belong to the batch with that root.
+    /// Returns `true` if these contributions belong to the transaction with that root.
     #[must_use]
     pub fn verify(&self, root: B256) -> bool {
         let leaves: Vec<_> = self.contributions.iter().map(Contribution::leaf).collect();

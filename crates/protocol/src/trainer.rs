@@ -36,7 +36,7 @@ pub use self::{
 /// Outcome of a transaction that contributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contributed {
-    /// Position of the first contribution, which names the batch. The others follow it.
+    /// Position of the first contribution, which names the transaction. The others follow it.
     pub first_position: u64,
     /// Number of contributions.
     pub count: u64,
@@ -67,7 +67,7 @@ pub struct Trainer {
     contribution_count: u64,
     total_good: u64,
     accounts: BTreeMap<Address, Account>,
-    /// Roots, by the position of each batch's first contribution.
+    /// Roots, by the first position of each transaction.
     roots: BTreeMap<u64, B256>,
     /// Settlements, by position. Contributions without a claim have none.
     settlements: BTreeMap<u64, Settlement>,
@@ -327,7 +327,7 @@ impl Trainer {
         self.account(account).nonces.any()
     }
 
-    /// Returns the root of a batch; zero if no batch begins at this position.
+    /// Returns the root of a transaction; zero if none begins at this position.
     #[must_use]
     pub fn root(&self, first_position: u64) -> B256 {
         self.roots.get(&first_position).copied().unwrap_or_default()

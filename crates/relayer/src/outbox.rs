@@ -374,7 +374,7 @@ impl Outbox {
     }
 
     /// Sends a transaction to the node.
-    /// An error is only logged: the next call of `tend` finds out the outcome.
+    /// An error is only logged: the next call of `poll` finds out the outcome.
     async fn broadcast(&self, signed: &Signed) {
         match self.node.broadcast(&signed.raw).await {
             Ok(()) | Err(NodeError::NonceTooLow) => {}

@@ -34,7 +34,7 @@ impl Waiter {
         Self {
             storing,
             id: submission.id,
-            max: max(submission),
+            max: max_cost(submission),
             contributions: submission.contributions,
             received: submission.received,
             deadline: submission.batch.deadline,
@@ -60,7 +60,7 @@ pub(crate) struct Waiting {
 }
 
 /// Returns the maximum cost of a signed batch to its author, in wei.
-pub(crate) fn max(submission: &Submission) -> u128 {
+pub(crate) fn max_cost(submission: &Submission) -> u128 {
     let batch = &submission.batch;
     batch
         .max_deposit

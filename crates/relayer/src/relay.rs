@@ -23,7 +23,7 @@ use cotrain_protocol::{
 use crate::{
     clock,
     outbox::{Call, Outbox, OutboxError},
-    pending::{Urgency, max},
+    pending::{Urgency, max_cost},
     queue::Queue,
     rows::Submission,
 };
@@ -226,10 +226,10 @@ impl Relay {
                         ),
                     ));
                     gone.push(submission);
-                } else if state.trainer().balance(author) < max(&submission) {
+                } else if state.trainer().balance(author) < max_cost(&submission) {
                     refused.push((submission.id, format!(
                         "the prepaid balance of {author} has fallen to {}, and it may cost {}; prepay more with `cotrain deposit` and hand it in again",
-                        Amount(state.trainer().balance(author)), Amount(max(&submission))
+                        Amount(state.trainer().balance(author)), Amount(max_cost(&submission))
                     )));
                     gone.push(submission);
                 } else {
@@ -311,7 +311,7 @@ fn choose<'a>(
         let fits = contributions + count <= max_contributions || chosen.is_empty();
         let allowed = trainer.price(count.into(), now) <= batch.max_deposit;
         let Some(rest) = balance
-            .checked_sub(max(submission))
+            .checked_sub(max_cost(submission))
             .filter(|_| fits && allowed)
         else {
             continue;

@@ -214,13 +214,13 @@ pub async fn serve(
     let router = api::router(coordinator.clone(), &api, &stop);
     let running = tokio::spawn(services.run(stop.child_token()));
     ready(address);
-    let message = async {
+    let stopping = async {
         stop.cancelled().await;
         time::Instant::now()
     };
     let serving = api::connections::serve(listener, router, &api, &stop);
-    let ((), message) = tokio::join!(serving, message);
-    end(running, message + api.shutdown_timeout).await;
+    let ((), stopped_at) = tokio::join!(serving, stopping);
+    end(running, stopped_at + api.shutdown_timeout).await;
     queue.close().await;
     Ok(())
 }

@@ -182,7 +182,7 @@ pub trait Mechanism {
         Vec::new()
     }
 
-    /// Returns the vocabulary for reports of runs.
+    /// Returns the vocabulary for pages of runs.
     fn words(&self) -> Vocabulary;
 
     /// Returns sentences that say how the run ended and why; empty if there is nothing to say.
@@ -291,7 +291,7 @@ impl Pending {
     }
 }
 
-/// Returns claims on contributions that are ordered by position, with one group per batch.
+/// Returns claims on contributions that are ordered by position, with one group per transaction.
 pub(crate) fn claims_on(pending: &[&Pending]) -> Vec<Claims> {
     pending
         .chunk_by(|one, next| Rc::ptr_eq(&one.record, &next.record))

@@ -340,7 +340,7 @@ fn data_source_asks_for_data_that_is_not_part_of_cotrain() {
 }
 
 #[test]
-fn parse_asks_for_a_number_in_words() {
+fn parse_asks_for_a_number() {
     let said = refusal("start_balance = 100", "start_balance = \"100\"");
     assert!(
         said.ends_with("invalid type: string \"100\", expected a number"),

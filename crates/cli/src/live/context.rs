@@ -82,12 +82,24 @@ impl CommandContext {
 
     /// Stores this state for later commands, and returns its file.
     pub(crate) fn save(&self) -> Result<PathBuf, CommandError> {
-        let directory = state_directory()?;
-        fs::create_dir_all(&directory)
+        self.save_in(&state_directory()?)
+    }
+
+    fn save_in(&self, directory: &Path) -> Result<PathBuf, CommandError> {
+        fs::create_dir_all(directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
         let path = directory.join(FILE);
         write_whole(&path, toml::to_string(self)?.as_bytes())?;
-        Ok(path)
+        // Otherwise a removal of the new file would bring back an old node and model.
+        match fs::remove_file(directory.join(OLD_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(anyhow!(error)
+                .context(format!(
+                    "cannot remove {}",
+                    directory.join(OLD_FILE).display()
+                ))
+                .into()),
+            _ => Ok(path),
+        }
     }
 }
 
@@ -135,7 +147,11 @@ mod tests {
         let load = || CommandContext::load_from(folder.path()).expect("a context");
         assert_eq!(load(), CommandContext::default());
         fs::write(folder.path().join(OLD_FILE), "chain_id = 1").expect("written");
-        assert_eq!(load().chain_id, Some(1));
+        let old = load();
+        assert_eq!(old.chain_id, Some(1));
+        old.save_in(folder.path()).expect("saved");
+        assert!(!folder.path().join(OLD_FILE).exists());
+        assert_eq!(load(), old);
         fs::write(folder.path().join(FILE), "chain_id = 2").expect("written");
         assert_eq!(load().chain_id, Some(2));
         fs::write(folder.path().join(FILE), "chain_id = true").expect("written");

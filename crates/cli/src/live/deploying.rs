@@ -82,12 +82,12 @@ fn another(begun: &Begun, plan: &Facts, options: &Options) -> anyhow::Error {
 
 /// Returns the differences from the begun deployment, in the words of the command line.
 fn differing(begun: &Begun, plan: &Facts, options: &Options) -> Vec<String> {
-    let message = |plan: &Facts| -> Options {
+    let named = |plan: &Facts| -> Options {
         TOLD.iter()
-            .filter_map(|(name, message)| Some(((*message).to_owned(), plan.get(*name)?.clone())))
+            .filter_map(|(name, shown)| Some(((*shown).to_owned(), plan.get(*name)?.clone())))
             .collect()
     };
-    let mut lines: Vec<String> = differences(&message(&begun.plan), &message(plan)).collect();
+    let mut lines: Vec<String> = differences(&named(&begun.plan), &named(plan)).collect();
     // A journal of an earlier version has no options.
     if !begun.options.is_empty() {
         lines.extend(differences(&begun.options, options));

@@ -57,9 +57,8 @@ pub(crate) fn differences<'a>(
     let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
     names.into_iter().filter_map(|name| {
         let (was, is) = (before.get(name), now.get(name));
-        let arguments =
-            |value: Option<&String>| value.map_or("not given", String::as_str).to_owned();
-        (was != is).then(|| format!("{name} was {}, now {}", arguments(was), arguments(is)))
+        let shown = |value: Option<&String>| value.map_or("not given", String::as_str).to_owned();
+        (was != is).then(|| format!("{name} was {}, now {}", shown(was), shown(is)))
     })
 }
 

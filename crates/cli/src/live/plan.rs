@@ -433,7 +433,7 @@ mod tests {
 
     #[test]
     fn check_names_the_option_of_a_wait_that_is_out_of_bounds() {
-        let told_with = |refund, owner_claim, any_address_claim, report_notice| {
+        let problem_with = |refund, owner_claim, any_address_claim, report_notice| {
             let waits = Waits {
                 refund,
                 owner_claim,
@@ -443,34 +443,34 @@ mod tests {
             check(&Incentive::Points, &waits)
                 .map_or_else(|error| error.to_string(), |()| String::new())
         };
-        let message = |refund, owner_claim, any| told_with(refund, owner_claim, any, 0);
-        assert_eq!(message(1, 1, 1), "");
-        assert_eq!(told_with(1, 7_201, 7_201, 3_600), "");
+        let problem_of = |refund, owner_claim, any| problem_with(refund, owner_claim, any, 0);
+        assert_eq!(problem_of(1, 1, 1), "");
+        assert_eq!(problem_with(1, 7_201, 7_201, 3_600), "");
         assert_eq!(
-            told_with(86_400, 7 * 86_400, 7 * 86_400, 4 * 86_400),
+            problem_with(86_400, 7 * 86_400, 7 * 86_400, 4 * 86_400),
             "--report-notice 4days is more than half of the 6days from --refund-wait to --owner-claim-wait; make it \
              at most that half"
         );
         assert_eq!(
-            told_with(1, 7_200, 7_200, 3_600),
+            problem_with(1, 7_200, 7_200, 3_600),
             "--report-notice 1h is more than half of the 1h 59m 59s from --refund-wait to --owner-claim-wait; make it \
              at most that half"
         );
-        assert_eq!(message(86_400, 86_400, (1 << 40) - 1), "");
+        assert_eq!(problem_of(86_400, 86_400, (1 << 40) - 1), "");
         assert_eq!(
-            message(0, 9, 9),
+            problem_of(0, 9, 9),
             "--refund-wait is 0s; expected at least 1s: without a wait a contribution stakes nothing"
         );
         assert_eq!(
-            message(86_400, 3_600, 777_600),
+            problem_of(86_400, 3_600, 777_600),
             "--owner-claim-wait 1h is shorter than --refund-wait 1day; make it at least as long"
         );
         assert_eq!(
-            message(86_400, 777_600, 3_600),
+            problem_of(86_400, 777_600, 3_600),
             "--any-address-claim-wait 1h is shorter than --owner-claim-wait 9days; make it at least as long"
         );
         assert_eq!(
-            message(1, 1 << 40, 1 << 40),
+            problem_of(1, 1 << 40, 1 << 40),
             "--any-address-claim-wait is 1099511627776 s; expected less than 2^40 s, 34,000 years"
         );
     }

@@ -146,11 +146,11 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
                 }
             ));
             labels = local(&model, &words, &samples)?;
-            "proved weights"
+            "proved words"
         } else if arguments.local {
             let words = model.words(&session, block).await?;
             labels = local(&model, &words, &samples)?;
-            "weights"
+            "words"
         } else {
             let asked = predict(&session.node, &model.facts, block, &samples, &mut labels);
             stopped = asked.await.err().map(not_predicted);

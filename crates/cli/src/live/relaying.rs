@@ -150,9 +150,7 @@ impl Relaying<'_> {
             },
         };
         let mut taken = Vec::new();
-        let sent = submitter
-            .all(items, account.next_nonce, &mut taken)
-            .await;
+        let sent = submitter.all(items, account.next_nonce, &mut taken).await;
         let (progress, stopped) = match sent {
             Ok(()) => (Progress::whole(of), None),
             Err(error @ RelayError::Known { .. }) if taken.is_empty() => {

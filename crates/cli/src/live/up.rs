@@ -194,7 +194,7 @@ struct Running<'a> {
     /// The port of the API, once it has one.
     api_port: u16,
     /// Whether the examples to try were printed.
-    message: bool,
+    examples_shown: bool,
 }
 
 async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<(), CommandError> {
@@ -209,7 +209,7 @@ async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<()
         kept,
         api_port: arguments.api_port,
         fresh: None,
-        message: false,
+        examples_shown: false,
     };
     let mut died = VecDeque::new();
     loop {
@@ -548,7 +548,7 @@ impl Running<'_> {
             let Ok(address) = listens.await else {
                 return Ok(None);
             };
-            if self.message {
+            if self.examples_shown {
                 self.narrator.say("all of it runs again");
             } else {
                 // Only a running model is worth storing for later commands.
@@ -564,11 +564,11 @@ impl Running<'_> {
             }
             Ok::<_, CommandError>(Some(address.port()))
         };
-        let (served, message) = tokio::join!(serving, telling);
+        let (served, port) = tokio::join!(serving, telling);
         served.map_err(classify)?;
-        if let Some(port) = message? {
+        if let Some(port) = port? {
             self.api_port = port;
-            self.message = true;
+            self.examples_shown = true;
         }
         Ok(())
     }

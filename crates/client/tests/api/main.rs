@@ -498,7 +498,7 @@ async fn refusal_is_the_detail_the_title_or_the_status_of_a_problem() {
 }
 
 #[tokio::test]
-async fn api_error_is_interrupted_if_an_answer_ends_early() {
+async fn api_error_distinguishes_answers_that_end_early_or_are_malformed() {
     let whole = Answer::json(200, &submission("waiting"));
     let error = refusal(whole.cut(20)).await;
     assert!(matches!(error, ApiError::Interrupted(_)), "{error:?}");

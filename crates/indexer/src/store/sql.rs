@@ -65,10 +65,10 @@ pub async fn insert(
         let some: Vec<_> = values.by_ref().take(max).collect();
         let rows = some.len() / width;
         let row = |row: usize| {
-            let indices: Vec<_> = (1..=width)
+            let placeholders: Vec<_> = (1..=width)
                 .map(|index| format!("${}", row * width + index))
                 .collect();
-            format!("({})", indices.join(","))
+            format!("({})", placeholders.join(","))
         };
         let rows: Vec<_> = (0..rows).map(row).collect();
         let statement = format!("INSERT INTO {into} VALUES {}", rows.join(","));

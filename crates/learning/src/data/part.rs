@@ -76,7 +76,7 @@ impl Part {
         (0..self.labels.len()).map(|index| self.example(index))
     }
 
-    /// Returns the examples at the indices `places`, in that order.
+    /// Returns the examples at the indices `indices`, in that order.
     pub(super) fn select(&self, indices: &[usize]) -> Self {
         Self {
             inputs: self.inputs.select(indices),

@@ -47,7 +47,7 @@ impl Contributions {
 /// Outcome of a transaction that contributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contributed {
-    /// Position of the first contribution, which names the batch. The others follow it.
+    /// Position of the first contribution, which names the transaction. The others follow it.
     pub first_position: u64,
     /// Number of contributions.
     pub count: u64,

@@ -46,7 +46,7 @@ pub enum Fact {
     },
     /// Labeled samples were contributed.
     Contributed {
-        /// Position of the first of them, which names the batch.
+        /// Position of the first of them, which names the transaction.
         first_position: u64,
         /// Account that contributed.
         author: Address,

@@ -43,7 +43,7 @@ pub(super) enum Piece {
 /// State of a pass between two pieces of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// Number of batches already taught or skipped.
+    /// Number of transactions already taught or skipped.
     pub(super) taken: usize,
     pub(super) run_author: Option<Address>,
     pub(super) taught: bool,
@@ -74,9 +74,9 @@ impl Market {
         let from = progress.copied;
         progress.copied = from.saturating_add(words).min(size);
         if progress.copied < size {
-            let cursor = |word| usize::try_from(word).unwrap_or(usize::MAX);
+            let index = |word| usize::try_from(word).unwrap_or(usize::MAX);
             if let Some(model) = &mut self.model {
-                model.write(from, &all[cursor(from)..cursor(progress.copied)])?;
+                model.write(from, &all[index(from)..index(progress.copied)])?;
             }
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl Market {
 
     /// Plans the work for `samples` samples and these records, which begin at the cursor.
     ///
-    /// `check` is called for each record that the plan reads, with the index of its batch.
+    /// `check` is called for each record that the plan reads, with the index of its transaction.
     pub(super) fn plan(
         &self,
         records: &[Contributions],
@@ -210,7 +210,7 @@ impl Market {
         cursor.evaluated > 0 || cursor.taught && cursor.taken == self.roots.len()
     }
 
-    /// Advances `place` by one piece of work.
+    /// Advances `cursor` by one piece of work.
     pub(super) fn advance(&self, cursor: &mut Cursor, piece: Piece) {
         match piece {
             Piece::Skip => cursor.taken += 1,

@@ -10,7 +10,7 @@ use crate::{ContractError, record::Record, sample::parse_batch};
 pub enum Fact<'a> {
     /// Contributions were added, by their author or by a relayer.
     Added {
-        /// Position of the first contribution, which names the batch.
+        /// Position of the first contribution, which names the transaction.
         first_position: u64,
         /// Deposit for each contribution.
         deposit: u128,

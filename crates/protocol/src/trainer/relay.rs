@@ -26,7 +26,7 @@ pub fn covering_gas(own: u64, batches: u64, gas_per_batch: u64) -> u64 {
 /// Outcome of signed batches that were sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relayed {
-    /// Position of the first contribution, which names the batch of all of them; `None` if all were
+    /// Position of the first contribution, which names the transaction of all of them; `None` if all were
     /// skipped.
     pub first_position: Option<u64>,
     /// Deposit for each contribution, in wei.

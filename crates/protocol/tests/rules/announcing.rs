@@ -141,7 +141,7 @@ fn refund_during_the_notice_closes() {
 }
 
 #[test]
-fn claim_late_depends_on_time_only() {
+fn claim_late_is_allowed_to_the_owner_after_an_announcement() {
     let (mut world, claim) = world();
     let now = claim.contributions[0].time + WAITS.owner_claim;
     announce(&mut world.trainer, now, &claim).expect("announced");

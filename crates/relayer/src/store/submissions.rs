@@ -82,13 +82,13 @@ impl RelayStore {
             }
         }
         let width = 13;
-        let indices = |row: usize| {
-            let indices: Vec<_> = (1..=width)
+        let placeholders = |row: usize| {
+            let values: Vec<_> = (1..=width)
                 .map(|index| format!("${}", row * width + index))
                 .collect();
-            format!("({})", indices.join(","))
+            format!("({})", values.join(","))
         };
-        let rows: Vec<_> = (0..submissions.len()).map(indices).collect();
+        let rows: Vec<_> = (0..submissions.len()).map(placeholders).collect();
         let statement = format!(
             "INSERT INTO submissions (model, id, author, nonce, deadline, max_deposit, fee, items, signature, \
              contributions, received, state, relayer) VALUES {} ON CONFLICT DO NOTHING RETURNING id",

@@ -61,14 +61,14 @@ pub(super) fn range(study: &Study) -> (f64, f64) {
 /// Describes at which value the failure begins or ends, with its interval.
 pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
     let (from, to) = range(study);
-    let message = |value| setting(value, is_duration);
+    let shown = |value| setting(value, is_duration);
     let end = |value: f64| {
         if value == f64::INFINITY {
-            format!("beyond {}", message(to))
+            format!("beyond {}", shown(to))
         } else if value == f64::NEG_INFINITY {
-            format!("below {}", message(from))
+            format!("below {}", shown(from))
         } else {
-            message(value)
+            shown(value)
         }
     };
     let point = study.point;
@@ -89,7 +89,7 @@ pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
             };
             format!(
                 "{side} {} ({} to {}){again}",
-                message(value),
+                shown(value),
                 end(point.low),
                 end(point.high)
             )
@@ -100,7 +100,7 @@ pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
             } else {
                 String::new()
             };
-            format!("nowhere: not reached up to {}{doubt}", message(to))
+            format!("nowhere: not reached up to {}{doubt}", shown(to))
         }
         Breaking::Everywhere => {
             let doubt = if point.high.is_finite() {
@@ -108,7 +108,7 @@ pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
             } else {
                 String::new()
             };
-            format!("everywhere: at {} already{doubt}", message(from))
+            format!("everywhere: at {} already{doubt}", shown(from))
         }
     }
 }
@@ -121,10 +121,10 @@ mod tests {
 
     #[test]
     fn setting_is_as_exact_as_it_is_useful() {
-        let message =
+        let shown =
             [0.0, 0.05, 0.5, 2.0, 12.345, 1_500.0, 1_234_567.8].map(|it| setting(it, false));
         assert_eq!(
-            message,
+            shown,
             ["0", "0.05", "0.5", "2", "12.3", "1,500", "1,234,568"]
         );
         assert_eq!(

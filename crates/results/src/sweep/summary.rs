@@ -56,7 +56,8 @@ struct BreakingFigures {
     /// Number of times that the medians cross the limit. If there are several, `value` is only one.
     crossings: usize,
     /// The whole result as text.
-    message: String,
+    #[serde(rename = "told")]
+    text: String,
 }
 
 impl Summary {
@@ -176,7 +177,7 @@ impl BreakingFigures {
                 from,
                 to,
                 crossings,
-                message: breaking(found, study.is_duration),
+                text: breaking(found, study.is_duration),
             }
         };
         let honest = study.honest.as_ref().map(|honest| (HONEST, honest));
@@ -193,6 +194,6 @@ impl BreakingFigures {
         } else {
             format!(" (with {})", self.others)
         };
-        format!("{}{others}: {} {}", self.setting, self.what, self.message)
+        format!("{}{others}: {} {}", self.setting, self.what, self.text)
     }
 }

@@ -172,7 +172,7 @@ async fn attend(
         .header_read_timeout(None::<Duration>)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
-    let mut message = false;
+    let mut is_stopping = false;
     loop {
         let now = Instant::now();
         let deadline = activity.deadline(limits);
@@ -184,8 +184,8 @@ async fn attend(
         tokio::select! {
             // Faults of the client are not the server's concern.
             _ = connection.as_mut() => return,
-            () = stop.cancelled(), if !message => {
-                message = true;
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
                 if activity.awaits_header() {
                     return;
                 }
@@ -401,8 +401,8 @@ mod tests {
             .route("/", get(async || "here"))
             .route("/slow", get(std::future::pending::<&'static str>))
             .route("/large", get(async || Body::from(vec![b'x'; 64 << 20])));
-        let message = stop.clone();
-        let running = tokio::spawn(async move { serve(listener, router, &config, &message).await });
+        let stopped = stop.clone();
+        let running = tokio::spawn(async move { serve(listener, router, &config, &stopped).await });
         Server {
             address,
             stop,
@@ -565,9 +565,9 @@ mod tests {
             }),
         );
         let stop = CancellationToken::new();
-        let message = stop.clone();
+        let stopped = stop.clone();
         let running = tokio::spawn(async move {
-            serve(listener, router, &ApiSection::default(), &message).await;
+            serve(listener, router, &ApiSection::default(), &stopped).await;
         });
         let mut stream = TcpStream::connect(address).await.expect("connected");
         stream.write_all(WHOLE.as_bytes()).await.expect("sent");

@@ -50,9 +50,9 @@ kinds! {
     INVALID_QUERY, "invalid-query", BAD_REQUEST, "The query is malformed",
         "A key of the query is unknown, there twice, or its value is out of bounds. /docs names those that a path takes.";
     INVALID_BODY, "invalid-body", BAD_REQUEST, "The body is not JSON",
-        "The body could not be read as JSON; the detail has the place.";
+        "The body could not be read as JSON; the detail has the position.";
     INVALID_REQUEST, "invalid-request", UNPROCESSABLE_ENTITY, "The body does not match the schema",
-        "The body is JSON, but not of the form that /docs gives; the detail has the place.";
+        "The body is JSON, but not of the form that /docs gives; the detail has the position.";
     INVALID_HEADER, "invalid-header", BAD_REQUEST, "A header is malformed",
         "A header has a value that it cannot have; the detail names it.";
     NOT_FOUND, "not-found", NOT_FOUND, "There is nothing here",

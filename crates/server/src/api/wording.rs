@@ -65,7 +65,7 @@ pub(super) fn query(query: &str, message: &str) -> String {
     }
 }
 
-/// Explains a fault in the JSON of a body. `place` is the path of the value, as far as the reader
+/// Explains a fault in the JSON of a body. `path` is the path of the value, as far as the reader
 /// got.
 pub(super) fn json(path: &str, message: &str) -> String {
     let (fault, line) = match message.rsplit_once(" at line ") {

@@ -307,20 +307,20 @@ mod tests {
 
     #[test]
     fn open_refuses_a_folder_that_a_process_uses() {
-        let context = tempfile::tempdir().expect("a folder");
-        let first = folder(context.path());
-        let error = Folder::open(Some(context.path())).expect_err("taken");
+        let directory = tempfile::tempdir().expect("a folder");
+        let first = folder(directory.path());
+        let error = Folder::open(Some(directory.path())).expect_err("taken");
         let text = error.error().to_string();
         let pid = std::process::id();
         assert!(text.contains(&format!("in use by process {pid}")), "{text}");
         drop(first);
-        assert_eq!(folder(context.path()).killed(), None);
+        assert_eq!(folder(directory.path()).killed(), None);
     }
 
     #[test]
     fn find_distinguishes_a_chain_from_nothing_and_from_a_broken_folder() {
-        let context = tempfile::tempdir().expect("a folder");
-        let folder = folder(context.path());
+        let directory = tempfile::tempdir().expect("a folder");
+        let folder = folder(directory.path());
         assert!(matches!(folder.find(), Ok(Found::Nothing)));
         fs::write(folder.database(), "").expect("written");
         let found = folder.find().expect("found");
