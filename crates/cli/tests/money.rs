@@ -840,7 +840,7 @@ fn contribute_with_relay_names_the_batches_that_are_handed_over() {
             .contains("no more of this")
     );
     assert!(
-        stderr.contains("50 of 80 samples are handed over, 30 are not"),
+        stderr.contains("50 of 80 samples are submitted, 30 are not"),
         "{stderr}"
     );
     {
@@ -989,7 +989,7 @@ fn contribute_does_not_sign_again_what_waits_with_a_coordinator() {
     let told = workspace.mistake(&[&data[..], &relayed].concat());
     assert!(
         told.contains(&format!(
-            "nothing was signed: batches of {} that may cost 7 wei wait with {}, and may have these examples",
+            "nothing was signed: signed batches of {} that may cost 7 wei are pending with {}, and may have these examples",
             Key::development(3).address(),
             coordinator.url
         )) && told.contains("say --again"),

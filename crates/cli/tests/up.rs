@@ -352,7 +352,7 @@ fn up_goes_on_from_its_last_save_after_a_kill_and_says_what_is_lost() {
     let up = workspace.start(&["--refund-wait", "1h"]);
     let said = up.said();
     assert!(said.contains("lost of the model"), "{said}");
-    assert!(said.contains("1 signed batch waits again"), "{said}");
+    assert!(said.contains("1 signed batch is pending again"), "{said}");
     assert!(
         said.contains("--refund-wait has no effect: the model that is there has 7s, not 1h"),
         "{said}"

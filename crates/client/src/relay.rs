@@ -177,7 +177,7 @@ pub enum RelayError {
     /// The coordinator has the same batch already: another program signed the same samples in the
     /// same second.
     #[error(
-        "the batch {id} was not handed over: the coordinator has it already, of another program that signed the same"
+        "the signed batch {id} was not submitted: the coordinator has it already, of another program that signed the same"
     )]
     Known {
         /// EIP-712 hash of the batch.
@@ -185,7 +185,7 @@ pub enum RelayError {
     },
     /// The coordinator may have taken a batch without an answer.
     #[error(
-        "the batch {id} may have been taken all the same; before you sign its samples again, ask {coordinator} for it by its id"
+        "the signed batch {id} may have been taken all the same; before you sign its samples again, ask {coordinator} for it by its id"
     )]
     Unsure {
         /// EIP-712 hash of the batch.
@@ -196,7 +196,7 @@ pub enum RelayError {
         source: Box<ApiError>,
     },
     /// A batch will never be part of the chain.
-    #[error("the batch {id} will not be sent: {reason}")]
+    #[error("the signed batch {id} will not be sent: {reason}")]
     Refused {
         /// EIP-712 hash of the batch.
         id: B256,
@@ -204,7 +204,7 @@ pub enum RelayError {
         reason: String,
     },
     /// A batch is not part of the chain at the end of the wait.
-    #[error("the batch {id} was not sent in time; is the coordinator's relayer running?")]
+    #[error("the signed batch {id} was not sent in time; is the coordinator's relayer running?")]
     NotInTime {
         /// EIP-712 hash of the batch.
         id: B256,
@@ -214,7 +214,7 @@ pub enum RelayError {
 /// All signatures that the coordinator received could cost more than the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more than {}; find out what became of the batches, or allow more",
+    "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more than {}; find out what became of the signed batches, or allow more",
     Amount(*cost),
     Amount(*limit)
 )]
@@ -240,7 +240,7 @@ impl fmt::Display for Waiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "nothing was signed: batches of {} that may cost {} wait with {}; wait until they are part of the chain",
+            "nothing was signed: signed batches of {} that may cost {} are pending with {}; wait until they are part of the chain",
             self.author,
             Amount(self.committed),
             self.coordinator
@@ -253,7 +253,7 @@ impl Error for Waiting {}
 /// An author has prepaid less than the maximum cost of the signed batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "nothing was signed: the account {author} has {} prepaid with the model {model}, and this may cost {} besides {} of batches that wait: {} is missing; prepay it, or contribute fewer",
+    "nothing was signed: the account {author} has {} prepaid with the model {model}, and this may cost {} besides {} of pending signed batches: {} is missing; prepay it, or contribute fewer",
     Amount(*balance),
     Amount(*needed),
     Amount(*committed),
@@ -428,7 +428,7 @@ impl Submitter<'_> {
     ) -> Result<(), RelayError> {
         for some in items.chunks(MAX_SAMPLES) {
             let batch = self.batch(some, nonce).await?;
-            tracing::info!(id = %batch.id, nonce = batch.nonce, "handed over");
+            tracing::info!(id = %batch.id, nonce = batch.nonce, "submitted");
             nonce = batch.nonce + 1;
             submitted.push(batch);
         }

@@ -503,14 +503,14 @@ impl Sender<'_> {
             }
             match self.raise(store, id, outgoing).await? {
                 Raised::To(offer) => {
-                    tracing::info!(max_fee = offer.max_fee, "still waiting; offers more");
+                    tracing::info!(max_fee = offer.max_fee, "still pending; offers more");
                 }
                 Raised::AtMaximum(_) if at_maximum => {}
                 Raised::AtMaximum(_) => {
                     at_maximum = true;
                     let hash = outgoing.last.hash;
                     tracing::warn!(
-                        "the transaction {hash} still waits, and its fee is as high as it may be, {} for a unit of gas; \
+                        "the transaction {hash} is still pending, and its gas price is as high as it may be, {}; \
                          {} allow more",
                         GasPrice(outgoing.unsigned.max_fee),
                         self.settings

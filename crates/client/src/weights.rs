@@ -47,13 +47,13 @@ impl Cache {
         let path = self.directory.join(format!("{of}{block}"));
         let count = facts.parameters.word_count();
         if let Some(words) = fs::read(&path).ok().and_then(|bytes| parse(&bytes, count)) {
-            tracing::info!(path = %path.display(), "words from the cache");
+            tracing::info!(path = %path.display(), "storage words from the cache");
             return Ok(words);
         }
         let words = facts.words(node, Some(At::Hash(block))).await?;
         match self.keep(&path, &of, &words) {
             Ok(()) => {}
-            Err(error) => tracing::warn!(%error, "the words are not kept"),
+            Err(error) => tracing::warn!(%error, "the storage words are not kept"),
         }
         Ok(words)
     }

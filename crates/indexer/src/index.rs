@@ -267,7 +267,7 @@ impl<S: ContractSource> Index<S> {
             Some("its code is not of this release".to_owned())
         } else if words > MAX_REGISTERED_WORDS {
             Some(format!(
-                "it has {words} words, more than {MAX_REGISTERED_WORDS}"
+                "it has {words} storage words, more than {MAX_REGISTERED_WORDS}"
             ))
         } else {
             None

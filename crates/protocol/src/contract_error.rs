@@ -98,7 +98,9 @@ pub enum ContractError {
     #[error("the model is still being initialized; its owner has to close that first")]
     InitializationOpen,
     /// Words outside the model.
-    #[error("{count} words from word {offset} on do not fit the model of {size} words")]
+    #[error(
+        "{count} storage words from index {offset} on do not fit the model of {size} storage words"
+    )]
     WordsOutOfRange { offset: u64, count: u64, size: u64 },
     /// The zero address as trainer.
     #[error("the zero address cannot be the trainer; name the contract that teaches")]

@@ -267,7 +267,7 @@ impl Outbox {
                     self.missing.remove(&one.id);
                     tracing::warn!(
                         nonce = one.transaction.unsigned.nonce,
-                        "another transaction used the nonce; what was in ours waits again"
+                        "another transaction used the nonce; what was in ours is pending again"
                     );
                     self.store.set_replaced(one.id).await?;
                 }
@@ -328,7 +328,7 @@ impl Outbox {
         let nonce = one.transaction.unsigned.nonce;
         match raised {
             Raised::To(offer) => {
-                tracing::info!(hash = %last.hash, nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee, "sending again at a higher fee");
+                tracing::info!(hash = %last.hash, nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee, "sending again at a higher gas price");
                 self.broadcast(last).await;
                 self.note_broadcast(one.id, false);
             }
@@ -338,7 +338,7 @@ impl Outbox {
                         (one.transaction.offer(), self.limits.price_of(&one.purpose));
                     tracing::warn!(
                         hash = %last.hash, nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee,
-                        maximum, "the transaction still waits, and its offer is as high as it may be; set `{key}` higher to offer more"
+                        maximum, "the transaction is still pending, and its gas price is as high as it may be; set `{key}` higher to offer more"
                     );
                 }
                 self.rebroadcast(&one, known).await;

@@ -228,7 +228,7 @@ impl Relay {
                     gone.push(submission);
                 } else if state.trainer().balance(author) < max_cost(&submission) {
                     refused.push((submission.id, format!(
-                        "the prepaid balance of {author} has fallen to {}, and it may cost {}; prepay more with `cotrain deposit` and hand it in again",
+                        "the prepaid balance of {author} has fallen to {}, and it may cost {}; prepay more with `cotrain deposit` and submit it again",
                         Amount(state.trainer().balance(author)), Amount(max_cost(&submission))
                     )));
                     gone.push(submission);

@@ -172,7 +172,7 @@ impl Relayer {
     pub async fn reconcile(&self) {
         for model in self.index().models() {
             if let Err(error) = self.queue().load(model.id()).await {
-                tracing::warn!(error = %with_sources(&error), "cannot look for what waits");
+                tracing::warn!(error = %with_sources(&error), "cannot look for what is pending");
             }
         }
     }

@@ -29,7 +29,7 @@ pub enum SubmitError {
     Rejected(ContractError),
     /// Another unfinished batch of the author has the same nonce.
     #[error(
-        "{author} has another signed batch with the nonce {nonce} waiting, {other}; sign it anew with the nonce {next}"
+        "another signed batch of {author} with the nonce {nonce} is pending, {other}; sign it anew with the nonce {next}"
     )]
     Conflict {
         /// Account that signed both.
@@ -43,7 +43,7 @@ pub enum SubmitError {
     },
     /// The batch was signed for another relayer.
     #[error(
-        "the batch was signed for the relayer {relayer}, this coordinator's is {expected}; sign it anew for {expected}"
+        "it was signed for the relayer {relayer}, this coordinator's is {expected}; sign it anew for {expected}"
     )]
     OtherRelayer {
         /// Relayer that the batch names.
@@ -63,7 +63,7 @@ pub enum SubmitError {
     },
     /// The fee is below the relayer's minimum.
     #[error(
-        "the fee is {}, expected at least {}: {contributions} times the relayer's fee; sign it anew with more",
+        "the relayer's fee is {}, expected at least {}: {contributions} times the minimum; sign it anew with more",
         Amount(*fee),
         Amount(*wanted)
     )]
@@ -76,7 +76,7 @@ pub enum SubmitError {
         contributions: u32,
     },
     /// The relayer already has the maximum number of pending batches.
-    #[error("{waiting} signed batches wait already, {max} at most do; try again later")]
+    #[error("{waiting} signed batches are pending, and the maximum is {max}; try again later")]
     TooManyWaiting {
         /// Number of pending batches.
         waiting: u64,
@@ -85,7 +85,7 @@ pub enum SubmitError {
     },
     /// The prepaid balance does not cover this batch and the pending ones.
     #[error(
-        "the account {author} has {} prepaid, and this with what waits needs {}: {} is missing; prepay it with `cotrain deposit`",
+        "the account {author} has {} prepaid, and this with what is pending needs {}: {} is missing; prepay it with `cotrain deposit`",
         Amount(*balance),
         Amount(*required),
         Amount(required.saturating_sub(*balance))

@@ -48,7 +48,7 @@ async fn store_together(store: RelayStore, mut to_store: mpsc::Receiver<ToStore>
                 }
             }
             Err(error) => {
-                tracing::error!(error = %with_sources(&error), "cannot store what was handed in");
+                tracing::error!(error = %with_sources(&error), "cannot store what was submitted");
                 for answer in answers {
                     let _ = answer.send(Err(StoreError::Database(sqlx::Error::PoolClosed)));
                 }

@@ -126,7 +126,7 @@ pub enum NodeError {
     #[error("the nonce of the transaction is used; sign it with the account's next nonce")]
     NonceTooLow,
     /// The fees are too low to be accepted, or to replace a transaction with the same nonce.
-    #[error("the fees of the transaction are too low; sign it with higher ones")]
+    #[error("the gas price of the transaction is too low; sign it with a higher one")]
     Underpriced,
     /// The node has the same transaction already. [`Node::broadcast`](super::Node::broadcast)
     /// treats this as success.

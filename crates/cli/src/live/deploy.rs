@@ -52,7 +52,7 @@ Exit status: 0 deployed, 2 a mistake in arguments or data, 1 anything else.";
 ///
 /// The model is trained on this machine, rounded to the contract's numbers and measured. Then this
 /// command creates a registry (unless you name one), a factory and the contracts of the model. It
-/// writes the model's words and compares them. Then it closes the model: from then on, only
+/// writes the model's weights and compares them. Then it closes the model: from then on, only
 /// contributions change it. At the end it registers the model with a card, which tells how texts or
 /// rows become samples.
 #[derive(Debug, Clone, Args)]

@@ -112,7 +112,7 @@ pub(crate) fn not_relayed(error: RelayError) -> CommandError {
         RelayError::NotPrepaid(short) => CommandError::Mistake(not_prepaid(&short)),
         RelayError::OverBudget(SignedTooMuch { cost, limit }) => CommandError::Fault(anyhow!(
             "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more \
-             than --max-total {}; find out what became of the batches (`cotrain submission`), or allow more",
+             than --max-total {}; find out what became of the signed batches (`cotrain submission`), or allow more",
             Wei(cost),
             Wei(limit)
         )),
@@ -121,7 +121,7 @@ pub(crate) fn not_relayed(error: RelayError) -> CommandError {
             coordinator,
             source,
         } => unanswered(*source).context(format!(
-            "the batch {id} may have been taken all the same; before you sign its samples again, see with `{}`",
+            "the signed batch {id} may have been taken all the same; before you sign its samples again, see with `{}`",
             question(id, &coordinator)
         )),
         error => error.into(),
@@ -136,8 +136,8 @@ pub(crate) fn question(id: B256, coordinator: &str) -> String {
 /// Returns the message for pending batches that may contain the samples to sign.
 fn waits(waiting: &Waiting) -> anyhow::Error {
     anyhow!(
-        "nothing was signed: batches of {} that may cost {} wait with {}, and may have these examples; wait until they \
-         are part of the chain (`cotrain submission`), or say --again",
+        "nothing was signed: signed batches of {} that may cost {} are pending with {}, and may have these examples; wait \
+         until they are part of the chain (`cotrain submission`), or say --again",
         waiting.author,
         Wei(waiting.committed),
         waiting.coordinator
@@ -149,7 +149,7 @@ fn not_prepaid(short: &NotPrepaid) -> anyhow::Error {
     let missing = Wei(short.missing());
     let waiting = match short.committed {
         0 => String::new(),
-        committed => format!(" besides the {} of batches that wait", Wei(committed)),
+        committed => format!(" besides the {} of pending signed batches", Wei(committed)),
     };
     anyhow!(
         "nothing was signed: the account {} has {} prepaid with the model {}, and this may cost {}{waiting}: \

@@ -10,8 +10,8 @@ use super::wei::Wei;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Chain")]
 pub(crate) struct GasFeeArgs {
-    /// Maximum price of a unit of gas, in wei, such as 30gwei [default: twice the current price, up
-    /// to four times if the transaction waits for long]
+    /// Maximum price of a unit of gas, in wei, such as 30gwei [default: twice the base fee plus the
+    /// tip, and up to four times that if the transaction stays pending]
     #[arg(long, value_name = "WEI")]
     pub(crate) max_fee: Option<Wei>,
 }

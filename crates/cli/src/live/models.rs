@@ -29,7 +29,8 @@ Examples:
 ///
 /// Prints the name, learner, classes and number of contributions of each model, and the current
 /// deposit of one sample. Anyone may register anything. A model is `verified` if both contracts run
-/// this release's code and its card agrees with the contract on samples.
+/// this release's code, the classifier obeys this trainer alone, and card and contract agree about
+/// samples.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Models {

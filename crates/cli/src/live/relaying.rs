@@ -39,10 +39,10 @@ pub(crate) struct RelayArgs {
     /// prepaid balance
     #[arg(long, value_name = "URL")]
     pub(crate) relay: Option<Url>,
-    /// Relayer's fee for each batch, in wei
+    /// Relayer's fee for each signed batch, in wei
     #[arg(long, value_name = "WEI", default_value = "0", requires = "relay")]
     pub(crate) fee: Wei,
-    /// Time for which the batch may be sent, from now on
+    /// Time for which the signed batch may be sent, from now on
     #[arg(
         long,
         value_name = "TIME",
@@ -51,11 +51,11 @@ pub(crate) struct RelayArgs {
         requires = "relay"
     )]
     pub(crate) valid: Duration,
-    /// Sign so that anyone may send the batch, not only the coordinator. Anyone who sees it on its
-    /// way can send it first and take the fee, or raise the price for others
+    /// Sign so that anyone may send the signed batch, not only the coordinator. Anyone who sees it
+    /// on its way can send it first and take the relayer's fee, or raise the price for others
     #[arg(long, requires = "relay")]
     pub(crate) any_relayer: bool,
-    /// Wait until the batch is part of the chain
+    /// Wait until the signed batch is part of the chain
     #[arg(long, requires = "relay")]
     pub(crate) wait: bool,
 }
@@ -145,7 +145,7 @@ impl Relaying<'_> {
             budget: &self.spending.budget(),
             report: &|RelayEvent::NonceTaken { nonce, next }| {
                 self.session.narrator.say(format_args!(
-                    "the nonce {nonce} is another batch's of {author}; signing anew with {next}"
+                    "the nonce {nonce} is another signed batch's of {author}; signing anew with {next}"
                 ));
             },
         };
@@ -187,7 +187,7 @@ impl Relaying<'_> {
             self.session.narrator.say(format_args!("error: {error:#}"));
         }
         match (stopped, failed.into_iter().next()) {
-            (Some(failure), _) => Err(shown.progress.explain(failure, "samples are handed over")),
+            (Some(failure), _) => Err(shown.progress.explain(failure, "samples are submitted")),
             (None, Some(failure)) => Err(failure),
             (None, None) => Ok(()),
         }
@@ -216,7 +216,11 @@ impl Relaying<'_> {
                 "sign",
                 format!(
                     "{batches} {}, valid for {valid}",
-                    if batches == 1 { "batch" } else { "batches" }
+                    if batches == 1 {
+                        "signed batch"
+                    } else {
+                        "signed batches"
+                    }
                 ),
             ),
             ("relay", self.client.shown()),

@@ -51,12 +51,12 @@ impl Submission {
                 format!("contributed {samples}, from position {position} on, in block {block}\n")
             }
             (_, _, Some(reason)) => format!(
-                "will not send {samples}, handed over as {}: {}\n",
+                "will not send {samples}, submitted as {}: {}\n",
                 self.id,
                 escaped_to(reason, MAX_WORDS)
             ),
             _ => format!(
-                "handed over {samples}, as {}: {}\nask again  {}\n",
+                "submitted {samples} as {}: {}\nask again  {}\n",
                 self.id,
                 escaped(self.status.as_str()),
                 question(self.id, &client.shown())

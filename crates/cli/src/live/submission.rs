@@ -22,17 +22,17 @@ Examples:
 
 /// Show the state of a signed batch at a coordinator
 ///
-/// `cotrain contribute --relay` prints the id of each batch that it submits.
+/// `cotrain contribute --relay` prints the id of each signed batch that it submits.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SubmissionCommand {
-    /// Id of the batch
+    /// Id of the signed batch
     #[arg(value_name = "ID", value_parser = id)]
     id: B256,
-    /// Address of the coordinator that took the batch
+    /// Address of the coordinator that took the signed batch
     #[arg(long, value_name = "URL")]
     relay: Url,
-    /// Wait until the batch is part of the chain or can never be
+    /// Wait until the signed batch is part of the chain or can never be
     #[arg(long)]
     wait: bool,
     /// Maximum time to wait
@@ -53,7 +53,7 @@ fn id(text: &str) -> Result<B256, String> {
     text.strip_prefix("0x")
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| {
-            "expected the id of a batch, 0x and 64 hexadecimal digits, as `cotrain contribute --relay` prints it"
+            "expected the id of a signed batch, 0x and 64 hexadecimal digits, as `cotrain contribute --relay` prints it"
                 .to_owned()
         })
 }

@@ -414,8 +414,8 @@ async fn rewind(
                 },
                 match waiting_again {
                     0 => String::new(),
-                    1 => "; 1 signed batch waits again to be relayed".to_owned(),
-                    many => format!("; {many} signed batches wait again to be relayed"),
+                    1 => "; 1 signed batch is pending again".to_owned(),
+                    many => format!("; {many} signed batches are pending again"),
                 }
             ),
         });

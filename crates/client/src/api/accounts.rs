@@ -41,7 +41,7 @@ pub struct DelegationBody {
         schema(minimum = 0, maximum = 1_099_511_627_775_u64)
     )]
     pub until: u64,
-    /// Signature of the reporter, in the forms that a batch allows.
+    /// Signature of the reporter, in the forms that a signed batch allows.
     pub signature: Data,
 }
 

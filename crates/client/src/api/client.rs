@@ -67,7 +67,7 @@ pub enum ApiError {
     /// The coordinator's answer to a submission is lost, and it did not answer whether it has the
     /// batch.
     #[error(
-        "the batch may have been taken all the same; ask for it by its id before you sign its samples again: {0}"
+        "the signed batch may have been taken all the same; ask for it by its id before you sign its samples again: {0}"
     )]
     Unsure(#[source] Box<ApiError>),
 }
@@ -224,7 +224,7 @@ impl Client {
                         return Ok(Submitted::Known);
                     }
                     Ok(_) if is_known => Err(ApiError::Malformed {
-                        message: "it is of another batch".to_owned(),
+                        message: "it is of another signed batch".to_owned(),
                     }),
                     taken => taken,
                 }

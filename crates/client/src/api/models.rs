@@ -27,9 +27,8 @@ pub struct ModelView {
     pub classifier: Account,
     #[serde(deserialize_with = "any_account")]
     pub owner: Account,
-    /// Whether the model is verified. Then trainer and classifier are clones of implementations
-    /// that run this release's code, and the card agrees with the contract on learner, features and
-    /// bounds.
+    /// Whether the model is verified. Then both contracts run this release's code, the classifier
+    /// obeys this trainer alone, and card and contract agree about samples.
     pub verified: bool,
     /// Name that the owner published, if any.
     pub name: Option<String>,
@@ -73,7 +72,7 @@ pub struct ModelView {
     pub accuracy: Option<f64>,
     /// Account that relays for the model here; null if nothing is relayed.
     pub relayer: Option<Account>,
-    /// Minimum relayer's fee here for each contribution of a batch, in wei.
+    /// Minimum relayer's fee here for each contribution of a signed batch, in wei.
     pub relay_fee: Option<Wei>,
     /// Account that claims for others here; null if there is no keeper.
     pub keeper: Option<Account>,

@@ -17,12 +17,12 @@ use super::text::{Account, Data, Hash, Relayer, Wei, choice};
 pub struct SignedBatchBody {
     /// Account that contributes.
     pub author: Account,
-    /// Only account that may send the batch: the `relayer` of the model. If it is left out or zero,
+    /// Only account that may send the signed batch: the `relayer` of the model. If it is left out or zero,
     /// anyone may.
     pub relayer: Option<Relayer>,
     /// Maximum deposit of each contribution, in wei; below 2^96.
     pub max_deposit: Wei,
-    /// Relayer's fee for the batch, in wei; below 2^96.
+    /// Relayer's fee for the signed batch, in wei; below 2^96.
     pub fee: Wei,
     /// Nonce of the author that is not used yet.
     #[cfg_attr(
@@ -30,7 +30,7 @@ pub struct SignedBatchBody {
         schema(minimum = 0, maximum = 281_474_976_710_655_u64)
     )]
     pub nonce: u64,
-    /// Last second in which the batch may be sent, in Unix seconds.
+    /// Last second in which the signed batch may be sent, in Unix seconds.
     #[cfg_attr(
         feature = "openapi",
         schema(minimum = 0, maximum = 1_099_511_627_775_u64)
@@ -60,40 +60,40 @@ impl From<SignedBatch> for SignedBatchBody {
 
 /// Signed batch that the coordinator took, and its state.
 ///
-/// Its signed content is public only once the batch is part of the chain. Before that, a reader
+/// Its content is public only once the signed batch is part of the chain. Before that, a reader
 /// could send or copy it first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmissionView {
-    /// EIP-712 hash that the author signed; in lists null until the batch is included.
+    /// EIP-712 hash that the author signed; in lists null until the signed batch is included.
     pub id: Option<Hash>,
     pub trainer: Account,
     pub author: Account,
     pub nonce: u64,
-    /// Only account that may send the batch; null until the batch is included.
+    /// Only account that may send the signed batch; null until it is included.
     pub relayer: Option<Relayer>,
-    /// Maximum deposit of each contribution, in wei; null until the batch is included.
+    /// Maximum deposit of each contribution, in wei; null until the signed batch is included.
     pub max_deposit: Option<Wei>,
-    /// Relayer's fee for the batch, in wei; null until the batch is included.
+    /// Relayer's fee for the signed batch, in wei; null until it is included.
     pub fee: Option<Wei>,
-    /// Last second in which the batch may be sent, in Unix seconds; null until the batch is
+    /// Last second in which the signed batch may be sent, in Unix seconds; null until it is
     /// included.
     pub deadline: Option<u64>,
-    /// Items of the batch; null until the batch is included.
+    /// Items of the signed batch; null until it is included.
     pub items: Option<Data>,
-    /// Number of contributions of the batch.
+    /// Number of contributions of the signed batch.
     pub contributions: u32,
-    /// Time at which the coordinator took the batch, in Unix seconds.
+    /// Time at which the coordinator took the signed batch, in Unix seconds.
     pub received: u64,
     pub status: Status,
-    /// Transaction that contains the batch.
+    /// Transaction that contains the signed batch.
     pub transaction: Option<Hash>,
-    /// Block that contains the batch.
+    /// Block that contains the signed batch.
     pub block: Option<u64>,
-    /// Position of the batch's first contribution.
+    /// Position of the signed batch's first contribution.
     pub position: Option<u64>,
-    /// Reason that the batch can never be part of the chain.
+    /// Reason that the signed batch can never be part of the chain.
     pub reason: Option<String>,
 }
 

@@ -134,7 +134,7 @@ text!(
     "^0x[0-9a-fA-F]{40}$",
     Some(42),
     "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-    "Address of the only account that may send a batch, in the form of other addresses. If all its 40 digits are 0, anyone may."
+    "Address of the only account that may send a signed batch, in the form of other addresses. If all its 40 digits are 0, anyone may."
 );
 text!(
     Hash,

@@ -432,7 +432,7 @@ fn read_of_a_distorted_answer_never_panics() {
 #[tokio::test]
 async fn refusal_is_the_detail_the_title_or_the_status_of_a_problem() {
     let full = json!({
-        "type": "/problems/nonce-taken", "title": "Another batch waits with this nonce", "status": 409,
+        "type": "/problems/nonce-taken", "title": "Another signed batch is pending with this nonce", "status": 409,
         "detail": "the nonce 4 is taken", "instance": "/v1/submissions", "nextNonce": 5,
     });
     let error = refusal(Answer::json(409, &full)).await;

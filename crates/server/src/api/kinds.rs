@@ -78,7 +78,7 @@ kinds! {
     RATE_LIMITED, "rate-limited", TOO_MANY_REQUESTS, "Too many requests",
         "This client makes more requests than it may. Wait as many seconds as Retry-After has.";
     NO_ENCODER, "no-encoder", UNPROCESSABLE_ENTITY, "The model has no encoder",
-        "Its host has published none that fits the contract, so texts and rows cannot become samples here. Send features or a sample.";
+        "Its owner has published none that fits the contract, so texts and rows cannot become samples here. Send features or a sample.";
     NOT_ENCODABLE, "not-encodable", UNPROCESSABLE_ENTITY, "The input cannot be encoded",
         "The input is not of the sort that the model learned from; the detail says what it expects.";
     SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",
@@ -91,19 +91,19 @@ kinds! {
         "It does not recover to the author for this trainer on this chain, nor does the author's code accept it.";
     NONCE_USED, "nonce-used", CONFLICT, "The nonce can no longer be used",
         "Sign the batch with the account's next nonce.";
-    NONCE_TAKEN, "nonce-taken", CONFLICT, "Another batch waits with this nonce",
+    NONCE_TAKEN, "nonce-taken", CONFLICT, "Another signed batch is pending with this nonce",
         "Sign with the nonce that nextNonce has, or wait until the other one, whose id is given, is included or refused.";
     NONCE_TOO_FAR, "nonce-too-far", CONFLICT, "The nonce is too far ahead",
-        "Wait until batches with earlier nonces are included, or use a nonce that is at most the one given.";
+        "Wait until signed batches with earlier nonces are included, or use a nonce that is at most the one given.";
     BALANCE_TOO_LOW, "balance-too-low", UNPROCESSABLE_ENTITY, "The balance is too low",
-        "It has to cover deposits and fee of this batch and of those that wait. Deposit to the trainer first.";
+        "It has to cover deposits and fee of this signed batch and of the pending ones. Prepay with the trainer (`depositTo`) first.";
     PRICE_TOO_HIGH, "price-too-high", UNPROCESSABLE_ENTITY, "The price is above what the author deposits at most",
         "Sign with a higher maxDeposit, or submit again when the price has fallen.";
-    OTHER_RELAYER, "other-relayer", UNPROCESSABLE_ENTITY, "The batch is for another relayer",
-        "Only the relayer that a batch names can send it. Sign with the model's relayer, or with none.";
+    OTHER_RELAYER, "other-relayer", UNPROCESSABLE_ENTITY, "The signed batch is for another relayer",
+        "Only the relayer that a signed batch names can send it. Sign with the model's relayer, or with none.";
     FEE_TOO_LOW, "fee-too-low", UNPROCESSABLE_ENTITY, "The fee is too low",
         "Sign with at least the fee that `wanted` gives.";
-    TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many contributions wait",
+    TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many signed batches are pending",
         "Submit again later.";
     OVERLOADED, "overloaded", SERVICE_UNAVAILABLE, "Too many requests at a time",
         "The coordinator works on as many requests as it may. Try again after Retry-After seconds.";

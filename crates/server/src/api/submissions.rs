@@ -123,20 +123,20 @@ impl From<Listed> for SubmissionView {
 
 /// Takes a signed batch.
 ///
-/// The batch is stored before the answer, and relayed together with others. Submitting the same
-/// batch again returns its state.
+/// The signed batch is stored before the answer, and relayed together with others. Submitting it
+/// again returns its state.
 #[utoipa::path(
     post, path = "/v1/models/{trainer}/submissions", tag = "submissions", operation_id = "submitBatch",
     params(OfModel),
     request_body = SignedBatchBody,
     responses(
-        (status = 202, description = "The batch is taken.", body = SubmissionView,
-            headers(("Location" = String, description = "Path of the batch's state."))),
-        (status = 200, description = "The batch was taken before.", body = SubmissionView,
-            headers(("Location" = String, description = "Path of the batch's state."))),
+        (status = 202, description = "The signed batch is taken.", body = SubmissionView,
+            headers(("Location" = String, description = "Path of the signed batch's state."))),
+        (status = 200, description = "The signed batch was taken before.", body = SubmissionView,
+            headers(("Location" = String, description = "Path of the signed batch's state."))),
         (status = 404, description = "The model is unknown, or nothing is relayed here."),
-        (status = 409, description = "The nonce is used, or another batch is pending with it; `nextNonce` is free."),
-        (status = 422, description = "The contract would reject the batch, or the fee is too low."),
+        (status = 409, description = "The nonce is used, or another signed batch is pending with it; `nextNonce` is free."),
+        (status = 422, description = "The contract would reject the signed batch, or the relayer's fee is too low."),
     ),
 )]
 pub(super) async fn submit(
@@ -179,10 +179,10 @@ async fn take(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Authors {
-    /// Only batches of this author.
+    /// Only signed batches of this author.
     #[param(inline)]
     author: Option<Account>,
-    /// Only batches after this id, which the path of the next page contains.
+    /// Only signed batches after this id, which the path of the next page contains.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     after: Option<u64>,
     /// Maximum number of rows.
@@ -237,7 +237,7 @@ pub(super) struct OfSubmission {
     params(OfSubmission),
     responses(
         (status = 200, description = "The submission.", body = SubmissionView),
-        (status = 404, description = "No batch with that id was taken here."),
+        (status = 404, description = "No signed batch with that id was taken here."),
     ),
 )]
 pub(super) async fn one(
@@ -249,7 +249,7 @@ pub(super) async fn one(
     found
         .map(|submission| Json(submission_view(submission)))
         .ok_or_else(|| {
-            let detail = format!("no batch with the id {} was taken here", path.id);
+            let detail = format!("no signed batch with the id {} was taken here", path.id);
             Problem::new(&Kind::UNKNOWN_SUBMISSION, detail)
         })
 }

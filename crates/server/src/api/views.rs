@@ -229,7 +229,7 @@ pub(super) struct TransactionView {
     trainer: Account,
     from: Account,
     nonce: u64,
-    /// Hashes of the transaction, one for each fee that it was sent with; the newest is the last.
+    /// Hashes of the transaction, one for each gas price that it was sent with; the newest is the last.
     hashes: Vec<Hash>,
     /// State: `sent`, `included`, `final` or `replaced`.
     state: String,

@@ -228,7 +228,7 @@ async fn submit_says_why_it_refuses_a_batch() {
         )
     );
     let told = format!(
-        "the account {author} has {} prepaid, and this with what waits needs {}: {} is missing; prepay it with \
+        "the account {author} has {} prepaid, and this with what is pending needs {}: {} is missing; prepay it with \
          `cotrain deposit`",
         Amount(balance),
         Amount(required),
