@@ -16,7 +16,7 @@ const LIAR: usize = 1;
 /// Maximum number of features in a lie: fewer than a prediction can read.
 const MAX_FEATURES: usize = 500;
 
-/// Turns the model for a moment, in one second, before anybody else can act. It sends one lie made
+/// Turns the model for a moment, in one second, before anyone else can act. It sends one lie made
 /// of the features of others' contributions. Then it reports (or announces) those that the model
 /// now disagrees with. At last it sends the truth, to undo the lie.
 #[derive(Debug, Clone, PartialEq)]
