@@ -28,7 +28,7 @@ const LONG_ENOUGH: Duration = Duration::from_mins(1);
 /// Options of all transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendOptions {
-    /// Time after which a transaction is sent again with a higher fee.
+    /// Time after which a transaction is sent again at a higher gas price.
     pub bump_after: Duration,
     /// Number of further blocks after which an included transaction is final.
     pub confirmations: u64,

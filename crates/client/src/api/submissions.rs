@@ -17,8 +17,8 @@ use super::text::{Account, Data, Hash, Relayer, Wei, choice};
 pub struct SignedBatchBody {
     /// Account that contributes.
     pub author: Account,
-    /// Only account that may send the signed batch: the `relayer` of the model. If it is left out or zero,
-    /// anyone may.
+    /// Only account that may send the signed batch: the `relayer` of the model. If it is left out or
+    /// zero, anyone may.
     pub relayer: Option<Relayer>,
     /// Maximum deposit of each contribution, in wei; below 2^96.
     pub max_deposit: Wei,
