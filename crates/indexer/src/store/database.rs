@@ -27,6 +27,39 @@ enum Kind {
     Postgres,
 }
 
+impl Kind {
+    /// Returns the migrations of the schema, from the first version on.
+    fn migrations(self) -> Vec<Migration> {
+        let (bytes, serial, zero_address) = match self {
+            Kind::Sqlite => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT", "zeroblob(20)"),
+            Kind::Postgres => (
+                "BYTEA",
+                "BIGSERIAL PRIMARY KEY",
+                "decode(repeat('00', 20), 'hex')",
+            ),
+        };
+        let migration = |version, description: &'static str, schema: &str| {
+            let schema = schema
+                .replace("{bytes}", bytes)
+                .replace("{serial}", serial)
+                .replace("{zero_address}", zero_address);
+            Migration::new(
+                version,
+                description.into(),
+                MigrationType::Simple,
+                sqlx::AssertSqlSafe(schema).into_sql_str(),
+                false,
+            )
+        };
+        vec![
+            migration(1, "models, events, submissions, transactions", SCHEMA),
+            migration(2, "bases", BASES),
+            migration(3, "relayers of submissions", RELAYERS),
+            migration(4, "first positions of contributions", FIRST_POSITIONS),
+        ]
+    }
+}
+
 /// Answer of a [`Projection`] method.
 pub type Done<'a> = BoxFuture<'a, Result<(), StoreError>>;
 
@@ -123,34 +156,7 @@ impl ChainStore {
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
-        let (bytes, serial, zero_address) = match self.kind {
-            Kind::Sqlite => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT", "zeroblob(20)"),
-            Kind::Postgres => (
-                "BYTEA",
-                "BIGSERIAL PRIMARY KEY",
-                "decode(repeat('00', 20), 'hex')",
-            ),
-        };
-        let migration = |version, description: &'static str, schema: &str| {
-            let schema = schema
-                .replace("{bytes}", bytes)
-                .replace("{serial}", serial)
-                .replace("{zero_address}", zero_address);
-            Migration::new(
-                version,
-                description.into(),
-                MigrationType::Simple,
-                sqlx::AssertSqlSafe(schema).into_sql_str(),
-                false,
-            )
-        };
-        let migrations = vec![
-            migration(1, "models, events, submissions, transactions", SCHEMA),
-            migration(2, "bases", BASES),
-            migration(3, "relayers of submissions", RELAYERS),
-            migration(4, "first positions of contributions", FIRST_POSITIONS),
-        ];
-        Migrator::with_migrations(migrations)
+        Migrator::with_migrations(self.kind.migrations())
             .run(&self.pool)
             .await
             .map_err(StoreError::Migrate)
@@ -347,6 +353,34 @@ mod tests {
         fn on_loaded(&self, _: ModelId) -> Done<'_> {
             self.note("on loaded")
         }
+    }
+
+    #[tokio::test]
+    async fn open_migrates_contributions_of_an_earlier_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("db").to_string_lossy().into_owned();
+        install_default_drivers();
+        let pool = AnyPoolOptions::new()
+            .connect(&format!("sqlite://{database}?mode=rwc"))
+            .await;
+        let pool = pool.expect("a database");
+        let mut migrations = Kind::Sqlite.migrations();
+        migrations.truncate(3);
+        let earlier = Migrator::with_migrations(migrations).run(&pool).await;
+        earlier.expect("the schema of the version before");
+        let row = "INSERT INTO contributions (model, position, batch, author, label, deposit, time, sample, block, \
+                   transaction_hash, settled, taken) VALUES (1, 6, 5, zeroblob(20), 1, zeroblob(16), 7, x'00', 8, \
+                   zeroblob(32), 0, zeroblob(16))";
+        pool.execute(row).await.expect("stored");
+        pool.close().await;
+
+        let store = ChainStore::open(&database).await.expect("migrated");
+        let row = store
+            .contribution(ModelId(1), 6)
+            .await
+            .expect("read")
+            .expect("kept");
+        assert_eq!((row.first_position, row.contribution.position), (5, 6));
     }
 
     #[tokio::test]
