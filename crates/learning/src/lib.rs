@@ -12,6 +12,7 @@
 
 pub mod data;
 pub mod encode;
+pub mod evaluation;
 pub mod initial;
 pub mod input;
 pub mod text;
