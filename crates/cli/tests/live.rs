@@ -224,7 +224,39 @@ fn predict_local_and_verify_give_the_predictions_of_the_contract() {
 
     let here: Value = workspace.json(&["evaluate", "--limit", "300", "--json"]);
     let there: Value = workspace.json(&["evaluate", "--limit", "300", "--on-chain", "--json"]);
-    assert_eq!(here["correct"], there["correct"]);
+    assert_eq!(here, there, "the contract and the copy predict the same");
+    assert_eq!((&here["n"], &here["examples"]), (&json!(300), &json!(300)));
+    assert_eq!(here["classes"], json!(["negative", "positive"]));
+    let count = |row: usize, column: usize| here["confusion"][row][column].as_u64();
+    let counts = [count(0, 0), count(0, 1), count(1, 0), count(1, 1)];
+    let [Some(right), Some(missed), Some(false_alarms), Some(found)] = counts else {
+        panic!("{here}")
+    };
+    assert_eq!(right + missed + false_alarms + found, 300);
+    assert_eq!(here["correct"], right + found);
+    let float = |count: u64| f64::from(u32::try_from(count).expect("few"));
+    let share = |part: u64, all: u64| json!(float(part) / float(all));
+    assert_eq!(here["accuracy"], share(right + found, 300));
+    let most = (right + missed).max(false_alarms + found);
+    assert_eq!(here["majority"], share(most, 300));
+    let positive = &here["per_class"][1];
+    assert_eq!(
+        (&positive["class"], &positive["support"]),
+        (&json!("positive"), &json!(false_alarms + found))
+    );
+    assert_eq!(positive["recall"], share(found, false_alarms + found));
+    assert_eq!(positive["precision"], share(found, missed + found));
+    assert_eq!(
+        positive["f1"],
+        share(2 * found, missed + false_alarms + 2 * found)
+    );
+    let ends = [&here["interval"][0], &here["interval"][1]].map(Value::as_f64);
+    assert!(ends[0] < here["accuracy"].as_f64() && here["accuracy"].as_f64() < ends[1]);
+    let told = workspace.mistake(&["evaluate", "--limit", "0"]);
+    assert!(
+        told.contains("--limit 0 leaves none of the 10375 examples"),
+        "{told}"
+    );
 }
 
 // ---------------------------------------------------------------- Contributions and claims
