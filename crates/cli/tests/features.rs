@@ -137,12 +137,16 @@ fn deploy_reserves_columns_that_tables_and_rows_may_leave_out() {
             workspace.json(&[&["evaluate", "--data", data], &columns[..]].concat());
         assert!(evaluated["examples"].as_u64() > Some(2), "{evaluated}");
     }
-    let predicted: Value = workspace.json(&["predict", "--file", "old.csv", "--json"]);
+    let predicted: Value =
+        workspace.json(&[&["predict", "--file", "old.csv"], &columns[..]].concat());
     assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(40));
     // If a file has some of the columns, no other column is dropped silently.
     workspace.put("some.csv", "a,b,c\n0,0,1\n");
     let told = workspace.mistake(&["predict", "--file", "some.csv"]);
-    assert!(told.contains("has no column `d`"), "{told}");
+    assert!(
+        told.contains("has the columns a, b, c, but the model has a, b, c, d (all or none of c, d): missing d; give it"),
+        "{told}"
+    );
     assert_eq!(predict(&workspace, &["--row", "0,1"])["class"], "spam");
     assert_eq!(predict(&workspace, &["--row", "0,1,0,0"])["class"], "spam");
     let told = workspace.mistake(&["predict", "--row", "1"]);
@@ -159,6 +163,99 @@ fn deploy_reserves_columns_that_tables_and_rows_may_leave_out() {
         .concat(),
     );
     assert_eq!(predict(&workspace, &["--row", "0,0,1,0"])["class"], "ham");
+}
+
+// ---------------------------------------------------------------- Columns of tables
+
+/// Returns a table in which the column of a row's digit decides the class, with these columns.
+fn table_with(columns: &[&str]) -> String {
+    let mut table = columns.join(",") + "\n";
+    for row in 0..60 {
+        let (a, kind) = [(9, "high"), (1, "low")][row % 2];
+        let value = |column: &&str| match *column {
+            "a" => a.to_string(),
+            "b" => (row % 3).to_string(),
+            "c" => (10 - a).to_string(),
+            "kind" => kind.to_owned(),
+            _ => row.to_string(),
+        };
+        table += &(columns.iter().map(value).collect::<Vec<_>>().join(",") + "\n");
+    }
+    table
+}
+
+#[test]
+fn tables_are_matched_with_the_names_in_the_card() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    for (name, columns) in [
+        ("straight.csv", &["a", "b", "c", "kind"][..]),
+        ("turned.csv", &["c", "kind", "a", "b"]),
+        ("more.csv", &["a", "b", "row", "c", "seat", "kind"]),
+        ("less.csv", &["kind", "b"]),
+        ("other.csv", &["a", "b", "seat", "kind"]),
+        ("doubled.csv", &["a", "b", "c", "b", "a", "kind"]),
+    ] {
+        workspace.put(name, &table_with(columns));
+    }
+    workspace.success(&[
+        "deploy",
+        "--data",
+        "straight.csv",
+        "--label-column",
+        "kind",
+        "--learner",
+        "dense-nearest-centroid",
+        "--dev",
+        "0",
+        "--yes",
+    ]);
+    let label = ["--label-column", "kind"];
+    let evaluate =
+        |file: &'static str| [&["evaluate", "--data", file, "--json"], &label[..]].concat();
+    let predict =
+        |file: &'static str| [&["predict", "--file", file, "--json"], &label[..]].concat();
+    let contribute = |file: &'static str| {
+        let money = ["--dev", "1", "--yes", "--json"];
+        [&["contribute", "--data", file], &label[..], &money].concat()
+    };
+
+    let straight: Value = workspace.json(&evaluate("straight.csv"));
+    assert_eq!(
+        (&straight["correct"], &straight["n"]),
+        (&json!(60), &json!(60))
+    );
+    assert_eq!(straight["confusion"], json!([[30, 0], [0, 30]]));
+    assert_eq!(straight, workspace.json::<Value>(&evaluate("turned.csv")));
+    let straight: Value = workspace.json(&predict("straight.csv"));
+    assert_eq!(straight["predictions"][1]["class"], "low");
+    assert_eq!(straight, workspace.json::<Value>(&predict("turned.csv")));
+
+    for (file, fault) in [
+        (
+            "more.csv",
+            "has the columns a, b, row, c, seat, but the model has a, b, c: unknown row, seat; give it",
+        ),
+        (
+            "less.csv",
+            "has the columns b, but the model has a, b, c: missing a, c; give it the model's columns, in any order",
+        ),
+        ("other.csv", "unknown seat and missing c; give it"),
+        ("doubled.csv", "has more than one column of b, a; rename"),
+    ] {
+        for command in [evaluate(file), predict(file), contribute(file)] {
+            let told = workspace.mistake(&command);
+            assert!(told.contains(fault), "{command:?}: {told}");
+        }
+    }
+    // Without its name, the class is a column that the model does not know.
+    let told = workspace.mistake(&["predict", "--file", "straight.csv"]);
+    assert!(told.contains("unknown kind; give it"), "{told}");
+
+    let contributed: Value = workspace.json(&contribute("straight.csv"));
+    assert_eq!(contributed["contributions"], 60);
+    // In another order the samples are the same, so this account has contributed all of them.
+    let told = workspace.mistake(&contribute("turned.csv"));
+    assert!(told.contains("60 were contributed before"), "{told}");
 }
 
 // ---------------------------------------------------------------- Intercept
@@ -234,7 +331,14 @@ fn dense_perceptron_learns_its_intercept_and_takes_rows_without_it() {
             told.contains("the length of the example is 3, expected 2, a number for each of x, y"),
             "{told}"
         );
-        let predicted: Value = workspace.json(&["predict", "--file", "rows.csv", "--json"]);
+        let predicted: Value = workspace.json(&[
+            "predict",
+            "--file",
+            "rows.csv",
+            "--label-column",
+            "kind",
+            "--json",
+        ]);
         assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(100));
         assert_eq!(predicted["misfits"]["clipped_values"], 0);
         let evaluated: Value = workspace.json(&[

@@ -491,15 +491,13 @@ fn contribute_refuses_other_columns_classes_and_ranges() {
     workspace.success(&TABLE);
     let before = nonce(&workspace, 1);
     let columns = ["--label-column", "kind"];
-    for (file, found) in [("re.csv", "d, c, b, a"), ("ren.csv", "w, x, y, z")] {
-        for command in [
-            vec!["evaluate"],
-            vec!["contribute", "--dev", "1", "--limit", "5"],
-        ] {
-            let told = workspace.mistake(&[&command[..], &["--data", file], &columns].concat());
-            let both = format!("has the columns {found}, but the model has a, b, c, d");
-            assert!(told.contains(&both), "{told}");
-        }
+    for command in [
+        vec!["evaluate"],
+        vec!["contribute", "--dev", "1", "--limit", "5"],
+    ] {
+        let told = workspace.mistake(&[&command[..], &["--data", "ren.csv"], &columns].concat());
+        let both = "has the columns w, x, y, z, but the model has a, b, c, d: unknown w, x, y, z and missing a, b, c, d";
+        assert!(told.contains(both), "{told}");
     }
     for command in [vec!["evaluate"], vec!["contribute", "--dev", "1"]] {
         let told = workspace.mistake(&[&command[..], &["--data", "colors.csv"], &columns].concat());
@@ -511,16 +509,13 @@ fn contribute_refuses_other_columns_classes_and_ranges() {
         );
     }
 
-    let right: Value = workspace.json(&[
-        "evaluate",
-        "--data",
-        "t.csv",
-        "--label-column",
-        "kind",
-        "--json",
-    ]);
-    assert_eq!(right["correct"], 150);
-    assert_eq!(right["misfits"]["clipped_inputs"], 0);
+    // The columns of the second file have another order.
+    for file in ["t.csv", "re.csv"] {
+        let right: Value =
+            workspace.json(&[&["evaluate", "--json", "--data", file], &columns[..]].concat());
+        assert_eq!(right["correct"], 150);
+        assert_eq!(right["misfits"]["clipped_inputs"], 0);
+    }
     let (status, stdout, stderr) = workspace.outcome(&[
         "evaluate",
         "--data",

@@ -445,18 +445,18 @@ fn deploy_and_predict_take_a_table_of_numbers_without_a_learner() {
     );
 
     // A prediction of the training file finds the columns by their names.
-    let straight = workspace.success(&["predict", "--file", "t.csv"]);
+    let predict = |file: &'static str| {
+        workspace.success(&["predict", "--file", file, "--label-column", "kind"])
+    };
+    let straight = predict("t.csv");
     assert_eq!(straight.lines().count(), 30);
     workspace.put("re.csv", &format!("\u{feff}{}", rows([2, 0, 1])));
-    assert_eq!(
-        workspace.success(&["predict", "--file", "re.csv"]),
-        straight
-    );
+    assert_eq!(predict("re.csv"), straight);
     let without = rows([0, 1, 2]).replace(",a,", ",x,");
     workspace.put("without.csv", &without);
-    let told = workspace.mistake(&["predict", "--file", "without.csv"]);
+    let told = workspace.mistake(&["predict", "--file", "without.csv", "--label-column", "kind"]);
     assert!(
-        told.contains("has no column `a`; its columns are , x, b, kind"),
+        told.contains("has the columns , x, b, but the model has , a, b: unknown x and missing a"),
         "{told}"
     );
 

@@ -24,7 +24,7 @@ pub struct TestSamples(Vec<(Vec<u8>, u16)>);
 /// Reason why a model cannot be measured on a data set.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
-    /// The data set's columns are not the model's columns in the model's order.
+    /// The data set's columns are not the model's.
     #[error(transparent)]
     Columns(DataError),
     /// The data set has a class that the model does not have.
@@ -52,7 +52,8 @@ impl TestSamples {
         encoder: &Encoder,
         classes: &[String],
     ) -> Result<Self, EvaluationError> {
-        data.check_columns(encoder.columns())
+        let test = data
+            .test_for(encoder.columns())
             .map_err(EvaluationError::Columns)?;
         let label = |name: &String| {
             let label = classes.iter().position(|known| known == name)?;
@@ -63,9 +64,9 @@ impl TestSamples {
             found: data.classes.join(", "),
             wanted: classes.join(", "),
         })?;
-        let mut samples = Vec::with_capacity(data.test.labels().len());
+        let mut samples = Vec::with_capacity(test.labels().len());
         let (mut unknown, mut clipped) = (0_usize, 0_usize);
-        for (example, class) in data.test.examples().zip(data.test.labels()) {
+        for (example, class) in test.examples().zip(test.labels()) {
             let noted = encoder
                 .encode_noting(example)
                 .map_err(EvaluationError::Encode)?;
@@ -134,11 +135,15 @@ mod tests {
             TestSamples::new(&data, &encoder, &classes)
         };
         assert_eq!(message("x,y,class\n1,2,a\n3,4,b\n").unwrap().count(), 2);
-        let columns = message("y,x,class\n1,2,a\n3,4,b\n")
+        let straight = message("x,y,class\n1,2,a\n3,4,b\n").unwrap();
+        let turned = message("y,x,class\n2,1,a\n4,3,b\n").unwrap();
+        assert_eq!(turned.0, straight.0);
+        let columns = message("z,x,class\n1,2,a\n3,4,b\n")
             .unwrap_err()
             .to_string();
         assert!(
-            columns.contains("has the columns y, x, but the model has x, y"),
+            columns
+                .contains("has the columns z, x, but the model has x, y: unknown z and missing y"),
             "{columns}"
         );
         let classes = message("x,y,class\n1,2,a\n3,4,c\n")

@@ -8,7 +8,10 @@ mod part;
 mod reviews;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
@@ -235,17 +238,18 @@ pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, Data
 /// Reads further examples for a model with these `classes`, in the order of the file.
 ///
 /// It does not read the test data of `source`.
-/// `columns` are those of the model, in its order, if it learned from a table of numbers.
+/// `columns` are those of the model, if it learned from a table of numbers. The table may have them
+/// in any order, and the examples have them in the model's.
 ///
 /// # Errors
 /// If the file cannot be read, a line is malformed, there is no example, or one has another class.
-/// If the columns of numbers differ from the model's, or have another order.
+/// If the columns of numbers are not the model's.
 pub fn load_more(
     source: &Source,
     classes: &[String],
     columns: Option<ModelColumns<'_>>,
 ) -> Result<Part, DataError> {
-    let raw = match source {
+    let mut raw = match source {
         Source::MovieReviews => reviews::read()?,
         Source::Table {
             format,
@@ -270,7 +274,11 @@ pub fn load_more(
             wanted: 1,
         });
     }
-    same_columns(&raw.path, &raw.columns, columns)?;
+    // If the file has no columns, the model's encoder refuses the examples.
+    if let Some(columns) = columns.filter(|_| !raw.columns.is_empty()) {
+        let order = arrangement(&raw.path, &raw.columns, columns)?;
+        raw.inputs = raw.inputs.arranged(&order);
+    }
     let numbers = classes::known(&raw, classes)?;
     Ok(Part::new(raw, numbers))
 }
@@ -288,24 +296,49 @@ pub fn read_columns(
     format: TableFormat,
     columns: &[&str],
 ) -> Result<Vec<(u64, Vec<String>)>, DataError> {
-    table::columns(path, &file::read(path)?, format, columns)
+    table::columns(path, &file::read(path)?, format, |header| {
+        table::indices(path, header, columns)
+    })
 }
 
-/// Reads the names of a table's columns, in the order of the file.
+/// Reads the rows of a table of numbers for a model, as texts in the order of the model's columns.
+///
+/// The names in the header decide, in any order. The column `label`, if the model has none of this
+/// name, is skipped. If the table leaves out all reserved columns, the rows have only the others.
+/// Each row has the line where it starts, from 1.
 ///
 /// # Errors
-/// If the file cannot be read, or is no table.
-pub fn table_columns(path: &Path, format: TableFormat) -> Result<Vec<String>, DataError> {
-    table::header(path, &file::read(path)?, format)
+/// If the file cannot be read, a column is unknown, missing or doubled, or the number of a row's
+/// fields differs from the header's.
+pub fn read_model_rows(
+    path: &Path,
+    format: TableFormat,
+    columns: ModelColumns<'_>,
+    label: &str,
+) -> Result<Vec<(u64, Vec<String>)>, DataError> {
+    table::columns(path, &file::read(path)?, format, |header| {
+        let is_class = |name: &String| name == label && !columns.names.contains(name);
+        let inputs = (0..).zip(header).filter(|(_, name)| !is_class(name));
+        let (indices, names): (Vec<usize>, Vec<String>) =
+            inputs.map(|(index, name)| (index, name.clone())).unzip();
+        let order = arrangement(path, &names, columns)?;
+        Ok(order.into_iter().map(|column| indices[column]).collect())
+    })
 }
 
 impl Dataset {
-    /// Checks that a table of numbers has the columns of a model, in the model's order.
+    /// Returns the test data with a model's columns of numbers, in the model's order.
     ///
     /// # Errors
     /// [`DataError::NotTheColumns`], with both lists.
-    pub fn check_columns(&self, columns: Option<ModelColumns<'_>>) -> Result<(), DataError> {
-        same_columns(self.train.path(), &self.columns, columns)
+    pub fn test_for(&self, columns: Option<ModelColumns<'_>>) -> Result<Part, DataError> {
+        match columns {
+            Some(columns) if !self.columns.is_empty() => {
+                let order = arrangement(self.test.path(), &self.columns, columns)?;
+                Ok(self.test.arranged(&order))
+            }
+            _ => Ok(self.test.clone()),
+        }
     }
 }
 
@@ -329,31 +362,43 @@ impl<'a> ModelColumns<'a> {
     }
 }
 
-/// Checks the columns of a table against the model's.
+/// Returns the index in a table of each of the model's columns, in the model's order.
 ///
-/// A number means what its column says. So the model takes no table with other columns, or with
-/// another order of them.
-fn same_columns(
+/// A number means what its column says. So the model takes no table with other columns. If the
+/// table lacks all reserved columns, they are left out.
+fn arrangement(
     path: &Path,
     found: &[String],
-    wanted: Option<ModelColumns<'_>>,
-) -> Result<(), DataError> {
-    match wanted {
-        // If the file has no columns, the model's encoder refuses the examples.
-        Some(wanted) if !found.is_empty() && found != wanted.names && found != wanted.needed() => {
-            let names = escaped_list(wanted.names);
-            let reserved = escaped_list(&wanted.names[wanted.needed().len()..]);
-            Err(DataError::NotTheColumns {
-                path: path.to_owned(),
-                found: escaped_list(found),
-                wanted: match wanted.reserved {
-                    0 => names,
-                    _ => format!("{names} (all or none of {reserved})"),
-                },
-            })
-        }
-        _ => Ok(()),
+    wanted: ModelColumns<'_>,
+) -> Result<Vec<usize>, DataError> {
+    let index: HashMap<&String, usize> = found.iter().zip(0..).collect();
+    let (needed, reserved) = wanted.names.split_at(wanted.needed().len());
+    let has_reserved = reserved.iter().any(|name| index.contains_key(name));
+    let names = if has_reserved { wanted.names } else { needed };
+    let order: Vec<usize> = names
+        .iter()
+        .filter_map(|name| index.get(name).copied())
+        .collect();
+    if order.len() == names.len() && order.len() == found.len() {
+        return Ok(order);
     }
+    let known: HashSet<&String> = names.iter().collect();
+    let all = escaped_list(wanted.names);
+    Err(DataError::NotTheColumns {
+        path: path.to_owned(),
+        found: escaped_list(found),
+        wanted: match reserved {
+            [] => all,
+            _ => format!("{all} (all or none of {})", escaped_list(reserved)),
+        },
+        unknown: of(found, |name| !known.contains(name)),
+        missing: of(names, |name| !index.contains_key(name)),
+    })
+}
+
+/// Returns the names for which a condition holds.
+fn of(names: &[String], holds: impl Fn(&String) -> bool) -> Vec<String> {
+    names.iter().filter(|&name| holds(name)).cloned().collect()
 }
 
 /// Contents of one file. Labels are still strings.

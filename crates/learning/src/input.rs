@@ -12,7 +12,7 @@ use cotrain_protocol::{
 use thiserror::Error;
 
 use crate::{
-    data::{DataError, Example, Source, TableFormat, load_more, read_columns, table_columns},
+    data::{DataError, Example, Source, TableFormat, load_more, read_columns, read_model_rows},
     encode::{EncodeError, Encoder, Noted, Sort},
     text::escaped,
 };
@@ -220,18 +220,22 @@ pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, I
 
 /// Encodes a file of examples without classes.
 ///
-/// With `text_column`, each row of a table is an example.
-/// The same holds if the first line of a table names the model's columns.
-/// Otherwise each line is an example ([`encode_lines`]).
+/// With `text_column`, each row of a table is an example; other columns are skipped.
+/// For a model of numbers, the header of a table has the model's columns, in any order, and perhaps
+/// `label_column`, which is skipped.
+/// If the first line of a table consists of numbers, or the file is no table, each line is an
+/// example ([`encode_lines`]).
 ///
 /// # Errors
 /// If the file cannot be read, or an example cannot be encoded.
+/// If a column of a table is unknown, missing or doubled.
 pub fn encode_file(
     encoder: &Encoder,
     path: &Path,
     text_column: Option<&str>,
+    label_column: &str,
 ) -> Result<Vec<Encoded>, InputError> {
-    if let Some(rows) = table(encoder, path, text_column)? {
+    if let Some(rows) = table(encoder, path, text_column, label_column)? {
         return encode_all(encoder, path, rows);
     }
     encode_lines(encoder, path, &read(path)?)
@@ -301,6 +305,7 @@ fn table(
     encoder: &Encoder,
     path: &Path,
     text_column: Option<&str>,
+    label_column: &str,
 ) -> Result<Option<Vec<(u64, String)>>, InputError> {
     let format = match TableFormat::of(path) {
         Some(format) => format,
@@ -310,38 +315,23 @@ fn table(
         }
         None => return Ok(None),
     };
-    let read_rows = |columns: &[&str]| -> Result<Vec<_>, DataError> {
-        let rows = read_columns(path, format, columns)?.into_iter();
-        Ok(rows
-            .map(|(line, fields)| (line, fields.join(",")))
-            .collect())
+    let joined = |rows: Vec<(u64, Vec<String>)>| {
+        let rows = rows
+            .into_iter()
+            .map(|(line, fields)| (line, fields.join(",")));
+        Some(rows.collect())
     };
     match (encoder.takes(), text_column) {
-        (Sort::Text, Some(column)) => Ok(Some(read_rows(&[column])?)),
+        (Sort::Text, Some(column)) => Ok(joined(read_columns(path, format, &[column])?)),
         (_, Some(_)) => Err(InputError::NoTexts),
         (Sort::Numbers, None) => {
-            let (all, needed) = encoder
-                .columns()
-                .map_or((&[][..], &[][..]), |it| (it.names, it.needed()));
-            let read_rows = |names: &[String]| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                read_rows(&names)
+            let Some(columns) = encoder.columns() else {
+                return Ok(None);
             };
-            // A file may leave out all reserved columns, but not only some of them: the encoder
-            // would ignore the values of those that it has.
-            let (_, reserved) = all.split_at(needed.len());
-            let without = |error| {
-                let header = table_columns(path, format)?;
-                let has_some = reserved.iter().any(|name| header.contains(name));
-                if reserved.is_empty() || has_some {
-                    return Err(error);
-                }
-                read_rows(needed)
-            };
-            match read_rows(all).or_else(without) {
+            match read_model_rows(path, format, columns, label_column) {
                 // The rows are numbers in the model's order, without a header.
                 Err(_) if begins_with_numbers(path) => Ok(None),
-                rows => Ok(Some(rows?)),
+                rows => Ok(joined(rows?)),
             }
         }
         (Sort::Text | Sort::Indexed, None) => Ok(None),
@@ -499,12 +489,12 @@ mod tests {
             path
         };
         let samples = |encoder: &Encoder, path: &Path, column| {
-            let all = encode_file(encoder, path, column).expect("samples");
+            let all = encode_file(encoder, path, column, "kind").expect("samples");
             all.into_iter().map(|it| it.sample).collect::<Vec<_>>()
         };
-        // The file names its columns, in any order and with others between them. It may lack the
-        // reserved ones, but only all of them.
-        let table = put("named.csv", "id,b,a\n7,1,0\n8,0,1\n");
+        // The file names its columns, in any order and with the class between them. It may lack
+        // the reserved ones, but only all of them.
+        let table = put("named.csv", "kind,b,a\nham,1,0\nspam,0,1\n");
         assert_eq!(samples(&columns(), &table, None), [[0, 1], [0, 0]]);
         let bare = put("bare.csv", "1,0,0\n\n0,1,0\n");
         assert_eq!(samples(&columns(), &bare, None), [[0, 0], [0, 1]]);
@@ -513,8 +503,9 @@ mod tests {
         let lines = put("texts.txt", "\u{feff}good\n\nbad\n");
         assert_eq!(samples(&words(), &lines, None), [[0, 0], [0, 1]]);
 
-        let message =
-            |encoder: &Encoder, path: &Path, column| message(encode_file(encoder, path, column));
+        let message = |encoder: &Encoder, path: &Path, column| {
+            message(encode_file(encoder, path, column, "kind"))
+        };
         let bad = put("bad.txt", "2:1\n\n1\n");
         assert_eq!(
             message(&indices(), &bad, None),
@@ -532,7 +523,26 @@ mod tests {
             "the model did not learn from texts"
         );
         let other = put("other.csv", "x,y\n1,0\n");
-        assert!(message(&columns(), &other, None).contains("has no column `a`"));
+        assert!(message(&columns(), &other, None).ends_with(
+            "has the columns x, y, but the model has a, b, c (all or none of c): unknown x, y \
+                 and missing a, b; give it the model's columns, in any order"
+        ));
+        for (header, fault) in [
+            ("id,b,a", "unknown id"),
+            ("c,a", "missing b"),
+            ("class,kind,c,b", "unknown class and missing a"),
+        ] {
+            let row = header.replace(|letter| letter != ',', "0");
+            let other = put("other.csv", &format!("{header}\n{row}\n"));
+            let told = message(&columns(), &other, None);
+            assert!(told.contains(&format!(": {fault}; give it")), "{told}");
+        }
+        let doubled = put("doubled.csv", "a,b,a,b,a\n1,0,1,0,1\n");
+        let twice = message(&columns(), &doubled, None);
+        assert!(
+            twice.contains("has more than one column of a, b; rename"),
+            "{twice}"
+        );
         let missing = folder.path().join("missing.txt");
         assert!(message(&words(), &missing, None).starts_with("cannot read "));
     }

@@ -513,7 +513,7 @@ fn load_names_mistakes_in_a_header() {
         (
             b"class,x,x\n1,2,3\n",
             None,
-            "`train` has two columns `x`; rename one of them",
+            "`train` has more than one column of x; rename or remove all but one of each",
         ),
         (
             b"class\n1\n0\n",

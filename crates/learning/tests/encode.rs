@@ -518,17 +518,17 @@ fn encode_with_puts_reserved_features_after_the_others() {
     );
     let columns = encoder.columns().unwrap();
     assert_eq!(columns.needed(), ["x", "y"]);
-    table.check_columns(Some(columns)).unwrap();
+    table.test_for(Some(columns)).unwrap();
     csv("class,x,y,z,w\n0,1,0,0,0\n1,0,1,1,0\n", None)
-        .check_columns(Some(columns))
+        .test_for(Some(columns))
         .unwrap();
     let told = csv("class,x,y,z\n0,1,0,0\n1,0,1,1\n", None)
-        .check_columns(Some(columns))
+        .test_for(Some(columns))
         .unwrap_err()
         .to_string();
     assert!(
         told.contains(
-            "has the columns x, y, z, but the model has x, y, z, w (all or none of z, w); give"
+            "has the columns x, y, z, but the model has x, y, z, w (all or none of z, w): missing w; give"
         ),
         "{told}"
     );

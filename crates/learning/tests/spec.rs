@@ -279,7 +279,7 @@ fn load_more_needs_the_classes_of_the_model() {
 }
 
 #[test]
-fn load_more_needs_the_columns_of_the_model_in_its_order() {
+fn load_more_finds_the_columns_of_the_model_by_their_names() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("more.csv");
     let source = source(path.clone(), false);
@@ -289,31 +289,40 @@ fn load_more_needs_the_columns_of_the_model_in_its_order() {
         names: &columns,
         reserved: 0,
     };
-    fs::write(&path, "x,class,y\n1,a,2\n3,b,4\n").unwrap();
-    let same = load_more(&source, &classes, Some(columns)).unwrap();
-    assert_eq!(same.labels(), [0, 1]);
-    load(&source, 0.5, 0)
-        .unwrap()
-        .check_columns(Some(columns))
-        .unwrap();
-    for (header, found) in [
-        ("y,class,x", "y, x"),
-        ("v,class,w", "v, w"),
-        ("x,class", "x"),
+    for table in ["x,class,y\n1,a,2\n3,b,4\n", "y,x,class\n2,1,a\n4,3,b\n"] {
+        fs::write(&path, table).unwrap();
+        let more = load_more(&source, &classes, Some(columns)).unwrap();
+        assert_eq!(more.labels(), [0, 1]);
+        let rows: Vec<_> = more.examples().collect();
+        let expected = [[1.0, 2.0], [3.0, 4.0]];
+        assert_eq!(rows, expected.each_ref().map(|row| Example::Numbers(row)));
+        let test = load(&source, 0.5, 0)
+            .unwrap()
+            .test_for(Some(columns))
+            .unwrap();
+        let row = test.examples().next().unwrap();
+        assert!(rows.contains(&row), "{row:?}");
+    }
+    for (header, found, fault) in [
+        ("v,class,w", "v, w", "unknown v, w and missing x, y"),
+        ("x,class,z", "x, z", "unknown z and missing y"),
+        ("x,class", "x", "missing y"),
+        ("x,class,y,z", "x, y, z", "unknown z"),
     ] {
-        let rows = if header == "x,class" {
-            "1,a\n3,b"
-        } else {
-            "1,a,2\n3,b,4"
+        let rows = match header {
+            "x,class" => "1,a\n3,b",
+            "x,class,y,z" => "1,a,2,0\n3,b,4,0",
+            _ => "1,a,2\n3,b,4",
         };
         fs::write(&path, format!("{header}\n{rows}\n")).unwrap();
         let wanted = format!(
-            "more.csv` has the columns {found}, but the model has x, y; give it the same columns in the same order"
+            "more.csv` has the columns {found}, but the model has x, y: {fault}; give it the model's columns, in \
+             any order"
         );
         let told = load_more(&source, &classes, Some(columns)).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");
         let whole = load(&source, 0.5, 0).unwrap();
-        let told = whole.check_columns(Some(columns)).unwrap_err();
+        let told = whole.test_for(Some(columns)).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");
     }
 }

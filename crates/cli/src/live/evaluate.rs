@@ -28,12 +28,12 @@ Examples:
   cotrain evaluate --data test.csv --text-column body --label-column class
   cotrain evaluate --data test.libsvm --on-chain            by the contract, in the node
 
-The interval is Wilson's with a confidence of 95 %: other data of the same kind and number would give
-about this accuracy. The majority baseline is the accuracy of always predicting the most common class.
-Recall is the share of a class's examples that are predicted right. Precision is the share of the
-predictions of a class that are right. F1 is their harmonic mean. A share without anything to divide
-by is `-`, and null with --json. The text has no confusion matrix for more than ten classes; --json
-always has it.
+The interval is Wilson's with a confidence of 95 %: of a hundred such intervals, each from other data
+of the same kind, some 95 contain the accuracy on all such data. The majority baseline is the accuracy
+of always predicting the most common class. Recall is the share of a class's examples that are
+predicted right. Precision is the share of the predictions of a class that are right. F1 is their
+harmonic mean. A share without anything to divide by is `-`, and null with --json. For more than ten
+classes, or long counts, the text has no confusion matrix; --json always has it.
 
 The columns of a table are found by the names in the model's card, in any order. A column that the
 model does not know is refused; so is a missing one.";

@@ -145,13 +145,14 @@ pub(crate) fn file(
     model: &LiveModel,
     path: &Path,
     text_column: Option<&str>,
+    label_column: &str,
 ) -> Result<Vec<Encoded>, CommandError> {
     let encoder = encoder_of_data(model)?;
     let samples = if path == Path::new("-") && text_column.is_none() {
         let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
         encode_lines(encoder, path, &text.map_err(CommandError::Mistake)?)
     } else {
-        encode_file(encoder, path, text_column)
+        encode_file(encoder, path, text_column, label_column)
     };
     samples.map_err(not_encoded)
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::{Connection, ModelArg},
-    input::{self, Input, Misfits},
+    input::{self, Encoded, Input, Misfits},
     model::LiveModel,
     show,
     spending::{Progress, Target},
@@ -27,6 +27,9 @@ Examples:
   cotrain predict --file reviews.txt --local       many inputs, with a copy of the model
   cotrain predict --file mail.csv --text-column body
   cotrain predict --text 'dull' --verify           do not trust the node
+
+The columns of a table of numbers are found by the names in the model's card, in any order. A column
+that the model does not know is refused, except for --label-column; so is a missing one.
 
 With --verify, the block's hash proves each storage word of the model (eth_getProof). With a --block-hash from
 another source, you trust the node only for the parameters that the model was created with.";
@@ -45,6 +48,9 @@ pub(crate) struct Predict {
     /// Column of the table that contains the texts; other columns are ignored
     #[arg(long, value_name = "NAME", requires = "file")]
     text_column: Option<String>,
+    /// Column of a table of numbers that contains the class, if any; it is not read
+    #[arg(long, value_name = "NAME", default_value = "label", requires = "file")]
+    label_column: String,
     /// Number of lines to skip at the beginning of the file
     #[arg(long, value_name = "N", default_value_t = 0, requires = "file")]
     skip: usize,
@@ -102,27 +108,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
         Target::new(&session, Some(&model)).tell(&session);
-        let inputs = match (&arguments.file, arguments.input.sample(&model)?) {
-            (Some(file), _) => {
-                let all = input::file(&model, file, arguments.text_column.as_deref())?;
-                let count = all.len();
-                let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
-                if some.is_empty() && count > 0 {
-                    return Err(CommandError::Mistake(anyhow!(
-                        "--skip {} leaves nothing of the {count} lines of {}",
-                        arguments.skip,
-                        file.display()
-                    )));
-                }
-                some
-            }
-            (None, Some(sample)) => vec![sample],
-            (None, None) => {
-                return Err(CommandError::Mistake(anyhow!(
-                    "there is nothing to predict; give --text, --row, --features, --sample or --file"
-                )));
-            }
-        };
+        let inputs = inputs(arguments, &model)?;
         let misfits = Misfits::of(&inputs);
         misfits.warn(&session, &model);
         let samples: Vec<&[u8]> = inputs.iter().map(|it| it.sample.as_slice()).collect();
@@ -197,6 +183,30 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             None => Ok(()),
         }
     })
+}
+
+/// Returns the inputs that the options give, without those to skip.
+fn inputs(arguments: &Predict, model: &LiveModel) -> Result<Vec<Encoded>, CommandError> {
+    match (&arguments.file, arguments.input.sample(model)?) {
+        (Some(file), _) => {
+            let texts = arguments.text_column.as_deref();
+            let all = input::file(model, file, texts, &arguments.label_column)?;
+            let count = all.len();
+            let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
+            if some.is_empty() && count > 0 {
+                return Err(CommandError::Mistake(anyhow!(
+                    "--skip {} leaves nothing of the {count} lines of {}",
+                    arguments.skip,
+                    file.display()
+                )));
+            }
+            Ok(some)
+        }
+        (None, Some(sample)) => Ok(vec![sample]),
+        (None, None) => Err(CommandError::Mistake(anyhow!(
+            "there is nothing to predict; give --text, --row, --features, --sample or --file"
+        ))),
+    }
 }
 
 /// Predicts with the reference model in this process.

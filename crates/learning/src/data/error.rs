@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::{MAX_CLASSES, MAX_INDEX, MAX_NUMBER};
-use crate::text::{escaped, escaped_to};
+use crate::text::{escaped, escaped_list, escaped_to};
 
 /// Fault of a data set.
 #[derive(Debug, Error)]
@@ -88,13 +88,13 @@ pub enum DataError {
         /// Next step for the user.
         advice: &'static str,
     },
-    /// Two columns have the same name.
-    #[error("`{}` has two columns `{}`; rename one of them", path.display(), escaped(column))]
-    DuplicateColumn {
+    /// Some columns have the same name.
+    #[error("`{}` has more than one column of {}; rename or remove all but one of each", path.display(), escaped_list(columns))]
+    DuplicateColumns {
         /// Path of the file.
         path: PathBuf,
-        /// Name of both columns.
-        column: String,
+        /// Each name of several columns.
+        columns: Vec<String>,
     },
     /// The label is the only column, or the text column is the label column.
     #[error("`{}` has nothing to learn from beside the label column `{}`; name another label or text column", path.display(), escaped(label))]
@@ -117,7 +117,7 @@ pub enum DataError {
         found: String,
     },
     /// The columns of further data differ from those that the model learned from.
-    #[error("`{}` has the columns {found}, but the model has {wanted}; give it the same columns in the same order", path.display())]
+    #[error("`{}` has the columns {found}, but the model has {wanted}: {}; give it the model's columns, in any order", path.display(), mismatch(unknown, missing))]
     NotTheColumns {
         /// Path of the file.
         path: PathBuf,
@@ -125,6 +125,10 @@ pub enum DataError {
         found: String,
         /// Columns of the model, separated by commas.
         wanted: String,
+        /// Columns that only the file has.
+        unknown: Vec<String>,
+        /// Columns that only the model has.
+        missing: Vec<String>,
     },
     /// There are too few examples.
     #[error("the number of examples in `{}` is {examples}, expected at least {wanted}", path.display())]
@@ -188,6 +192,14 @@ pub enum DataError {
         /// Value that the caller gave.
         value: f64,
     },
+}
+
+/// Returns the columns that only a file has, and those that only a model has.
+fn mismatch(unknown: &[String], missing: &[String]) -> String {
+    let lists = [("unknown", unknown), ("missing", missing)];
+    let lists = lists.iter().filter(|(_, names)| !names.is_empty());
+    let lists = lists.map(|(fault, names)| format!("{fault} {}", escaped_list(names)));
+    lists.collect::<Vec<_>>().join(" and ")
 }
 
 /// Malformed line of a file.

@@ -76,6 +76,14 @@ impl Part {
         (0..self.labels.len()).map(|index| self.example(index))
     }
 
+    /// Returns the examples with only these columns of numbers, in this order.
+    pub(super) fn arranged(&self, columns: &[usize]) -> Self {
+        Self {
+            inputs: self.inputs.arranged(columns),
+            ..self.clone()
+        }
+    }
+
     /// Returns the examples at the indices `indices`, in that order.
     pub(super) fn select(&self, indices: &[usize]) -> Self {
         Self {
@@ -102,6 +110,20 @@ impl Inputs {
             Self::Text(texts) => texts.len(),
             Self::Numbers(rows) => rows.nrows(),
             Self::Indexed(rows) => rows.ends.len(),
+        }
+    }
+
+    /// Returns the inputs with only these columns of numbers, in this order.
+    pub(super) fn arranged(&self, columns: &[usize]) -> Self {
+        match self {
+            Self::Numbers(rows) => {
+                let shape = (rows.nrows(), columns.len());
+                // It makes the standard layout, which a selection of columns would not have.
+                let arranged =
+                    Array2::from_shape_fn(shape, |(row, column)| rows[[row, columns[column]]]);
+                Self::Numbers(arranged)
+            }
+            other => other.clone(),
         }
     }
 

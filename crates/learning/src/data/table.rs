@@ -17,49 +17,56 @@ pub(super) struct TableSpec<'a> {
     pub(super) text: Option<&'a str>,
 }
 
-/// Reads the texts of some columns, given by their names.
+/// Returns the indices of columns that are given by their names.
+pub(super) fn indices(
+    path: &Path,
+    names: &[String],
+    wanted: &[&str],
+) -> Result<Vec<usize>, DataError> {
+    let index = |name: &&str| {
+        let index = names.iter().position(|column| column == name);
+        index.ok_or_else(|| DataError::MissingColumn {
+            path: path.to_owned(),
+            column: (*name).to_owned(),
+            columns: escaped_list(names),
+        })
+    };
+    wanted.iter().map(index).collect()
+}
+
+/// Reads the texts of the columns that `choose` returns the indices of, given the header.
 ///
-/// Each row has the line where it starts, and a text for each name.
+/// Each row has the line where it starts, and a text for each index.
 pub(super) fn columns(
     path: &Path,
     bytes: &[u8],
     format: TableFormat,
-    wanted: &[&str],
+    choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
 ) -> Result<Vec<(u64, Vec<String>)>, DataError> {
     let mut rows = Vec::new();
     let mut malformed = Malformed::new(path);
-    let mut indices = Vec::new();
-    let mut width = 0;
-    let mut headed = false;
+    let mut chosen = Vec::new();
+    let mut header = Vec::new();
+    let mut first = true;
     records(path, bytes, format, |record, line| {
-        if !headed {
-            headed = true;
-            let names = names(path, record, line)?;
-            if let [only] = names.as_slice()
-                && !wanted.contains(&only.as_str())
-            {
+        if first {
+            first = false;
+            header = names(path, record, line)?;
+            let indices = choose(&header);
+            if let ([only], Err(_)) = (header.as_slice(), &indices) {
                 separated(path, only, format)?;
             }
-            for name in wanted {
-                let index = names.iter().position(|column| column == name);
-                indices.push(index.ok_or_else(|| DataError::MissingColumn {
-                    path: path.to_owned(),
-                    column: (*name).to_owned(),
-                    columns: escaped_list(&names),
-                })?);
-            }
-            width = names.len();
+            chosen = indices?;
             return Ok(());
         }
-        if record.len() != width {
-            let (found, wanted) = (record.len(), width);
+        if record.len() != header.len() {
+            let (found, wanted) = (record.len(), header.len());
             malformed.add(line, LineFault::FieldCount { found, wanted });
             return Ok(());
         }
-        let row: Result<_, _> = indices
+        let row: Result<_, _> = chosen
             .iter()
-            .zip(wanted)
-            .map(|(&index, name)| utf8(&record[index], name).map(str::to_owned))
+            .map(|&index| utf8(&record[index], &header[index]).map(str::to_owned))
             .collect();
         match row {
             Ok(row) => rows.push((line, row)),
@@ -69,22 +76,6 @@ pub(super) fn columns(
     })?;
     malformed.finish()?;
     Ok(rows)
-}
-
-/// Reads the names of a table's columns.
-pub(super) fn header(
-    path: &Path,
-    bytes: &[u8],
-    format: TableFormat,
-) -> Result<Vec<String>, DataError> {
-    let mut header = None;
-    records(path, bytes, format, |record, line| {
-        if header.is_none() {
-            header = Some(names(path, record, line)?);
-        }
-        Ok(())
-    })?;
-    Ok(header.unwrap_or_default())
 }
 
 pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<Raw, DataError> {
@@ -374,19 +365,26 @@ fn separated(path: &Path, header: &str, format: TableFormat) -> Result<(), DataE
 fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, DataError> {
     let mut malformed = Malformed::new(path);
     let mut names: Vec<String> = Vec::new();
+    let mut doubled: Vec<String> = Vec::new();
     for (field, column) in header.iter().zip(1..) {
         match utf8(field, &format!("number {column}")) {
             Ok(name) if names.iter().any(|other| other == name) => {
-                return Err(DataError::DuplicateColumn {
-                    path: path.to_owned(),
-                    column: name.to_owned(),
-                });
+                if !doubled.iter().any(|other| other == name) {
+                    doubled.push(name.to_owned());
+                }
             }
             Ok(name) => names.push(name.to_owned()),
             Err(fault) => malformed.add(line, fault),
         }
     }
-    malformed.finish().map(|()| names)
+    malformed.finish()?;
+    if doubled.is_empty() {
+        return Ok(names);
+    }
+    Err(DataError::DuplicateColumns {
+        path: path.to_owned(),
+        columns: doubled,
+    })
 }
 
 fn utf8<'a>(field: &'a [u8], column: &str) -> Result<&'a str, LineFault> {
