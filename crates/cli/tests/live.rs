@@ -209,7 +209,7 @@ fn predict_local_and_verify_give_the_predictions_of_the_contract() {
     assert_eq!(by_hand["predictions"], raw["predictions"]);
     let told = workspace.mistake(&["predict", "--sample", "0x00070003"]);
     assert!(
-        told.contains("feature 3 at place 1 of item 0 comes after feature 7"),
+        told.contains("feature 3 at index 1 of item 0 comes after feature 7"),
         "{told}"
     );
     let told = workspace.mistake(&["predict", "--row", "1,2"]);

@@ -875,7 +875,7 @@ fn contribute_with_relay_names_the_batches_that_are_handed_over() {
         workspace.json(&["submission", BATCH, "--relay", &coordinator.url, "--json"]);
     assert_eq!(asked["status"], "waiting");
     let told = workspace.mistake(&["submission", "0x95cf", "--relay", &coordinator.url]);
-    assert!(told.contains("expected the id of a batch"), "{told}");
+    assert!(told.contains("expected the id of a signed batch"), "{told}");
 
     // A dry run signs nothing.
     let coordinator = FewWords::new("600000000000000000", 1);
