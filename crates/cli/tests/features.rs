@@ -177,6 +177,7 @@ fn table_with(columns: &[&str]) -> String {
             "b" => (row % 3).to_string(),
             "c" => (10 - a).to_string(),
             "kind" => kind.to_owned(),
+            "name" => format!("bob{row}"),
             _ => row.to_string(),
         };
         table += &(columns.iter().map(value).collect::<Vec<_>>().join(",") + "\n");
@@ -194,6 +195,7 @@ fn tables_are_matched_with_the_names_in_the_card() {
         ("less.csv", &["kind", "b"]),
         ("other.csv", &["a", "b", "seat", "kind"]),
         ("doubled.csv", &["a", "b", "c", "b", "a", "kind"]),
+        ("names.csv", &["a", "name", "b", "c", "kind"]),
     ] {
         workspace.put(name, &table_with(columns));
     }
@@ -230,7 +232,18 @@ fn tables_are_matched_with_the_names_in_the_card() {
     assert_eq!(straight["predictions"][1]["class"], "low");
     assert_eq!(straight, workspace.json::<Value>(&predict("turned.csv")));
 
+    let label = workspace.mistake(&["evaluate", "--data", "straight.csv", "--label-column", "c"]);
+    let fault =
+        "cannot have its classes in the column `c`: the model learns from a column of that name";
+    assert!(label.contains(fault), "{label}");
+    let label = workspace.mistake(&["predict", "--file", "straight.csv", "--label-column", "c"]);
+    assert!(label.contains(fault), "{label}");
+
     for (file, fault) in [
+        (
+            "names.csv",
+            "has the columns a, name, b, c, but the model has a, b, c: unknown name; give it",
+        ),
         (
             "more.csv",
             "has the columns a, b, row, c, seat, but the model has a, b, c: unknown row, seat; give it",

@@ -24,6 +24,9 @@ use classes::Classes;
 use part::Inputs;
 use table::TableSpec;
 
+/// Name of the column with the class, if no other is given.
+const DEFAULT_LABEL: &str = "label";
+
 use crate::text::escaped_list;
 
 /// Default share of a data set without test data that is set aside for measuring.
@@ -220,6 +223,7 @@ pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, Data
                 format: *format,
                 label,
                 text: text.as_deref(),
+                model: None,
             };
             read_parts(train, test.as_deref(), |path| {
                 table::parse(path, &file::read(path)?, &spec)
@@ -249,7 +253,7 @@ pub fn load_more(
     classes: &[String],
     columns: Option<ModelColumns<'_>>,
 ) -> Result<Part, DataError> {
-    let mut raw = match source {
+    let raw = match source {
         Source::MovieReviews => reviews::read()?,
         Source::Table {
             format,
@@ -262,7 +266,11 @@ pub fn load_more(
                 format: *format,
                 label,
                 text: text.as_deref(),
+                model: columns,
             };
+            if let (None, Some(columns)) = (text, columns) {
+                class_apart(train, label, columns)?;
+            }
             table::parse(train, &file::read(train)?, &spec)?
         }
         Source::Libsvm { train, .. } => libsvm::parse(train, &file::read(train)?)?,
@@ -273,11 +281,6 @@ pub fn load_more(
             examples: 0,
             wanted: 1,
         });
-    }
-    // If the file has no columns, the model's encoder refuses the examples.
-    if let Some(columns) = columns.filter(|_| !raw.columns.is_empty()) {
-        let order = arrangement(&raw.path, &raw.columns, columns)?;
-        raw.inputs = raw.inputs.arranged(&order);
     }
     let numbers = classes::known(&raw, classes)?;
     Ok(Part::new(raw, numbers))
@@ -303,8 +306,8 @@ pub fn read_columns(
 
 /// Reads the rows of a table of numbers for a model, as texts in the order of the model's columns.
 ///
-/// The names in the header decide, in any order. The column `label`, if the model has none of this
-/// name, is skipped. If the table leaves out all reserved columns, the rows have only the others.
+/// The names in the header decide, in any order. The column `label` is skipped; if it is `None`, a
+/// column `label` is skipped unless the model has one. If the table leaves out all reserved columns, the rows have only the others.
 /// Each row has the line where it starts, from 1.
 ///
 /// # Errors
@@ -314,8 +317,12 @@ pub fn read_model_rows(
     path: &Path,
     format: TableFormat,
     columns: ModelColumns<'_>,
-    label: &str,
+    label: Option<&str>,
 ) -> Result<Vec<(u64, Vec<String>)>, DataError> {
+    if let Some(label) = label {
+        class_apart(path, label, columns)?;
+    }
+    let label = label.unwrap_or(DEFAULT_LABEL);
     table::columns(path, &file::read(path)?, format, |header| {
         let is_class = |name: &String| name == label && !columns.names.contains(name);
         let inputs = (0..).zip(header).filter(|(_, name)| !is_class(name));
@@ -330,7 +337,7 @@ impl Dataset {
     /// Returns the test data with a model's columns of numbers, in the model's order.
     ///
     /// # Errors
-    /// [`DataError::NotTheColumns`], with both lists.
+    /// [`DataError::NotTheColumns`].
     pub fn test_for(&self, columns: Option<ModelColumns<'_>>) -> Result<Part, DataError> {
         match columns {
             Some(columns) if !self.columns.is_empty() => {
@@ -394,6 +401,17 @@ fn arrangement(
         unknown: of(found, |name| !known.contains(name)),
         missing: of(names, |name| !index.contains_key(name)),
     })
+}
+
+/// Checks that the column with the class is none that the model learns from.
+fn class_apart(path: &Path, label: &str, columns: ModelColumns<'_>) -> Result<(), DataError> {
+    if columns.names.iter().any(|name| name == label) {
+        return Err(DataError::LabelIsColumn {
+            path: path.to_owned(),
+            label: label.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Returns the names for which a condition holds.

@@ -222,8 +222,8 @@ pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, I
 ///
 /// With `text_column`, each row of a table is an example; other columns are skipped.
 /// For a model of numbers, the header of a table has the model's columns, in any order, and perhaps
-/// `label_column`, which is skipped.
-/// If the first line of a table consists of numbers, or the file is no table, each line is an
+/// `label_column` (by default `label`), which is skipped.
+/// If the first line of an unpacked .csv file consists of numbers, and no column is called so, or the file is no table, each line is an
 /// example ([`encode_lines`]).
 ///
 /// # Errors
@@ -233,7 +233,7 @@ pub fn encode_file(
     encoder: &Encoder,
     path: &Path,
     text_column: Option<&str>,
-    label_column: &str,
+    label_column: Option<&str>,
 ) -> Result<Vec<Encoded>, InputError> {
     if let Some(rows) = table(encoder, path, text_column, label_column)? {
         return encode_all(encoder, path, rows);
@@ -305,7 +305,7 @@ fn table(
     encoder: &Encoder,
     path: &Path,
     text_column: Option<&str>,
-    label_column: &str,
+    label_column: Option<&str>,
 ) -> Result<Option<Vec<(u64, String)>>, InputError> {
     let format = match TableFormat::of(path) {
         Some(format) => format,
@@ -329,13 +329,41 @@ fn table(
                 return Ok(None);
             };
             match read_model_rows(path, format, columns, label_column) {
-                // The rows are numbers in the model's order, without a header.
-                Err(_) if begins_with_numbers(path) => Ok(None),
-                rows => Ok(joined(rows?)),
+                // The rows are numbers in the model's order, without a header. If a column of the
+                // model is called by a number, the first line is a header in any case.
+                Err(
+                    DataError::NotTheColumns { .. }
+                    | DataError::DuplicateColumns { .. }
+                    | DataError::Malformed { .. },
+                ) if !is_called_by_number(columns.names) && begins_with_numbers(path) => Ok(None),
+                rows => {
+                    let rows = rows?;
+                    single_numbers(path, &rows)?;
+                    Ok(joined(rows))
+                }
             }
         }
         (Sort::Text | Sort::Indexed, None) => Ok(None),
     }
+}
+
+fn is_called_by_number(names: &[String]) -> bool {
+    names.iter().any(|name| name.trim().parse::<f64>().is_ok())
+}
+
+/// Checks that no field of a table contains the separator of numbers, such as `0,1` for a tenth.
+fn single_numbers(path: &Path, rows: &[(u64, Vec<String>)]) -> Result<(), InputError> {
+    for (line, fields) in rows {
+        if let Some(field) = fields.iter().find(|field| field.contains(',')) {
+            let field = field.clone();
+            return Err(InputError::Line {
+                line: *line,
+                path: path.to_owned(),
+                source: Box::new(InputError::NoNumber { field }),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Returns `true` if the first line of a file consists of numbers and is therefore no header.
@@ -489,7 +517,7 @@ mod tests {
             path
         };
         let samples = |encoder: &Encoder, path: &Path, column| {
-            let all = encode_file(encoder, path, column, "kind").expect("samples");
+            let all = encode_file(encoder, path, column, Some("kind")).expect("samples");
             all.into_iter().map(|it| it.sample).collect::<Vec<_>>()
         };
         // The file names its columns, in any order and with the class between them. It may lack
@@ -504,7 +532,7 @@ mod tests {
         assert_eq!(samples(&words(), &lines, None), [[0, 0], [0, 1]]);
 
         let message = |encoder: &Encoder, path: &Path, column| {
-            message(encode_file(encoder, path, column, "kind"))
+            message(encode_file(encoder, path, column, Some("kind")))
         };
         let bad = put("bad.txt", "2:1\n\n1\n");
         assert_eq!(
@@ -543,6 +571,24 @@ mod tests {
             twice.contains("has more than one column of a, b; rename"),
             "{twice}"
         );
+        // A model whose columns are called by numbers needs a header: no line is taken for a row.
+        let numbered = encoder(r#"{"classifier":"naive-bayes","features":{"columns":["0","1"]}}"#);
+        for (header, fault) in [
+            ("1,7", "unknown 7 and missing 0"),
+            ("1,1,0", "has more than one column of 1"),
+        ] {
+            let row = header.replace(|letter| letter != ',', "1");
+            let other = put("numbered.csv", &format!("{header}\n{row}\n"));
+            let told = message(&numbered, &other, None);
+            assert!(told.contains(fault), "{told}");
+        }
+        let turned = put("numbered.csv", "1,0\n1,0\n");
+        let straight = put("straight.csv", "0,1\n0,1\n");
+        let all = |path: &Path| encode_file(&numbered, path, None, None).expect("samples");
+        assert_eq!(all(&turned), all(&straight));
+        // A decimal comma is no separator of columns.
+        let comma = put("comma.csv", "a,b\n\"0,1\",1\n");
+        assert!(message(&columns(), &comma, None).contains("`0,1` is no number"));
         let missing = folder.path().join("missing.txt");
         assert!(message(&words(), &missing, None).starts_with("cannot read "));
     }

@@ -35,8 +35,8 @@ predicted right. Precision is the share of the predictions of a class that are r
 harmonic mean. A share without anything to divide by is `-`, and null with --json. For more than ten
 classes, or long counts, the text has no confusion matrix; --json always has it.
 
-The columns of a table are found by the names in the model's card, in any order. A column that the
-model does not know is refused; so is a missing one.";
+The columns of a table of numbers are found by the names in the model's card, in any order. A
+column that the model does not know is refused; so is a missing or a doubled one.";
 
 /// Measure a model on labeled data, free
 ///
@@ -107,7 +107,11 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), CommandError> {
         };
         let classes = model.classes();
         let pairs = samples.iter().map(|(label, _)| *label).zip(predicted);
-        let confusion = Confusion::new(classes.len(), pairs)?;
+        let confusion = Confusion::new(classes.len(), pairs).map_err(|error| {
+            let context =
+                "the node predicts a class that the model does not have; use another node";
+            CommandError::Fault(anyhow!(error).context(context))
+        })?;
         let evaluated = Evaluated {
             chain_id: session.node.chain_id(),
             model: model.facts.trainer,

@@ -145,7 +145,7 @@ pub(crate) fn file(
     model: &LiveModel,
     path: &Path,
     text_column: Option<&str>,
-    label_column: &str,
+    label_column: Option<&str>,
 ) -> Result<Vec<Encoded>, CommandError> {
     let encoder = encoder_of_data(model)?;
     let samples = if path == Path::new("-") && text_column.is_none() {

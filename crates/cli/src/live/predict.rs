@@ -29,7 +29,8 @@ Examples:
   cotrain predict --text 'dull' --verify           do not trust the node
 
 The columns of a table of numbers are found by the names in the model's card, in any order. A column
-that the model does not know is refused, except for --label-column; so is a missing one.
+that the model does not know is refused, except for --label-column; so is a missing or a doubled one.
+Reserved columns may be left out, but only all of them. - is read without a header.
 
 With --verify, the block's hash proves each storage word of the model (eth_getProof). With a --block-hash from
 another source, you trust the node only for the parameters that the model was created with.";
@@ -48,9 +49,10 @@ pub(crate) struct Predict {
     /// Column of the table that contains the texts; other columns are ignored
     #[arg(long, value_name = "NAME", requires = "file")]
     text_column: Option<String>,
-    /// Column of a table of numbers that contains the class, if any; it is not read
-    #[arg(long, value_name = "NAME", default_value = "label", requires = "file")]
-    label_column: String,
+    /// Column of a table of numbers that contains the class; it is not read [default: label, if the
+    /// model has no such column]
+    #[arg(long, value_name = "NAME", requires = "file")]
+    label_column: Option<String>,
     /// Number of lines to skip at the beginning of the file
     #[arg(long, value_name = "N", default_value_t = 0, requires = "file")]
     skip: usize,
@@ -190,7 +192,7 @@ fn inputs(arguments: &Predict, model: &LiveModel) -> Result<Vec<Encoded>, Comman
     match (&arguments.file, arguments.input.sample(model)?) {
         (Some(file), _) => {
             let texts = arguments.text_column.as_deref();
-            let all = input::file(model, file, texts, &arguments.label_column)?;
+            let all = input::file(model, file, texts, arguments.label_column.as_deref())?;
             let count = all.len();
             let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
             if some.is_empty() && count > 0 {

@@ -116,6 +116,14 @@ pub enum DataError {
         /// Its columns of numbers, escaped and separated by commas.
         found: String,
     },
+    /// The column with the class is one of the model's.
+    #[error("`{}` cannot have its classes in the column `{}`: the model learns from a column of that name; choose another label column, or rename it", path.display(), escaped(label))]
+    LabelIsColumn {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        label: String,
+    },
     /// The columns of further data differ from those that the model learned from.
     #[error("`{}` has the columns {found}, but the model has {wanted}: {}; give it the model's columns, in any order", path.display(), mismatch(unknown, missing))]
     NotTheColumns {

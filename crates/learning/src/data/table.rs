@@ -5,7 +5,7 @@ use ndarray::Array2;
 
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
-use super::{DataError, Raw, TableFormat, in_bounds};
+use super::{DataError, ModelColumns, Raw, TableFormat, arrangement, in_bounds};
 use crate::text::escaped_list;
 
 /// Format of a table, and the names of the columns to read.
@@ -15,6 +15,8 @@ pub(super) struct TableSpec<'a> {
     pub(super) label: &'a str,
     /// Name of the column with the text; `None` if all columns but the label have numbers.
     pub(super) text: Option<&'a str>,
+    /// Columns of the model that takes the numbers; `None` if a model learns from them anew.
+    pub(super) model: Option<ModelColumns<'a>>,
 }
 
 /// Returns the indices of columns that are given by their names.
@@ -233,17 +235,23 @@ impl Table {
                 })
         };
         let label = index(spec.label)?;
-        let inputs = match spec.text {
-            Some(text) => Columns::Text {
+        let inputs = if let Some(text) = spec.text {
+            Columns::Text {
                 column: index(text)?,
                 texts: Vec::new(),
-            },
-            None => Columns::Numbers {
-                columns: (0..columns.len())
-                    .filter(|&column| column != label)
-                    .collect(),
+            }
+        } else {
+            let inputs = (0..columns.len()).filter(|&column| column != label);
+            let mut inputs: Vec<usize> = inputs.collect();
+            if let Some(model) = spec.model.filter(|_| !inputs.is_empty()) {
+                let names = inputs.iter().map(|&column| columns[column].clone());
+                let order = arrangement(path, &names.collect::<Vec<_>>(), model)?;
+                inputs = order.into_iter().map(|index| inputs[index]).collect();
+            }
+            Columns::Numbers {
+                columns: inputs,
                 numbers: Vec::new(),
-            },
+            }
         };
         let nothing = match &inputs {
             Columns::Text { column, .. } => *column == label,
