@@ -154,6 +154,17 @@ async fn list_filters_contributions_and_shows_them_in_pages() {
     };
     let all = client.json(&path).await;
     assert_eq!(positions(&all), [0, 1, 2, 3, 4]);
+    for row in all["rows"].as_array().unwrap() {
+        // `batch` is the deprecated name.
+        assert!(
+            row["firstPosition"].as_u64() <= row["position"].as_u64(),
+            "{row}"
+        );
+        assert!(
+            row["firstPosition"].is_u64() && row["firstPosition"] == row["batch"],
+            "{row}"
+        );
+    }
     assert_eq!(all["next"], json!(null));
     let page = client
         .json(&format!("{path}?author={author}&label=0&limit=2"))

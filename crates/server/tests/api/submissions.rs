@@ -213,6 +213,14 @@ async fn submit_says_why_it_refuses_a_batch() {
     ] {
         let answer = client.post(&path, &body).await;
         assert_eq!(answer.problem(status), kind, "{}", answer.text());
+        if kind == "nonce-too-far" {
+            let problem = answer.json();
+            // `most` is the deprecated name.
+            assert_eq!(
+                (&problem["max"], &problem["most"]),
+                (&json!(65), &json!(65))
+            );
+        }
     }
     // The pending batch needs 5007.
     let required = 5_007 + dear + 7;
