@@ -358,7 +358,7 @@ const SAVING: Duration = Duration::from_mins(5);
 impl SavedChain {
     /// Asks the anvil at `url` for its chain.
     ///
-    /// Of the states after earlier blocks it keeps only those in `states`.
+    /// It keeps only those states after earlier blocks that are in `states`.
     /// With all of them, time and size would grow with the number of blocks times the state's size.
     ///
     /// # Errors
@@ -452,7 +452,7 @@ async fn ask(url: &Url, method: &str, parameters: Value) -> Result<Value, AnvilE
 /// Removes blocks that are not on the best chain, with their transactions.
 ///
 /// These are abandoned branches, and the first block of a process that loaded another chain.
-/// When anvil loads the dump, they could replace the blocks of the best chain.
+/// They could replace the blocks of the best chain when anvil loads the dump.
 async fn leave_out_other_branches(url: &Url, chain: &mut Value) -> Result<(), AnvilError> {
     let best = chain.get("best_block_number").and_then(Value::as_u64);
     let best = json!([format!("{:#x}", best.unwrap_or_default()), false]);

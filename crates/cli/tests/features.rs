@@ -186,7 +186,7 @@ fn table_with(columns: &[&str]) -> String {
 }
 
 #[test]
-fn tables_are_matched_with_the_names_in_the_card() {
+fn predict_evaluate_and_contribute_match_columns_by_their_names() {
     let workspace = Workspace::new(&AnvilConfig::default());
     for (name, columns) in [
         ("straight.csv", &["a", "b", "c", "kind"][..]),

@@ -25,7 +25,7 @@ use part::Inputs;
 use table::TableSpec;
 
 /// Name of the column with the class, if no other is given.
-const DEFAULT_LABEL: &str = "label";
+pub const DEFAULT_LABEL: &str = "label";
 
 use crate::text::escaped_list;
 
@@ -300,7 +300,8 @@ pub fn read_columns(
     columns: &[&str],
 ) -> Result<Vec<(u64, Vec<String>)>, DataError> {
     table::columns(path, &file::read(path)?, format, |header| {
-        table::indices(path, header, columns)
+        let index = |name: &&str| table::index(path, header, name);
+        columns.iter().map(index).collect()
     })
 }
 

@@ -97,7 +97,7 @@ impl Confusion {
 
     /// Returns the most common true class and its number of samples; `None` if there are none.
     ///
-    /// Of several such classes, it is the one with the lowest label.
+    /// The lowest label wins if several classes are as common.
     #[must_use]
     pub fn most_common(&self) -> Option<(usize, u64)> {
         let supports = self.rows.iter().map(|row| row.iter().sum::<u64>());
@@ -311,6 +311,11 @@ mod tests {
                 let [lower, upper] = wilson(correct, n).expect("samples");
                 let share = share(correct, n).expect("samples");
                 prop_assert!(0.0 <= lower && lower <= share && share <= upper && upper <= 1.0);
+                // Each end is a probability whose standard error the share is `Z` times away from.
+                for end in [lower, upper] {
+                    let (off, error) = ((end - share).powi(2), end * (1.0 - end) / float(n));
+                    prop_assert!((off - Z * Z * error).abs() < 1e-12, "{end}, {correct} of {n}");
+                }
                 // More samples of the same share say more.
                 let [lower_of_more, upper_of_more] = wilson(4 * correct, 4 * n).expect("samples");
                 prop_assert!(upper_of_more - lower_of_more < upper - lower);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use cotrain_learning::data::Source;
+use cotrain_learning::data::{DEFAULT_LABEL, Source};
 
 use crate::error::CommandError;
 
@@ -12,7 +12,7 @@ use crate::error::CommandError;
 #[command(next_help_heading = "Data")]
 pub(crate) struct Columns {
     /// Column of a table that contains the class
-    #[arg(long, value_name = "NAME", default_value = "label")]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_LABEL)]
     pub(crate) label_column: String,
     /// Column of a table that contains the text; without it, every other column is a number
     #[arg(long, value_name = "NAME")]

@@ -3,10 +3,7 @@
 use std::fmt::Write as _;
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
-use cotrain_learning::{
-    evaluation::{ClassFigures, Confusion},
-    text::escaped,
-};
+use cotrain_learning::{evaluation::Confusion, text::escaped};
 use cotrain_results::format::share;
 use serde::Serialize;
 
@@ -32,6 +29,9 @@ pub(crate) struct Measured {
     /// A row for each true class, with the count of each predicted class.
     confusion: Vec<Vec<u64>>,
     per_class: Vec<PerClass>,
+    /// Label of the most common true class, and its number of samples.
+    #[serde(skip)]
+    most_common: Option<(usize, u64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,7 +42,9 @@ struct PerClass {
     recall: Option<f64>,
     f1: Option<f64>,
     #[serde(skip)]
-    figures: ClassFigures,
+    predicted: u64,
+    #[serde(skip)]
+    correct: u64,
 }
 
 impl Measured {
@@ -55,7 +57,8 @@ impl Measured {
             precision: figures.precision,
             recall: figures.recall,
             f1: figures.f1,
-            figures,
+            predicted: figures.predicted,
+            correct: figures.correct,
         });
         Self {
             n: confusion.n(),
@@ -63,6 +66,7 @@ impl Measured {
             accuracy: confusion.accuracy(),
             interval: confusion.interval(),
             majority: confusion.majority(),
+            most_common: confusion.most_common(),
             confusion: confusion.rows().to_vec(),
             per_class: per_class.collect(),
             classes,
@@ -95,14 +99,12 @@ impl Measured {
             100.0 * lower,
             share(upper)
         );
-        let most = self.per_class.iter().rev();
-        if let (Some(majority), Some(most)) = (self.majority, most.max_by_key(|it| it.support)) {
+        if let (Some(majority), Some((label, support))) = (self.majority, self.most_common) {
             let _ = writeln!(
                 text,
-                "majority  {}, {} of {n} examples are {}",
+                "majority  {}, {support} of {n} examples are {}",
                 share(majority),
-                most.support,
-                short(&most.class, 24)
+                short(&self.classes[label], 24)
             );
         }
         text
@@ -143,16 +145,10 @@ impl Measured {
     fn table(&self) -> String {
         let head = ["class", "recall", "precision", "F1"].map(str::to_owned);
         let rows = self.per_class.iter().map(|one| {
-            let ClassFigures {
-                support,
-                predicted,
-                correct,
-                ..
-            } = one.figures;
             vec![
                 escaped(&one.class).to_string(),
-                of(one.recall, correct, support),
-                of(one.precision, correct, predicted),
+                of(one.recall, one.correct, one.support),
+                of(one.precision, one.correct, one.predicted),
                 one.f1.map_or_else(|| "-".to_owned(), share),
             ]
         });

@@ -80,7 +80,9 @@ impl Part {
     pub(super) fn arranged(&self, columns: &[usize]) -> Self {
         Self {
             inputs: self.inputs.arranged(columns),
-            ..self.clone()
+            labels: self.labels.clone(),
+            path: self.path.clone(),
+            lines: self.lines.clone(),
         }
     }
 

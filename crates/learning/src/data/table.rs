@@ -19,21 +19,14 @@ pub(super) struct TableSpec<'a> {
     pub(super) model: Option<ModelColumns<'a>>,
 }
 
-/// Returns the indices of columns that are given by their names.
-pub(super) fn indices(
-    path: &Path,
-    names: &[String],
-    wanted: &[&str],
-) -> Result<Vec<usize>, DataError> {
-    let index = |name: &&str| {
-        let index = names.iter().position(|column| column == name);
-        index.ok_or_else(|| DataError::MissingColumn {
-            path: path.to_owned(),
-            column: (*name).to_owned(),
-            columns: escaped_list(names),
-        })
-    };
-    wanted.iter().map(index).collect()
+/// Returns the index of the column that is given by its name.
+pub(super) fn index(path: &Path, names: &[String], wanted: &str) -> Result<usize, DataError> {
+    let index = names.iter().position(|column| column == wanted);
+    index.ok_or_else(|| DataError::MissingColumn {
+        path: path.to_owned(),
+        column: wanted.to_owned(),
+        columns: escaped_list(names),
+    })
 }
 
 /// Reads the texts of the columns that `choose` returns the indices of, given the header.
@@ -224,20 +217,10 @@ impl Table {
         {
             separated(path, only, spec.format)?;
         }
-        let index = |wanted: &str| {
-            columns
-                .iter()
-                .position(|column| column == wanted)
-                .ok_or_else(|| DataError::MissingColumn {
-                    path: path.to_owned(),
-                    column: wanted.to_owned(),
-                    columns: escaped_list(&columns),
-                })
-        };
-        let label = index(spec.label)?;
+        let label = index(path, &columns, spec.label)?;
         let inputs = if let Some(text) = spec.text {
             Columns::Text {
-                column: index(text)?,
+                column: index(path, &columns, text)?,
                 texts: Vec::new(),
             }
         } else {
