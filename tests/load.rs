@@ -223,7 +223,7 @@ fn quantile(sorted: &[f64], of: f64) -> f64 {
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "a place among some thousand"
+        reason = "an index among some thousand"
     )]
     let index = ((sorted.len() - 1) as f64 * of) as usize;
     sorted[index]

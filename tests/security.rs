@@ -31,7 +31,7 @@ fn is_solidity(name: &str) -> bool {
         || follows("testFuzz_", char::is_ascii_lowercase)
 }
 
-/// Returns the sources that `place` names.
+/// Returns the sources that `location` names.
 ///
 /// That is a file of the contracts' tests, in any folder of theirs, or a folder of tests of the
 /// crates.

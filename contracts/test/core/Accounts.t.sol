@@ -345,9 +345,9 @@ contract AccountsTest is ModelTest {
         assertTrue(Account.unwrap(changed.credited(amount)) == Account.unwrap(account), "credited");
         if (good == type(uint48).max) return;
         changed = account.withRefund();
-        assertEq(changed.good(), uint256(good) + 1, "praised");
-        assertEq(changed.balance(), balance, "balance when praised");
-        assertTrue(changed.used(nonce) && changed.used(last), "nonces when praised");
+        assertEq(changed.good(), uint256(good) + 1, "good contributions");
+        assertEq(changed.balance(), balance, "balance with a refund");
+        assertTrue(changed.used(nonce) && changed.used(last), "nonces with a refund");
     }
 
     /// @dev Compares with a plain list: a nonce is used if an account used it, or if it is 64 or

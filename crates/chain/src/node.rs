@@ -974,7 +974,7 @@ fn located(method: &'static str, log: rpc::Log) -> Result<NodeLog, NodeError> {
     let (Some(block), Some(block_hash), Some(transaction), Some(index)) = location else {
         return Err(NodeError::Malformed {
             method,
-            message: "an event without its place".to_owned(),
+            message: "an event without its block, transaction or index".to_owned(),
         });
     };
     Ok(NodeLog {

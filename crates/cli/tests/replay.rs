@@ -129,11 +129,11 @@ impl Outcome {
     }
 }
 
-/// Changes the byte at index `place`; a negative index counts from the end.
-fn flip(hex: &Value, workspace: isize) -> Value {
+/// Changes the byte at index `index`; a negative index counts from the end.
+fn flip(hex: &Value, index: isize) -> Value {
     let mut digits = hex.as_str().expect("text").as_bytes()[2..].to_vec();
     let bytes = isize::try_from(digits.len() / 2).expect("short");
-    let byte = usize::try_from(workspace.rem_euclid(bytes)).expect("inside");
+    let byte = usize::try_from(index.rem_euclid(bytes)).expect("inside");
     let digit = &mut digits[2 * byte + 1];
     *digit = if *digit == b'1' { b'0' } else { b'1' };
     format!("0x{}", String::from_utf8(digits).expect("digits")).into()

@@ -230,8 +230,8 @@ fn by_hardware(mut signature: Vec<u8>) -> Vec<u8> {
 fn batches(stage: &Stage, authors: &[Key], now: u64) -> Vec<SignedBatch> {
     let mut batches = Vec::new();
     for nonce in 0..BATCHES {
-        for (workspace, author) in authors.iter().enumerate() {
-            let feature = u16::try_from(workspace).expect("small");
+        for (index, author) in authors.iter().enumerate() {
+            let feature = u16::try_from(index).expect("small");
             let mut batch = stage.signed(author, nonce, feature % 2, &[feature, feature + 5]);
             if batches.len() % 50 == 49 {
                 batch.deadline = now + 4;
@@ -350,14 +350,14 @@ async fn serve_continues_on_another_replica_if_the_leader_ends() {
 
     let mut ids = Vec::new();
     for nonce in 0..10 {
-        for (workspace, author) in authors.iter().enumerate() {
-            let server = if (workspace + nonce) % 2 == 0 && nonce < 5 {
+        for (index, author) in authors.iter().enumerate() {
+            let server = if (index + nonce) % 2 == 0 && nonce < 5 {
                 &one
             } else {
                 &two
             };
             let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
-            let feature = u16::try_from(workspace).expect("small");
+            let feature = u16::try_from(index).expect("small");
             let batch = stage.signed(author, nonce as u64, 1, &[feature]);
             let (status, answer) = hand_in(&client, &url, &body(&batch)).await;
             assert_eq!(status, 202, "{answer}");

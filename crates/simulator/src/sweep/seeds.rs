@@ -64,7 +64,7 @@ impl Seeds {
             }
             left -= last - first + 1;
         }
-        unreachable!("a place below the sum of all lengths lies in a range")
+        unreachable!("an index below the sum of all lengths lies in a range")
     }
 }
 
