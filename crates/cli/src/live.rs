@@ -19,7 +19,6 @@ pub(crate) mod gas_fees;
 pub(crate) mod input;
 pub(crate) mod key;
 pub(crate) mod market;
-pub(crate) mod measured;
 pub(crate) mod model;
 pub(crate) mod models;
 pub(crate) mod money;

@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use alloy_primitives::{Address, B256, U256};
 use cotrain_chain::node::{Node, NodeError};
 use cotrain_client::{market::MarketLedger, source::EventSource};
+use cotrain_learning::score;
 use cotrain_protocol::{
     ContractError,
     trainer::{Incentive, Waits},
@@ -347,10 +348,12 @@ impl HostedModel {
 
     /// Predicts the label of a sample with the contract's reference model.
     ///
+    /// It also returns the score ([`score::predict`]).
+    ///
     /// # Errors
     /// If the sample is malformed.
-    pub fn predict(&self, sample: &[u8]) -> Result<u16, ContractError> {
-        self.state().trainer().classifier().predict(sample)
+    pub fn predict(&self, sample: &[u8]) -> Result<(u16, Option<f64>), ContractError> {
+        score::predict(self.state().trainer().classifier(), sample)
     }
 
     /// Returns number and hash of the last block, and the weights after it.

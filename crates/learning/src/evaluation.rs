@@ -2,7 +2,10 @@
 //!
 //! Everything is derived from a [`Confusion`] matrix, which counts. Only shares are floats.
 
+use cotrain_protocol::classifier::Classifier;
 use thiserror::Error;
+
+use crate::encode::Samples;
 
 /// Quantile of the standard normal distribution that leaves 2.5 % above it, for 95 % intervals.
 const Z: f64 = 1.959_963_984_540_054;
@@ -21,6 +24,8 @@ pub struct NoSuchLabel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     rows: Vec<Vec<u64>>,
+    /// Number of samples of each true class that the model refuses to predict.
+    refused: Vec<u64>,
 }
 
 /// Figures on one class. A share is `None` if nothing would be divided by.
@@ -61,7 +66,31 @@ impl Confusion {
             }
             rows[usize::from(truth)][usize::from(predicted)] += 1;
         }
-        Ok(Self { rows })
+        Ok(Self {
+            rows,
+            refused: vec![0; classes],
+        })
+    }
+
+    /// Counts the predictions of a model for labeled samples.
+    ///
+    /// A sample that the model refuses, such as one with too many features, counts as wrong and as
+    /// a prediction of no class.
+    #[must_use]
+    pub fn of_model(classifier: &Classifier, samples: &Samples) -> Self {
+        let classes = usize::from(classifier.classes());
+        let mut confusion = Self {
+            rows: vec![vec![0; classes]; classes],
+            refused: vec![0; classes],
+        };
+        for (sample, label) in samples.iter() {
+            let truth = usize::from(label);
+            match classifier.predict(sample) {
+                Ok(predicted) => confusion.rows[truth][usize::from(predicted)] += 1,
+                Err(_) => confusion.refused[truth] += 1,
+            }
+        }
+        confusion
     }
 
     /// Returns the matrix: a row for each true class, with the count of each predicted class.
@@ -70,10 +99,22 @@ impl Confusion {
         &self.rows
     }
 
+    /// Returns the number of samples that the model refuses to predict.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.iter().sum()
+    }
+
     /// Returns the number of samples.
     #[must_use]
     pub fn n(&self) -> u64 {
-        self.rows.iter().flatten().sum()
+        self.supports().sum()
+    }
+
+    /// Returns the number of samples of each true class.
+    fn supports(&self) -> impl Iterator<Item = u64> {
+        let classes = self.rows.iter().zip(&self.refused);
+        classes.map(|(row, refused)| row.iter().sum::<u64>() + refused)
     }
 
     /// Returns the number of samples that are predicted right.
@@ -100,8 +141,8 @@ impl Confusion {
     /// The lowest label wins if several classes are as common.
     #[must_use]
     pub fn most_common(&self) -> Option<(usize, u64)> {
-        let supports = self.rows.iter().map(|row| row.iter().sum::<u64>());
-        let most = supports
+        let most = self
+            .supports()
             .enumerate()
             .min_by_key(|&(_, support)| std::cmp::Reverse(support));
         most.filter(|&(_, support)| support > 0)
@@ -120,8 +161,7 @@ impl Confusion {
     /// Returns the figures of each class, by its label.
     #[must_use]
     pub fn classes(&self) -> Vec<ClassFigures> {
-        let figures = |(class, row): (usize, &Vec<u64>)| {
-            let support = row.iter().sum();
+        let figures = |(class, (row, support)): (usize, (&Vec<u64>, u64))| {
             let predicted = self.rows.iter().map(|row| row[class]).sum();
             let correct = row[class];
             ClassFigures {
@@ -133,7 +173,8 @@ impl Confusion {
                 f1: share(2 * correct, support + predicted),
             }
         };
-        self.rows.iter().enumerate().map(figures).collect()
+        let classes = self.rows.iter().zip(self.supports());
+        classes.enumerate().map(figures).collect()
     }
 }
 

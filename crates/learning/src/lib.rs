@@ -15,6 +15,7 @@ pub mod encode;
 pub mod evaluation;
 pub mod initial;
 pub mod input;
+pub mod score;
 pub mod text;
 pub mod train;
 

@@ -12,6 +12,7 @@ use cotrain_protocol::sample::{Encoding, Item};
 use thiserror::Error;
 
 use crate::encode::{Row, Samples, max_classes};
+use crate::evaluation::Confusion;
 
 /// Options of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Trained {
     pub epochs: u32,
     /// Loss by rounding.
     pub quantization: Quantization,
+    /// Predictions of the contract's model for the test samples.
+    pub confusion: Confusion,
 }
 
 /// Loss by rounding from floats to the contract's numbers.
@@ -164,9 +167,10 @@ pub fn train(
     let right = (0..test.len())
         .filter(|&index| floats.predict(&test.row(index)) == test.labels()[index])
         .count();
+    let confusion = Confusion::of_model(&classifier, test);
     let quantization = Quantization {
         accuracy_float: share(right, test.len()),
-        accuracy_quantized: accuracy(&classifier, test),
+        accuracy_quantized: confusion.accuracy().unwrap_or_default(),
         scale,
         max_abs_error,
     };
@@ -174,6 +178,7 @@ pub fn train(
         classifier,
         epochs,
         quantization,
+        confusion,
     })
 }
 

@@ -4,6 +4,7 @@ mod bounds;
 mod classes;
 mod dense_nearest_centroid;
 mod dense_perceptron;
+mod evidence;
 mod hosted;
 mod lanes;
 mod naive_bayes;
@@ -26,6 +27,7 @@ use crate::{
 
 pub use self::{
     bounds::Bounds,
+    evidence::{Evidence, Fraction},
     hosted::Hosted,
     parameters::{Kind, Parameters, UnknownKind},
 };
@@ -145,6 +147,15 @@ impl Classifier {
         Ok(self.model.learner().predict(sample))
     }
 
+    /// Returns the quantities that the prediction of a sample compares.
+    ///
+    /// # Errors
+    /// Those of [`Encoding::check`], with item 0.
+    pub fn evidence(&self, sample: &[u8]) -> Result<Evidence, ContractError> {
+        self.check_sample(0, sample)?;
+        Ok(self.model.learner().evidence(sample))
+    }
+
     /// Predicts the classes of many samples.
     ///
     /// # Errors
@@ -262,6 +273,9 @@ fn words_out_of_range(offset: u64, count: usize, size: usize) -> ContractError {
 trait Learner {
     /// Predicts the class of a sample.
     fn predict(&self, sample: &[u8]) -> u16;
+
+    /// Returns the quantities that [`predict`](Self::predict) compares.
+    fn evidence(&self, sample: &[u8]) -> Evidence;
 
     /// Learns from a sample. Returns `true` if that changed a word.
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool;

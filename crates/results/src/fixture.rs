@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cotrain_learning::evaluation::Confusion;
 use cotrain_simulator::run::{
     Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
     Stance, Vocabulary,
@@ -38,6 +39,8 @@ pub(crate) fn run() -> Run {
             last: 0.73,
             baseline: 0.764,
         },
+        confusion: Confusion::new(2, pairs()).expect("labels of classes"),
+        classes: vec!["negative".to_owned(), "positive".to_owned()],
         counts: Counts {
             contributions: 1_200,
             refunds: 1_000,
@@ -77,6 +80,14 @@ pub(crate) fn run() -> Run {
         digest: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
         wall: Duration::from_millis(3_210),
     }
+}
+
+/// Returns 2,075 pairs of a true and a predicted label; 1,515 are right.
+fn pairs() -> impl Iterator<Item = (u16, u16)> {
+    let counts = [((0, 0), 800), ((0, 1), 250), ((1, 0), 310), ((1, 1), 715)];
+    counts
+        .into_iter()
+        .flat_map(|(pair, count)| std::iter::repeat_n(pair, count))
 }
 
 /// Returns the same run for a prediction market.

@@ -8,6 +8,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+pub mod measured;
 mod page;
 pub mod results;
 pub mod run;

@@ -8,7 +8,7 @@ mod world;
 use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBuf, time::Instant};
 
 use cotrain_chain::Config;
-use cotrain_learning::accuracy;
+use cotrain_learning::{accuracy, evaluation::Confusion};
 use cotrain_protocol::signature::Key;
 
 use self::{
@@ -497,6 +497,8 @@ impl<'a> Engine<'a> {
             model: classifier.kind().to_string(),
             incentive: self.mechanism.title(),
             accuracy,
+            confusion: Confusion::of_model(classifier, &self.data.test),
+            classes: self.data.classes.clone(),
             data: DataSizes {
                 initial: self.data.initial as u64,
                 remaining: (self.data.train.len() - self.data.initial) as u64,

@@ -17,7 +17,8 @@ pub(crate) struct Prepared {
     pub(crate) test: Samples,
     /// Number of samples at the start of `train` that train the initial model.
     pub(crate) initial: usize,
-    pub(crate) classes: u16,
+    /// Name of each class, by its label.
+    pub(crate) classes: Vec<String>,
     /// Number of values that the encoding moved to its bounds.
     pub(crate) clamped: usize,
 }
@@ -64,14 +65,18 @@ impl Prepared {
                 initial,
             });
         }
-        let classes = u16::try_from(encoded.classes.len()).unwrap_or(u16::MAX);
         Ok(Self {
             train,
             test: encoded.test,
             initial,
-            classes,
+            classes: encoded.classes,
             clamped: encoded.clamped,
         })
+    }
+
+    /// Returns the number of classes. Data sets have at most 256.
+    pub(crate) fn class_count(&self) -> u16 {
+        u16::try_from(self.classes.len()).unwrap_or(u16::MAX)
     }
 
     /// Trains the scenario's learner on the first `samples` of the training part.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cotrain_learning::evaluation::Confusion;
 use serde::{Deserialize, Serialize};
 
 pub use crate::vocabulary::{Action, Fact, Stance, Vocabulary};
@@ -33,6 +34,10 @@ pub struct Run {
     pub events: Vec<Event>,
     /// Accuracy on the test data.
     pub accuracy: Accuracy,
+    /// Predictions of the model on the chain for the test data, at the end.
+    pub confusion: Confusion,
+    /// Name of each class, by its label.
+    pub classes: Vec<String>,
     /// Numbers of contributions, claims and transactions.
     pub counts: Counts,
     /// Gas used, by purpose.

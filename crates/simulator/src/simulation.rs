@@ -133,7 +133,7 @@ impl<'s> Simulation<'s> {
         let started = Instant::now();
         let (scenario, seed) = (self.scenario, self.options.seed);
         let data = Prepared::load(scenario, seed, self.options.data_dir.as_deref())?;
-        scenario.check_targets(data.classes)?;
+        scenario.check_targets(data.class_count())?;
         // The baseline needs nothing of the run and the run nothing of it: they go side by side.
         thread::scope(|scope| {
             let train_on_all = || data.train(scenario, data.train.len(), seed);

@@ -15,7 +15,7 @@ use cotrain_client::{
 };
 use cotrain_learning::text::escaped;
 use cotrain_protocol::{mechanism::Mechanism, parse_address};
-use cotrain_results::format::counted;
+use cotrain_results::{format::counted, measured::Measured};
 use serde::Serialize;
 
 use super::{
@@ -104,6 +104,8 @@ struct Shown<'a> {
     deployed: &'a Deployed,
     accuracy: f64,
     accuracy_float: f64,
+    /// Figures on the predictions for the test data.
+    evaluation: &'a Measured,
     trained_on: usize,
     /// Bounds of samples, in the contract's integers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +133,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), CommandError> {
             deployed: &completed.deployed,
             accuracy: plan.quantization.accuracy_quantized,
             accuracy_float: plan.quantization.accuracy_float,
+            evaluation: &plan.evaluation,
             trained_on: plan.trained_on,
             bounds: plan
                 .deployment
@@ -321,13 +324,19 @@ pub(crate) async fn context(
 pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
     plan.warn(narrator);
     narrator.say(format_args!(
-        "model: {}, {}, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
+        "model: {}, {}, trained on {} examples",
         plan.deployment.classifier.kind(),
         plan.describe_features(),
         plan.trained_on,
-        100.0 * plan.quantization.accuracy_quantized,
+    ));
+    narrator.say(format_args!(
+        "accuracy on test data: {}; {:.1} % before rounding",
+        plan.evaluation.describe_accuracy(),
         100.0 * plan.quantization.accuracy_float,
     ));
+    if let Some(majority) = plan.evaluation.describe_majority() {
+        narrator.say(format_args!("most common class: {majority}"));
+    }
     if let Some(bounds) = plan.bounds() {
         narrator.say(format_args!(
             "it learns from {bounds}; numbers of the data that were moved within: {}",
@@ -344,17 +353,19 @@ fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
         "model       {} (its trainer: what --model takes)\n\
          classifier  {}\n\
          registry    {}, as `{}`\n\
-         {}accuracy    {:.1} %\n\
-         cost        {}, {} gas in {} transactions\n",
+         {}accuracy    {}\n\
+         cost        {}, {} gas in {} transactions\n\
+         \n{}",
         deployed.trainer,
         deployed.classifier,
         deployed.registry,
         plan.name,
         bounds.unwrap_or_default(),
-        100.0 * plan.quantization.accuracy_quantized,
+        plan.evaluation.describe_accuracy(),
         Wei(cost),
         deployed.gas,
         deployed.transactions,
+        plan.evaluation.details(),
     )
 }
 

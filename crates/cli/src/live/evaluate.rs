@@ -7,6 +7,7 @@ use cotrain_bindings as bindings;
 use cotrain_chain::node::Node;
 use cotrain_client::predict::{evaluate, predict};
 use cotrain_learning::evaluation::Confusion;
+use cotrain_results::measured::Measured;
 use serde::Serialize;
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
     connection::{Connection, ModelArg},
     data::Columns,
     input::{Encoded, Labeled, Misfits, labeled},
-    measured::Measured,
     model::LiveModel,
     predict::not_predicted,
     show,

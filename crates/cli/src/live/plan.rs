@@ -23,6 +23,7 @@ use cotrain_protocol::{
     mechanism::Terms,
     trainer::{Incentive, Waits},
 };
+use cotrain_results::measured::Measured;
 
 use super::{
     bounds::{describe_bounds, describe_features},
@@ -296,6 +297,8 @@ pub(crate) struct Plan {
     /// Part of the plan that goes on the chain.
     pub(crate) deployment: deploy::Plan,
     pub(crate) quantization: Quantization,
+    /// Figures on the predictions of the initial model for the test data.
+    pub(crate) evaluation: Measured,
     /// Number of examples that the initial model was trained on.
     pub(crate) trained_on: usize,
     /// Columns that seem to number the rows of the table.
@@ -345,6 +348,7 @@ impl Plan {
                 card,
             },
             quantization: trained.quantization,
+            evaluation: Measured::new(&trained.confusion, encoded.classes.clone()),
             trained_on: prepared.trained_on,
             row_numbers: prepared.dataset.row_numbers(),
             example: prepared.test_example().and_then(example),

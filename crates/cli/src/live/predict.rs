@@ -2,16 +2,19 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_client::predict::{PredictError, predict};
-use cotrain_learning::text::escaped;
+use cotrain_learning::{
+    score::{self, Meaning},
+    text::escaped,
+};
 use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg},
+    connection::{Connection, ModelArg, Session},
     input::{self, Encoded, Input, Misfits},
     model::LiveModel,
     show,
@@ -31,6 +34,13 @@ Examples:
 The columns of a table of numbers are found by the names in the model's card, in any order. A column
 that the model does not know is refused, except for --label-column; so is a missing or a doubled one.
 Reserved columns may be left out, but only all of them. - is read without a header.
+
+A score from 0 to 1 says how sure the model is. Of naive Bayes it is the probability of the class, as
+the model counts it: usually too sure of itself. Of a nearest centroid it is the distance to the
+second nearest class, divided by the sum of the distances to both. Of a perceptron it is the share of
+the weighted evidence for the class. At 0.5, a centroid or a perceptron is undecided. The contract
+gives no score: this program computes it from the model's storage words, which it always reads with
+--local or --verify, and otherwise only up to 10,000 of them.
 
 With --verify, the block's hash proves each storage word of the model (eth_getProof). With a --block-hash from
 another source, you trust the node only for the parameters that the model was created with.";
@@ -74,12 +84,16 @@ pub(crate) struct Predict {
     json: bool,
 }
 
+/// Maximum number of a model's storage words that are read for scores alone.
+const MAX_WORDS: usize = 10_000;
+
 #[derive(Serialize)]
 struct Predicted {
     chain_id: u64,
     model: Address,
     block_hash: B256,
     by: &'static str,
+    score_meaning: &'static str,
     predictions: Vec<Prediction>,
     misfits: Misfits,
     #[serde(flatten)]
@@ -90,6 +104,8 @@ struct Predicted {
 struct Prediction {
     label: u16,
     class: String,
+    /// Score from 0 to 1; `None` if the model has learned nothing or its words were not read.
+    score: Option<f64>,
     /// Number of the input's words, indices or columns that the model knows. If it is 0, the
     /// prediction is the model's prior.
     known: Option<usize>,
@@ -121,9 +137,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             tracing::info!(number = head.number, hash = %head.hash, "the latest block");
             head.hash
         };
-        let mut labels = Vec::with_capacity(samples.len());
-        let mut stopped = None;
-        let by = if arguments.verify {
+        let (by, predicted, stopped) = if arguments.verify {
             let words = model.proved_words(&session, block).await?;
             session.narrator.say(format_args!(
                 "{} storage words of the model are proved by block {block}{}",
@@ -133,39 +147,47 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
                     None => ", which is the latest that the node tells of",
                 }
             ));
-            labels = local(&model, &words, &samples)?;
-            "proved words"
+            ("proved words", local(&model, &words, &samples)?, None)
         } else if arguments.local {
             let words = model.words(&session, block).await?;
-            labels = local(&model, &words, &samples)?;
-            "words"
+            ("words", local(&model, &words, &samples)?, None)
         } else {
+            let mut labels = Vec::with_capacity(samples.len());
             let asked = predict(&session.node, &model.facts, block, &samples, &mut labels);
-            stopped = asked.await.err().map(not_predicted);
-            "contract"
+            let stopped = asked.await.err().map(not_predicted);
+            let predicted = scored(&session, &model, block, &samples, labels).await?;
+            ("contract", predicted, stopped)
         };
-        let (done, of) = (labels.len() as u64, samples.len() as u64);
+        let (done, of) = (predicted.len() as u64, samples.len() as u64);
         let progress = match &stopped {
             // Nothing was predicted, so the error suffices.
             Some(_) if done == 0 => return stopped.map_or(Ok(()), Err),
             Some(failure) => {
-                let next = arguments.skip + labels.len();
+                let next = arguments.skip + predicted.len();
                 let block = format!("go on with --skip {next} --block-hash {block}");
                 Progress::stopped(done, of, failure, block)
             }
             None => Progress::whole(of),
         };
+        let meaning = Meaning::of(model.facts.parameters.kind());
+        if let [(_, Some(score))] = predicted.as_slice() {
+            session
+                .narrator
+                .say(format_args!("score {score:.3}: {}", meaning.describe()));
+        }
         let predicted = Predicted {
             chain_id: session.node.chain_id(),
             model: model.facts.trainer,
             block_hash: block,
             by,
-            predictions: labels
+            score_meaning: meaning.name(),
+            predictions: predicted
                 .into_iter()
                 .zip(&inputs)
-                .map(|(label, input)| Prediction {
+                .map(|((label, score), input)| Prediction {
                     label,
                     class: model.class(label),
+                    score,
                     known: input.known,
                     clipped: input.clipped,
                 })
@@ -211,16 +233,56 @@ fn inputs(arguments: &Predict, model: &LiveModel) -> Result<Vec<Encoded>, Comman
     }
 }
 
-/// Predicts with the reference model in this process.
+/// Predicts with the reference model in this process. Each label has its score.
 fn local(
     model: &LiveModel,
-    words: &[alloy_primitives::U256],
+    words: &[U256],
     samples: &[&[u8]],
-) -> Result<Vec<u16>, CommandError> {
+) -> Result<Vec<(u16, Option<f64>)>, CommandError> {
     let reference = model.reference(words)?;
-    reference
-        .predict_all(samples)
-        .map_err(CommandError::mistake)
+    let predict = |sample: &&[u8]| score::predict(&reference, sample);
+    let predicted: Result<_, _> = samples.iter().map(predict).collect();
+    predicted.map_err(CommandError::mistake)
+}
+
+/// Adds scores to the contract's predictions for the first samples.
+///
+/// There are none if the model is large or its words cannot be read; the predictions stay.
+async fn scored(
+    session: &Session,
+    model: &LiveModel,
+    block: B256,
+    samples: &[&[u8]],
+    labels: Vec<u16>,
+) -> Result<Vec<(u16, Option<f64>)>, CommandError> {
+    let without = |labels: Vec<u16>| labels.into_iter().map(|label| (label, None)).collect();
+    if labels.is_empty() || model.facts.parameters.word_count() > MAX_WORDS {
+        return Ok(without(labels));
+    }
+    let words = match model.words(session, block).await {
+        Ok(words) => words,
+        Err(failure) => {
+            session
+                .narrator
+                .say(format_args!("there are no scores: {}", failure.message()));
+            return Ok(without(labels));
+        }
+    };
+    let own = local(model, &words, &samples[..labels.len()])?;
+    let differs = own
+        .iter()
+        .zip(&labels)
+        .position(|((own, _), label)| own != label);
+    match differs {
+        None => Ok(own),
+        Some(index) => Err(CommandError::Fault(anyhow!(
+            "the node contradicts itself: by its contract, input {} is `{}`, by its storage words `{}`; use \
+             another node",
+            index + 1,
+            escaped(&model.class(labels[index])),
+            escaped(&model.class(own[index].0)),
+        ))),
+    }
 }
 
 /// Returns the failure for samples that a contract did not predict, and decides whether the user

@@ -26,6 +26,7 @@ use cotrain_client::{
 };
 use cotrain_indexer::IndexError;
 use cotrain_relayer::{Queue, Rewound};
+use cotrain_results::measured::Measured;
 use cotrain_server::{
     config::{Config, Sources},
     serve,
@@ -130,13 +131,15 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Serialize)]
-struct Ready {
+struct Ready<'a> {
     rpc: Url,
     api: Url,
     registry: Address,
     model: Address,
     name: String,
     accuracy: Option<f64>,
+    /// Figures on the predictions for the test data; `None` for a model of an earlier start.
+    evaluation: Option<&'a Measured>,
     #[serde(rename = "try")]
     try_: Vec<String>,
 }
@@ -169,14 +172,15 @@ pub(crate) fn run(arguments: &Up) -> Result<(), CommandError> {
 /// Cause of a chain's end.
 enum Ending {
     /// A signal asked this program to stop.
-    EventColumns,
+    Stopped,
     /// The node ended by itself, or was killed.
     Died(ExitStatus),
 }
 
 /// Facts of a new model.
 struct Fresh {
-    accuracy: f64,
+    /// Figures on its predictions for the test data.
+    evaluation: Measured,
     /// An example as an option of the commands that take one, and its class.
     example: Option<(String, String)>,
 }
@@ -214,7 +218,7 @@ async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<()
     let mut died = VecDeque::new();
     loop {
         match Box::pin(running.until_it_ends(&mut chain)).await? {
-            Ending::EventColumns => {
+            Ending::Stopped => {
                 chain.anvil.stop()?;
                 return Ok(());
             }
@@ -518,7 +522,7 @@ impl Running<'_> {
         saver.close().await;
         worked?;
         kept?;
-        Ok(Ending::EventColumns)
+        Ok(Ending::Stopped)
     }
 
     async fn deploy_and_serve(
@@ -597,7 +601,7 @@ impl Running<'_> {
             .map_err(not_deployed)?;
         let kept = self.kept.clone();
         let fresh = Fresh {
-            accuracy: plan.quantization.accuracy_quantized,
+            evaluation: plan.evaluation,
             example: plan.example.clone(),
         };
         Ok((kept.deployed(deployed.registry, deployed.trainer), fresh))
@@ -700,7 +704,7 @@ fn tell(
     fresh: Option<&Fresh>,
     address: SocketAddr,
 ) -> Result<(), CommandError> {
-    let accuracy = fresh.map(|fresh| fresh.accuracy);
+    let evaluation = fresh.map(|fresh| &fresh.evaluation);
     let program = program();
     let api: Url = format!("http://{address}/").parse()?;
     let relay = api.as_str().trim_end_matches('/');
@@ -720,7 +724,8 @@ fn tell(
         registry: context.registry.unwrap_or_default(),
         model: context.model.unwrap_or_default(),
         name: model.initial.name.clone(),
-        accuracy,
+        accuracy: evaluation.and_then(Measured::accuracy),
+        evaluation,
         try_: vec![
             format!("{program} predict {example}"),
             format!("{program} contribute {example} --label {class} --dev 1"),
@@ -728,8 +733,9 @@ fn tell(
         ],
     };
     show(arguments.json, &ready, || {
-        let accuracy =
-            accuracy.map_or_else(String::new, |it| format!(", accuracy {:.1} %", 100.0 * it));
+        let accuracy = evaluation.map_or_else(String::new, |it| {
+            format!("\naccuracy  {}", it.describe_accuracy())
+        });
         format!(
             "node      {}\nAPI       {relay}\nregistry  {}\nmodel     {}{accuracy}\n\nTry:\n  {}\n",
             ready.rpc.as_str().trim_end_matches('/'),

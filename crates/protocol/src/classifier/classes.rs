@@ -61,6 +61,15 @@ impl<T: Lane> Classes<T> {
         }
     }
 
+    /// Returns the result of `score` for each class; `None` for a class without samples.
+    pub(super) fn each<S>(&self, score: impl Fn(&Header, &[T]) -> S) -> Vec<Option<S>> {
+        let lanes = self.lanes.as_slice().chunks_exact(self.stride);
+        let classes = self.headers.iter().zip(lanes);
+        classes
+            .map(|(header, lanes)| (header.samples > 0).then(|| score(header, lanes)))
+            .collect()
+    }
+
     /// Returns the best class: each class in turn replaces the best one so far if its score beats
     /// it.
     ///

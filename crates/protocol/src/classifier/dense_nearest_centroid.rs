@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 
 use super::{
-    Learner,
+    Evidence, Fraction, Learner,
     classes::{Classes, Header},
 };
 use crate::sample::dense32_values;
@@ -23,6 +23,20 @@ impl Learner for DenseNearestCentroid {
             |header, sums| Distance::new(header, sums, sample),
             Distance::is_below,
         )
+    }
+
+    fn evidence(&self, sample: &[u8]) -> Evidence {
+        Evidence::SquaredDistances(self.0.each(|header, sums| {
+            let Distance {
+                numerator,
+                denominator,
+            } = Distance::new(header, sums, sample);
+            Fraction {
+                numerator,
+                denominator,
+                exponent: 0,
+            }
+        }))
     }
 
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 
 use super::{
-    Learner,
+    Evidence, Learner,
     lanes::{Lane, Lanes},
 };
 use crate::sample::dense16_values;
@@ -37,6 +37,12 @@ impl Learner for DensePerceptron {
     }
 
     /// Moves each weight by `(learning_rate * x_i + 32768) >> 16` if the prediction is wrong.
+    fn evidence(&self, sample: &[u8]) -> Evidence {
+        let products = dense16_values(sample).zip(self.weights.as_slice());
+        let products = products.map(|(value, weight)| i64::from(value) * i64::from(*weight));
+        Evidence::votes(products.chain([self.intercept]))
+    }
+
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
         if self.predict(sample) == label {
             return false;

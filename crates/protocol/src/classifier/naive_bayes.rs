@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 
 use super::{
-    Learner,
+    Evidence, Learner,
     classes::{Classes, Header},
     quotient::{Product, Quotient},
 };
@@ -52,6 +52,14 @@ impl Learner for NaiveBayes {
         self.classes.best(
             |header, counts| self.score(header, counts, sample),
             Quotient::exceeds,
+        )
+    }
+
+    fn evidence(&self, sample: &[u8]) -> Evidence {
+        let score = |header: &Header, counts: &[u16]| self.score(header, counts, sample);
+        Evidence::Scores(
+            self.classes
+                .each(|header, counts| score(header, counts).into()),
         )
     }
 

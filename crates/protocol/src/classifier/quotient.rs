@@ -3,6 +3,8 @@
 
 use alloy_primitives::U256;
 
+use super::Fraction;
+
 /// A positive product `mantissa * 2^exponent`, with a mantissa below 2^192.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product {
@@ -87,6 +89,17 @@ impl Quotient {
             right >>= shift;
         }
         left > right.saturating_add(right >> 110_usize)
+    }
+}
+
+impl From<Quotient> for Fraction {
+    fn from(quotient: Quotient) -> Self {
+        let (numerator, denominator) = (quotient.numerator, quotient.denominator);
+        Self {
+            numerator: U256::from(numerator.mantissa),
+            denominator: U256::from(denominator.mantissa),
+            exponent: numerator.exponent - denominator.exponent,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use alloy_primitives::{I256, U256};
 
 use super::{
-    Learner,
+    Evidence, Fraction, Learner,
     classes::{Classes, Header},
 };
 use crate::sample::sparse_features;
@@ -23,6 +23,24 @@ impl Learner for SparseNearestCentroid {
             |header, counts| Distance::new(header, counts, sample),
             Distance::is_below,
         )
+    }
+
+    fn evidence(&self, sample: &[u8]) -> Evidence {
+        let present = U256::from(sparse_features(sample).count());
+        Evidence::SquaredDistances(self.0.each(|header, counts| {
+            let Distance {
+                numerator,
+                denominator,
+            } = Distance::new(header, counts, sample);
+            // The prediction leaves out the squared length of the sample, which adds the same to
+            // each distance. Words that an owner made up may leave the sum below 0.
+            let squared = numerator + denominator * I256::from_raw(present);
+            Fraction {
+                numerator: squared.max(I256::ZERO).into_raw(),
+                denominator: denominator.into_raw(),
+                exponent: 0,
+            }
+        }))
     }
 
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 
 use super::{
-    Learner,
+    Evidence, Learner,
     lanes::{Lane, Lanes},
 };
 use crate::sample::sparse_features;
@@ -36,6 +36,12 @@ impl Learner for SparsePerceptron {
     }
 
     /// Moves the weights of the present features by the learning rate if the prediction is wrong.
+    fn evidence(&self, sample: &[u8]) -> Evidence {
+        let weights = self.weights.as_slice();
+        let present = sparse_features(sample).map(|feature| weights[usize::from(feature)].into());
+        Evidence::votes(present.chain([self.intercept]))
+    }
+
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
         if self.predict(sample) == label {
             return false;

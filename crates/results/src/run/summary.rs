@@ -6,6 +6,8 @@ use cotrain_simulator::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::measured::Measured;
+
 /// Figures of a run. `--json` prints them; `summary.json` holds them with details.
 #[derive(Debug, Serialize)]
 pub struct Summary<'a> {
@@ -182,6 +184,11 @@ fn by_name<S: Serializer>(agents: &&[AgentOutcome], serializer: S) -> Result<S::
     )
 }
 
+/// Returns the figures on the predictions for the test data at the end.
+pub(super) fn evaluation(run: &Run) -> Measured {
+    Measured::new(&run.confusion, run.classes.clone())
+}
+
 /// Details of a run. Amounts of money are decimal numbers in strings, since they exceed the exact
 /// range of JSON readers.
 #[derive(Debug, Serialize)]
@@ -194,6 +201,8 @@ struct Details<'a> {
     unclaimed: u64,
     data: Data,
     accuracy: AccuracyDetails,
+    /// Figures on the predictions for the test data at the end.
+    evaluation: Measured,
     /// Fate of a contribution and its money, in sentences.
     rules: &'a str,
     /// Reason for which the mechanism ended, in sentences; `None` if there is nothing to say.
@@ -289,6 +298,7 @@ impl<'a> Details<'a> {
                 quantisation_loss: rounded(run.accuracy.initial_float - run.accuracy.initial),
                 lowest: run.accuracy.lowest,
             },
+            evaluation: evaluation(run),
             rules: run.words.rules,
             outcome: Some(run.outcome.as_str()).filter(|outcome| !outcome.is_empty()),
             changed: run.words.learns_at_once.then_some(run.counts.changed),
@@ -400,6 +410,47 @@ mod tests {
             "initial_float": 0.612,
             "quantisation_loss": 0.002,
             "lowest": 0.594
+          },
+          "evaluation": {
+            "n": 2075,
+            "correct": 1515,
+            "accuracy": 0.7301204819277108,
+            "interval": [
+              0.7106086952995488,
+              0.7487817964322073
+            ],
+            "majority": 0.5060240963855421,
+            "classes": [
+              "negative",
+              "positive"
+            ],
+            "confusion": [
+              [
+                800,
+                250
+              ],
+              [
+                310,
+                715
+              ]
+            ],
+            "per_class": [
+              {
+                "class": "negative",
+                "support": 1050,
+                "precision": 0.7207207207207207,
+                "recall": 0.7619047619047619,
+                "f1": 0.7407407407407407
+              },
+              {
+                "class": "positive",
+                "support": 1025,
+                "precision": 0.7409326424870466,
+                "recall": 0.697560975609756,
+                "f1": 0.7185929648241206
+              }
+            ],
+            "refused": 0
           },
           "rules": "A contribution carries a deposit.",
           "changed": 321,

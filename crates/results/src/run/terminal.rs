@@ -9,7 +9,7 @@ use cotrain_simulator::{
 
 use super::{
     sentences::{aside, clamped, early_end, relaying},
-    summary::gas_per_contribution,
+    summary::{evaluation, gas_per_contribution},
 };
 use crate::{
     chart::{Chart, Dash, Line},
@@ -95,7 +95,7 @@ fn accuracy(run: &Run) -> Vec<String> {
             if loss > 0.0 { "lost" } else { "won" }
         ),
     };
-    vec![
+    let mut lines = vec![
         format!(
             "accuracy at the start               {:>6}{quantized}",
             share(it.initial)
@@ -109,7 +109,11 @@ fn accuracy(run: &Run) -> Vec<String> {
             "accuracy when trained on everything {:>6}",
             share(it.baseline)
         ),
-    ]
+        String::new(),
+        "test data at the end".to_owned(),
+    ];
+    lines.extend(evaluation(run).text().lines().map(str::to_owned));
+    lines
 }
 
 /// Returns a line for each agent, with the columns of the mechanism.
@@ -285,6 +289,19 @@ mod tests {
         accuracy at the start               61.0 %   quantizing lost 0.20 points
         accuracy at the end                 73.0 %   never below 59.4 %
         accuracy when trained on everything 76.4 %
+
+        test data at the end
+        accuracy  73.0 %, 1515 of 2075 examples (95 % interval: 71.1 to 74.9 %)
+        majority  50.6 %, 1050 of 2075 examples are negative
+
+        rows: true classes, columns: predicted classes
+                  negative  positive
+        negative       800       250
+        positive       310       715
+
+        class     recall               precision            F1
+        negative  76.2 %, 800 of 1050  72.1 %, 800 of 1110  74.1 %
+        positive  69.8 %, 715 of 1025  74.1 %, 715 of 965   71.9 %
 
         agent           balance  contributions  refunds  reports  late claims
         Good   honest   150.6 %          1,100      980      150           20

@@ -12,6 +12,7 @@ use cotrain_learning::{
     data::Example,
     encode::{EncodeError, Encoder},
     input::Encoded,
+    score::Meaning,
     text::escaped,
 };
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
@@ -160,6 +161,10 @@ pub(super) struct Predictions {
     /// Block after which the model predicts.
     block: u64,
     block_hash: Hash,
+    /// Meaning of the scores: `posterior` is the probability of the class as naive Bayes counts it;
+    /// `relative-distance` is the distance to the second nearest class, divided by the sum of the
+    /// distances to both; `share-of-votes` is the share of the weighted evidence for the class.
+    score_meaning: &'static str,
     /// One prediction for each input, in order.
     #[allow(clippy::struct_field_names, reason = "the name in the answer")]
     predictions: Vec<Prediction>,
@@ -172,6 +177,8 @@ pub(super) struct Prediction {
     label: u16,
     /// Name of the class, if the owner published names.
     class: Option<String>,
+    /// How sure the model is, from 0 to 1, as `scoreMeaning` says. Null if it has learned nothing.
+    score: Option<f64>,
     /// Number of words, indices or columns of the input that the model knows. At 0, the prediction
     /// is the model's prior and independent of the input. Null for a dense input that was given as
     /// features or a sample.
@@ -218,14 +225,16 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
         .enumerate()
         .map(|(at, input)| {
             let predicted = sample(info, input).and_then(|encoded| {
-                let label = model.predict(&encoded.sample).map_err(Problem::from)?;
-                Ok((label, encoded))
+                let scored = model.predict(&encoded.sample).map_err(Problem::from)?;
+                Ok((scored, encoded))
             });
-            let (label, encoded) = predicted.map_err(|problem| problem.with("input", at))?;
+            let ((label, score), encoded) =
+                predicted.map_err(|problem| problem.with("input", at))?;
             let class = names.and_then(|names| names.get(usize::from(label)).cloned());
             Ok(Prediction {
                 label,
                 class,
+                score,
                 known: encoded.known,
                 clipped: encoded.clipped,
             })
@@ -234,6 +243,7 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
     Ok(Predictions {
         block: summary.block,
         block_hash: summary.block_hash.into(),
+        score_meaning: Meaning::of(info.facts.parameters.kind()).name(),
         predictions,
     })
 }

@@ -110,7 +110,7 @@ impl World for Engine<'_> {
         View {
             mechanism: self.mechanism.as_ref(),
             data: &self.data.train,
-            classes: self.data.classes,
+            classes: self.data.class_count(),
             next_sample: self.next_sample,
             taken: &self.taken,
             pending: &self.pending,

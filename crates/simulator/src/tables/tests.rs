@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use cotrain_learning::evaluation::Confusion;
 use parquet::{
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, Row},
@@ -74,6 +75,8 @@ fn run() -> Run {
             last: 1.0,
             baseline: 1.0,
         },
+        confusion: Confusion::new(2, []).expect("no labels"),
+        classes: vec!["no".to_owned(), "yes".to_owned()],
         counts: Counts::default(),
         gas: Gas::default(),
         facts: vec![],

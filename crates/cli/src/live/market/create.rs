@@ -19,7 +19,7 @@ use cotrain_protocol::{
     mechanism::{self, Unit},
     sample::Item,
 };
-use cotrain_results::format::counted;
+use cotrain_results::{format::counted, measured::Measured};
 use serde::Serialize;
 
 use super::view::{Costs, View, describe_lost, unusable};
@@ -101,6 +101,8 @@ struct Created<'a> {
     #[serde(flatten)]
     deployed: &'a Deployed,
     accuracy: f64,
+    /// Figures on the predictions of the initial model for the test set.
+    evaluation: &'a Measured,
     phase: String,
     next: String,
     /// Bounty in wei, as text.
@@ -290,6 +292,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), CommandError> {
             market,
             deployed: &completed.deployed,
             accuracy: plan.quantization.accuracy_quantized,
+            evaluation: &plan.evaluation,
             phase: view.phase().to_string(),
             next: view.next(),
             bounty: view.market().bounty().to_string(),

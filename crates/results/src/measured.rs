@@ -1,11 +1,12 @@
-//! Figures on a model's predictions, as JSON and as text.
+//! Figures on a model's predictions for labeled samples, as JSON and as text.
 
 use std::fmt::Write as _;
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use cotrain_learning::{evaluation::Confusion, text::escaped};
-use cotrain_results::format::share;
 use serde::Serialize;
+
+use crate::format::share;
 
 /// Maximum number of classes whose confusion matrix is part of the text.
 const MAX_MATRIX: usize = 10;
@@ -18,7 +19,7 @@ const MIN_NAME: usize = 8;
 
 /// Figures on all samples and on each class. A share without samples is `None`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Measured {
+pub struct Measured {
     n: u64,
     correct: u64,
     accuracy: Option<f64>,
@@ -29,6 +30,9 @@ pub(crate) struct Measured {
     /// A row for each true class, with the count of each predicted class.
     confusion: Vec<Vec<u64>>,
     per_class: Vec<PerClass>,
+    /// Number of samples that the model refuses to predict. They count as wrong, and the matrix has
+    /// none of them.
+    refused: u64,
     /// Label of the most common true class, and its number of samples.
     #[serde(skip)]
     most_common: Option<(usize, u64)>,
@@ -49,7 +53,8 @@ struct PerClass {
 
 impl Measured {
     /// Creates the figures of a matrix, with the name of each class.
-    pub(crate) fn new(confusion: &Confusion, classes: Vec<String>) -> Self {
+    #[must_use]
+    pub fn new(confusion: &Confusion, classes: Vec<String>) -> Self {
         let figures = confusion.classes().into_iter().zip(&classes);
         let per_class = figures.map(|(figures, class)| PerClass {
             class: class.clone(),
@@ -67,47 +72,74 @@ impl Measured {
             interval: confusion.interval(),
             majority: confusion.majority(),
             most_common: confusion.most_common(),
+            refused: confusion.refused(),
             confusion: confusion.rows().to_vec(),
             per_class: per_class.collect(),
             classes,
         }
     }
 
+    /// Returns the share of samples that are predicted right; `None` without samples.
+    #[must_use]
+    pub fn accuracy(&self) -> Option<f64> {
+        self.accuracy
+    }
+
     /// Returns the figures for people, in lines of at most 80 columns.
     ///
     /// Each share comes with the counts that it is made of.
-    pub(crate) fn text(&self) -> String {
-        let mut text = self.summary();
-        if let Some(matrix) = self.matrix() {
-            text += "\nrows: true classes, columns: predicted classes\n";
-            text += &matrix;
-        } else {
-            text += "\nthe confusion matrix is too wide for this text; --json has it\n";
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("accuracy  {}\n", self.describe_accuracy());
+        if let Some(majority) = self.describe_majority() {
+            let _ = writeln!(text, "majority  {majority}");
         }
         text.push('\n');
-        text + &self.table()
+        text + &self.details()
     }
 
-    fn summary(&self) -> String {
+    /// Returns the accuracy with its counts and its interval, in one line.
+    #[must_use]
+    pub fn describe_accuracy(&self) -> String {
         let (correct, n) = (self.correct, self.n);
         let (Some(accuracy), Some([lower, upper])) = (self.accuracy, self.interval) else {
-            return "accuracy  -, 0 of 0 examples\n".to_owned();
+            return "-, 0 of 0 examples".to_owned();
         };
-        let mut text = format!(
-            "accuracy  {}, {correct} of {n} examples (95 % interval: {:.1} to {})\n",
+        format!(
+            "{}, {correct} of {n} examples (95 % interval: {:.1} to {})",
             share(accuracy),
             100.0 * lower,
             share(upper)
+        )
+    }
+
+    /// Returns the majority baseline with its counts, in one line; `None` without samples.
+    #[must_use]
+    pub fn describe_majority(&self) -> Option<String> {
+        let (majority, (label, support)) = self.majority.zip(self.most_common)?;
+        Some(format!(
+            "{}, {support} of {} examples are {}",
+            share(majority),
+            self.n,
+            short(&self.classes[label], 24)
+        ))
+    }
+
+    /// Returns the confusion matrix and the figures of each class, in lines of at most 80 columns.
+    #[must_use]
+    pub fn details(&self) -> String {
+        let matrix = self.matrix().map_or_else(
+            || "the confusion matrix is too wide for this text; the JSON has it\n".to_owned(),
+            |matrix| format!("rows: true classes, columns: predicted classes\n{matrix}"),
         );
-        if let (Some(majority), Some((label, support))) = (self.majority, self.most_common) {
-            let _ = writeln!(
-                text,
-                "majority  {}, {support} of {n} examples are {}",
-                share(majority),
-                short(&self.classes[label], 24)
-            );
-        }
-        text
+        let refused = match self.refused {
+            0 => String::new(),
+            refused => format!(
+                "the model refuses to predict {refused} of {} examples; they count as wrong\n",
+                self.n
+            ),
+        };
+        format!("{matrix}{refused}\n{}", self.table())
     }
 
     /// Returns the matrix; `None` if it has too many classes or is too wide.
@@ -158,7 +190,7 @@ impl Measured {
 }
 
 /// Returns a share with its counts, or only these if it is undefined.
-fn of(part: Option<f64>, correct: u64, all: u64) -> String {
+pub(crate) fn of(part: Option<f64>, correct: u64, all: u64) -> String {
     let part = part.map_or_else(|| "-".to_owned(), share);
     format!("{part}, {correct} of {all}")
 }
@@ -248,7 +280,7 @@ mod tests {
             assert!(!text.contains('\u{1b}'), "{text}");
             let matrix = text.contains("rows: true classes");
             assert_eq!(matrix, count <= MAX_MATRIX, "{text}");
-            assert_eq!(text.contains("--json has it"), !matrix, "{text}");
+            assert_eq!(text.contains("the JSON has it"), !matrix, "{text}");
             // The names are too wide for the heads of columns.
             assert_eq!(text.contains("\n1 a"), matrix, "{text}");
         }
