@@ -2,8 +2,8 @@
 
 mod encoder;
 mod error;
+mod extractor;
 mod limits;
-mod names;
 mod samples;
 mod scaling;
 mod spec;
@@ -12,10 +12,12 @@ mod text;
 use cotrain_protocol::classifier::{Bounds, Kind};
 use cotrain_protocol::sample::Encoding;
 
-pub use encoder::{Encoder, Noted, Sort};
+pub use encoder::{Encoder, Noted};
 pub use error::{EncodeError, ReserveFault};
+pub use extractor::{Extracted, Extractor, Sort};
 pub use limits::Limits;
 pub use samples::Samples;
+pub use spec::FeatureSpec;
 
 pub(crate) use samples::{Layout, Row};
 
@@ -108,6 +110,31 @@ pub fn encode_with(
     kind: Kind,
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
+    check_classes(dataset, kind)?;
+    let extractor = extractor::learn(dataset, options)?;
+    encode_extracted(dataset, kind, extractor, options)
+}
+
+/// Encodes a data set like [`encode_with`], with the features of an extractor of one's own.
+///
+/// # Errors
+/// Returns the errors of [`encode_with`] and of the extractor. Returns an error if the options have
+/// another number of features than the extractor.
+pub fn encode_by(
+    dataset: &Dataset,
+    kind: Kind,
+    extractor: Box<dyn Extractor>,
+    options: &Options,
+) -> Result<Encoded, EncodeError> {
+    check_classes(dataset, kind)?;
+    let made = extractor.features();
+    if let Some(features) = options.features.filter(|features| *features != made) {
+        return Err(EncodeError::NotTheExtractors { features, made });
+    }
+    encode_extracted(dataset, kind, extractor, options)
+}
+
+fn check_classes(dataset: &Dataset, kind: Kind) -> Result<(), EncodeError> {
     let classes = dataset.classes.len();
     if classes > max_classes(kind) {
         return Err(EncodeError::NotBinary {
@@ -117,7 +144,17 @@ pub fn encode_with(
             classes,
         });
     }
-    let mut encoder = Encoder::learn(dataset, kind, options)?;
+    Ok(())
+}
+
+fn encode_extracted(
+    dataset: &Dataset,
+    kind: Kind,
+    extractor: Box<dyn Extractor>,
+    options: &Options,
+) -> Result<Encoded, EncodeError> {
+    let classes = dataset.classes.len();
+    let mut encoder = Encoder::learn(dataset, kind, extractor, options)?;
     let (mut train, mut train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
     let samples = train.iter().map(|(sample, _)| sample);
     if let Some(around) = Bounds::around(kind.encoding(), samples) {

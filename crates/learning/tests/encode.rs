@@ -3,7 +3,10 @@
 use std::fs;
 
 use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
-use cotrain_learning::encode::{EncodeError, Encoded, Options, Samples, encode, encode_with};
+use cotrain_learning::encode::{
+    EncodeError, Encoded, Extracted, Extractor, Options, ReserveFault, Samples, Sort, encode,
+    encode_by, encode_with,
+};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 
@@ -96,7 +99,7 @@ fn encode_numbers_words_by_falling_frequency() {
         .unwrap();
     assert_eq!(numbers16(&sample), [1, 2]);
     let sample = few.encoder.encode(Example::Text("")).unwrap();
-    assert_eq!(numbers16(&sample), []);
+    assert_eq!(numbers16(&sample), [0_i16; 0]);
 }
 
 #[test]
@@ -593,4 +596,102 @@ fn encode_with_refuses_features_that_cannot_be_reserved() {
             )
         );
     }
+}
+
+/// Extractor of one's own: the number of letters and of digits in a text.
+#[derive(Debug)]
+struct Characters {
+    /// Feature that it makes beside the two, against its own count.
+    beyond: Option<u16>,
+}
+
+impl Extractor for Characters {
+    fn takes(&self) -> Sort {
+        Sort::Text
+    }
+
+    fn features(&self) -> usize {
+        2
+    }
+
+    fn name(&self, feature: usize) -> Option<String> {
+        ["letters", "digits"].get(feature).map(ToString::to_string)
+    }
+
+    fn extract(&self, example: Example<'_>) -> Result<Extracted, EncodeError> {
+        let Example::Text(text) = example else {
+            return Err(self.takes().mismatch(example));
+        };
+        let count = |is: fn(&char) -> bool| {
+            let count = text.chars().filter(is).count();
+            f64::from(u32::try_from(count).unwrap())
+        };
+        let letters = count(|letter| letter.is_alphabetic());
+        let digits = count(char::is_ascii_digit);
+        let mut values = vec![(1, digits), (0, letters)];
+        values.extend(self.beyond.map(|feature| (feature, 1.0)));
+        Ok(Extracted::new(values).with_known(text.chars().count()))
+    }
+}
+
+#[test]
+fn encode_by_takes_an_extractor_of_ones_own() {
+    let dataset = csv("text,class\nabc 12,0\nabcde,1\n", Some("text"));
+    let by = |dataset: &Dataset, beyond, options: &Options| {
+        let extractor = Box::new(Characters { beyond });
+        encode_by(dataset, Kind::DenseNearestCentroid, extractor, options)
+    };
+    let options = Options::default();
+    let encoder = by(&dataset, None, &options).unwrap().encoder;
+    assert_eq!((encoder.features(), encoder.takes()), (2, Sort::Text));
+    assert_eq!(encoder.name(1).as_deref(), Some("digits"));
+    // Means are 4 and 1, deviations 1 and 1.
+    let noted = encoder.encode_noting(Example::Text("abc 1!")).unwrap();
+    assert_eq!(
+        numbers32(&noted.sample),
+        [-65_536, 0],
+        "letters before digits"
+    );
+    assert_eq!(noted.known, 6, "as the extractor counts");
+    let wrong = encoder.encode(Example::Numbers(&[1.0])).unwrap_err();
+    assert!(matches!(wrong, EncodeError::WrongSort { .. }));
+    // It has no form in a card, and says so.
+    let unwritten = serde_json::to_string(&encoder).unwrap_err().to_string();
+    assert!(unwritten.contains("has no form in a card"), "{unwritten}");
+    // A feature beyond the count is an error, not a panic.
+    let beyond = by(&dataset, Some(2), &options).unwrap_err();
+    assert_eq!(
+        beyond,
+        EncodeError::NoSuchFeature {
+            feature: 2,
+            features: 2
+        }
+    );
+    let features = Some(3);
+    let count = Options {
+        features,
+        ..Options::default()
+    };
+    let other = by(&dataset, None, &count).unwrap_err();
+    assert_eq!(
+        other,
+        EncodeError::NotTheExtractors {
+            features: 3,
+            made: 2
+        }
+    );
+    let reserved = vec!["spaces".to_owned()];
+    let reserving = Options {
+        reserved,
+        ..Options::default()
+    };
+    let extractor = Box::new(Characters { beyond: None });
+    let fixed = encode_by(&dataset, Kind::NaiveBayes, extractor, &reserving).unwrap_err();
+    assert_eq!(
+        fixed,
+        EncodeError::Reserve {
+            name: "spaces".to_owned(),
+            fault: ReserveFault::Fixed
+        }
+    );
 }

@@ -1,24 +1,27 @@
+use std::sync::Arc;
+
 use cotrain_protocol::classifier::{Bounds, Kind};
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::names::{Lookup, Names};
+use super::extractor::{Extracted, Extractor, Sort, extract, reserve};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
 use super::{EncodeError, Layout, Options, max_features};
 use crate::data::{Dataset, Example, ModelColumns, in_bounds};
+use crate::text::escaped;
 
 /// Encoder of examples, the same as for the training data.
 ///
 /// An encoder written by serde and read again encodes everything to the same bytes, if the format
 /// keeps numbers to the bit. Reading checks everything that learning guarantees.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Spec", into = "Spec")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Spec")]
 pub struct Encoder {
-    names: Names,
+    extractor: Arc<dyn Extractor>,
     /// Number of features, the last ones, that had no examples.
     reserved: usize,
-    lookup: Lookup,
     kind: Kind,
     form: Form,
 }
@@ -36,17 +39,6 @@ pub struct Noted {
     pub clamped: usize,
 }
 
-/// Sort of example that an encoder takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// [`Example::Text`].
-    Text,
-    /// [`Example::Numbers`].
-    Numbers,
-    /// [`Example::Indexed`].
-    Indexed,
-}
-
 /// Encoding with its parameters besides the features.
 #[derive(Clone, Debug)]
 enum Form {
@@ -56,20 +48,26 @@ enum Form {
     Dense32(Scaling, Bounds),
 }
 
-impl From<Encoder> for Spec {
-    fn from(encoder: Encoder) -> Self {
-        let (bounds, constant) = (encoder.bounds(), encoder.constant());
-        Self::new(Parts {
-            kind: encoder.kind,
-            names: encoder.names,
-            reserved: encoder.reserved,
-            scaling: match encoder.form {
+impl Serialize for Encoder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let spec = Spec::new(Parts {
+            kind: self.kind,
+            extractor: Arc::clone(&self.extractor),
+            reserved: self.reserved,
+            scaling: match &self.form {
                 Form::Sparse => None,
-                Form::Dense16(scaling, ..) | Form::Dense32(scaling, _) => Some(scaling),
+                Form::Dense16(scaling, ..) | Form::Dense32(scaling, _) => Some(scaling.clone()),
             },
-            bounds,
-            constant,
-        })
+            bounds: self.bounds(),
+            constant: self.constant(),
+        });
+        let unwritten = || {
+            S::Error::custom(
+                "cannot write the encoder: its extractor has no form in a card; use one of \
+                 cotrain's, or publish the model without an encoder",
+            )
+        };
+        spec.ok_or_else(unwritten)?.serialize(serializer)
     }
 }
 
@@ -79,7 +77,7 @@ impl TryFrom<Spec> for Encoder {
     fn try_from(spec: Spec) -> Result<Self, SpecError> {
         let Parts {
             kind,
-            names,
+            extractor,
             reserved,
             scaling,
             bounds,
@@ -94,8 +92,7 @@ impl TryFrom<Spec> for Encoder {
             _ => Form::Sparse,
         };
         Ok(Self {
-            lookup: Lookup::new(&names, reserved),
-            names,
+            extractor,
             reserved,
             kind,
             form,
@@ -104,24 +101,28 @@ impl TryFrom<Spec> for Encoder {
 }
 
 impl Encoder {
+    /// Creates an encoder of the extractor's features, with those that the options reserve. It
+    /// learns their scaling from the training part.
     pub(super) fn learn(
         dataset: &Dataset,
         kind: Kind,
+        mut extractor: Box<dyn Extractor>,
         options: &Options,
     ) -> Result<Self, EncodeError> {
         let learns_intercept = kind == Kind::DensePerceptron && !options.fixed_intercept;
         if options.fixed_intercept && kind != Kind::DensePerceptron {
             return Err(EncodeError::NoLearnedIntercept { kind });
         }
-        let mut names = Names::learn(dataset, options.features)?;
-        let given = names.len();
+        let given = extractor.features();
         if given == 0 {
             return Err(EncodeError::NoFeatures {
                 path: dataset.train.path().to_owned(),
             });
         }
-        names.reserve(kind, &options.reserved)?;
-        let features = names.len();
+        for name in &options.reserved {
+            reserve(extractor.as_mut(), kind, name.trim())?;
+        }
+        let features = extractor.features();
         let max = max_features(kind) - usize::from(learns_intercept);
         if features > max {
             return Err(EncodeError::TooManyFeatures {
@@ -133,8 +134,7 @@ impl Encoder {
             });
         }
         let reserved = features - given;
-        let lookup = Lookup::new(&names, reserved);
-        let scaling = || Scaling::learn(&dataset.train, &lookup, features);
+        let scaling = || Scaling::learn(&dataset.train, extractor.as_ref());
         let form = match (kind.encoding(), options.limits.widest(kind, features)?) {
             (Encoding::Dense16, Some(bounds)) => Form::Dense16(scaling()?, bounds, None),
             (Encoding::Dense32, Some(bounds)) => Form::Dense32(scaling()?, bounds),
@@ -142,9 +142,8 @@ impl Encoder {
             _ => Form::Sparse,
         };
         Ok(Self {
-            names,
+            extractor: extractor.into(),
             reserved,
-            lookup,
             kind,
             form,
         })
@@ -157,7 +156,7 @@ impl Encoder {
     /// standard deviation, its weight moves at the same rate as the intercept in training. The
     /// constant adds to the length of each sample, so the maximum length grows by the same.
     pub(super) fn settle(&mut self, around: Bounds, options: &Options) {
-        let (kind, features) = (self.kind, self.names.len());
+        let (kind, features) = (self.kind, self.extractor.features());
         let narrowed = |bounds| options.limits.narrowed(kind, bounds, around, features);
         match &mut self.form {
             Form::Sparse => {}
@@ -183,14 +182,14 @@ impl Encoder {
     /// of a dense perceptron.
     #[must_use]
     pub fn features(&self) -> usize {
-        self.names.len()
+        self.extractor.features()
     }
 
     /// Returns the number of the model's features: those of examples, and the constant if there is
     /// one.
     #[must_use]
     pub fn model_features(&self) -> usize {
-        self.names.len() + usize::from(self.constant().is_some())
+        self.extractor.features() + usize::from(self.constant().is_some())
     }
 
     /// Returns the number of features, the last ones, that had no examples when the model was
@@ -230,18 +229,14 @@ impl Encoder {
     /// Returns the sort of example that it takes.
     #[must_use]
     pub fn takes(&self) -> Sort {
-        match self.names {
-            Names::Words(_) => Sort::Text,
-            Names::Columns(_) => Sort::Numbers,
-            Names::Indices(_) => Sort::Indexed,
-        }
+        self.extractor.takes()
     }
 
     /// Returns the name of a feature: a word, the name of a column, or an index from 1. Returns
     /// `None` if there is no such feature.
     #[must_use]
     pub fn name(&self, feature: usize) -> Option<String> {
-        self.names.get(feature)
+        self.extractor.name(feature)
     }
 
     /// Encodes an example as a sample.
@@ -259,12 +254,12 @@ impl Encoder {
     /// # Errors
     /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_noting(&self, example: Example<'_>) -> Result<Noted, EncodeError> {
-        let (sample, clamped) = self.encode_counting(example)?;
-        let known = match (&self.form, self.columns()) {
-            // In a dense row, 0 is a value like any other.
-            (Form::Dense16(..) | Form::Dense32(..), Some(columns)) => columns.names.len(),
-            _ => self.lookup.features(example)?.len(),
+        let extracted = extract(self.extractor.as_ref(), example)?;
+        let known = match self.form {
+            Form::Sparse => extracted.present(),
+            Form::Dense16(..) | Form::Dense32(..) => extracted.known(),
         };
+        let (sample, clamped) = self.encode_extracted(&extracted)?;
         Ok(Noted {
             sample,
             known,
@@ -276,13 +271,7 @@ impl Encoder {
     /// numbers.
     #[must_use]
     pub fn columns(&self) -> Option<ModelColumns<'_>> {
-        match &self.names {
-            Names::Columns(names) => Some(ModelColumns {
-                names,
-                reserved: self.reserved,
-            }),
-            Names::Words(_) | Names::Indices(_) => None,
-        }
+        self.extractor.columns()
     }
 
     pub(super) fn layout(&self, classes: usize) -> Layout {
@@ -296,6 +285,12 @@ impl Encoder {
         }
     }
 
+    /// Returns the description of a feature in messages.
+    fn describe(&self, feature: u16) -> String {
+        let name = self.name(usize::from(feature)).unwrap_or_default();
+        format!("{} `{}`", self.extractor.noun(), escaped(&name))
+    }
+
     /// Encodes an example, and returns the sample with the number of values that were clamped. A
     /// clamped value was moved to the largest number that the model learns from. If the sample was
     /// still too long, all its values were scaled down, too.
@@ -303,30 +298,36 @@ impl Encoder {
     /// # Errors
     /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_counting(&self, example: Example<'_>) -> Result<(Vec<u8>, usize), EncodeError> {
-        let features = self.lookup.features(example)?;
-        for &(feature, value) in &features {
+        self.encode_extracted(&extract(self.extractor.as_ref(), example)?)
+    }
+
+    fn encode_extracted(&self, extracted: &Extracted) -> Result<(Vec<u8>, usize), EncodeError> {
+        let features = extracted.values();
+        for &(feature, value) in features {
             if !in_bounds(value) {
                 return Err(EncodeError::OutOfRange {
-                    feature: self.names.describe(feature),
+                    feature: self.describe(feature),
                     value,
                 });
             }
         }
         Ok(match &self.form {
             Form::Sparse => {
-                if let Some(&(feature, value)) = features.iter().find(|(_, value)| !is_one(*value))
-                {
-                    return Err(EncodeError::NotPresence {
-                        kind: self.kind,
-                        feature: self.names.describe(feature),
-                        value,
-                    });
+                let mut present = Vec::with_capacity(features.len());
+                for &(feature, value) in features.iter().filter(|(_, value)| *value != 0.0) {
+                    if !is_one(value) {
+                        return Err(EncodeError::NotPresence {
+                            kind: self.kind,
+                            feature: self.describe(feature),
+                            value,
+                        });
+                    }
+                    present.push(feature);
                 }
-                let present: Vec<u16> = features.iter().map(|&(feature, _)| feature).collect();
                 (encode_sparse(&present), 0)
             }
             Form::Dense16(scaling, bounds, constant) => {
-                let values = scaling.apply(&features);
+                let values = scaling.apply(features);
                 let values = values.iter().map(|value| value * SCALE_16);
                 let constant = constant.and_then(|number| i16::try_from(number).ok());
                 // The constant keeps its value, whatever the other numbers are.
@@ -340,7 +341,7 @@ impl Encoder {
                 (encode_dense16(&numbers), outside)
             }
             Form::Dense32(scaling, bounds) => {
-                let values = scaling.apply(&features);
+                let values = scaling.apply(features);
                 let (numbers, outside) =
                     clamped(values.iter().map(|value| value * SCALE_32), bounds);
                 (encode_dense32(&numbers), outside)

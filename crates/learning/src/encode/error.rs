@@ -140,6 +140,26 @@ pub enum EncodeError {
         /// Value of the number.
         value: f64,
     },
+    /// An extractor made a feature that it does not count.
+    #[error(
+        "the extractor made the feature {feature} of {features}; expected numbers from 0 and below their count"
+    )]
+    NoSuchFeature {
+        /// Number of the feature.
+        feature: u16,
+        /// Number of the extractor's features.
+        features: usize,
+    },
+    /// The number of features in the options differs from that of an extractor.
+    #[error(
+        "the number of features is {features}, but the extractor makes {made}; leave the number out"
+    )]
+    NotTheExtractors {
+        /// Number of features in the options.
+        features: usize,
+        /// Number of the extractor's features.
+        made: usize,
+    },
     /// An example of a data set cannot be encoded.
     #[error("line {line} of `{}`: {fault}", path.display())]
     Example {
@@ -177,6 +197,9 @@ pub enum ReserveFault {
         naive_bayes = Kind::NaiveBayes.name()
     )]
     Dense(Kind),
+    /// The extractor decides about its features alone.
+    #[error("the features of this encoder are fixed; leave it out")]
+    Fixed,
     /// The name is empty.
     #[error("it is empty; give it a name")]
     Empty,

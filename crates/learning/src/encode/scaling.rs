@@ -1,7 +1,7 @@
 use ndarray::Array1;
 
 use super::EncodeError;
-use super::names::Lookup;
+use super::extractor::{Extractor, extract};
 use crate::data::Part;
 
 /// Standardization of the dense encodings, which turns values of any size into numbers of about one
@@ -16,21 +16,18 @@ pub(super) struct Scaling {
 
 impl Scaling {
     /// Computes means and deviations of the training part, in two passes in its order.
-    pub(super) fn learn(
-        part: &Part,
-        lookup: &Lookup,
-        features: usize,
-    ) -> Result<Self, EncodeError> {
+    pub(super) fn learn(part: &Part, extractor: &dyn Extractor) -> Result<Self, EncodeError> {
+        let features = extractor.features();
         let mut mean = Array1::zeros(features);
         let mut count = 0.0;
         for example in part.examples() {
-            mean += &dense(&lookup.features(example)?, features);
+            mean += &dense(extract(extractor, example)?.values(), features);
             count += 1.0;
         }
         mean /= count;
         let mut variance = Array1::<f64>::zeros(features);
         for example in part.examples() {
-            let from_mean = dense(&lookup.features(example)?, features) - &mean;
+            let from_mean = dense(extract(extractor, example)?.values(), features) - &mean;
             variance += &(&from_mean * &from_mean);
         }
         variance /= count;

@@ -1,18 +1,20 @@
 //! Serialized form of an encoder, which can be published and read again.
 
-use std::collections::HashSet;
-use std::hash::Hash;
+mod error;
+mod features;
 
-use cotrain_protocol::classifier::{Bounds, Kind, UnknownKind};
+use std::sync::Arc;
+
+use cotrain_protocol::classifier::{Bounds, Kind};
 use cotrain_protocol::sample::Encoding;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::names::Names;
+use super::extractor::{self, Extractor};
+use super::max_features;
 use super::scaling::Scaling;
-use super::{max_features, text};
-use crate::data::MAX_INDEX;
-use crate::text::escaped;
+
+pub(super) use error::SpecError;
+pub use features::FeatureSpec;
 
 /// Serialized form of an encoder.
 ///
@@ -23,7 +25,7 @@ use crate::text::escaped;
 pub(super) struct Spec {
     /// Name of the classifier, such as `sparse-perceptron`.
     classifier: String,
-    features: Features,
+    features: FeatureSpec,
     /// Number of features, the last ones, that had no examples when the model was created. Rows of
     /// a table may leave all of them out.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -55,18 +57,6 @@ struct Written {
     largest_squared_length: String,
 }
 
-/// Names of the features, in the order of their numbers.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Features {
-    Words(Vec<String>),
-    Columns(Vec<String>),
-    /// Indices from 1, as libsvm counts.
-    Indices(Vec<u32>),
-    /// All indices from 1 to this one, in order.
-    IndicesUpTo(u32),
-}
-
 /// Mean and standard deviation of each feature.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,7 +68,7 @@ struct Standardization {
 /// Contents of a checked specification.
 pub(super) struct Parts {
     pub(super) kind: Kind,
-    pub(super) names: Names,
+    pub(super) extractor: Arc<dyn Extractor>,
     pub(super) reserved: usize,
     pub(super) scaling: Option<Scaling>,
     /// Bounds of dense encodings; `Some` if there is a scaling.
@@ -87,101 +77,13 @@ pub(super) struct Parts {
     pub(super) constant: Option<u16>,
 }
 
-/// Reason why a specification describes no valid encoder.
-#[derive(Debug, PartialEq, Error)]
-pub(super) enum SpecError {
-    #[error("{0}")]
-    Kind(#[from] UnknownKind),
-    #[error("there are {features} features, but a {kind} has 1 to {max}")]
-    Count {
-        features: usize,
-        kind: Kind,
-        max: usize,
-    },
-    #[error(
-        "feature {feature} is `{}`, expected one word of at least two letters, digits or underscores in lower case",
-        escaped(word)
-    )]
-    NotAWord { feature: usize, word: String },
-    #[error(
-        "feature {feature} is the index {index}, expected a whole number from 1 to {MAX_INDEX}"
-    )]
-    Index { feature: usize, index: u32 },
-    #[error(
-        "feature {feature} is `{}`, as another one is; name each once",
-        escaped(name)
-    )]
-    Twice { feature: usize, name: String },
-    #[error("there is {}, but the samples of a {kind} {}", scaling(*given), wants(*given))]
-    Scaling { kind: Kind, given: bool },
-    #[error(
-        "there are bounds, but the samples of a {0} only say which features are present; leave them out"
-    )]
-    NothingToBound(Kind),
-    #[error(
-        "the largest number is {number} and the largest squared length `{length}`, expected 1 to {max} and 1 to {longest}"
-    )]
-    Bounds {
-        number: u32,
-        length: String,
-        max: u32,
-        longest: u128,
-    },
-    #[error(
-        "there is a constant, but only a {} learns its intercept through one; leave it out",
-        Kind::DensePerceptron
-    )]
-    NoConstant,
-    #[error(
-        "the constant is {constant}, expected 1 to {max}, the square below the largest squared length {length}"
-    )]
-    Constant {
-        constant: u32,
-        max: u32,
-        length: u128,
-    },
-    #[error(
-        "{reserved} of the {features} features are reserved, expected fewer than all, and none of a model of numbers"
-    )]
-    Reserved { reserved: usize, features: usize },
-    #[error("the length of `{list}` is {length}, expected {features}, a number for each feature")]
-    Length {
-        list: &'static str,
-        length: usize,
-        features: usize,
-    },
-    #[error("the mean of feature {feature} is {value}, expected a finite number")]
-    Mean { feature: usize, value: f64 },
-    #[error("the deviation of feature {feature} is {value}, expected a finite number above 0")]
-    Deviation { feature: usize, value: f64 },
-}
-
-fn scaling(given: bool) -> &'static str {
-    if given { "a scaling" } else { "no scaling" }
-}
-
-fn wants(given: bool) -> &'static str {
-    if given {
-        "only say which features are present; leave it out"
-    } else {
-        "are numbers; give means and deviations"
-    }
-}
-
 impl Spec {
-    /// Returns the specification that [`check`](Self::check) turns back into `parts`.
-    pub(super) fn new(parts: Parts) -> Self {
-        let features = match parts.names {
-            Names::Words(words) => Features::Words(words),
-            Names::Columns(columns) => Features::Columns(columns),
-            Names::Indices(indices) => match u32::try_from(indices.len()) {
-                Ok(count) if indices.iter().copied().eq(0..count) => Features::IndicesUpTo(count),
-                _ => Features::Indices(indices.iter().map(|index| index + 1).collect()),
-            },
-        };
-        Self {
+    /// Returns the specification that [`check`](Self::check) turns back into `parts`; `None` if the
+    /// extractor has no serialized form.
+    pub(super) fn new(parts: Parts) -> Option<Self> {
+        Some(Self {
             classifier: parts.kind.name().to_owned(),
-            features,
+            features: parts.extractor.spec()?,
             reserved: parts.reserved,
             scaling: parts.scaling.map(|scaling| Standardization {
                 mean: scaling.mean.to_vec(),
@@ -192,7 +94,7 @@ impl Spec {
                 largest_squared_length: bounds.max_squared_length.to_string(),
             }),
             constant: parts.constant.map(u32::from),
-        }
+        })
     }
 
     /// Checks everything that an encoder learned from data guarantees.
@@ -218,7 +120,7 @@ impl Spec {
         if reserved > 0 && (given || reserved >= features) {
             return Err(SpecError::Reserved { reserved, features });
         }
-        let names = self.features.check()?;
+        let extractor = extractor::read(self.features, reserved)?;
         let scaling = self.scaling.map(|it| it.check(features)).transpose()?;
         let width = features + constants;
         let bounds = match (widest(kind, width), self.bounds) {
@@ -230,56 +132,12 @@ impl Spec {
         let constant = constant.map(|(constant, bounds)| check_constant(constant, bounds));
         Ok(Parts {
             kind,
-            names,
+            extractor,
             reserved,
             scaling,
             bounds,
             constant: constant.transpose()?,
         })
-    }
-}
-
-impl Features {
-    fn count(&self) -> usize {
-        match self {
-            Self::Words(names) | Self::Columns(names) => names.len(),
-            Self::Indices(indices) => indices.len(),
-            // The index is widened: no supported machine has 16 bits.
-            Self::IndicesUpTo(last) => *last as usize,
-        }
-    }
-
-    fn check(self) -> Result<Names, SpecError> {
-        match self {
-            Self::Words(words) => {
-                for (feature, word) in words.iter().enumerate() {
-                    if !text::tokens(&word.to_lowercase()).eq([word.as_str()]) {
-                        return Err(SpecError::NotAWord {
-                            feature,
-                            word: word.clone(),
-                        });
-                    }
-                }
-                once(&words)?;
-                Ok(Names::Words(words))
-            }
-            Self::Columns(columns) => {
-                once(&columns)?;
-                Ok(Names::Columns(columns))
-            }
-            Self::Indices(indices) => {
-                for (feature, &index) in indices.iter().enumerate() {
-                    if !(1..=MAX_INDEX).contains(&index) {
-                        return Err(SpecError::Index { feature, index });
-                    }
-                }
-                once(&indices)?;
-                Ok(Names::Indices(
-                    indices.iter().map(|index| index - 1).collect(),
-                ))
-            }
-            Self::IndicesUpTo(last) => Ok(Names::Indices((0..last).collect())),
-        }
     }
 }
 
@@ -354,18 +212,4 @@ impl Standardization {
             deviation: self.deviation.into(),
         })
     }
-}
-
-/// Checks that no name occurs twice.
-fn once<T: Hash + Eq + ToString>(names: &[T]) -> Result<(), SpecError> {
-    let mut seen = HashSet::new();
-    for (feature, name) in names.iter().enumerate() {
-        if !seen.insert(name) {
-            return Err(SpecError::Twice {
-                feature,
-                name: name.to_string(),
-            });
-        }
-    }
-    Ok(())
 }

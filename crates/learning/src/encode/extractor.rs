@@ -1,0 +1,241 @@
+//! Extraction of features from examples: one file for each sort of feature.
+
+mod columns;
+mod indices;
+mod words;
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use cotrain_protocol::classifier::Kind;
+use cotrain_protocol::sample::Encoding;
+
+use super::spec::{FeatureSpec, SpecError};
+use super::{EncodeError, Options, ReserveFault};
+use crate::data::{Dataset, Example, ModelColumns};
+
+use columns::Columns;
+use indices::Indices;
+use words::Words;
+
+/// Extractor of features: it turns an example into numbers, the same for the same example on every
+/// machine.
+///
+/// An [`Encoder`](super::Encoder) holds one. It scales the values, moves them within bounds, and
+/// writes them as bytes.
+pub trait Extractor: Debug + Send + Sync {
+    /// Returns the sort of example that it takes.
+    fn takes(&self) -> Sort;
+
+    /// Returns the number of features.
+    fn features(&self) -> usize;
+
+    /// Returns the name of a feature, such as a word; `None` if there is no such feature.
+    fn name(&self, feature: usize) -> Option<String>;
+
+    /// Returns the noun for a feature in messages, such as "word".
+    fn noun(&self) -> &'static str {
+        "feature"
+    }
+
+    /// Extracts the features of an example.
+    ///
+    /// # Errors
+    /// Returns [`Sort::mismatch`] for an example of another sort. Returns an error if the example
+    /// is malformed.
+    fn extract(&self, example: Example<'_>) -> Result<Extracted, EncodeError>;
+
+    /// Adds a feature without examples after the others. The name is trimmed and not empty.
+    ///
+    /// # Errors
+    /// Returns the reason why this name cannot be reserved. Extractors with a fixed set of features
+    /// return [`ReserveFault::Fixed`], as this method does unless it is overridden.
+    fn reserve(&mut self, _name: &str) -> Result<(), ReserveFault> {
+        Err(ReserveFault::Fixed)
+    }
+
+    /// Returns the columns of the tables that it takes; `None` if it takes none.
+    fn columns(&self) -> Option<ModelColumns<'_>> {
+        None
+    }
+
+    /// Returns the serialized form; `None` if it has none. An encoder without it cannot be written
+    /// in a model's card.
+    fn spec(&self) -> Option<FeatureSpec> {
+        None
+    }
+}
+
+/// Features that an extractor found in an example.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extracted {
+    values: Vec<(u16, f64)>,
+    known: usize,
+}
+
+impl Extracted {
+    /// Collects numbers of features with their values, in any order. If a number occurs twice, one
+    /// of its values counts. Features that are not given are 0.
+    ///
+    /// The number of known parts is that of the features.
+    #[must_use]
+    pub fn new(mut values: Vec<(u16, f64)>) -> Self {
+        values.sort_unstable_by_key(|&(number, _)| number);
+        values.dedup_by_key(|&mut (number, _)| number);
+        let known = values.len();
+        Self { values, known }
+    }
+
+    /// Sets the number of the example's parts that the extractor knows, such as words. With 0, the
+    /// example is unknown to the model.
+    #[must_use]
+    pub fn with_known(self, known: usize) -> Self {
+        Self { known, ..self }
+    }
+
+    /// Returns the features with their values, by increasing number, each once.
+    #[must_use]
+    pub fn values(&self) -> &[(u16, f64)] {
+        &self.values
+    }
+
+    /// Returns the number of the example's parts that the extractor knows.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.known
+    }
+
+    /// Returns the number of features that are not 0.
+    pub(super) fn present(&self) -> usize {
+        let values = self.values.iter();
+        values.filter(|(_, value)| *value != 0.0).count()
+    }
+}
+
+/// Sort of example that an encoder takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// [`Example::Text`].
+    Text,
+    /// [`Example::Numbers`].
+    Numbers,
+    /// [`Example::Indexed`].
+    Indexed,
+}
+
+impl Sort {
+    /// Returns the sort of an example.
+    #[must_use]
+    pub fn of(example: Example<'_>) -> Self {
+        match example {
+            Example::Text(_) => Self::Text,
+            Example::Numbers(_) => Self::Numbers,
+            Example::Indexed { .. } => Self::Indexed,
+        }
+    }
+
+    /// Returns the error that `example` is not of this sort.
+    #[must_use]
+    pub fn mismatch(self, example: Example<'_>) -> EncodeError {
+        EncodeError::WrongSort {
+            found: Self::of(example).noun(),
+            wanted: self.noun(),
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Numbers => "a row of numbers",
+            Self::Indexed => "indices with values",
+        }
+    }
+}
+
+/// Chooses an extractor for the training part.
+pub(super) fn learn(
+    dataset: &Dataset,
+    options: &Options,
+) -> Result<Box<dyn Extractor>, EncodeError> {
+    let Some(first) = dataset.train.examples().next() else {
+        return Err(EncodeError::NoFeatures {
+            path: dataset.train.path().to_owned(),
+        });
+    };
+    Ok(match Sort::of(first) {
+        Sort::Text => Box::new(Words::learn(&dataset.train, options.features)),
+        Sort::Numbers => Box::new(Columns::learn(dataset, options.features)?),
+        Sort::Indexed => Box::new(Indices::learn(&dataset.train, options.features)),
+    })
+}
+
+/// Checks the serialized form of an extractor with `reserved` features, and returns the extractor.
+pub(super) fn read(spec: FeatureSpec, reserved: usize) -> Result<Arc<dyn Extractor>, SpecError> {
+    Ok(match spec {
+        FeatureSpec::Words(words) => Arc::new(Words::read(words)?),
+        FeatureSpec::Columns(columns) => Arc::new(Columns::read(columns, reserved)?),
+        FeatureSpec::Indices(indices) => Arc::new(Indices::read(&indices)?),
+        FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last)),
+    })
+}
+
+/// Extracts the features of an example, and checks their numbers.
+pub(super) fn extract(
+    extractor: &dyn Extractor,
+    example: Example<'_>,
+) -> Result<Extracted, EncodeError> {
+    let extracted = extractor.extract(example)?;
+    let features = extractor.features();
+    match extracted.values.last() {
+        Some(&(feature, _)) if usize::from(feature) >= features => {
+            Err(EncodeError::NoSuchFeature { feature, features })
+        }
+        _ => Ok(extracted),
+    }
+}
+
+/// Adds a feature without examples to an extractor for classifiers of `kind`.
+pub(super) fn reserve(
+    extractor: &mut dyn Extractor,
+    kind: Kind,
+    name: &str,
+) -> Result<(), EncodeError> {
+    let reserved = if kind.encoding() != Encoding::Sparse {
+        Err(ReserveFault::Dense(kind))
+    } else if name.is_empty() {
+        Err(ReserveFault::Empty)
+    } else {
+        extractor.reserve(name)
+    };
+    reserved.map_err(|fault| EncodeError::Reserve {
+        name: name.to_owned(),
+        fault,
+    })
+}
+
+/// Checks that no name occurs twice.
+fn once<T: Hash + Eq + ToString>(names: &[T]) -> Result<(), SpecError> {
+    let mut seen = HashSet::new();
+    for (feature, name) in names.iter().enumerate() {
+        if !seen.insert(name) {
+            return Err(SpecError::Twice {
+                feature,
+                name: name.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the `wanted` most frequent names, by falling frequency; ties are in the names' order.
+fn most_frequent<T: Ord>(counts: impl IntoIterator<Item = (T, u32)>, wanted: usize) -> Vec<T> {
+    let mut counts: Vec<(T, u32)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(a, a_count), (b, b_count)| {
+        (Reverse(a_count), a).cmp(&(Reverse(b_count), b))
+    });
+    counts.truncate(wanted);
+    counts.into_iter().map(|(name, _)| name).collect()
+}

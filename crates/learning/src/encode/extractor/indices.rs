@@ -1,0 +1,131 @@
+use super::{Extracted, Extractor, Sort, most_frequent, once};
+use crate::data::{Example, MAX_INDEX, Part};
+use crate::encode::spec::{FeatureSpec, SpecError};
+use crate::encode::{EncodeError, ReserveFault};
+
+/// Extractor of values at indices, as libsvm files have them. Values at other indices are left out.
+#[derive(Clone, Debug)]
+pub(super) struct Indices {
+    /// Indices from 0, in the order of their features.
+    indices: Vec<u32>,
+    /// Feature of each index from 0; `None` for an index that is no feature.
+    numbers: Vec<Option<u16>>,
+}
+
+impl Indices {
+    fn new(indices: Vec<u32>) -> Self {
+        let mut new = Self {
+            indices: Vec::with_capacity(indices.len()),
+            numbers: Vec::new(),
+        };
+        for index in indices {
+            new.push(index);
+        }
+        new
+    }
+
+    fn push(&mut self, index: u32) {
+        let at = index as usize;
+        if at >= self.numbers.len() {
+            self.numbers.resize(at + 1, None);
+        }
+        // No classifier has more than 65,536 features.
+        self.numbers[at] = u16::try_from(self.indices.len()).ok();
+        self.indices.push(index);
+    }
+
+    /// Chooses the most frequent indices; all up to the largest if no number of features is given.
+    pub(super) fn learn(part: &Part, features: Option<usize>) -> Self {
+        let counts = (0..).zip(counts(part));
+        Self::new(match features {
+            Some(features) => most_frequent(counts, features),
+            None => counts.map(|(index, _)| index).collect(),
+        })
+    }
+
+    /// Checks the indices of a card, which count from 1.
+    pub(super) fn read(indices: &[u32]) -> Result<Self, SpecError> {
+        for (feature, &index) in indices.iter().enumerate() {
+            if !(1..=MAX_INDEX).contains(&index) {
+                return Err(SpecError::Index { feature, index });
+            }
+        }
+        once(indices)?;
+        Ok(Self::new(indices.iter().map(|index| index - 1).collect()))
+    }
+
+    /// Takes all indices from 1 to `last`.
+    pub(super) fn up_to(last: u32) -> Self {
+        Self::new((0..last).collect())
+    }
+}
+
+impl Extractor for Indices {
+    fn takes(&self) -> Sort {
+        Sort::Indexed
+    }
+
+    fn features(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Returns the index from 1.
+    fn name(&self, feature: usize) -> Option<String> {
+        let index = self.indices.get(feature);
+        index.map(|index| (index + 1).to_string())
+    }
+
+    fn noun(&self) -> &'static str {
+        "index"
+    }
+
+    /// Extracts the values that are not 0: libsvm files may leave out any 0.
+    fn extract(&self, example: Example<'_>) -> Result<Extracted, EncodeError> {
+        let Example::Indexed { indices, values } = example else {
+            return Err(self.takes().mismatch(example));
+        };
+        let value_of = |(at, &index): (usize, &u32)| {
+            let number = (*self.numbers.get(index as usize)?)?;
+            let value = values.map_or(Some(1.0), |values| values.get(at).copied())?;
+            (value != 0.0).then_some((number, value))
+        };
+        let values = indices.iter().enumerate().filter_map(value_of);
+        Ok(Extracted::new(values.collect()))
+    }
+
+    fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
+        let index: Option<u32> = name.parse().ok();
+        let index = index.filter(|index| (1..=MAX_INDEX).contains(index));
+        let index = index.ok_or(ReserveFault::NoIndex)? - 1;
+        if self.indices.contains(&index) {
+            return Err(ReserveFault::Known);
+        }
+        self.push(index);
+        Ok(())
+    }
+
+    fn spec(&self) -> Option<FeatureSpec> {
+        Some(match u32::try_from(self.indices.len()) {
+            Ok(count) if self.indices.iter().copied().eq(0..count) => {
+                FeatureSpec::IndicesUpTo(count)
+            }
+            _ => FeatureSpec::Indices(self.indices.iter().map(|index| index + 1).collect()),
+        })
+    }
+}
+
+/// Counts the examples that contain each index, from 0 to the largest.
+fn counts(part: &Part) -> Vec<u32> {
+    let mut counts = Vec::new();
+    for example in part.examples() {
+        if let Example::Indexed { indices, .. } = example {
+            if let Some(&last) = indices.last() {
+                counts.resize(counts.len().max(last as usize + 1), 0);
+            }
+            for &index in indices {
+                counts[index as usize] += 1;
+            }
+        }
+    }
+    counts
+}

@@ -1,0 +1,86 @@
+use cotrain_protocol::classifier::{Kind, UnknownKind};
+use thiserror::Error;
+
+use crate::data::MAX_INDEX;
+use crate::text::escaped;
+
+/// Reason why a specification describes no valid encoder.
+#[derive(Debug, PartialEq, Error)]
+pub(in crate::encode) enum SpecError {
+    #[error("{0}")]
+    Kind(#[from] UnknownKind),
+    #[error("there are {features} features, but a {kind} has 1 to {max}")]
+    Count {
+        features: usize,
+        kind: Kind,
+        max: usize,
+    },
+    #[error(
+        "feature {feature} is `{}`, expected one word of at least two letters, digits or underscores in lower case",
+        escaped(word)
+    )]
+    NotAWord { feature: usize, word: String },
+    #[error(
+        "feature {feature} is the index {index}, expected a whole number from 1 to {MAX_INDEX}"
+    )]
+    Index { feature: usize, index: u32 },
+    #[error(
+        "feature {feature} is `{}`, as another one is; name each once",
+        escaped(name)
+    )]
+    Twice { feature: usize, name: String },
+    #[error("there is {}, but the samples of a {kind} {}", scaling(*given), wants(*given))]
+    Scaling { kind: Kind, given: bool },
+    #[error(
+        "there are bounds, but the samples of a {0} only say which features are present; leave them out"
+    )]
+    NothingToBound(Kind),
+    #[error(
+        "the largest number is {number} and the largest squared length `{length}`, expected 1 to {max} and 1 to {longest}"
+    )]
+    Bounds {
+        number: u32,
+        length: String,
+        max: u32,
+        longest: u128,
+    },
+    #[error(
+        "there is a constant, but only a {} learns its intercept through one; leave it out",
+        Kind::DensePerceptron
+    )]
+    NoConstant,
+    #[error(
+        "the constant is {constant}, expected 1 to {max}, the square below the largest squared length {length}"
+    )]
+    Constant {
+        constant: u32,
+        max: u32,
+        length: u128,
+    },
+    #[error(
+        "{reserved} of the {features} features are reserved, expected fewer than all, and none of a model of numbers"
+    )]
+    Reserved { reserved: usize, features: usize },
+    #[error("the length of `{list}` is {length}, expected {features}, a number for each feature")]
+    Length {
+        list: &'static str,
+        length: usize,
+        features: usize,
+    },
+    #[error("the mean of feature {feature} is {value}, expected a finite number")]
+    Mean { feature: usize, value: f64 },
+    #[error("the deviation of feature {feature} is {value}, expected a finite number above 0")]
+    Deviation { feature: usize, value: f64 },
+}
+
+fn scaling(given: bool) -> &'static str {
+    if given { "a scaling" } else { "no scaling" }
+}
+
+fn wants(given: bool) -> &'static str {
+    if given {
+        "only say which features are present; leave it out"
+    } else {
+        "are numbers; give means and deviations"
+    }
+}

@@ -1,0 +1,28 @@
+use serde::{Deserialize, Serialize};
+
+/// Serialized form of an extractor: `features` in a model's card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FeatureSpec {
+    /// Words, in the order of their features.
+    Words(Vec<String>),
+    /// Names of a table's columns, in the order of their features.
+    Columns(Vec<String>),
+    /// Indices from 1, as libsvm counts, in the order of their features.
+    Indices(Vec<u32>),
+    /// All indices from 1 to this one, in order.
+    IndicesUpTo(u32),
+}
+
+impl FeatureSpec {
+    /// Returns the number of features.
+    pub(in crate::encode) fn count(&self) -> usize {
+        match self {
+            Self::Words(names) | Self::Columns(names) => names.len(),
+            Self::Indices(indices) => indices.len(),
+            // The index is widened: no supported machine has 16 bits.
+            Self::IndicesUpTo(last) => *last as usize,
+        }
+    }
+}
