@@ -195,6 +195,13 @@ fn predict_local_and_verify_give_the_predictions_of_the_contract() {
     let contract = predict(&["--file", "texts.txt"]);
     assert_eq!(contract["by"], "contract");
     assert_eq!(contract["predictions"].as_array().map(Vec::len), Some(500));
+    assert_eq!(contract["score_meaning"], "posterior");
+    for one in contract["predictions"].as_array().expect("a list") {
+        let score = one["score"].as_f64().expect("a score");
+        assert!((0.5..=1.0).contains(&score), "{one}");
+    }
+    let (_, _, told) = workspace.outcome(&["predict", "--text", "a warm and funny film"]);
+    assert!(told.contains("the probability of the class"), "{told}");
     for (flag, by) in [("--local", "words"), ("--verify", "proved words")] {
         // The second run reads from the cache.
         for _ in 0..2 {

@@ -104,7 +104,7 @@ struct Predicted {
 struct Prediction {
     label: u16,
     class: String,
-    /// Score from 0 to 1; `None` if the model has learned nothing or its words were not read.
+    /// Score from 0 to 1; `None` if nothing speaks for any class, or the words were not read.
     score: Option<f64>,
     /// Number of the input's words, indices or columns that the model knows. If it is 0, the
     /// prediction is the model's prior.

@@ -177,7 +177,8 @@ pub(super) struct Prediction {
     label: u16,
     /// Name of the class, if the owner published names.
     class: Option<String>,
-    /// How sure the model is, from 0 to 1, as `scoreMeaning` says. Null if it has learned nothing.
+    /// Certainty of the model from 0 to 1, as `scoreMeaning` says. Null if nothing speaks for either
+    /// class.
     score: Option<f64>,
     /// Number of words, indices or columns of the input that the model knows. At 0, the prediction
     /// is the model's prior and independent of the input. Null for a dense input that was given as
