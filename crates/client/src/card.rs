@@ -181,7 +181,8 @@ impl Card {
         for class in &self.classes {
             text::check_name("the name of a class", class)?;
         }
-        // Words consist of letters and indices are numbers, so only names of columns need a check.
+        // Words are what a tokenizer finds and indices are numbers, so only names of columns need a
+        // check.
         let encoder = self.encoder.iter();
         let tables = encoder.filter(|encoder| encoder.takes() == Sort::Numbers);
         for name in tables.flat_map(|it| (0..it.features()).filter_map(|column| it.name(column))) {

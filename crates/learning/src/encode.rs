@@ -18,6 +18,7 @@ pub use extractor::{Extracted, Extractor, Sort};
 pub use limits::Limits;
 pub use samples::Samples;
 pub use spec::FeatureSpec;
+pub use text::{TextOptions, TextRules, Tokenizer, UnknownTokenizer, hash};
 
 pub(crate) use samples::{Layout, Row};
 
@@ -32,6 +33,8 @@ pub struct Options {
     /// Number of words or indices to keep, the most frequent ones. `None` keeps 2,000 words, or all
     /// indices.
     pub features: Option<usize>,
+    /// Rules by which texts are read.
+    pub text: TextOptions,
     /// Limits of the numbers that a dense model learns from.
     pub limits: Limits,
     /// `true` if samples of a dense perceptron get no constant number, so that its intercept stays
@@ -63,8 +66,8 @@ pub struct Encoded {
 /// The encoder depends on the training part alone:
 /// - text: it chooses the words that are features. These are the `features` (by default 2,000)
 ///   words that occur in the most examples. Their numbers follow falling frequency; ties are in the
-///   order of the words. A word is at least two letters, digits or underscores, in lower case, and
-///   has the value 1.
+///   order of the words. A word has the value 1. [`TextOptions`] decide what a word is, add pairs
+///   of words, or replace the vocabulary by hashing.
 /// - libsvm: it chooses the indices that are features. If `features` is given, they are chosen and
 ///   numbered like words; otherwise all indices up to the largest keep their order.
 /// - tables: every column is a feature, and `features` may only equal their number.
@@ -103,7 +106,7 @@ pub fn encode(
 ///
 /// # Errors
 /// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, or a feature
-/// cannot be reserved. Returns an error if options limit numbers or fix an intercept, and `kind`
+/// cannot be reserved. Returns an error if options are for texts, and the data has none. Returns an error if options limit numbers or fix an intercept, and `kind`
 /// has no numbers or does not learn its intercept.
 pub fn encode_with(
     dataset: &Dataset,
@@ -127,6 +130,9 @@ pub fn encode_by(
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
     check_classes(dataset, kind)?;
+    if let Some(option) = options.text.set() {
+        return Err(EncodeError::OwnRules { option });
+    }
     let made = extractor.features();
     if let Some(features) = options.features.filter(|features| *features != made) {
         return Err(EncodeError::NotTheExtractors { features, made });

@@ -4,8 +4,8 @@ use std::fs;
 
 use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
 use cotrain_learning::encode::{
-    EncodeError, Encoded, Extracted, Extractor, Options, ReserveFault, Samples, Sort, encode,
-    encode_by, encode_with,
+    EncodeError, Encoded, Extracted, Extractor, Options, ReserveFault, Samples, Sort, TextOptions,
+    Tokenizer, encode, encode_by, encode_with, hash,
 };
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
@@ -694,4 +694,220 @@ fn encode_by_takes_an_extractor_of_ones_own() {
             fault: ReserveFault::Fixed
         }
     );
+}
+
+/// Returns the options with these choices for texts.
+fn reading(text: TextOptions) -> Options {
+    Options {
+        text,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn encode_with_chooses_unicode_for_scripts_without_spaces() {
+    let rules = |lines: &str| {
+        let dataset = csv(&format!("text,class\n{lines}"), Some("text"));
+        let encoder = encode(&dataset, Kind::NaiveBayes, None).unwrap().encoder;
+        (encoder.text_rules().unwrap().tokenizer, encoder)
+    };
+    let (tokenizer, encoder) = rules("很好的电影,1\nbad film,0\n");
+    assert_eq!(tokenizer, Tokenizer::Unicode);
+    assert_eq!(encoder.features(), 6, "很好 好的 的电 电影 bad film");
+    assert_eq!(
+        encoder.summary().as_deref(),
+        Some("words by the tokenizer `unicode`")
+    );
+    for latin in [
+        "déjà vu,1\nbad film,0\n",
+        "좋은 영화,1\nплохой фильм,0\n",
+        "ممتاز,1\n,0\n",
+    ] {
+        let (tokenizer, encoder) = rules(&format!("{latin}an,1\n"));
+        assert_eq!(tokenizer, Tokenizer::Simple, "{latin}");
+        assert_eq!(encoder.summary(), None);
+    }
+    // A single quotation among many texts does not change the rule for all.
+    for (others, tokenizer) in [(99, Tokenizer::Unicode), (100, Tokenizer::Simple)] {
+        let lines = "good film,1\n".repeat(others - 1);
+        assert_eq!(rules(&format!("{lines}影,1\nbad,0\n")).0, tokenizer);
+    }
+    // The choice can be made, either way.
+    let dataset = csv("text,class\n很好的电影,1\nit's bad,0\n", Some("text"));
+    for (tokenizer, words) in [
+        (Tokenizer::Simple, &["bad", "it", "很好的电影"][..]),
+        (
+            Tokenizer::Unicode,
+            &["bad", "it's", "好的", "很好", "电影", "的电"],
+        ),
+    ] {
+        let options = reading(TextOptions {
+            tokenizer: Some(tokenizer),
+            ..TextOptions::default()
+        });
+        let encoded = encode_with(&dataset, Kind::NaiveBayes, &options).unwrap();
+        assert_eq!(names(&encoded), words);
+    }
+}
+
+#[test]
+fn encode_with_takes_pairs_of_words() {
+    let dataset = csv(
+        "text,class\nnot good,0\na good film,1\ngood film,1\n",
+        Some("text"),
+    );
+    let pairs = |features, reserved: &[&str]| {
+        let options = Options {
+            features,
+            reserved: reserved.iter().map(ToString::to_string).collect(),
+            ..reading(TextOptions {
+                word_pairs: true,
+                ..TextOptions::default()
+            })
+        };
+        encode_with(&dataset, Kind::NaiveBayes, &options)
+    };
+    let encoded = pairs(None, &[]).unwrap();
+    let all = ["good", "film", "good film", "not", "not good"];
+    assert_eq!(names(&encoded), all);
+    assert_eq!(
+        all_of(&encoded),
+        [vec![0, 3, 4], vec![0, 1, 2], vec![0, 1, 2]]
+    );
+    // The number of features limits words and pairs together.
+    assert_eq!(names(&pairs(Some(3), &[]).unwrap()), all[..3]);
+    // A pair can be reserved as it would be read.
+    let reserved = pairs(Some(2), &["bad film"]).unwrap();
+    assert_eq!(names(&reserved), ["good", "film", "bad film"]);
+    let three = pairs(None, &["a bad film"]).unwrap_err().to_string();
+    assert!(
+        three.ends_with("texts with it are read as `bad`, `film`, `bad film`; reserve that"),
+        "{three}"
+    );
+}
+
+/// Returns the features of all training samples.
+fn all_of(encoded: &Encoded) -> Vec<Vec<i16>> {
+    all(&encoded.train, numbers16)
+}
+
+#[test]
+fn encode_with_hashes_words() {
+    let dataset = csv("text,class\ngood film,1\nbad film,0\n", Some("text"));
+    let hashed = |hashed, word_pairs, kind| {
+        let options = reading(TextOptions {
+            hashed: Some(hashed),
+            word_pairs,
+            ..TextOptions::default()
+        });
+        encode_with(&dataset, kind, &options)
+    };
+    let encoded = hashed(1_000, false, Kind::NaiveBayes).unwrap();
+    let encoder = &encoded.encoder;
+    assert_eq!(encoder.features(), 1_000);
+    assert_eq!(encoder.name(999).as_deref(), Some("#999"));
+    assert_eq!(encoder.name(1_000), None);
+    let feature = |token: &str| hash(token) % 1_000;
+    let sample = |encoder: &cotrain_learning::Encoder, text| {
+        let noted = encoder.encode_noting(Example::Text(text)).unwrap();
+        let features = numbers16(&noted.sample);
+        let features: Vec<u32> = features
+            .into_iter()
+            .map(|it| u32::try_from(it).unwrap())
+            .collect();
+        (features, noted.known)
+    };
+    let mut two = vec![feature("a9"), feature("xyzzy")];
+    two.sort_unstable();
+    assert_eq!(sample(encoder, "xyzzy a9 xyzzy"), (two, 2));
+    // A text without words is the only unknown one.
+    assert_eq!(sample(encoder, "… !"), (vec![], 0));
+    let pairs = hashed(65_536, true, Kind::NaiveBayes).unwrap().encoder;
+    let (features, known) = sample(&pairs, "good film");
+    assert_eq!(known, 3);
+    assert!(features.is_sorted());
+    assert_eq!(
+        pairs.summary().as_deref(),
+        Some("hashed words and word pairs by the tokenizer `simple`")
+    );
+    // Dense samples count what was found, not their numbers.
+    let dense = hashed(2, false, Kind::DenseNearestCentroid)
+        .unwrap()
+        .encoder;
+    let noted = |text| dense.encode_noting(Example::Text(text)).unwrap().known;
+    assert_eq!((noted("film"), noted("!")), (1, 0));
+
+    let refused = |options: &Options| {
+        let refused = encode_with(&dataset, Kind::NaiveBayes, options);
+        refused.unwrap_err().to_string()
+    };
+    for wrong in [0, 1, 65_537, usize::MAX] {
+        let told = hashed(wrong, false, Kind::NaiveBayes).unwrap_err();
+        let expected = format!("the number of hashed features is {wrong}, expected 2 to 65536");
+        assert_eq!(told.to_string(), expected);
+    }
+    let both = |features, reserved| Options {
+        features,
+        reserved,
+        ..reading(TextOptions {
+            hashed: Some(16),
+            ..TextOptions::default()
+        })
+    };
+    assert_eq!(
+        refused(&both(Some(8), vec![])),
+        "cannot keep 8 words and hash all words to 16 features: these exclude each other; leave \
+         one of the two numbers out"
+    );
+    assert_eq!(
+        refused(&both(None, vec!["good".to_owned()])),
+        "cannot reserve the feature `good`: words are hashed, so every word has a feature already; \
+         leave it out"
+    );
+    let wide = hashed(4_097, false, Kind::DensePerceptron).unwrap_err();
+    assert!(
+        matches!(wide, EncodeError::TooManyFeatures { .. }),
+        "{wide}"
+    );
+}
+
+#[test]
+fn encode_with_refuses_rules_for_texts_without_texts() {
+    let table = csv("x,class\n0,0\n1,1\n", None);
+    for (text, option) in [
+        (
+            TextOptions {
+                tokenizer: Some(Tokenizer::Simple),
+                ..TextOptions::default()
+            },
+            "a tokenizer",
+        ),
+        (
+            TextOptions {
+                hashed: Some(16),
+                ..TextOptions::default()
+            },
+            "hashing",
+        ),
+        (
+            TextOptions {
+                word_pairs: true,
+                ..TextOptions::default()
+            },
+            "word pairs",
+        ),
+    ] {
+        for dataset in [&table, &libsvm("0 1:1\n1 2:1\n")] {
+            let refused = encode_with(dataset, Kind::NaiveBayes, &reading(text.clone()));
+            let told = refused.unwrap_err().to_string();
+            let expected = format!(
+                "has no texts for {option}; name the column of the texts, or leave that choice out"
+            );
+            assert!(told.ends_with(&expected), "{told}");
+        }
+        let texts = csv("text,class\na b,0\nc,1\n", Some("text"));
+        let extractor = Box::new(Characters { beyond: None });
+        let own = encode_by(&texts, Kind::DensePerceptron, extractor, &reading(text));
+        assert_eq!(own.unwrap_err(), EncodeError::OwnRules { option });
+    }
 }

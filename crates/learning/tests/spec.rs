@@ -7,7 +7,7 @@ use cotrain_learning::Encoder;
 use cotrain_learning::data::{
     Dataset, Example, ModelColumns, Source, TableFormat, load, load_more,
 };
-use cotrain_learning::encode::{Options, Sort, encode, encode_with};
+use cotrain_learning::encode::{Options, Sort, TextOptions, Tokenizer, encode, encode_with};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -98,6 +98,100 @@ fn encoder_is_written_small_and_plain() {
         written(&indexed, Kind::NaiveBayes, Some(2))["features"],
         json!({"indices": [5, 2]})
     );
+}
+
+#[test]
+fn encoder_of_texts_is_written_with_its_rules() {
+    let texts = table("class,text\n0,it's bad\n1,很好 👍\n", true);
+    let encoder = |text: TextOptions| {
+        let options = Options {
+            text,
+            ..Options::default()
+        };
+        let encoded = encode_with(&texts, Kind::NaiveBayes, &options).unwrap();
+        let read = again(&encoded.encoder);
+        assert_eq!(read.text_rules(), encoded.encoder.text_rules());
+        for (example, (sample, _)) in texts.train.examples().zip(encoded.train.iter()) {
+            assert_eq!(read.encode(example).unwrap(), sample);
+        }
+        serde_json::to_value(&read).unwrap()
+    };
+    assert_eq!(
+        encoder(TextOptions {
+            word_pairs: true,
+            ..TextOptions::default()
+        }),
+        json!({
+            "classifier": "naive-bayes",
+            "features": {"words": ["bad", "it's", "it's bad", "很好", "很好 👍", "👍"]},
+            "tokenizer": "unicode",
+            "word-pairs": true,
+        })
+    );
+    assert_eq!(
+        encoder(TextOptions {
+            tokenizer: Some(Tokenizer::Simple),
+            hashed: Some(65_536),
+            ..TextOptions::default()
+        }),
+        json!({"classifier": "naive-bayes", "features": {"hashed": 65_536}})
+    );
+}
+
+#[test]
+fn encoder_of_texts_is_checked_if_it_is_read() {
+    let card = |features: Value, tokenizer: &str, word_pairs: bool| {
+        read(json!({
+            "classifier": "naive-bayes",
+            "features": features,
+            "tokenizer": tokenizer,
+            "word-pairs": word_pairs,
+        }))
+    };
+    let words =
+        |word: &str, tokenizer, pairs| card(json!({"words": ["fine", word]}), tokenizer, pairs);
+    for word in ["a", "it's", "很好", "好", "👍", "é"] {
+        assert!(words(word, "unicode", false).is_ok(), "{word}");
+        assert!(
+            words(&format!("{word} fine"), "unicode", true).is_ok(),
+            "{word}"
+        );
+    }
+    assert!(words("very fine", "simple", true).is_ok());
+    for word in ["It", "two words", "很好的", "e\u{301}", "…", ""] {
+        assert_eq!(
+            words(word, "unicode", false).unwrap_err(),
+            format!("feature 1 is `{word}`, expected one word as the tokenizer `unicode` makes it")
+        );
+    }
+    assert_eq!(
+        words("a fine", "simple", true).unwrap_err(),
+        "feature 1 is `a fine`, expected one word, or two with a space between, as the tokenizer \
+         `simple` makes it"
+    );
+    for features in [0, 1, 65_537, u32::MAX] {
+        let told = card(json!({"hashed": features}), "simple", false).unwrap_err();
+        let counted = "features, but a naive Bayes has 1 to 65536";
+        let range = format!("tokens are hashed to {features} features, expected 2 to 65536");
+        assert!(told == range || told.ends_with(counted), "{told}");
+    }
+    let reserved = json!({"classifier": "naive-bayes", "features": {"hashed": 9}, "reserved": 1});
+    assert_eq!(
+        read(reserved).unwrap_err(),
+        "the number of reserved features is 1, expected 0: every word has a hashed one already; leave \
+         it out"
+    );
+    for (tokenizer, pairs) in [("unicode", false), ("simple", true)] {
+        for features in [json!({"columns": ["x"]}), json!({"indices-up-to": 4})] {
+            assert_eq!(
+                card(features, tokenizer, pairs).unwrap_err(),
+                "there is a rule for texts, but the features are none of texts; leave out \
+                 `tokenizer` and `word-pairs`"
+            );
+        }
+    }
+    let unknown = words("fine", "icu", false).unwrap_err();
+    assert!(unknown.starts_with("unknown variant `icu`"), "{unknown}");
 }
 
 #[test]

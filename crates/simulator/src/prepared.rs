@@ -41,6 +41,7 @@ impl Prepared {
         let model = &scenario.model;
         let options = encode::Options {
             features: scenario.data.features,
+            text: scenario.data.text.clone(),
             limits: model.limits,
             fixed_intercept: model.fixed_intercept,
             ..encode::Options::default()

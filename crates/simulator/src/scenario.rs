@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cotrain_learning::{data::Source, encode::Limits};
+use cotrain_learning::{
+    data::Source,
+    encode::{Limits, TextOptions},
+};
 use cotrain_protocol::classifier::Kind;
 use serde::Deserialize;
 use toml::Spanned;
@@ -258,6 +261,8 @@ pub(crate) struct Data {
     pub(crate) test_share: f64,
     /// Number of the most frequent words or features to keep; `None` for all.
     pub(crate) features: Option<usize>,
+    /// Rules by which texts are read.
+    pub(crate) text: TextOptions,
     /// Number of training samples, from the first one on; `None` for all.
     pub(crate) train_samples: Option<usize>,
     /// Share of the training samples that the initial model learns from.

@@ -35,6 +35,9 @@ pub(crate) fn describe_features(parameters: &Parameters, encoder: Option<&Encode
         ),
         None => counted(all, "feature"),
     };
+    if let Some(summary) = encoder.and_then(Encoder::summary) {
+        let _ = write!(text, " ({summary})");
+    }
     if let Some(reserved @ 1..) = encoder.map(Encoder::reserved) {
         let _ = write!(text, ", {reserved} of them reserved");
     }
@@ -128,6 +131,13 @@ mod tests {
             features: 3_000,
         };
         assert_eq!(describe_features(&sparse, None), "3,000 features");
+        let encoder = r#"{"classifier":"naive-bayes","features":{"hashed":3000},
+            "tokenizer":"unicode","word-pairs":true}"#;
+        let encoder: Encoder = serde_json::from_str(encoder).unwrap();
+        assert_eq!(
+            describe_features(&sparse, Some(&encoder)),
+            "3,000 features (hashed words and word pairs by the tokenizer `unicode`)"
+        );
         let encoder = r#"{"classifier":"sparse-nearest-centroid","features":{"indices-up-to":3000},"reserved":2}"#;
         assert_eq!(text(encoder, sparse), "3,000 features, 2 of them reserved");
     }

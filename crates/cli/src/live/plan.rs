@@ -12,7 +12,7 @@ use clap::{
 use cotrain_client::{card::Card, deploy};
 use cotrain_learning::{
     data::Example,
-    encode::{self, Limits, Samples},
+    encode::{self, Limits, Samples, TextOptions, Tokenizer},
     initial::{self, Initial, PrepareError, Prepared},
     input::row_of,
     text::{self, MAX_DESCRIPTION, escaped},
@@ -74,6 +74,28 @@ pub(crate) struct InitialOptions {
     /// Number of the most frequent words or indices to keep [default: 2000 words, all indices]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub(crate) features: Option<usize>,
+    /// Rule by which texts are split into words: `simple` takes runs of at least two letters,
+    /// `unicode` Unicode's words, also of Chinese, Japanese and Thai [default: unicode if the texts
+    /// are in scripts without spaces, else simple]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = tokenizers(),
+        help_heading = "Model"
+    )]
+    pub(crate) tokenizer: Option<Tokenizer>,
+    /// Take two neighboring words as a word, too, such as "not good"
+    #[arg(long, help_heading = "Model")]
+    pub(crate) word_pairs: bool,
+    /// Hash words to this number of features, 2 to 65536, instead of keeping the most frequent
+    /// ones: the model can learn words that no example has yet, and some words share a feature
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with_all = ["features", "reserve_features"],
+        help_heading = "Model"
+    )]
+    pub(crate) hashed: Option<usize>,
     /// Additional classes without examples in the data, separated by commas: contributions can
     /// teach them later. A model's classes are fixed at creation; perceptrons always have two
     #[arg(
@@ -135,6 +157,11 @@ impl InitialOptions {
             reserved_classes: self.reserve_classes.clone(),
             encoding: encode::Options {
                 features: self.features,
+                text: TextOptions {
+                    tokenizer: self.tokenizer,
+                    word_pairs: self.word_pairs,
+                    hashed: self.hashed,
+                },
                 limits: Limits {
                     number: self.max_number,
                     length: self.max_length,
@@ -228,6 +255,12 @@ impl ModelOptions {
 /// Returns the parser of learners. It lists their names for shells and in error messages.
 fn learners() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::ALL.map(Kind::name)).try_map(|name| name.parse::<Kind>())
+}
+
+/// Returns the parser of tokenizers. It lists their names for shells and in error messages.
+fn tokenizers() -> impl TypedValueParser<Value = Tokenizer> {
+    PossibleValuesParser::new(Tokenizer::ALL.map(Tokenizer::name))
+        .try_map(|name| name.parse::<Tokenizer>())
 }
 
 /// Checks the bounds of the contracts, in the words of the options, and that refunds have a wait.

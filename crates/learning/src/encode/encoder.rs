@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::extractor::{Extracted, Extractor, Sort, extract, reserve};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
+use super::text::TextRules;
 use super::{EncodeError, Layout, Options, max_features};
 use crate::data::{Dataset, Example, ModelColumns, in_bounds};
 use crate::text::escaped;
@@ -232,8 +233,21 @@ impl Encoder {
         self.extractor.takes()
     }
 
-    /// Returns the name of a feature: a word, the name of a column, or an index from 1. Returns
-    /// `None` if there is no such feature.
+    /// Returns the rules by which it reads texts; `None` if it takes none.
+    #[must_use]
+    pub fn text_rules(&self) -> Option<TextRules> {
+        self.extractor.text_rules()
+    }
+
+    /// Returns a short description of the features for people, such as "hashed words"; `None` if
+    /// their number says enough.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        self.extractor.summary()
+    }
+
+    /// Returns the name of a feature: a word, `#` with the number of a hashed one, the name of a
+    /// column, or an index from 1. Returns `None` if there is no such feature.
     #[must_use]
     pub fn name(&self, feature: usize) -> Option<String> {
         self.extractor.name(feature)

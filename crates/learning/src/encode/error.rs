@@ -80,6 +80,39 @@ pub enum EncodeError {
         /// Number of features in the options.
         features: usize,
     },
+    /// The options say how to read texts, and the data has none.
+    #[error(
+        "`{}` has no texts for {option}; name the column of the texts, or leave that choice out",
+        path.display()
+    )]
+    NoTexts {
+        /// File of the training data.
+        path: PathBuf,
+        /// Option that is for texts alone.
+        option: &'static str,
+    },
+    /// The options say how to read texts, and an extractor of the caller's does so itself.
+    #[error("the extractor reads the examples itself; leave out {option}")]
+    OwnRules {
+        /// Option that is for cotrain's own extractors.
+        option: &'static str,
+    },
+    /// The number of hashed features is out of range.
+    #[error("the number of hashed features is {features}, expected 2 to 65536")]
+    Hashed {
+        /// Number of features.
+        features: usize,
+    },
+    /// The options have both hashed features and a vocabulary of limited size.
+    #[error(
+        "cannot keep {features} words and hash all words to {hashed} features: these exclude each other; leave one of the two numbers out"
+    )]
+    HashedVocabulary {
+        /// Number of hashed features.
+        hashed: usize,
+        /// Number of words to keep.
+        features: usize,
+    },
     /// The options limit the numbers of a classifier that takes none.
     #[error(
         "cannot limit the numbers of a {kind}: its samples only say which features are present; leave the limits out"
@@ -211,6 +244,12 @@ pub enum ReserveFault {
         "texts are read as words of at least two letters, digits or underscores; name such a word"
     )]
     NoWord,
+    /// The tokenizer finds no word in the name.
+    #[error("the tokenizer finds no letter, digit or emoji in it; name a word")]
+    NoToken,
+    /// Tokens are hashed.
+    #[error("words are hashed, so every word has a feature already; leave it out")]
+    Hashed,
     /// The encoder would split the name into these words.
     #[error("texts with it are read as {}; reserve that", quoted(.0))]
     OtherWords(Vec<String>),

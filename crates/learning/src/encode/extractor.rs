@@ -1,6 +1,7 @@
 //! Extraction of features from examples: one file for each sort of feature.
 
 mod columns;
+mod hashed;
 mod indices;
 mod words;
 
@@ -14,10 +15,12 @@ use cotrain_protocol::classifier::Kind;
 use cotrain_protocol::sample::Encoding;
 
 use super::spec::{FeatureSpec, SpecError};
+use super::text::{TextRules, Tokenizer};
 use super::{EncodeError, Options, ReserveFault};
 use crate::data::{Dataset, Example, ModelColumns};
 
 use columns::Columns;
+use hashed::Hashed;
 use indices::Indices;
 use words::Words;
 
@@ -59,6 +62,17 @@ pub trait Extractor: Debug + Send + Sync {
 
     /// Returns the columns of the tables that it takes; `None` if it takes none.
     fn columns(&self) -> Option<ModelColumns<'_>> {
+        None
+    }
+
+    /// Returns the rules by which it reads texts; `None` if it takes none, or has rules of its own.
+    fn text_rules(&self) -> Option<TextRules> {
+        None
+    }
+
+    /// Returns a short description of the features for people, such as "hashed words"; `None` if
+    /// their number says enough.
+    fn summary(&self) -> Option<String> {
         None
     }
 
@@ -165,17 +179,54 @@ pub(super) fn learn(
             path: dataset.train.path().to_owned(),
         });
     };
-    Ok(match Sort::of(first) {
-        Sort::Text => Box::new(Words::learn(&dataset.train, options.features)),
+    let sort = Sort::of(first);
+    if let Some(option) = options.text.set().filter(|_| sort != Sort::Text) {
+        return Err(EncodeError::NoTexts {
+            path: dataset.train.path().to_owned(),
+            option,
+        });
+    }
+    Ok(match sort {
+        Sort::Text => learn_texts(dataset, options)?,
         Sort::Numbers => Box::new(Columns::learn(dataset, options.features)?),
         Sort::Indexed => Box::new(Indices::learn(&dataset.train, options.features)),
     })
 }
 
+/// Chooses an extractor for training texts.
+fn learn_texts(dataset: &Dataset, options: &Options) -> Result<Box<dyn Extractor>, EncodeError> {
+    let chosen = options.text.tokenizer;
+    let rules = TextRules {
+        tokenizer: chosen.unwrap_or_else(|| Tokenizer::suited(&dataset.train)),
+        word_pairs: options.text.word_pairs,
+    };
+    Ok(match (options.text.hashed, options.features) {
+        (Some(hashed), Some(features)) => {
+            return Err(EncodeError::HashedVocabulary { hashed, features });
+        }
+        (Some(hashed), None) => Box::new(Hashed::new(hashed, rules)?),
+        (None, features) => Box::new(Words::learn(&dataset.train, rules, features)),
+    })
+}
+
 /// Checks the serialized form of an extractor with `reserved` features, and returns the extractor.
-pub(super) fn read(spec: FeatureSpec, reserved: usize) -> Result<Arc<dyn Extractor>, SpecError> {
+///
+/// `rules` are those of texts. A model of anything else must not have any.
+pub(super) fn read(
+    spec: FeatureSpec,
+    reserved: usize,
+    rules: TextRules,
+) -> Result<Arc<dyn Extractor>, SpecError> {
+    let of_texts = matches!(spec, FeatureSpec::Words(_) | FeatureSpec::Hashed(_));
+    if !of_texts && rules != TextRules::default() {
+        return Err(SpecError::NoTexts);
+    }
+    if reserved > 0 && matches!(spec, FeatureSpec::Hashed(_)) {
+        return Err(SpecError::HashedReserved { reserved });
+    }
     Ok(match spec {
-        FeatureSpec::Words(words) => Arc::new(Words::read(words)?),
+        FeatureSpec::Words(words) => Arc::new(Words::read(words, rules)?),
+        FeatureSpec::Hashed(features) => Arc::new(Hashed::read(features, rules)?),
         FeatureSpec::Columns(columns) => Arc::new(Columns::read(columns, reserved)?),
         FeatureSpec::Indices(indices) => Arc::new(Indices::read(&indices)?),
         FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last)),

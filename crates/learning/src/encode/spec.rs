@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::extractor::{self, Extractor};
 use super::max_features;
 use super::scaling::Scaling;
+use super::text::{TextRules, Tokenizer};
 
 pub(super) use error::SpecError;
 pub use features::FeatureSpec;
@@ -26,9 +27,15 @@ pub(super) struct Spec {
     /// Name of the classifier, such as `sparse-perceptron`.
     classifier: String,
     features: FeatureSpec,
+    /// Rule by which texts are split into words; `simple` if not given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    tokenizer: Tokenizer,
+    /// `true` if pairs of neighboring words are tokens, too.
+    #[serde(default, rename = "word-pairs", skip_serializing_if = "is_default")]
+    word_pairs: bool,
     /// Number of features, the last ones, that had no examples when the model was created. Rows of
     /// a table may leave all of them out.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     reserved: usize,
     /// Standardization; only dense encodings have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,10 +49,8 @@ pub(super) struct Spec {
     constant: Option<u32>,
 }
 
-// Serde passes a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Bounds of the samples that the model learns from.
@@ -81,9 +86,12 @@ impl Spec {
     /// Returns the specification that [`check`](Self::check) turns back into `parts`; `None` if the
     /// extractor has no serialized form.
     pub(super) fn new(parts: Parts) -> Option<Self> {
+        let rules = parts.extractor.text_rules().unwrap_or_default();
         Some(Self {
             classifier: parts.kind.name().to_owned(),
             features: parts.extractor.spec()?,
+            tokenizer: rules.tokenizer,
+            word_pairs: rules.word_pairs,
             reserved: parts.reserved,
             scaling: parts.scaling.map(|scaling| Standardization {
                 mean: scaling.mean.to_vec(),
@@ -120,7 +128,11 @@ impl Spec {
         if reserved > 0 && (given || reserved >= features) {
             return Err(SpecError::Reserved { reserved, features });
         }
-        let extractor = extractor::read(self.features, reserved)?;
+        let rules = TextRules {
+            tokenizer: self.tokenizer,
+            word_pairs: self.word_pairs,
+        };
+        let extractor = extractor::read(self.features, reserved, rules)?;
         let scaling = self.scaling.map(|it| it.check(features)).transpose()?;
         let width = features + constants;
         let bounds = match (widest(kind, width), self.bounds) {

@@ -10,7 +10,7 @@ use cotrain_client::{
 use cotrain_indexer::{HostedModel, ModelInfo};
 use cotrain_learning::{
     data::Example,
-    encode::{EncodeError, Encoder},
+    encode::{EncodeError, Encoder, Sort},
     input::Encoded,
     score::Meaning,
     text::escaped,
@@ -366,7 +366,7 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encode
         // Neither columns nor indices fit. Either a name is wrong, or the model did not learn from
         // rows.
         Err(error @ EncodeError::WrongSort { .. }) => {
-            if encoder.encode(Example::Text("")).is_ok() {
+            if encoder.takes() == Sort::Text {
                 return Err(not_encodable(error));
             }
             let unknown = numbers.keys().find(|name| !names.contains(name));

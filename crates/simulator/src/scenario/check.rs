@@ -4,7 +4,7 @@ use std::{collections::HashSet, fmt, path::PathBuf};
 
 use cotrain_learning::{
     data::{Source, TableFormat},
-    encode::Limits,
+    encode::{Limits, TextOptions, Tokenizer},
     text::{check_name, escaped_lines},
 };
 use cotrain_protocol::{classifier::Kind, sample::Encoding};
@@ -135,6 +135,7 @@ impl Check<'_> {
                 0.999,
             )?,
             features,
+            text: self.text(table)?,
             train_samples: match table.train_samples {
                 Some(0 | 1) => {
                     let allowed = "expected at least 2: one to train with, one to contribute";
@@ -152,6 +153,47 @@ impl Check<'_> {
                 0.0001,
                 0.9999,
             )?,
+        })
+    }
+
+    fn text(&self, table: &DataTable) -> Result<TextOptions, ScenarioError> {
+        let texts = table.source == "movie-reviews" || table.text.is_some();
+        let keys = [
+            ("data.tokenizer", table.tokenizer.is_some()),
+            ("data.word_pairs", table.word_pairs.is_some()),
+            ("data.hashed", table.hashed.is_some()),
+        ];
+        if let Some((key, _)) = keys.into_iter().find(|(_, given)| *given && !texts) {
+            let allowed = "only data of texts has it: name the column `text`, or leave it out";
+            return self.impossible(key, "set", allowed);
+        }
+        let tokenizer = match &table.tokenizer {
+            Some(name) => match name.parse::<Tokenizer>() {
+                Ok(tokenizer) => Some(tokenizer),
+                Err(_) => {
+                    let known = Tokenizer::ALL.map(Tokenizer::name).join(", ");
+                    let value = format!("`{name}`");
+                    return self.impossible("data.tokenizer", value, format!("known are {known}"));
+                }
+            },
+            None => None,
+        };
+        if let Some(hashed) = table.hashed {
+            let allowed = if table.features.is_some() {
+                "`data.features` limits a vocabulary, which hashing replaces: leave one of the two out"
+            } else if (2..=65_536).contains(&hashed) {
+                ""
+            } else {
+                "2 to 65536 hashed features fit a model"
+            };
+            if !allowed.is_empty() {
+                return self.impossible("data.hashed", hashed, allowed);
+            }
+        }
+        Ok(TextOptions {
+            tokenizer,
+            word_pairs: table.word_pairs.unwrap_or(false),
+            hashed: table.hashed,
         })
     }
 

@@ -34,6 +34,9 @@ pub(super) struct DataTable {
     pub(super) text: Option<String>,
     pub(super) test_share: Option<Number>,
     pub(super) features: Option<usize>,
+    pub(super) hashed: Option<usize>,
+    pub(super) tokenizer: Option<String>,
+    pub(super) word_pairs: Option<bool>,
     pub(super) train_samples: Option<usize>,
     pub(super) initial_share: Number,
 }

@@ -1,47 +1,55 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::{Extracted, Extractor, Sort, most_frequent, once};
 use crate::data::{Example, Part};
 use crate::encode::spec::{FeatureSpec, SpecError};
-use crate::encode::{DEFAULT_WORDS, EncodeError, ReserveFault, text};
+use crate::encode::text::{TextRules, Tokenizer};
+use crate::encode::{DEFAULT_WORDS, EncodeError, ReserveFault};
 
-/// Extractor of the words of a vocabulary: a word that occurs in a text has the value 1.
+/// Extractor of the words and pairs of words of a vocabulary: one that occurs in a text has the
+/// value 1.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     /// Words in the order of their features.
     words: Vec<String>,
     /// Feature of each of the first 65,536 words. No classifier has more.
     numbers: HashMap<String, u16>,
+    rules: TextRules,
 }
 
 impl Words {
-    fn new(words: Vec<String>) -> Self {
+    fn new(words: Vec<String>, rules: TextRules) -> Self {
         Self {
             numbers: words.iter().cloned().zip(0..=u16::MAX).collect(),
             words,
+            rules,
         }
     }
 
     /// Chooses the most frequent words, by default 2,000.
-    pub(super) fn learn(part: &Part, features: Option<usize>) -> Self {
-        Self::new(most_frequent(
-            counts(part),
-            features.unwrap_or(DEFAULT_WORDS),
-        ))
+    pub(super) fn learn(part: &Part, rules: TextRules, features: Option<usize>) -> Self {
+        let wanted = features.unwrap_or(DEFAULT_WORDS);
+        Self::new(most_frequent(counts(part, rules), wanted), rules)
     }
 
     /// Checks the words of a card.
-    pub(super) fn read(words: Vec<String>) -> Result<Self, SpecError> {
+    pub(super) fn read(words: Vec<String>, rules: TextRules) -> Result<Self, SpecError> {
         for (feature, word) in words.iter().enumerate() {
-            if !text::tokens(&word.to_lowercase()).eq([word.as_str()]) {
-                return Err(SpecError::NotAWord {
-                    feature,
-                    word: word.clone(),
+            if !rules.can_have(word) {
+                let word = word.clone();
+                return Err(if rules == TextRules::default() {
+                    SpecError::NotAWord { feature, word }
+                } else {
+                    SpecError::NotAToken {
+                        feature,
+                        word,
+                        rules,
+                    }
                 });
             }
         }
         once(&words)?;
-        Ok(Self::new(words))
+        Ok(Self::new(words, rules))
     }
 }
 
@@ -66,19 +74,21 @@ impl Extractor for Words {
         let Example::Text(text) = example else {
             return Err(self.takes().mismatch(example));
         };
-        let text = text.to_lowercase();
-        let values = text::tokens(&text).filter_map(|word| Some((*self.numbers.get(word)?, 1.0)));
-        Ok(Extracted::new(values.collect()))
+        let mut values = Vec::new();
+        self.rules.each(text, |token| {
+            values.extend(self.numbers.get(token).map(|&number| (number, 1.0)));
+        });
+        Ok(Extracted::new(values))
     }
 
     fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
-        let lower_case = name.to_lowercase();
-        let read: Vec<String> = text::tokens(&lower_case).map(ToOwned::to_owned).collect();
-        if read.is_empty() {
-            return Err(ReserveFault::NoWord);
-        }
-        if read != [name] {
-            return Err(ReserveFault::OtherWords(read));
+        if !self.rules.can_have(name) {
+            let read = self.rules.tokens(name);
+            return Err(match (read.is_empty(), self.rules.tokenizer) {
+                (true, Tokenizer::Simple) => ReserveFault::NoWord,
+                (true, Tokenizer::Unicode) => ReserveFault::NoToken,
+                (false, _) => ReserveFault::OtherWords(read),
+            });
         }
         if self.words.iter().any(|word| word == name) {
             return Err(ReserveFault::Known);
@@ -90,26 +100,33 @@ impl Extractor for Words {
         Ok(())
     }
 
+    fn text_rules(&self) -> Option<TextRules> {
+        Some(self.rules)
+    }
+
+    fn summary(&self) -> Option<String> {
+        (self.rules != TextRules::default()).then(|| self.rules.to_string())
+    }
+
     fn spec(&self) -> Option<FeatureSpec> {
         Some(FeatureSpec::Words(self.words.clone()))
     }
 }
 
-/// Counts the examples that contain each word.
-fn counts(part: &Part) -> HashMap<String, u32> {
-    let mut counts = HashMap::new();
-    for example in part.examples() {
+/// Counts the examples that contain each token.
+fn counts(part: &Part, rules: TextRules) -> impl Iterator<Item = (String, u32)> {
+    // With the number of examples, the last of them.
+    let mut counts: HashMap<String, (u32, usize)> = HashMap::new();
+    for (index, example) in part.examples().enumerate() {
         if let Example::Text(text) = example {
-            let text = text.to_lowercase();
-            for word in text::tokens(&text).collect::<BTreeSet<_>>() {
-                match counts.get_mut(word) {
-                    Some(count) => *count += 1,
-                    None => {
-                        counts.insert(word.to_owned(), 1);
-                    }
+            rules.each(text, |token| match counts.get_mut(token) {
+                Some((_, last)) if *last == index => {}
+                Some((count, last)) => (*count, *last) = (*count + 1, index),
+                None => {
+                    counts.insert(token.to_owned(), (1, index));
                 }
-            }
+            });
         }
     }
-    counts
+    counts.into_iter().map(|(token, (count, _))| (token, count))
 }

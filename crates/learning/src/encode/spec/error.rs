@@ -2,6 +2,7 @@ use cotrain_protocol::classifier::{Kind, UnknownKind};
 use thiserror::Error;
 
 use crate::data::MAX_INDEX;
+use crate::encode::text::TextRules;
 use crate::text::escaped;
 
 /// Reason why a specification describes no valid encoder.
@@ -20,6 +21,25 @@ pub(in crate::encode) enum SpecError {
         escaped(word)
     )]
     NotAWord { feature: usize, word: String },
+    #[error(
+        "feature {feature} is `{}`, expected one word{} as the tokenizer `{}` makes it",
+        escaped(word), or_pair(*rules), rules.tokenizer
+    )]
+    NotAToken {
+        feature: usize,
+        word: String,
+        rules: TextRules,
+    },
+    #[error("tokens are hashed to {features} features, expected 2 to 65536")]
+    Hashed { features: u32 },
+    #[error(
+        "the number of reserved features is {reserved}, expected 0: every word has a hashed one already; leave it out"
+    )]
+    HashedReserved { reserved: usize },
+    #[error(
+        "there is a rule for texts, but the features are none of texts; leave out `tokenizer` and `word-pairs`"
+    )]
+    NoTexts,
     #[error(
         "feature {feature} is the index {index}, expected a whole number from 1 to {MAX_INDEX}"
     )]
@@ -71,6 +91,14 @@ pub(in crate::encode) enum SpecError {
     Mean { feature: usize, value: f64 },
     #[error("the deviation of feature {feature} is {value}, expected a finite number above 0")]
     Deviation { feature: usize, value: f64 },
+}
+
+fn or_pair(rules: TextRules) -> &'static str {
+    if rules.word_pairs {
+        ", or two with a space between,"
+    } else {
+        ""
+    }
 }
 
 fn scaling(given: bool) -> &'static str {

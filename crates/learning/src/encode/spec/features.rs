@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FeatureSpec {
-    /// Words, in the order of their features.
+    /// Words and pairs of words, in the order of their features.
     Words(Vec<String>),
+    /// Number of features to which tokens are hashed.
+    Hashed(u32),
     /// Names of a table's columns, in the order of their features.
     Columns(Vec<String>),
     /// Indices from 1, as libsvm counts, in the order of their features.
@@ -21,8 +23,8 @@ impl FeatureSpec {
         match self {
             Self::Words(names) | Self::Columns(names) => names.len(),
             Self::Indices(indices) => indices.len(),
-            // The index is widened: no supported machine has 16 bits.
-            Self::IndicesUpTo(last) => *last as usize,
+            // The number is widened: no supported machine has 16 bits.
+            Self::Hashed(count) | Self::IndicesUpTo(count) => *count as usize,
         }
     }
 }
