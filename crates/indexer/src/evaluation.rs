@@ -108,7 +108,7 @@ impl TestSamples {
 mod tests {
     use std::fs;
 
-    use cotrain_learning::data::{Source, TableFormat, load};
+    use cotrain_learning::data::{Columns, Reading, Source, TableFormat, load};
 
     use super::*;
 
@@ -130,6 +130,8 @@ mod tests {
                 test: Some(path.clone()),
                 label: "class".to_owned(),
                 text: None,
+                reading: Reading::default(),
+                columns: Columns::default(),
             };
             let data = load(&source, 0.5, 0).unwrap();
             TestSamples::new(&data, &encoder, &classes)

@@ -3,9 +3,15 @@
 mod classes;
 mod error;
 mod file;
+mod grid;
+mod guess;
 mod libsvm;
+mod options;
+mod parquet;
 mod part;
 mod reviews;
+mod rows;
+mod schema;
 mod table;
 
 use std::{
@@ -18,11 +24,18 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 pub use error::{DataError, LineFault, MalformedLine};
+pub use file::MAX_BYTES;
+pub use options::{
+    Charset, ColumnType, Columns, MissingRule, NoCharset, NoColumnType, NoMissingRule, NoSeparator,
+    Reading, Separator,
+};
 pub use part::{Example, Part};
+pub use rows::Table;
+pub use schema::{Column, Field, Kind as ColumnKind, Missing, Schema, SchemaError, is_missing};
 
 use classes::Classes;
+use grid::Grid;
 use part::Inputs;
-use table::TableSpec;
 
 /// Name of the column with the class, if no other is given.
 pub const DEFAULT_LABEL: &str = "label";
@@ -66,12 +79,17 @@ pub enum Source {
         test: Option<PathBuf>,
         /// Name of the column with the class.
         label: String,
-        /// Name of the column with the text; `None` if every column but `label` has numbers.
+        /// Name of the column with the text; `None` if the model learns from the other columns.
         text: Option<String>,
+        /// Choices for reading the file.
+        reading: Reading,
+        /// Choices of columns, of their types and of what replaces missing values.
+        columns: Columns,
     },
-    /// Lines of `label index:value …`: an integer, then increasing indices from 1.
+    /// Lines of `label index:value …`: a whole number, then indices from 0 or 1 in any order.
     ///
-    /// `#` starts a comment. An index that is absent has the value 0.
+    /// If an index of either file is 0, both count from 0. `#` starts a comment, and `qid:n` after
+    /// the label is left out. An index that is absent has the value 0.
     Libsvm {
         /// File with the training data.
         train: PathBuf,
@@ -94,23 +112,62 @@ impl Source {
         label_column: &str,
         text_column: Option<&str>,
     ) -> Result<Self, DataError> {
+        Self::chosen(
+            name,
+            test,
+            label_column,
+            text_column,
+            Reading::default(),
+            Columns::default(),
+        )
+    }
+
+    /// Returns the source that a user names, as [`named`](Self::named) does, with these choices.
+    ///
+    /// # Errors
+    /// [`DataError::Ending`].
+    /// [`DataError::NotForTable`] if there are choices and the data is no table.
+    pub fn chosen(
+        name: &str,
+        test: Option<&Path>,
+        label_column: &str,
+        text_column: Option<&str>,
+        reading: Reading,
+        columns: Columns,
+    ) -> Result<Self, DataError> {
+        let train = PathBuf::from(name);
+        let no_table = || match reading.given().or_else(|| columns.given()) {
+            None => Ok(()),
+            Some(option) => Err(DataError::NotForTable {
+                path: train.clone(),
+                option,
+            }),
+        };
         if name == "movie-reviews" {
+            no_table()?;
             return Ok(Self::MovieReviews);
         }
-        let train = PathBuf::from(name);
         let test = test.map(Path::to_owned);
-        match ending(&train) {
-            Some("libsvm" | "svm") => Ok(Self::Libsvm { train, test }),
-            _ => match TableFormat::of(&train) {
-                Some(format) => Ok(Self::Table {
-                    format,
-                    train,
-                    test,
-                    label: label_column.to_owned(),
-                    text: text_column.map(ToOwned::to_owned),
-                }),
-                None => Err(DataError::Ending { path: train }),
-            },
+        // A text file is a table here, and lines without a header as the input of predictions.
+        let format = match ending(&train) {
+            Some("libsvm" | "svm") => {
+                no_table()?;
+                return Ok(Self::Libsvm { train, test });
+            }
+            Some("txt") => Some(TableFormat::Csv),
+            _ => TableFormat::of(&train),
+        };
+        match format {
+            Some(format) => Ok(Self::Table {
+                format,
+                train,
+                test,
+                label: label_column.to_owned(),
+                text: text_column.map(ToOwned::to_owned),
+                reading,
+                columns,
+            }),
+            None => Err(DataError::Ending { path: train }),
         }
     }
 }
@@ -130,6 +187,7 @@ impl TableFormat {
         match ending(path)? {
             "csv" => Some(Self::Csv),
             "tsv" => Some(Self::Tsv),
+            "parquet" | "pq" => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -138,10 +196,14 @@ impl TableFormat {
 /// Format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
-    /// Commas between fields, which may be quoted.
+    /// Fields that may be quoted, with the separator that the header contains: commas, semicolons,
+    /// tabs or `|`.
     Csv,
-    /// Tabs between fields; a quotation mark has no meaning.
+    /// Tabs between fields; a quotation mark has no meaning. Without a tab in the header, it is read
+    /// as `Csv` is.
     Tsv,
+    /// Flat columns of Apache Parquet.
+    Parquet,
 }
 
 /// Examples before encoding.
@@ -155,40 +217,66 @@ pub struct Dataset {
     ///
     /// They are in numerical order if all are integers, else in lexicographic order.
     pub classes: Vec<String>,
-    /// Names of a table's columns of numbers, in order; empty for other sources.
+    /// Names of the numbers that stand for a table's row, in order; empty for other sources.
     pub columns: Vec<String>,
+    /// Columns of a table and their types; no columns for other sources.
+    pub schema: Schema,
+    /// `true` if the indices of libsvm files count from 0.
+    pub zero_based: bool,
 }
 
 impl Dataset {
-    /// Returns the names of columns that seem to number the rows, as in files of pandas.
+    /// Returns the names of columns that seem to number or name the rows, as in files of pandas.
     ///
     /// Such a column has no name, or a name that begins with `Unnamed: `, or consecutive whole
-    /// numbers. From it, a model would learn the order of the rows.
+    /// numbers. Or its name is `id` or ends so, and its whole numbers all differ. From it, a model
+    /// would learn the order of the rows.
     #[must_use]
     pub fn row_numbers(&self) -> Vec<String> {
         let rows = || self.train.examples().chain(self.test.examples());
-        let numbers_rows = |column: usize, name: &str| {
+        let numbers_rows = |feature: usize, name: &str| {
             if name.is_empty() || name.starts_with("Unnamed: ") {
                 return true;
             }
             let mut values: Vec<f64> = rows()
                 .filter_map(|example| match example {
-                    Example::Numbers(numbers) => numbers.get(column).copied(),
+                    Example::Numbers(numbers) => numbers.get(feature).copied(),
                     Example::Text(_) | Example::Indexed { .. } => None,
                 })
                 .collect();
             values.sort_unstable_by(f64::total_cmp);
             let consecutive = values.windows(2).all(|pair| consecutive(pair[0], pair[1]));
+            let identifies = || {
+                let whole = values.iter().all(|it| it.fract().total_cmp(&0.0).is_eq());
+                whole && is_identifier(name) && values.windows(2).all(|pair| pair[0] < pair[1])
+            };
             // In fewer rows, consecutive numbers may be a coincidence.
-            values.len() >= 10 && consecutive && values.first().is_some_and(|it| it.fract() == 0.0)
+            let whole = values.first().is_some_and(|it| it.fract() == 0.0);
+            values.len() >= 10 && ((consecutive && whole) || identifies())
         };
-        self.columns
-            .iter()
-            .enumerate()
-            .filter(|(column, name)| numbers_rows(*column, name))
-            .map(|(_, name)| name.clone())
-            .collect()
+        let mut feature = 0;
+        let mut found = Vec::new();
+        for column in self.schema.columns() {
+            let numeric = column.kind == ColumnKind::Numeric;
+            if numeric && numbers_rows(feature, &column.name) {
+                found.push(column.name.clone());
+            }
+            feature += column.width();
+        }
+        found
     }
+}
+
+/// Returns `true` if a name is `id` or ends so, such as `PassengerId`, `user_id` or `ID`.
+fn is_identifier(name: &str) -> bool {
+    let own = |end: &str| {
+        let before = name.strip_suffix(end)?.chars().next_back();
+        // In `paid`, it is the end of a word.
+        Some(before.is_none_or(|before| !before.is_alphabetic() || end.starts_with('I')))
+    };
+    ["id", "Id", "ID"]
+        .into_iter()
+        .any(|end| own(end) == Some(true))
 }
 
 // Floats represent whole numbers exactly, as far as files number their rows.
@@ -200,80 +288,145 @@ fn consecutive(before: f64, after: f64) -> bool {
 /// Reads a data set.
 ///
 /// If `source` has test data, both parts keep the order of their files, and `test_share` and `seed`
-/// have no effect.
+/// have no effect. A table of test data may have its columns in another order.
 /// Otherwise `seed` decides the order of the examples, and a part of them becomes the test data.
 /// That part is `test_share` of them, rounded; at least one, and not all.
+///
+/// The types of a table's columns, and what replaces missing values, depend on the training part
+/// alone.
 ///
 /// # Errors
 /// If a file cannot be read, or a line is malformed.
 /// If the training data has fewer than two examples or two classes, or the test data has a class
 /// that it lacks.
 /// If `test_share` is not between 0 and 1.
+/// If a table has missing values without a rule for them, or a column of texts that is none of
+/// categories.
 pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
+    load_with(source, test_share, seed, ModelInputs::default())
+}
+
+/// Reads a data set, as [`load`] does, for a model. Its columns decide the types.
+///
+/// # Errors
+/// The errors of [`load`], and [`DataError::NotTheColumns`].
+pub fn load_for(
+    source: &Source,
+    test_share: f64,
+    seed: u64,
+    model: ModelInputs<'_>,
+) -> Result<Dataset, DataError> {
+    load_with(source, test_share, seed, model)
+}
+
+fn load_with(
+    source: &Source,
+    test_share: f64,
+    seed: u64,
+    model: ModelInputs<'_>,
+) -> Result<Dataset, DataError> {
+    let mut schema = Schema::default();
+    let mut zero_based = model.zero_based;
     let (train, test) = match source {
         Source::MovieReviews => (reviews::read()?, None),
-        Source::Table {
-            format,
-            train,
-            test,
-            label,
-            text,
-        } => {
-            let spec = TableSpec {
-                format: *format,
-                label,
-                text: text.as_deref(),
-                model: None,
-            };
-            read_parts(train, test.as_deref(), |path| {
-                table::parse(path, &file::read(path)?, &spec)
-            })?
+        Source::Table { train, test, .. } => {
+            let table = rows::Spec::of(source)?;
+            if let Some(text) = table.text {
+                let read = |path: &PathBuf| rows::texts(path, text, &table);
+                (read(train)?, test.as_ref().map(read).transpose()?)
+            } else {
+                let columns = model.columns;
+                let raw = rows::numbers(train, &table, columns, None)?;
+                let test = test.as_ref();
+                let test = test.map(|path| rows::numbers(path, &table, columns, Some(&raw.inputs)));
+                let test = test.transpose()?;
+                let learned_from = match &test {
+                    Some(_) => (0..raw.labels.len()).collect(),
+                    None => order(raw.labels.len(), test_share, seed)?.1,
+                };
+                schema = match columns {
+                    Some(columns) => columns.schema_of(&raw.inputs),
+                    None => rows::learn(&raw, &learned_from, &table)?,
+                };
+                let expand = |raw| rows::expand(raw, &schema, &table, columns.is_some());
+                (expand(raw)?, test.map(expand).transpose()?)
+            }
         }
-        Source::Libsvm { train, test } => read_parts(train, test.as_deref(), |path| {
-            libsvm::parse(path, &file::read(path)?)
-        })?,
+        Source::Libsvm { train, test } => {
+            let read = |path: &PathBuf| libsvm::parse(path, &file::read(path, None)?);
+            let first = read(train)?;
+            let second = test.as_ref().map(read).transpose()?;
+            zero_based |= first.has_zero() || second.as_ref().is_some_and(libsvm::Lines::has_zero);
+            let second = test.as_ref().zip(second);
+            let second = second.map(|(path, lines)| lines.based(path, zero_based));
+            (first.based(train, zero_based)?, second.transpose()?)
+        }
     };
-    match test {
-        Some(test) => join(train, test),
-        None => split(train, test_share, seed),
-    }
+    let (train, test, classes) = match test {
+        Some(test) => join(train, test)?,
+        None => split(train, test_share, seed)?,
+    };
+    Ok(Dataset {
+        train,
+        test,
+        classes,
+        columns: schema.features(),
+        schema,
+        zero_based,
+    })
+}
+
+/// Data that a model takes, for reading further examples of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelInputs<'a> {
+    /// Columns of the model's tables; `None` if it did not learn from such.
+    pub columns: Option<ModelColumns<'a>>,
+    /// `true` if the model learned from libsvm data whose indices count from 0. All further data
+    /// does so, too.
+    pub zero_based: bool,
 }
 
 /// Reads further examples for a model with these `classes`, in the order of the file.
 ///
 /// It does not read the test data of `source`.
-/// `columns` are those of the model, if it learned from a table of numbers. The table may have them
-/// in any order, and the examples have them in the model's.
+/// A table may have the model's columns in any order, and the examples have them in the model's.
+/// If the indices of the model's data count from 1, and those of the file from 0, the file's first
+/// index is the model's first.
 ///
 /// # Errors
 /// If the file cannot be read, a line is malformed, there is no example, or one has another class.
-/// If the columns of numbers are not the model's.
+/// If the columns are not the model's.
 pub fn load_more(
     source: &Source,
     classes: &[String],
-    columns: Option<ModelColumns<'_>>,
+    model: ModelInputs<'_>,
 ) -> Result<Part, DataError> {
     let raw = match source {
         Source::MovieReviews => reviews::read()?,
-        Source::Table {
-            format,
-            train,
-            label,
-            text,
-            ..
-        } => {
-            let spec = TableSpec {
-                format: *format,
-                label,
-                text: text.as_deref(),
-                model: columns,
-            };
-            if let (None, Some(columns)) = (text, columns) {
-                class_apart(train, label, columns)?;
+        Source::Table { train, .. } => {
+            let table = rows::Spec::of(source)?;
+            if let Some(text) = table.text {
+                rows::texts(train, text, &table)?
+            } else {
+                if let Some(columns) = model.columns {
+                    class_apart(train, table.label, columns)?;
+                }
+                let raw = rows::numbers(train, &table, model.columns, None)?;
+                let schema = match model.columns {
+                    Some(model) => model.schema_of(&raw.inputs),
+                    None => {
+                        let all: Vec<usize> = (0..raw.labels.len()).collect();
+                        rows::learn(&raw, &all, &table)?
+                    }
+                };
+                rows::expand(raw, &schema, &table, true)?
             }
-            table::parse(train, &file::read(train)?, &spec)?
         }
-        Source::Libsvm { train, .. } => libsvm::parse(train, &file::read(train)?)?,
+        Source::Libsvm { train, .. } => {
+            let lines = libsvm::parse(train, &file::read(train, None)?)?;
+            let zero_based = model.zero_based || lines.has_zero();
+            lines.based(train, zero_based)?
+        }
     };
     if raw.labels.is_empty() {
         return Err(DataError::TooFew {
@@ -286,63 +439,17 @@ pub fn load_more(
     Ok(Part::new(raw, numbers))
 }
 
-/// Reads the texts of a table's columns, and skips all other columns.
-///
-/// It returns the rows in the order of the file. Each has the line where it starts, from 1, and its
-/// texts in the order of `columns`.
-///
-/// # Errors
-/// If the file cannot be read, a column is missing, or the number of a row's fields differs from
-/// the header's.
-pub fn read_columns(
-    path: &Path,
-    format: TableFormat,
-    columns: &[&str],
-) -> Result<Vec<(u64, Vec<String>)>, DataError> {
-    table::columns(path, &file::read(path)?, format, |header| {
-        let index = |name: &&str| table::index(path, header, name);
-        columns.iter().map(index).collect()
-    })
-}
-
-/// Reads the rows of a table of numbers for a model, as texts in the order of the model's columns.
-///
-/// The names in the header decide, in any order. The column `label` is skipped; if it is `None`, a
-/// column `label` is skipped unless the model has one. If the table leaves out all reserved columns, the rows have only the others.
-/// Each row has the line where it starts, from 1.
-///
-/// # Errors
-/// If the file cannot be read, a column is unknown, missing or doubled, or the number of a row's
-/// fields differs from the header's.
-pub fn read_model_rows(
-    path: &Path,
-    format: TableFormat,
-    columns: ModelColumns<'_>,
-    label: Option<&str>,
-) -> Result<Vec<(u64, Vec<String>)>, DataError> {
-    if let Some(label) = label {
-        class_apart(path, label, columns)?;
-    }
-    let label = label.unwrap_or(DEFAULT_LABEL);
-    table::columns(path, &file::read(path)?, format, |header| {
-        let is_class = |name: &String| name == label && !columns.names.contains(name);
-        let inputs = (0..).zip(header).filter(|(_, name)| !is_class(name));
-        let (indices, names): (Vec<usize>, Vec<String>) =
-            inputs.map(|(index, name)| (index, name.clone())).unzip();
-        let order = arrangement(path, &names, columns)?;
-        Ok(order.into_iter().map(|column| indices[column]).collect())
-    })
-}
-
 impl Dataset {
-    /// Returns the test data with a model's columns of numbers, in the model's order.
+    /// Returns the test data with a model's columns, in the model's order.
+    ///
+    /// Columns of other types than numbers must be the model's: read the data by [`load_for`].
     ///
     /// # Errors
     /// [`DataError::NotTheColumns`].
     pub fn test_for(&self, columns: Option<ModelColumns<'_>>) -> Result<Part, DataError> {
         match columns {
-            Some(columns) if !self.columns.is_empty() => {
-                let order = arrangement(self.test.path(), &self.columns, columns)?;
+            Some(columns) if !self.columns.is_empty() && !columns.has(&self.schema) => {
+                let order = arrangement(self.test.path(), &self.columns, &columns.features())?;
                 Ok(self.test.arranged(&order))
             }
             _ => Ok(self.test.clone()),
@@ -351,22 +458,61 @@ impl Dataset {
 }
 
 /// Columns of the tables that a model takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ModelColumns<'a> {
-    /// Names of the columns, in the order of the features.
-    pub names: &'a [String],
+    /// Columns with their types, in the order of the features.
+    pub schema: &'a Schema,
     /// Number of columns, the last ones, that had no examples when the model was created.
     ///
     /// A table may leave out all of them; their values are 0 then.
     pub reserved: usize,
 }
 
-impl<'a> ModelColumns<'a> {
+/// Names of which a table has all, or all but the last ones.
+struct Wanted {
+    names: Vec<String>,
+    reserved: usize,
+}
+
+impl ModelColumns<'_> {
+    /// Returns the names of all columns, in the order of the features.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.schema.names()
+    }
+
     /// Returns the names of the columns that every table must have.
     #[must_use]
-    pub fn needed(&self) -> &'a [String] {
-        let needed = self.names.len().saturating_sub(self.reserved);
-        &self.names[..needed]
+    pub fn needed(&self) -> Vec<String> {
+        let mut names = self.names();
+        names.truncate(names.len().saturating_sub(self.reserved));
+        names
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            names: self.names(),
+            reserved: self.reserved,
+        }
+    }
+
+    fn features(&self) -> Wanted {
+        Wanted {
+            names: self.schema.features(),
+            reserved: self.reserved,
+        }
+    }
+
+    /// Returns `true` if these are the columns of a schema, all of them or without the reserved.
+    fn has(&self, schema: &Schema) -> bool {
+        let all = self.schema.columns();
+        let needed = &all[..all.len().saturating_sub(self.reserved)];
+        schema.columns() == all || schema.columns() == needed
+    }
+
+    /// Returns the schema of a grid with all columns, or without the reserved ones.
+    fn schema_of(&self, grid: &Grid) -> Schema {
+        self.schema.first(grid.names.len())
     }
 }
 
@@ -374,15 +520,12 @@ impl<'a> ModelColumns<'a> {
 ///
 /// A number means what its column says. So the model takes no table with other columns. If the
 /// table lacks all reserved columns, they are left out.
-fn arrangement(
-    path: &Path,
-    found: &[String],
-    wanted: ModelColumns<'_>,
-) -> Result<Vec<usize>, DataError> {
+fn arrangement(path: &Path, found: &[String], wanted: &Wanted) -> Result<Vec<usize>, DataError> {
     let index: HashMap<&String, usize> = found.iter().zip(0..).collect();
-    let (needed, reserved) = wanted.names.split_at(wanted.needed().len());
+    let needed = wanted.names.len().saturating_sub(wanted.reserved);
+    let (needed, reserved) = wanted.names.split_at(needed);
     let has_reserved = reserved.iter().any(|name| index.contains_key(name));
-    let names = if has_reserved { wanted.names } else { needed };
+    let names = if has_reserved { &wanted.names } else { needed };
     let order: Vec<usize> = names
         .iter()
         .filter_map(|name| index.get(name).copied())
@@ -391,7 +534,7 @@ fn arrangement(
         return Ok(order);
     }
     let known: HashSet<&String> = names.iter().collect();
-    let all = escaped_list(wanted.names);
+    let all = escaped_list(&wanted.names);
     Err(DataError::NotTheColumns {
         path: path.to_owned(),
         found: escaped_list(found),
@@ -406,7 +549,12 @@ fn arrangement(
 
 /// Checks that the column with the class is none that the model learns from.
 fn class_apart(path: &Path, label: &str, columns: ModelColumns<'_>) -> Result<(), DataError> {
-    if columns.names.iter().any(|name| name == label) {
+    if columns
+        .schema
+        .columns()
+        .iter()
+        .any(|column| column.name == label)
+    {
         return Err(DataError::LabelIsColumn {
             path: path.to_owned(),
             label: label.to_owned(),
@@ -421,33 +569,19 @@ fn of(names: &[String], holds: impl Fn(&String) -> bool) -> Vec<String> {
 }
 
 /// Contents of one file. Labels are still strings.
-struct Raw {
+struct Raw<I = Inputs> {
     path: PathBuf,
-    inputs: Inputs,
+    inputs: I,
     labels: Vec<String>,
     /// Line where each example starts, from 1.
     lines: Vec<u64>,
-    columns: Vec<String>,
 }
 
-fn read_parts(
-    train: &Path,
-    test: Option<&Path>,
-    read: impl Fn(&Path) -> Result<Raw, DataError>,
-) -> Result<(Raw, Option<Raw>), DataError> {
-    Ok((read(train)?, test.map(read).transpose()?))
-}
+/// Training part, test part and names of the classes.
+type Parts = (Part, Part, Vec<String>);
 
-fn join(train: Raw, test: Raw) -> Result<Dataset, DataError> {
+fn join(train: Raw, test: Raw) -> Result<Parts, DataError> {
     let classes = Classes::of(&train)?;
-    if train.columns != test.columns {
-        return Err(DataError::ColumnsDiffer {
-            train: train.path,
-            wanted: escaped_list(&train.columns),
-            test: test.path,
-            found: escaped_list(&test.columns),
-        });
-    }
     if test.labels.is_empty() {
         return Err(DataError::TooFew {
             path: test.path,
@@ -457,37 +591,44 @@ fn join(train: Raw, test: Raw) -> Result<Dataset, DataError> {
     }
     let train_labels = classes.numbers(&train, &train.path)?;
     let test_labels = classes.numbers(&test, &train.path)?;
-    Ok(Dataset {
-        columns: train.columns.clone(),
-        train: Part::new(train, train_labels),
-        test: Part::new(test, test_labels),
-        classes: classes.names(),
-    })
+    let (train, test) = (Part::new(train, train_labels), Part::new(test, test_labels));
+    Ok((train, test, classes.names()))
 }
 
+fn split(raw: Raw, test_share: f64, seed: u64) -> Result<Parts, DataError> {
+    check_share(test_share)?;
+    let classes = Classes::of(&raw)?;
+    let labels = classes.numbers(&raw, &raw.path)?;
+    let (test, train) = order(labels.len(), test_share, seed)?;
+    let all = Part::new(raw, labels);
+    Ok((all.select(&train), all.select(&test), classes.names()))
+}
+
+/// Returns the indices of the examples to measure on, and those of the examples to train on.
 // The casts concern numbers of examples, far below 2^52.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss
 )]
-fn split(raw: Raw, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
-    if !(test_share > 0.0 && test_share < 1.0) {
-        return Err(DataError::TestShare { value: test_share });
-    }
-    let classes = Classes::of(&raw)?;
-    let labels = classes.numbers(&raw, &raw.path)?;
-    let examples = labels.len();
-    let columns = raw.columns.clone();
-    let all = Part::new(raw, labels);
+fn order(
+    examples: usize,
+    test_share: f64,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    check_share(test_share)?;
     let mut order: Vec<usize> = (0..examples).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let tests = ((examples as f64 * test_share).round() as usize).clamp(1, examples - 1);
-    let (test, train) = order.split_at(tests);
-    Ok(Dataset {
-        train: all.select(train),
-        test: all.select(test),
-        classes: classes.names(),
-        columns,
-    })
+    let tests = (examples as f64 * test_share).round() as usize;
+    // Fewer than two examples cannot be split, which is told later.
+    let tests = tests.clamp(1, examples.saturating_sub(1).max(1));
+    let train = order.split_off(tests.min(examples));
+    Ok((order, train))
+}
+
+fn check_share(test_share: f64) -> Result<(), DataError> {
+    if test_share > 0.0 && test_share < 1.0 {
+        return Ok(());
+    }
+    Err(DataError::TestShare { value: test_share })
 }

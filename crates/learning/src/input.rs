@@ -12,9 +12,9 @@ use cotrain_protocol::{
 use thiserror::Error;
 
 use crate::{
-    data::{DataError, Example, Source, TableFormat, load_more, read_columns, read_model_rows},
+    data::{DataError, Example, Field, LineFault, Reading, Source, Table, TableFormat, load_more},
     encode::{EncodeError, Encoder, Noted, Sort},
-    text::escaped,
+    text::{escaped, escaped_list},
 };
 
 /// Sample, with figures on what it holds of the input.
@@ -28,6 +28,8 @@ pub struct Encoded {
     pub known: Option<usize>,
     /// Number of values outside the model's range, which the encoder moved to its bounds.
     pub clipped: usize,
+    /// Number of texts in categorical columns that the model does not know.
+    pub unseen: usize,
 }
 
 impl From<Noted> for Encoded {
@@ -36,6 +38,7 @@ impl From<Noted> for Encoded {
             sample: noted.sample,
             known: Some(noted.known),
             clipped: noted.clamped,
+            unseen: noted.unseen,
         }
     }
 }
@@ -48,6 +51,7 @@ impl Encoded {
             known: (encoding == Encoding::Sparse).then_some(sample.len() / 2),
             sample,
             clipped: 0,
+            unseen: 0,
         }
     }
 
@@ -87,13 +91,34 @@ pub enum InputError {
     },
     /// A part of a row is not an index with a value.
     #[error(
-        "`{}` is no entry; expected `index:value` with an index from 1",
+        "`{}` is no entry; expected `index:value` with an index from {first}",
         escaped(entry)
     )]
     NoEntry {
         /// Text of the part.
         entry: String,
+        /// First index.
+        first: u32,
     },
+    /// A field of a row does not fit its column.
+    #[error(transparent)]
+    Field(#[from] LineFault),
+    /// A row has too few or too many fields.
+    #[error("the row has {found} fields, expected {wanted} separated by commas: {columns}")]
+    FieldCount {
+        /// Number of fields found.
+        found: usize,
+        /// Expected number of fields.
+        wanted: usize,
+        /// Names of the columns, escaped and separated by commas.
+        columns: String,
+    },
+    /// The user gave a table to a model that learned from none.
+    #[error("the model learned from libsvm data, which has no columns")]
+    NoTable,
+    /// The user gave a table to a model of texts without naming the column of the texts.
+    #[error("the model learned from texts")]
+    TextColumnWanted,
     /// A field of a list is not a feature.
     #[error(
         "`{}` is no feature; expected their numbers from 0, separated by commas",
@@ -153,16 +178,22 @@ pub fn encode_text(encoder: &Encoder, text: &str) -> Result<Encoded, InputError>
 
 /// Encodes a row, in the form of the data that the model learned from.
 ///
-/// That is numbers separated by commas, or `index:value …` with indices from 1.
+/// That is the fields of a table's row separated by commas, or `index:value …` with indices that
+/// count as in that data.
 ///
 /// # Errors
 /// If the row has another form, or the model learned from texts.
 pub fn encode_row(encoder: &Encoder, row: &str) -> Result<Encoded, InputError> {
     let noted = match encoder.takes() {
         Sort::Text => return Err(InputError::TextWanted),
+        Sort::Numbers if encoder.columns().is_some_and(|it| !it.schema.is_plain()) => {
+            let record = record(row);
+            let fields: Vec<_> = record.iter().map(|it| Field::Text(it.trim())).collect();
+            return encode_fields(encoder, &fields);
+        }
         Sort::Numbers => encoder.encode_noting(Example::Numbers(&numbers(row)?)),
         Sort::Indexed => {
-            let (indices, values) = entries(row)?;
+            let (indices, values) = entries(row, first_index(encoder))?;
             encoder.encode_noting(Example::Indexed {
                 indices: &indices,
                 values: Some(&values),
@@ -172,20 +203,58 @@ pub fn encode_row(encoder: &Encoder, row: &str) -> Result<Encoded, InputError> {
     Ok(noted?.into())
 }
 
+/// Encodes the fields of a table's row, in the order of the model's columns.
+///
+/// The reserved columns may be left out together.
+///
+/// # Errors
+/// If the number of fields is another one, or a field does not fit its column.
+/// If the model learned from no columns.
+pub fn encode_fields(encoder: &Encoder, fields: &[Field<'_>]) -> Result<Encoded, InputError> {
+    let columns = encoder.columns().ok_or_else(|| match encoder.takes() {
+        Sort::Text => InputError::TextWanted,
+        Sort::Numbers | Sort::Indexed => InputError::NoTable,
+    })?;
+    let wanted = columns.schema.columns().len();
+    if fields.len() != wanted && fields.len() + columns.reserved != wanted {
+        return Err(InputError::FieldCount {
+            found: fields.len(),
+            wanted,
+            columns: escaped_list(&columns.names()),
+        });
+    }
+    let reserved = (fields.len()..wanted).map(|_| Field::Number(0.0));
+    let numbers = columns.schema.row(fields.iter().copied().chain(reserved))?;
+    Ok(encoder.encode_noting(Example::Numbers(&numbers))?.into())
+}
+
+/// Returns the first index of a model of libsvm data.
+fn first_index(encoder: &Encoder) -> u32 {
+    u32::from(!encoder.is_zero_based())
+}
+
 /// Writes an example as [`encode_row`] reads it; `None` if it is a text.
 #[must_use]
-pub fn row_of(example: Example<'_>) -> Option<String> {
+pub fn row_of(encoder: &Encoder, example: Example<'_>) -> Option<String> {
     match example {
         Example::Text(_) => None,
         Example::Numbers(numbers) => {
-            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
-            Some(numbers.join(","))
+            let fields = match encoder.columns() {
+                Some(columns) => columns.schema.fields(numbers),
+                None => numbers.iter().map(f64::to_string).collect(),
+            };
+            let quoted = |field: &String| match field.contains([',', '"', '\n', '\r']) {
+                true => format!("\"{}\"", field.replace('"', "\"\"")),
+                false => field.clone(),
+            };
+            Some(fields.iter().map(quoted).collect::<Vec<_>>().join(","))
         }
         Example::Indexed { indices, values } => {
+            let first = first_index(encoder);
             let value = |at: usize| values.map_or(1.0, |values| values[at]);
             let entries = indices.iter().enumerate();
             let entries: Vec<String> = entries
-                .map(|(at, index)| format!("{}:{}", index + 1, value(at)))
+                .map(|(at, index)| format!("{}:{}", index + first, value(at)))
                 .collect();
             Some(entries.join(" "))
         }
@@ -218,11 +287,23 @@ pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, I
     Ok(Encoded::raw(encoding, encode_sparse(&features)))
 }
 
+/// Choices for reading a file of examples without classes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileOptions<'a> {
+    /// Column of a table with the texts; other columns are skipped.
+    pub text_column: Option<&'a str>,
+    /// Column with the classes, which is skipped; by default `label`, if the model has no such.
+    pub label_column: Option<&'a str>,
+    /// Further columns that are skipped.
+    pub drop: &'a [String],
+    /// Choices for reading a table.
+    pub reading: Reading,
+}
+
 /// Encodes a file of examples without classes.
 ///
-/// With `text_column`, each row of a table is an example; other columns are skipped.
-/// For a model of numbers, the header of a table has the model's columns, in any order, and perhaps
-/// `label_column` (by default `label`), which is skipped.
+/// With a text column, each row of a table is an example; other columns are skipped.
+/// For a model of columns, the header of a table has the model's columns, in any order.
 /// If the first line of an unpacked .csv file consists of numbers, and no column is called so, or the file is no table, each line is an
 /// example ([`encode_lines`]).
 ///
@@ -232,13 +313,80 @@ pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, I
 pub fn encode_file(
     encoder: &Encoder,
     path: &Path,
-    text_column: Option<&str>,
-    label_column: Option<&str>,
+    options: &FileOptions<'_>,
 ) -> Result<Vec<Encoded>, InputError> {
-    if let Some(rows) = table(encoder, path, text_column, label_column)? {
-        return encode_all(encoder, path, rows);
+    let as_lines = || encode_lines(encoder, path, &read(path)?);
+    let text_column = options.text_column;
+    let format = match TableFormat::of(path) {
+        Some(format) => format,
+        None if text_column.is_some() => {
+            let path = path.to_owned();
+            return Err(InputError::NoColumns { path });
+        }
+        None => return as_lines(),
+    };
+    match (encoder.takes(), text_column) {
+        (Sort::Text, None) | (Sort::Indexed, None) => return as_lines(),
+        (Sort::Text, Some(_)) | (Sort::Numbers, None) => {}
+        (_, Some(_)) => return Err(InputError::NoTexts),
     }
-    encode_lines(encoder, path, &read(path)?)
+    let table = Table::read(path, format, &options.reading).map_err(InputError::Data);
+    match table.and_then(|table| encode_table(encoder, path, &table, options)) {
+        // The rows are numbers in the model's order, without a header. If a column of the model is
+        // called by a number, the first line is a header in any case.
+        Err(InputError::Data(
+            DataError::NotTheColumns { .. }
+            | DataError::DuplicateColumns { .. }
+            | DataError::Malformed { .. },
+        )) if is_plain(encoder) && begins_with_numbers(path) => as_lines(),
+        encoded => encoded,
+    }
+}
+
+/// Returns `true` if a model's rows are numbers alone, and no column is called by a number.
+fn is_plain(encoder: &Encoder) -> bool {
+    let is_number = |name: &String| name.trim().parse::<f64>().is_ok();
+    let columns = encoder.columns();
+    columns.is_some_and(|it| it.schema.is_plain() && !it.names().iter().any(is_number))
+}
+
+/// Encodes the rows of a table without classes.
+///
+/// # Errors
+/// If a column is unknown or missing, or a row cannot be encoded.
+pub fn encode_table(
+    encoder: &Encoder,
+    path: &Path,
+    table: &Table,
+    options: &FileOptions<'_>,
+) -> Result<Vec<Encoded>, InputError> {
+    let at_line = |row: usize, source: InputError| InputError::Line {
+        line: table.line(row),
+        path: path.to_owned(),
+        source: Box::new(source),
+    };
+    match (encoder.columns(), options.text_column) {
+        (Some(columns), None) => {
+            let comma = options.reading.decimal_comma;
+            let rows = table.numbers(columns, options.label_column, options.drop, comma)?;
+            let encode = |(row, numbers): (usize, ndarray::ArrayView1<'_, f64>)| {
+                let numbers = Example::Numbers(numbers.to_slice().unwrap_or_default());
+                let noted = encoder.encode_noting(numbers);
+                noted
+                    .map(Encoded::from)
+                    .map_err(|error| at_line(row, error.into()))
+            };
+            rows.rows().into_iter().enumerate().map(encode).collect()
+        }
+        (None, Some(column)) if encoder.takes() == Sort::Text => {
+            let texts = table.texts(column)?.enumerate();
+            let encode = |(row, text)| encode_text(encoder, text).map_err(|it| at_line(row, it));
+            texts.map(encode).collect()
+        }
+        (_, Some(_)) => Err(InputError::NoTexts),
+        (None, None) if encoder.takes() == Sort::Text => Err(InputError::TextColumnWanted),
+        (None, None) => Err(InputError::NoTable),
+    }
 }
 
 /// Encodes each line of a text that is not blank as an example. Errors name `path`.
@@ -264,7 +412,7 @@ pub fn encode_labeled(
     source: &Source,
     classes: &[String],
 ) -> Result<Vec<(u16, Encoded)>, InputError> {
-    let part = load_more(source, classes, encoder.columns())?;
+    let part = load_more(source, classes, encoder.inputs())?;
     let sample = |(index, (example, &label)): (usize, (_, &u16))| {
         let noted = encoder.encode_noting(example);
         let noted = noted.map_err(|source| InputError::Example {
@@ -298,74 +446,6 @@ fn encode_all(
     examples.into_iter().map(encode).collect()
 }
 
-/// Returns the rows of a table with a header, in the form that [`encode_row`] reads.
-///
-/// It returns `None` if the file is no such table.
-fn table(
-    encoder: &Encoder,
-    path: &Path,
-    text_column: Option<&str>,
-    label_column: Option<&str>,
-) -> Result<Option<Vec<(u64, String)>>, InputError> {
-    let format = match TableFormat::of(path) {
-        Some(format) => format,
-        None if text_column.is_some() => {
-            let path = path.to_owned();
-            return Err(InputError::NoColumns { path });
-        }
-        None => return Ok(None),
-    };
-    let joined = |rows: Vec<(u64, Vec<String>)>| {
-        let rows = rows
-            .into_iter()
-            .map(|(line, fields)| (line, fields.join(",")));
-        Some(rows.collect())
-    };
-    match (encoder.takes(), text_column) {
-        (Sort::Text, Some(column)) => Ok(joined(read_columns(path, format, &[column])?)),
-        (_, Some(_)) => Err(InputError::NoTexts),
-        (Sort::Numbers, None) => {
-            let Some(columns) = encoder.columns() else {
-                return Ok(None);
-            };
-            match read_model_rows(path, format, columns, label_column) {
-                // The rows are numbers in the model's order, without a header. If a column of the
-                // model is called by a number, the first line is a header in any case.
-                Err(
-                    DataError::NotTheColumns { .. }
-                    | DataError::DuplicateColumns { .. }
-                    | DataError::Malformed { .. },
-                ) if !is_called_by_number(columns.names) && begins_with_numbers(path) => Ok(None),
-                rows => {
-                    let rows = rows?;
-                    single_numbers(path, &rows)?;
-                    Ok(joined(rows))
-                }
-            }
-        }
-        (Sort::Text | Sort::Indexed, None) => Ok(None),
-    }
-}
-
-fn is_called_by_number(names: &[String]) -> bool {
-    names.iter().any(|name| name.trim().parse::<f64>().is_ok())
-}
-
-/// Checks that no field of a table contains the separator of numbers, such as `0,1` for a tenth.
-fn single_numbers(path: &Path, rows: &[(u64, Vec<String>)]) -> Result<(), InputError> {
-    for (line, fields) in rows {
-        if let Some(field) = fields.iter().find(|field| field.contains(',')) {
-            let field = field.clone();
-            return Err(InputError::Line {
-                line: *line,
-                path: path.to_owned(),
-                source: Box::new(InputError::NoNumber { field }),
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Returns `true` if the first line of a file consists of numbers and is therefore no header.
 fn begins_with_numbers(path: &Path) -> bool {
     read(path).is_ok_and(|text| {
@@ -397,12 +477,24 @@ fn numbers(row: &str) -> Result<Vec<f64>, InputError> {
     row.split(',').map(number).collect()
 }
 
-/// Reads the entries of a row as indices from 0 and values.
-fn entries(row: &str) -> Result<(Vec<u32>, Vec<f64>), InputError> {
+/// Splits a row at its commas, which fields in quotation marks may contain.
+fn record(row: &str) -> csv::StringRecord {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(row.as_bytes());
+    let mut record = csv::StringRecord::new();
+    // A text in memory is read without a failure; an empty one has no fields.
+    let _ = reader.read_record(&mut record);
+    record
+}
+
+/// Reads the entries of a row as indices from 0 and values. The row counts them from `first`.
+fn entries(row: &str, first: u32) -> Result<(Vec<u32>, Vec<f64>), InputError> {
     let entry = |pair: &str| {
         let (index, value) = pair.split_once(':')?;
         Some((
-            index.parse::<u32>().ok()?.checked_sub(1)?,
+            index.parse::<u32>().ok()?.checked_sub(first)?,
             value.parse::<f64>().ok()?,
         ))
     };
@@ -410,6 +502,7 @@ fn entries(row: &str) -> Result<(Vec<u32>, Vec<f64>), InputError> {
     for pair in row.split_whitespace() {
         let (index, value) = entry(pair).ok_or_else(|| InputError::NoEntry {
             entry: pair.to_owned(),
+            first,
         })?;
         found.0.push(index);
         found.1.push(value);
@@ -468,16 +561,16 @@ mod tests {
     #[test]
     fn row_of_is_what_encode_row_reads() {
         let numbers = Example::Numbers(&[1.0, 0.0]);
-        assert_eq!(row_of(numbers).as_deref(), Some("1,0"));
+        assert_eq!(row_of(&columns(), numbers).as_deref(), Some("1,0"));
         let indexed = Example::Indexed {
             indices: &[1, 3],
             values: None,
         };
-        let row = row_of(indexed).expect("a row");
+        let row = row_of(&indices(), indexed).expect("a row");
         assert_eq!(row, "2:1 4:1");
         let sample = encode_row(&indices(), &row).expect("a sample").sample;
         assert_eq!(sample, indices().encode(indexed).expect("a sample"));
-        assert_eq!(row_of(Example::Text("a text")), None);
+        assert_eq!(row_of(&words(), Example::Text("a text")), None);
     }
 
     #[test]
@@ -516,8 +609,13 @@ mod tests {
             fs::write(&path, text).expect("written");
             path
         };
+        let options = |text_column| FileOptions {
+            text_column,
+            label_column: Some("kind"),
+            ..FileOptions::default()
+        };
         let samples = |encoder: &Encoder, path: &Path, column| {
-            let all = encode_file(encoder, path, column, Some("kind")).expect("samples");
+            let all = encode_file(encoder, path, &options(column)).expect("samples");
             all.into_iter().map(|it| it.sample).collect::<Vec<_>>()
         };
         // The file names its columns, in any order and with the class between them. It may lack
@@ -532,7 +630,7 @@ mod tests {
         assert_eq!(samples(&words(), &lines, None), [[0, 0], [0, 1]]);
 
         let message = |encoder: &Encoder, path: &Path, column| {
-            message(encode_file(encoder, path, column, Some("kind")))
+            message(encode_file(encoder, path, &options(column)))
         };
         let bad = put("bad.txt", "2:1\n\n1\n");
         assert_eq!(
@@ -584,11 +682,13 @@ mod tests {
         }
         let turned = put("numbered.csv", "1,0\n1,0\n");
         let straight = put("straight.csv", "0,1\n0,1\n");
-        let all = |path: &Path| encode_file(&numbered, path, None, None).expect("samples");
+        let all =
+            |path: &Path| encode_file(&numbered, path, &FileOptions::default()).expect("samples");
         assert_eq!(all(&turned), all(&straight));
         // A decimal comma is no separator of columns.
         let comma = put("comma.csv", "a,b\n\"0,1\",1\n");
-        assert!(message(&columns(), &comma, None).contains("`0,1` is no number"));
+        let told = message(&columns(), &comma, None);
+        assert!(told.contains("column `a` has `0,1`, expected a number with a decimal point"));
         let missing = folder.path().join("missing.txt");
         assert!(message(&words(), &missing, None).starts_with("cannot read "));
     }

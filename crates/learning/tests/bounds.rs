@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
+use cotrain_learning::data::{Columns, Dataset, Example, Reading, Source, TableFormat, load};
 use cotrain_learning::encode::{
     self as encoding, EncodeError, Encoded, Limits, encode, encode_with,
 };
@@ -32,6 +32,8 @@ fn table(train: &str, test: &str) -> Dataset {
         test: Some(path("test", test)),
         label: "class".to_owned(),
         text: None,
+        reading: Reading::default(),
+        columns: Columns::default(),
     };
     load(&source, 0.5, 0).unwrap()
 }

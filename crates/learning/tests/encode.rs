@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
+use cotrain_learning::data::{Columns, Dataset, Example, Reading, Source, TableFormat, load};
 use cotrain_learning::encode::{
     EncodeError, Encoded, Extracted, Extractor, Options, ReserveFault, Samples, Sort, TextOptions,
     Tokenizer, encode, encode_by, encode_with, hash,
@@ -21,6 +21,8 @@ fn csv(lines: &str, text: Option<&str>) -> Dataset {
         test: Some(path),
         label: "class".to_owned(),
         text: text.map(ToOwned::to_owned),
+        reading: Reading::default(),
+        columns: Columns::default(),
     };
     load(&source, 0.5, 0).unwrap()
 }
@@ -446,8 +448,8 @@ fn constant_is_only_a_dense_perceptrons_unless_the_intercept_is_fixed() {
         assert_eq!(encoder.name(1), None);
         let columns = encoder.columns().unwrap();
         assert_eq!(
-            (columns.names, columns.reserved),
-            (&["x".to_owned()][..], 0)
+            (columns.names(), columns.reserved),
+            (vec!["x".to_owned()], 0)
         );
         let noted = encoder.encode_noting(Example::Numbers(&[1.0])).unwrap();
         assert_eq!((noted.known, noted.clamped), (1, 0));
@@ -554,7 +556,7 @@ fn encode_with_refuses_features_that_cannot_be_reserved() {
     let known = "the data or another reserved feature has that name already; leave it out";
     let no_word =
         "texts are read as words of at least two letters, digits or underscores; name such a word";
-    let no_index = "the features are indices, expected a whole number from 1 to 16777216";
+    let no_index = "the features are indices, expected a whole number from 1 (0 if the data counts so) to 16777216";
     let empty = "it is empty; give it a name";
     for (dataset, names, told) in [
         (&texts, &["good"][..], known),

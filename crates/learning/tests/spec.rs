@@ -5,7 +5,8 @@ use std::fs;
 
 use cotrain_learning::Encoder;
 use cotrain_learning::data::{
-    Dataset, Example, ModelColumns, Source, TableFormat, load, load_more,
+    Columns, Dataset, Example, ModelColumns, ModelInputs, Reading, Schema, Source, TableFormat,
+    load, load_more,
 };
 use cotrain_learning::encode::{Options, Sort, TextOptions, Tokenizer, encode, encode_with};
 use cotrain_protocol::classifier::Kind;
@@ -26,6 +27,8 @@ fn source(path: std::path::PathBuf, text: bool) -> Source {
         test: Some(path),
         label: "class".to_owned(),
         text: text.then(|| "text".to_owned()),
+        reading: Reading::default(),
+        columns: Columns::default(),
     }
 }
 
@@ -356,11 +359,15 @@ fn load_more_needs_the_classes_of_the_model() {
     let classes = ["3", "good", "10"].map(ToOwned::to_owned);
     fs::write(&path, "class,x\n10,1\ngood,2\n+3,2\n").unwrap();
     assert_eq!(
-        load_more(&source, &classes, None).unwrap().labels(),
+        load_more(&source, &classes, ModelInputs::default())
+            .unwrap()
+            .labels(),
         [2, 1, 0]
     );
     fs::write(&path, "class,x\n10,1\nfair,2\n").unwrap();
-    let told = load_more(&source, &classes, None).unwrap_err().to_string();
+    let told = load_more(&source, &classes, ModelInputs::default())
+        .unwrap_err()
+        .to_string();
     assert!(
         told.ends_with(
             "more.csv` has the class `fair`, which the model does not have; the file has the classes 10, fair, \
@@ -369,7 +376,7 @@ fn load_more_needs_the_classes_of_the_model() {
         "{told}"
     );
     fs::write(&path, "class,x\n").unwrap();
-    load_more(&source, &classes, None).unwrap_err();
+    load_more(&source, &classes, ModelInputs::default()).unwrap_err();
 }
 
 #[test]
@@ -379,13 +386,18 @@ fn load_more_finds_the_columns_of_the_model_by_their_names() {
     let source = source(path.clone(), false);
     let classes = ["a", "b"].map(ToOwned::to_owned);
     let columns = ["x", "y"].map(ToOwned::to_owned);
+    let schema = Schema::numbers(columns).unwrap();
     let columns = ModelColumns {
-        names: &columns,
+        schema: &schema,
         reserved: 0,
+    };
+    let inputs = ModelInputs {
+        columns: Some(columns),
+        zero_based: false,
     };
     for table in ["x,class,y\n1,a,2\n3,b,4\n", "y,x,class\n2,1,a\n4,3,b\n"] {
         fs::write(&path, table).unwrap();
-        let more = load_more(&source, &classes, Some(columns)).unwrap();
+        let more = load_more(&source, &classes, inputs).unwrap();
         assert_eq!(more.labels(), [0, 1]);
         let rows: Vec<_> = more.examples().collect();
         let expected = [[1.0, 2.0], [3.0, 4.0]];
@@ -413,7 +425,7 @@ fn load_more_finds_the_columns_of_the_model_by_their_names() {
             "more.csv` has the columns {found}, but the model has x, y: {fault}; give it the model's columns, in \
              any order"
         );
-        let told = load_more(&source, &classes, Some(columns)).unwrap_err();
+        let told = load_more(&source, &classes, inputs).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");
         let whole = load(&source, 0.5, 0).unwrap();
         let told = whole.test_for(Some(columns)).unwrap_err();

@@ -5,7 +5,7 @@ use std::fs;
 
 use alloy_primitives::U256;
 use cotrain_learning::accuracy;
-use cotrain_learning::data::{Dataset, Source, TableFormat, load};
+use cotrain_learning::data::{Columns, Dataset, Reading, Source, TableFormat, load};
 use cotrain_learning::encode::{Encoded, encode};
 use cotrain_learning::train::{Options, Trained, train};
 use cotrain_protocol::classifier::Kind;
@@ -109,6 +109,8 @@ fn csv(lines: &str) -> Dataset {
         test: None,
         label: "class".to_owned(),
         text: None,
+        reading: Reading::default(),
+        columns: Columns::default(),
     };
     load(&source, 0.25, 3).unwrap()
 }

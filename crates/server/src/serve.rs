@@ -17,7 +17,7 @@ use cotrain_indexer::{
     ChainStore, Evaluation, EvaluationError, FollowError, HostedContract, Index, ModelError,
     ModelInfo, Step, StoreError, TestSamples, with_sources,
 };
-use cotrain_learning::data::{DataError, TEST_SHARE, load};
+use cotrain_learning::data::{DataError, TEST_SHARE, load_for};
 use cotrain_protocol::Amount;
 use cotrain_relayer::{
     Queue, RelayTerms, Relayer, Sending,
@@ -503,7 +503,7 @@ impl Services {
         };
         let trainer = info.facts.trainer;
         let classes = card.map_or(&[][..], |card| &card.classes);
-        let data = load(&section.data, TEST_SHARE, TEST_SEED)?;
+        let data = load_for(&section.data, TEST_SHARE, TEST_SEED, encoder.inputs())?;
         let samples =
             TestSamples::new(&data, encoder, classes).map_err(|source| ServeError::Encode {
                 trainer,

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
-use cotrain_learning::data::{Source, TableFormat};
+use cotrain_learning::data::{Columns, Reading, Source, TableFormat};
 use cotrain_server::config::{
     ApiSection, Config, KeySource, LogFormat, Password, Setting, Sources,
 };
@@ -260,6 +260,8 @@ fn evaluate_reads_data_in_the_format_of_their_file_extension() {
         test: None,
         label: "label".to_owned(),
         text: Some("body".to_owned()),
+        reading: Reading::default(),
+        columns: Columns::default(),
     };
     let libsvm = |name: &str| Source::Libsvm {
         train: name.into(),
@@ -280,7 +282,7 @@ fn evaluate_reads_data_in_the_format_of_their_file_extension() {
             told,
             format!(
                 "`evaluate.data` is \"{name}\" (file cotrain.toml), expected `movie-reviews`, or a file that ends \
-                 in .csv, .tsv or .libsvm (and .gz, where it is packed)"
+                 in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)"
             )
         );
     }

@@ -1,11 +1,44 @@
-//! Labeled data from the command line.
+//! Labeled data from the command line, and the choices for reading tables.
 
 use std::path::Path;
 
 use clap::Args;
-use cotrain_learning::data::{DEFAULT_LABEL, Source};
+use cotrain_learning::data::{
+    self, Charset, ColumnType, DEFAULT_LABEL, MissingRule, Reading, Separator, Source,
+};
 
 use crate::error::CommandError;
+
+/// Choices for reading a table, for what its file does not tell.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct ReadingOptions {
+    /// Character between the fields of a table: comma, semicolon, tab or pipe [default: the one in
+    /// the header]
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Separator>)]
+    separator: Option<Separator>,
+    /// Numbers of a table have a decimal comma, as in `1,5`
+    #[arg(long)]
+    decimal_comma: bool,
+    /// Encoding of a table that is no UTF-8, such as windows-1252; UTF-16 with a byte order mark is
+    /// recognized
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Charset>)]
+    encoding: Option<Charset>,
+    /// Columns of a table to leave out, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) drop: Vec<String>,
+}
+
+impl ReadingOptions {
+    /// Returns the choices for reading a file.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            separator: self.separator,
+            decimal_comma: self.decimal_comma,
+            encoding: self.encoding,
+        }
+    }
+}
 
 /// Names of the columns of a table.
 #[derive(Debug, Clone, Args)]
@@ -14,16 +47,129 @@ pub(crate) struct Columns {
     /// Column of a table that contains the class
     #[arg(long, value_name = "NAME", default_value = DEFAULT_LABEL)]
     pub(crate) label_column: String,
-    /// Column of a table that contains the text; without it, every other column is a number
+    /// Column of a table that contains the text; without it, the other columns are features
     #[arg(long, value_name = "NAME")]
     pub(crate) text_column: Option<String>,
+    /// Columns of a table that are features, separated by commas [default: all but the class]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingOptions,
 }
 
 impl Columns {
-    /// Returns the data at a path, or the data of that name that comes with cotrain. `test` is
-    /// further data to measure on.
-    pub(crate) fn source(&self, data: &str, test: Option<&Path>) -> Result<Source, CommandError> {
-        let texts = self.text_column.as_deref();
-        Source::named(data, test, &self.label_column, texts).map_err(CommandError::mistake)
+    /// Returns the data at a path, or the data of that name that comes with cotrain.
+    pub(crate) fn source(&self, data: &str) -> Result<Source, CommandError> {
+        self.founding(data, None, &TypeOptions::default())
     }
+
+    /// Returns the data that a model is founded on. `test` is further data to measure on.
+    pub(crate) fn founding(
+        &self,
+        data: &str,
+        test: Option<&Path>,
+        types: &TypeOptions,
+    ) -> Result<Source, CommandError> {
+        let texts = self.text_column.as_deref();
+        let (reading, columns) = (self.reading.reading(), self.chosen(types));
+        let source = Source::chosen(data, test, &self.label_column, texts, reading, columns);
+        source.map_err(CommandError::mistake)
+    }
+
+    /// Returns the settings with which a coordinator reads the same columns of a table. It takes
+    /// their types from the model's card.
+    pub(crate) fn settings(&self, types: &TypeOptions) -> Vec<(&'static str, String)> {
+        let toml = |text: &str| toml::Value::from(text).to_string();
+        let list = |names: &[String]| toml::Value::from(names.to_vec()).to_string();
+        let reading = self.reading.reading();
+        let ignored = types
+            .types
+            .iter()
+            .filter(|(_, it)| *it == ColumnType::Ignored);
+        let mut drop = self.reading.drop.clone();
+        drop.extend(ignored.map(|(name, _)| name.clone()));
+        let text = types.types.iter().find(|(_, it)| *it == ColumnType::Text);
+        let mut settings = Vec::new();
+        if let (Some((name, _)), None) = (text, &self.text_column) {
+            settings.push(("evaluate.text", toml(name)));
+        }
+        if !self.columns.is_empty() {
+            settings.push(("evaluate.columns", list(&self.columns)));
+        }
+        if !drop.is_empty() {
+            settings.push(("evaluate.drop", list(&drop)));
+        }
+        if let Some(separator) = reading.separator {
+            settings.push(("evaluate.separator", toml(separator.name())));
+        }
+        if reading.decimal_comma {
+            settings.push(("evaluate.decimal_comma", true.to_string()));
+        }
+        if let Some(encoding) = reading.encoding {
+            settings.push(("evaluate.encoding", toml(&encoding.to_string())));
+        }
+        settings
+    }
+
+    /// Returns the choices of columns.
+    pub(crate) fn chosen(&self, types: &TypeOptions) -> data::Columns {
+        let mut chosen = data::Columns {
+            only: self.columns.clone(),
+            drop: self.reading.drop.clone(),
+            types: types.types.clone(),
+            ..data::Columns::default()
+        };
+        for (column, rule) in &types.missing {
+            match column {
+                Some(column) => chosen.missing.push((column.clone(), *rule)),
+                None => chosen.missing_everywhere = *rule,
+            }
+        }
+        chosen
+    }
+}
+
+/// Types of the columns that a model is founded on, and what replaces missing values.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct TypeOptions {
+    /// Type of a column of a table: numeric, categorical (each text a feature), boolean, text or
+    /// ignored; several are separated by commas [default: guessed from the data]
+    #[arg(
+        long = "type",
+        value_name = "NAME=TYPE",
+        value_delimiter = ',',
+        value_parser = typed_column
+    )]
+    types: Vec<(String, ColumnType)>,
+    /// What replaces missing values: mean, median, own (a feature that says that the value is
+    /// missing) or refuse; for all columns, or for the named one [default: refuse]
+    #[arg(
+        long,
+        value_name = "[NAME=]RULE",
+        value_delimiter = ',',
+        value_parser = missing_rule
+    )]
+    missing: Vec<(Option<String>, MissingRule)>,
+}
+
+/// Parses a column with its type. The name may contain `=`.
+fn typed_column(text: &str) -> Result<(String, ColumnType), String> {
+    let Some((name, kind)) = text.rsplit_once('=') else {
+        return Err(
+            "expected the name of a column, `=` and its type, as in age=numeric".to_owned(),
+        );
+    };
+    let kind = kind.parse().map_err(|error| format!("{error}"))?;
+    Ok((name.to_owned(), kind))
+}
+
+/// Parses a rule, perhaps after the name of a column.
+fn missing_rule(text: &str) -> Result<(Option<String>, MissingRule), String> {
+    let (name, rule) = match text.rsplit_once('=') {
+        Some((name, rule)) => (Some(name.to_owned()), rule),
+        None => (None, text),
+    };
+    let rule = rule.parse().map_err(|error| format!("{error}"))?;
+    Ok((name, rule))
 }

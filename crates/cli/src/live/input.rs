@@ -1,6 +1,9 @@
 //! Examples without a class, from the command line.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, Read as _},
+    path::Path,
+};
 
 use alloy_primitives::hex;
 use anyhow::{Context, anyhow};
@@ -9,10 +12,11 @@ use cotrain_client::described::NoEncoder;
 pub(crate) use cotrain_learning::input::Encoded;
 use cotrain_learning::{
     Encoder,
+    data::{MAX_BYTES, Reading, Table, TableFormat},
     encode::Sort,
     input::{
-        InputError, encode_features, encode_file, encode_labeled, encode_lines, encode_row,
-        encode_text,
+        FileOptions, InputError, encode_features, encode_file, encode_labeled, encode_lines,
+        encode_row, encode_table, encode_text,
     },
 };
 use cotrain_protocol::sample::Encoding;
@@ -50,6 +54,8 @@ pub(crate) struct Misfits {
     pub(crate) clipped_inputs: usize,
     /// Number of all numbers outside the model's range.
     pub(crate) clipped_values: usize,
+    /// Number of inputs with a text in a categorical column that the model does not know.
+    pub(crate) unseen_inputs: usize,
 }
 
 impl Misfits {
@@ -61,6 +67,7 @@ impl Misfits {
             all.unknown += usize::from(input.is_unknown());
             all.clipped_inputs += usize::from(input.clipped > 0);
             all.clipped_values += input.clipped;
+            all.unseen_inputs += usize::from(input.unseen > 0);
         }
         all
     }
@@ -74,6 +81,14 @@ impl Misfits {
         }
         if let Some(message) = self.describe_clipped() {
             session.narrator.say(format_args!("warning: {message}"));
+        }
+        if self.unseen_inputs > 0 {
+            session.narrator.say(format_args!(
+                "warning: {} of {} inputs {} a text in a column of categories that the model does not know",
+                self.unseen_inputs,
+                self.inputs,
+                if self.unseen_inputs == 1 { "has" } else { "have" },
+            ));
         }
     }
 
@@ -144,17 +159,45 @@ impl Input {
 pub(crate) fn file(
     model: &LiveModel,
     path: &Path,
-    text_column: Option<&str>,
-    label_column: Option<&str>,
+    options: &FileOptions<'_>,
 ) -> Result<Vec<Encoded>, CommandError> {
     let encoder = encoder_of_data(model)?;
-    let samples = if path == Path::new("-") && text_column.is_none() {
+    let samples = if path == Path::new(STDIN) && options.text_column.is_none() {
         let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
         encode_lines(encoder, path, &text.map_err(CommandError::Mistake)?)
     } else {
-        encode_file(encoder, path, text_column, label_column)
+        encode_file(encoder, path, options)
     };
     samples.map_err(not_encoded)
+}
+
+/// Path that stands for stdin, and for stdout.
+pub(crate) const STDIN: &str = "-";
+
+/// Reads a whole table; `-` is stdin.
+pub(crate) fn table(path: &Path, reading: &Reading) -> Result<Table, CommandError> {
+    let read = if path == Path::new(STDIN) {
+        let mut bytes = Vec::new();
+        let stdin = io::stdin().lock().take(MAX_BYTES + 1);
+        let read = { stdin }.read_to_end(&mut bytes).context("cannot read -");
+        read.map_err(CommandError::Mistake)?;
+        Table::of_bytes(path, bytes, reading)
+    } else {
+        let format = TableFormat::of(path).unwrap_or(TableFormat::Csv);
+        Table::read(path, format, reading)
+    };
+    read.map_err(CommandError::mistake)
+}
+
+/// Encodes the rows of a table.
+pub(crate) fn rows(
+    model: &LiveModel,
+    path: &Path,
+    table: &Table,
+    options: &FileOptions<'_>,
+) -> Result<Vec<Encoded>, CommandError> {
+    let encoder = encoder_of_data(model)?;
+    encode_table(encoder, path, table, options).map_err(not_encoded)
 }
 
 /// Returns the encoder for a single text or row. The error names options that need no encoder.
@@ -191,7 +234,11 @@ fn not_encoded(error: InputError) -> CommandError {
         InputError::TextWanted => "give it with --text",
         InputError::NotSparse { .. } => "give them with --row or --sample",
         InputError::NoTexts => "leave --text-column out",
-        InputError::NoColumns { .. } => "--text-column is for files that end in .csv or .tsv",
+        InputError::NoColumns { .. } => {
+            "--text-column is for files that end in .csv, .tsv or .parquet"
+        }
+        InputError::TextColumnWanted => "name the column of the texts with --text-column",
+        InputError::NoTable => "give it lines of `index:value` with --file",
         _ => return CommandError::mistake(error),
     };
     CommandError::Mistake(anyhow!("{error}; {next}"))
@@ -207,6 +254,6 @@ pub(crate) fn labeled(
     data: &str,
 ) -> Result<Labeled, CommandError> {
     let encoder = encoder_of_data(model)?;
-    let source = columns.source(data, None)?;
+    let source = columns.source(data)?;
     encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)
 }

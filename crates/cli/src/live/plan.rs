@@ -11,7 +11,8 @@ use clap::{
 };
 use cotrain_client::{card::Card, deploy};
 use cotrain_learning::{
-    data::Example,
+    Encoder,
+    data::{Example, Schema},
     encode::{self, Limits, Samples, TextOptions, Tokenizer},
     initial::{self, Initial, PrepareError, Prepared},
     input::row_of,
@@ -27,7 +28,7 @@ use cotrain_results::measured::Measured;
 
 use super::{
     bounds::{describe_bounds, describe_features},
-    data::Columns,
+    data::{Columns, TypeOptions},
     wei::Wei,
     whole_seconds,
 };
@@ -37,7 +38,7 @@ use crate::{error::CommandError, output::Narrator};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InitialOptions {
     /// Data to train and measure the initial model on: `movie-reviews`, which comes with cotrain,
-    /// or a file that ends in .csv, .tsv or .libsvm
+    /// or a file that ends in .csv, .tsv, .txt, .parquet or .libsvm
     #[arg(
         long,
         value_name = "DATA",
@@ -50,6 +51,8 @@ pub(crate) struct InitialOptions {
     pub(crate) test: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) columns: Columns,
+    #[command(flatten)]
+    pub(crate) types: TypeOptions,
     /// Part of the training data that the initial model learns from: a share, or a number of
     /// examples
     #[arg(
@@ -150,7 +153,9 @@ impl InitialOptions {
     /// Returns the options for making the initial model.
     fn preparation(&self) -> Result<initial::Options, CommandError> {
         Ok(initial::Options {
-            source: self.columns.source(&self.data, self.test.as_deref())?,
+            source: self
+                .columns
+                .founding(&self.data, self.test.as_deref(), &self.types)?,
             initial: self.initial,
             seed: self.seed,
             learner: self.learner,
@@ -334,8 +339,10 @@ pub(crate) struct Plan {
     pub(crate) evaluation: Measured,
     /// Number of examples that the initial model was trained on.
     pub(crate) trained_on: usize,
-    /// Columns that seem to number the rows of the table.
+    /// Columns that seem to number or name the rows of the table.
     row_numbers: Vec<String>,
+    /// Columns of a table with their types, in words; none of a table of numbers alone.
+    types: Vec<(String, String)>,
     /// First example of the test data as an option, such as `--text`, and its class.
     pub(crate) example: Option<(String, String)>,
     /// Number of the data's numbers that were clipped to the bounds.
@@ -384,19 +391,32 @@ impl Plan {
             evaluation: Measured::new(&trained.confusion, encoded.classes.clone()),
             trained_on: prepared.trained_on,
             row_numbers: prepared.dataset.row_numbers(),
-            example: prepared.test_example().and_then(example),
+            types: types(&prepared.dataset.schema),
+            example: prepared
+                .test_example()
+                .and_then(|it| example(&encoded.encoder, it)),
             clamped: encoded.clamped,
         };
         Ok((plan, prepared.encoded.test))
     }
 
-    /// Warns of columns that a model should not learn from.
+    /// Tells the types of a table's columns, and warns of columns that a model should not learn
+    /// from.
     pub(crate) fn warn(&self, narrator: &Narrator) {
+        for (column, kind) in &self.types {
+            narrator.say(format_args!("column `{}`: {kind}", escaped(column)));
+        }
+        if !self.types.is_empty() {
+            narrator.say(format_args!(
+                "if a type is not what the column means, say --type NAME=TYPE, or leave the column out with --drop"
+            ));
+        }
         for column in &self.row_numbers {
             narrator.say(format_args!(
                 "warning: the column `{}` seems to number the rows, and the model learns from it; if so, \
-                 remove it from the data (pandas: index=False)",
-                escaped(column)
+                 leave it out with --drop {}",
+                escaped(column),
+                quoted(column).unwrap_or_else(|| "NAME".to_owned())
             ));
         }
     }
@@ -421,15 +441,30 @@ impl Plan {
     }
 }
 
+/// Returns the columns with their types, in words, unless all are plain numbers.
+fn types(schema: &Schema) -> Vec<(String, String)> {
+    match schema.is_plain() {
+        true => Vec::new(),
+        false => schema.describe(),
+    }
+}
+
 /// Returns an example as an option of `cotrain predict`, and its class; `None` if a shell could not
 /// read it verbatim.
-fn example((example, class): (Example<'_>, &str)) -> Option<(String, String)> {
+fn example(encoder: &Encoder, (example, class): (Example<'_>, &str)) -> Option<(String, String)> {
     /// Longer examples are of no use at a prompt.
     const MAX_LENGTH: usize = 200;
     let option = match example {
         Example::Text(text) => format!("--text {}", quoted(text)?),
-        Example::Numbers(_) => format!("--row {}", row_of(example)?),
-        Example::Indexed { .. } => format!("--row '{}'", row_of(example)?),
+        Example::Numbers(_) => {
+            let row = row_of(encoder, example)?;
+            let plain = |it: char| it.is_ascii_alphanumeric() || ",.+-_".contains(it);
+            match row.chars().all(plain) {
+                true => format!("--row {row}"),
+                false => format!("--row {}", quoted(&row)?),
+            }
+        }
+        Example::Indexed { .. } => format!("--row '{}'", row_of(encoder, example)?),
     };
     (option.len() <= MAX_LENGTH).then_some((option, quoted(class)?))
 }
@@ -553,7 +588,19 @@ mod tests {
 
     #[test]
     fn example_is_an_option_that_a_shell_takes() {
-        let option = |found| example((found, "a class")).map(|(option, _)| option);
+        let encoder = |features: &str| -> Encoder {
+            let card = format!(r#"{{"classifier":"naive-bayes","features":{features}}}"#);
+            serde_json::from_str(&card).expect("an encoder")
+        };
+        let columns = encoder(r#"{"columns":["x","y"]}"#);
+        let indices = encoder(r#"{"indices-up-to":9}"#);
+        let option = |found| {
+            let encoder = match found {
+                Example::Indexed { .. } => &indices,
+                _ => &columns,
+            };
+            example(encoder, (found, "a class")).map(|(option, _)| option)
+        };
         let message = option(Example::Text("it's good"));
         assert_eq!(message.as_deref(), Some(r"--text 'it'\''s good'"));
         let message = option(Example::Numbers(&[-1.5, 2.0]));
@@ -565,7 +612,12 @@ mod tests {
         assert_eq!(option(indexed).as_deref(), Some("--row '1:1 5:1'"));
         assert_eq!(option(Example::Text("--dev")), None);
         assert_eq!(option(Example::Text(&"long ".repeat(50))), None);
-        let (_, class) = example((indexed, "a class")).expect("an example");
+        let (_, class) = example(&indices, (indexed, "a class")).expect("an example");
+        let typed = encoder(
+            r#"{"table":[{"name":"a","type":"boolean"},{"name":"b","type":"categorical","values":["it's"]}]}"#,
+        );
+        let (row, _) = example(&typed, (Example::Numbers(&[1.0, 1.0]), "a class")).expect("a row");
+        assert_eq!(row, r"--row 'true,it'\''s'");
         assert_eq!(class, "'a class'");
     }
 }

@@ -1,26 +1,35 @@
 //! `cotrain predict`: predictions of a model, without a transaction.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
 
 use alloy_primitives::{Address, B256, U256};
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use cotrain_client::predict::{PredictError, predict};
 use cotrain_learning::{
+    data::Table,
+    input::FileOptions,
     score::{self, Meaning},
     text::escaped,
 };
+use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::{
     block_on,
     connection::{Connection, ModelArg, Session},
+    context::write_whole,
+    data::ReadingOptions,
     input::{self, Encoded, Input, Misfits},
     model::LiveModel,
     show,
     spending::{Progress, Target},
 };
-use crate::error::CommandError;
+use crate::{error::CommandError, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,11 +38,17 @@ Examples:
   cotrain predict --features 3,17,159              indices of features, from 0
   cotrain predict --file reviews.txt --local       many inputs, with a copy of the model
   cotrain predict --file mail.csv --text-column body
+  cotrain predict --data new.csv --out new-classes.csv      a table with the predictions as columns
+  cotrain predict --data - < new.csv                        the same on stdin and stdout
   cotrain predict --text 'dull' --verify           do not trust the node
 
 The columns of a table of numbers are found by the names in the model's card, in any order. A column
 that the model does not know is refused, except for --label-column; so is a missing or a doubled one.
-Reserved columns may be left out, but only all of them. - is read without a header.
+Reserved columns may be left out, but only all of them. With --file, - is read without a header.
+
+With --data, the output has the columns of the input and four more: `class`; `score`, empty if there
+is none; `known`, the number of words or columns that the model knows; `clipped`, the number of values outside the model's range. If the
+input has a column of such a name, the new one is called `predicted_class` and so on.
 
 A score from 0 to 1 says how sure the model is. Of naive Bayes it is the probability of the class, as
 the model counts it: usually too sure of itself. Of a nearest centroid it is the distance to the
@@ -53,27 +68,39 @@ another source, you trust the node only for the parameters that the model was cr
 pub(crate) struct Predict {
     #[command(flatten)]
     input: Input,
-    /// File with one text or row per line, or a table (.csv, .tsv) with a header; - is stdin
+    /// File with one text or row per line, or a table (.csv, .tsv, .parquet) with a
+    /// header; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "Input")]
     file: Option<PathBuf>,
+    /// Table with a header, whose rows are predicted; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["Input", "file", "skip"])]
+    data: Option<PathBuf>,
+    /// File for the rows of --data with their predictions, as CSV; - is stdout [default: -]
+    #[arg(long, value_name = "FILE", requires = "data")]
+    out: Option<PathBuf>,
+    /// Replace the file of --out if it exists
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Column of the table that contains the texts; other columns are ignored
-    #[arg(long, value_name = "NAME", requires = "file")]
+    #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
-    /// Column of a table of numbers that contains the class; it is not read [default: label, if the
-    /// model has no such column]
-    #[arg(long, value_name = "NAME", requires = "file")]
+    /// Column of a table that contains the class; it is not read [default: label, if the model has
+    /// no such column]
+    #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
+    #[command(flatten)]
+    reading: ReadingOptions,
     /// Number of lines to skip at the beginning of the file
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "file")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "file", help_heading = None::<&str>)]
     skip: usize,
     /// Read the model once, keep it in the cache, and predict on this machine
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     local: bool,
     /// Predict as with --local, and verify a proof of every storage word of the model
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     verify: bool,
     /// Hash of the block after which the model is read [default: the latest block]
-    #[arg(long, value_name = "HASH", value_parser = block_hash)]
+    #[arg(long, value_name = "HASH", value_parser = block_hash, help_heading = None::<&str>)]
     block_hash: Option<B256>,
     #[command(flatten)]
     model: ModelArg,
@@ -126,7 +153,8 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
         Target::new(&session, Some(&model)).tell(&session);
-        let inputs = inputs(arguments, &model)?;
+        let place = Output::of(arguments)?;
+        let (inputs, table) = inputs(arguments, &model)?;
         let misfits = Misfits::of(&inputs);
         misfits.warn(&session, &model);
         let samples: Vec<&[u8]> = inputs.iter().map(|it| it.sample.as_slice()).collect();
@@ -164,8 +192,11 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             Some(_) if done == 0 => return stopped.map_or(Ok(()), Err),
             Some(failure) => {
                 let next = arguments.skip + predicted.len();
-                let block = format!("go on with --skip {next} --block-hash {block}");
-                Progress::stopped(done, of, failure, block)
+                let next = match place {
+                    Some(_) => "run the same again: no row is written".to_owned(),
+                    None => format!("go on with --skip {next} --block-hash {block}"),
+                };
+                Progress::stopped(done, of, failure, next)
             }
             None => Progress::whole(of),
         };
@@ -195,6 +226,17 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             misfits,
             progress,
         };
+        if let (Some(output), Some(table)) = (&place, &table)
+            && stopped.is_none()
+        {
+            place.write(table, &predicted.predictions, &session)?;
+        }
+        if let (Some(_), false) = (&place, arguments.json) {
+            return match stopped {
+                Some(failure) => Err(predicted.progress.explain(failure, "inputs are predicted")),
+                None => Ok(()),
+            };
+        }
         show(arguments.json, &predicted, || {
             let mut text = String::new();
             for one in &predicted.predictions {
@@ -209,28 +251,160 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
     })
 }
 
-/// Returns the inputs that the options give, without those to skip.
-fn inputs(arguments: &Predict, model: &LiveModel) -> Result<Vec<Encoded>, CommandError> {
-    match (&arguments.file, arguments.input.sample(model)?) {
-        (Some(file), _) => {
-            let texts = arguments.text_column.as_deref();
-            let all = input::file(model, file, texts, arguments.label_column.as_deref())?;
-            let count = all.len();
-            let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
-            if some.is_empty() && count > 0 {
-                return Err(CommandError::Mistake(anyhow!(
-                    "--skip {} leaves nothing of the {count} lines of {}",
-                    arguments.skip,
-                    file.display()
-                )));
-            }
-            Ok(some)
-        }
-        (None, Some(sample)) => Ok(vec![sample]),
-        (None, None) => Err(CommandError::Mistake(anyhow!(
-            "there is nothing to predict; give --text, --row, --features, --sample or --file"
-        ))),
+/// Returns the inputs that the options give, without those to skip, and their table if it is to be
+/// written with the predictions.
+fn inputs(
+    arguments: &Predict,
+    model: &LiveModel,
+) -> Result<(Vec<Encoded>, Option<Table>), CommandError> {
+    let options = FileOptions {
+        text_column: arguments.text_column.as_deref(),
+        label_column: arguments.label_column.as_deref(),
+        drop: &arguments.reading.drop,
+        reading: arguments.reading.reading(),
+    };
+    if let Some(path) = &arguments.data {
+        let table = input::table(path, &options.reading)?;
+        let inputs = input::rows(model, path, &table, &options)?;
+        return Ok((inputs, Some(table)));
     }
+    let Some(file) = &arguments.file else {
+        let given = [
+            ("--text-column", options.text_column.is_some()),
+            ("--label-column", options.label_column.is_some()),
+            ("--drop", !options.drop.is_empty()),
+        ];
+        let given = given
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(name, _)| *name);
+        if let Some(option) = given.or(options.reading.given()) {
+            return Err(CommandError::Mistake(anyhow!(
+                "{option} is for tables; give one with --data or --file"
+            )));
+        }
+        let sample = arguments.input.sample(model)?.ok_or_else(|| {
+            CommandError::Mistake(anyhow!(
+                "there is nothing to predict; give --text, --row, --features, --sample, --file or --data"
+            ))
+        })?;
+        return Ok((vec![sample], None));
+    };
+    let all = input::file(model, file, &options)?;
+    let count = all.len();
+    let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
+    if some.is_empty() && count > 0 {
+        return Err(CommandError::Mistake(anyhow!(
+            "--skip {} leaves nothing of the {count} lines of {}",
+            arguments.skip,
+            file.display()
+        )));
+    }
+    Ok((some, None))
+}
+
+/// Place for the rows of a table with their predictions.
+enum Output {
+    Stdout,
+    File(PathBuf),
+}
+
+impl Output {
+    /// Returns the place that the options name; `None` without a table. It is checked before
+    /// anything is predicted.
+    fn of(arguments: &Predict) -> Result<Option<Self>, CommandError> {
+        let is_stdout = |path: &PathBuf| path == Path::new(input::STDIN);
+        match &arguments.out {
+            _ if arguments.data.is_none() => Ok(None),
+            Some(path) if is_stdout(path) && arguments.json => Err(CommandError::Mistake(anyhow!(
+                "--out - and --json both write to stdout; leave one out, or name a file with --out"
+            ))),
+            None if arguments.json => Ok(None),
+            None => Ok(Some(Self::Stdout)),
+            Some(path) if is_stdout(path) => Ok(Some(Self::Stdout)),
+            Some(path) if path.exists() && !arguments.force => Err(CommandError::Mistake(anyhow!(
+                "{} exists; name another file with --out, or say --force to replace it",
+                path.display()
+            ))),
+            Some(path) => Ok(Some(Self::File(path.clone()))),
+        }
+    }
+
+    /// Writes the rows with their predictions. A file is there whole or not at all.
+    fn write(
+        &self,
+        table: &Table,
+        predictions: &[Prediction],
+        session: &Session,
+    ) -> Result<(), CommandError> {
+        let text = written(table, predictions)?;
+        match self {
+            // A terminal must not obey a stranger's text; a file or a program gets it unchanged.
+            Self::Stdout if io::stdout().is_terminal() => output::print(&text),
+            Self::Stdout => output::print_raw(&text),
+            Self::File(path) => {
+                write_whole(path, text.as_bytes())?;
+                session.narrator.say(format_args!(
+                    "wrote {} with their predictions to {}",
+                    counted(predictions.len() as u64, "row"),
+                    path.display()
+                ));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Column of the output that a prediction gives, with its name.
+type Added = (&'static str, fn(&Prediction) -> String);
+
+/// Columns that follow those of the input.
+const ADDED: [Added; 4] = [
+    ("class", |it| it.class.clone()),
+    ("score", |it| {
+        let score = it.score.map(|score| format!("{score:.4}"));
+        score.unwrap_or_default()
+    }),
+    ("known", |it| {
+        it.known.map(|known| known.to_string()).unwrap_or_default()
+    }),
+    ("clipped", |it| it.clipped.to_string()),
+];
+
+/// Returns a table with its predictions as CSV.
+fn written(table: &Table, predictions: &[Prediction]) -> Result<String, CommandError> {
+    let mut names = table.names().to_vec();
+    for (name, _) in ADDED {
+        let own = match names.iter().any(|taken| taken == name) {
+            true => format!("predicted_{name}"),
+            false => name.to_owned(),
+        };
+        if names.contains(&own) {
+            return Err(CommandError::Mistake(anyhow!(
+                "the table has a column `{own}` already, which is to have the predictions; rename it"
+            )));
+        }
+        names.push(own);
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| CommandError::Fault(anyhow!(error));
+    writer.write_record(&names).map_err(failed)?;
+    for (row, prediction) in predictions.iter().enumerate() {
+        for column in 0..table.names().len() {
+            writer
+                .write_field(table.field(row, column))
+                .map_err(failed)?;
+        }
+        for (_, value) in ADDED {
+            writer.write_field(value(prediction)).map_err(failed)?;
+        }
+        // A record of no further fields ends the row.
+        writer.write_record(None::<&[u8]>).map_err(failed)?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| anyhow!(error.to_string()))?;
+    Ok(String::from_utf8(bytes).context("a field is not UTF-8")?)
 }
 
 /// Predicts with the reference model in this process. Each label has its score.

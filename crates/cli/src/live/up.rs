@@ -627,6 +627,7 @@ impl Running<'_> {
         ];
         let text = model.columns.text_column.iter();
         flags.extend(text.map(|column| ("evaluate.text", toml(column))));
+        flags.extend(model.columns.settings(&model.types));
         Ok(flags)
     }
 

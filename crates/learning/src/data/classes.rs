@@ -12,7 +12,7 @@ pub(super) enum Classes {
 }
 
 impl Classes {
-    pub(super) fn of(raw: &Raw) -> Result<Self, DataError> {
+    pub(super) fn of<I>(raw: &Raw<I>) -> Result<Self, DataError> {
         if raw.labels.len() < 2 {
             return Err(DataError::TooFew {
                 path: raw.path.clone(),

@@ -2,17 +2,23 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use parquet::errors::ParquetError;
 use thiserror::Error;
 
-use super::{MAX_CLASSES, MAX_INDEX, MAX_NUMBER};
+use super::rows::MAX_NUMBERS;
+use super::schema::SchemaError;
+use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER};
 use crate::text::{escaped, escaped_list, escaped_to};
+
+/// Text before the name of a key, in messages that name an option.
+const KEY: &str = "in a scenario, data.";
 
 /// Fault of a data set.
 #[derive(Debug, Error)]
 pub enum DataError {
     /// The name does not tell the format of the data.
     #[error(
-        "the data `{}` is neither `movie-reviews` nor a file that ends in .csv, .tsv or .libsvm (and .gz, where it is packed)",
+        "the data `{}` is neither `movie-reviews` nor a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)",
         path.display()
     )]
     Ending {
@@ -34,6 +40,83 @@ pub enum DataError {
         path: PathBuf,
         /// Cause.
         source: io::Error,
+    },
+    /// The file has more bytes than a data set may have.
+    #[error(
+        "`{}` has more than {} MiB, unpacked and decoded; split it into smaller files",
+        path.display(), MAX_BYTES >> 20
+    )]
+    TooLarge {
+        /// Path of the file.
+        path: PathBuf,
+    },
+    /// The numbers that stand for a table would take too much memory.
+    #[error(
+        "the {rows} rows of `{}` with {features} features each are more than {MAX_NUMBERS} numbers; leave columns out with --drop ({KEY}drop), or split the file",
+        path.display()
+    )]
+    TooManyNumbers {
+        /// Path of the file.
+        path: PathBuf,
+        /// Number of rows.
+        rows: usize,
+        /// Number of features of a row.
+        features: usize,
+    },
+    /// The text is no UTF-8, and its encoding is not named.
+    #[error(
+        "line {line} of `{}` is not UTF-8: `{value}`; name its encoding, such as --encoding {} ({KEY}encoding)",
+        path.display(), utf16.unwrap_or("windows-1252")
+    )]
+    NotUtf8 {
+        /// Path of the file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: u64,
+        /// Text of the line, escaped and cut.
+        value: String,
+        /// Name of UTF-16 in the byte order that the text seems to have.
+        utf16: Option<&'static str>,
+    },
+    /// The text has bytes that its encoding does not have.
+    #[error(
+        "`{}` is not {encoding}: it has bytes that mean nothing there; name its encoding with --encoding ({KEY}encoding)",
+        path.display()
+    )]
+    NotDecoded {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the encoding.
+        encoding: &'static str,
+    },
+    /// The Parquet file is damaged, or packed in a way that cannot be read.
+    #[error("cannot read `{}` as Parquet", path.display())]
+    Parquet {
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause.
+        source: ParquetError,
+    },
+    /// A column of a Parquet file has values that are no numbers, truth values or texts.
+    #[error(
+        "the column `{}` of `{}` has {found}, expected numbers, truth values or texts; leave it out with --drop ({KEY}drop)",
+        escaped(column), path.display()
+    )]
+    ParquetColumn {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
+        /// Type of its values.
+        found: String,
+    },
+    /// An option for texts is given for a Parquet file.
+    #[error("`{}` is Parquet, which {option} says nothing about; leave the option out", path.display())]
+    NotForParquet {
+        /// Path of the file.
+        path: PathBuf,
+        /// Option that the user gave.
+        option: &'static str,
     },
     /// Some lines are malformed.
     #[error("`{}` has {total} malformed {}; correct or remove {}:{}",
@@ -71,22 +154,18 @@ pub enum DataError {
         /// Existing columns, escaped and separated by commas.
         columns: String,
     },
-    /// The header is a single field that contains another separator than the format's.
+    /// The header contains several characters that separate fields in other tables.
     #[error(
-        "`{}` has one column, `{}`, as its fields are separated by {found}, expected {wanted}; {advice}",
-        path.display(), escaped(header)
+        "the header of `{}`, `{header}`, has more than one separator: {}; name the one between its fields with --separator ({KEY}separator)",
+        path.display(), found.join(", ")
     )]
     Separator {
         /// Path of the file.
         path: PathBuf,
-        /// Text of the header.
+        /// Text of the header, escaped and cut.
         header: String,
-        /// Separator in the header.
-        found: &'static str,
-        /// Separator of the format.
-        wanted: &'static str,
-        /// Next step for the user.
-        advice: &'static str,
+        /// Names of the separators in the header.
+        found: Vec<&'static str>,
     },
     /// Some columns have the same name.
     #[error("`{}` has more than one column of {}; rename or remove all but one of each", path.display(), escaped_list(columns))]
@@ -105,7 +184,7 @@ pub enum DataError {
         label: String,
     },
     /// The columns of the test data differ from those of the training data.
-    #[error("`{}` has the columns {found}, but `{}` has {wanted}; give both the same columns in the same order", test.display(), train.display())]
+    #[error("`{}` has the columns {found}, but `{}` has {wanted}; give both the same columns, in any order", test.display(), train.display())]
     ColumnsDiffer {
         /// File of the training data.
         train: PathBuf,
@@ -166,6 +245,137 @@ pub enum DataError {
         /// Number of classes found.
         classes: usize,
     },
+    /// An option names a column that the table does not have, or that has the classes.
+    #[error(
+        "{option} names the column `{}`, which {}; the columns of `{}` are {columns}",
+        escaped(column), if *is_label { "has the classes" } else { "is none of the table's" }, path.display()
+    )]
+    OptionColumn {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the option on the command line.
+        option: &'static str,
+        /// Name of the column.
+        column: String,
+        /// `true` if the column has the classes.
+        is_label: bool,
+        /// Columns to learn from, escaped and separated by commas.
+        columns: String,
+    },
+    /// Two options contradict each other, or one is given twice.
+    #[error(
+        "{options} contradict each other for the column `{}`; leave one out",
+        escaped(column)
+    )]
+    OptionTwice {
+        /// Options, as on the command line.
+        options: &'static str,
+        /// Name of the column.
+        column: String,
+    },
+    /// An option for tables is given for data of another sort.
+    #[error("{option} is for tables of numbers, categories and truth values; leave it out for `{}`", path.display())]
+    NotForTable {
+        /// Path of the file.
+        path: PathBuf,
+        /// Option that the user gave.
+        option: &'static str,
+    },
+    /// A column has too many different texts to be one of categories.
+    #[error(
+        "the column `{name}` of `{}` has {distinct} different texts in {rows} rows, such as `{example}`; leave it out with --drop ({KEY}drop), learn from the words in it with --text-column ({KEY}text), or say --type '{name}=categorical' ({KEY}types)",
+        path.display()
+    )]
+    ManyTexts {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column, escaped.
+        name: String,
+        /// Number of different texts.
+        distinct: usize,
+        /// Number of rows with a text.
+        rows: usize,
+        /// One of the texts, escaped and cut.
+        example: String,
+    },
+    /// No row that a model learns from has a value in a column.
+    #[error(
+        "no row to learn from has a value in the column `{}` of `{}`; leave it out with --drop ({KEY}drop)",
+        escaped(column), path.display()
+    )]
+    NoValues {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
+    },
+    /// Each text of a categorical column occurs once.
+    #[error(
+        "each text in the column `{}` of `{}` occurs once, so nothing can be learned from it; leave it out with --drop ({KEY}drop)",
+        escaped(column), path.display()
+    )]
+    OnlyRareTexts {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
+    },
+    /// A rule for missing values is impossible in a column.
+    #[error(
+        "the column `{}` is categorical, which has no {rule}; expected --missing '{}=own' or '{}=refuse'",
+        escaped(column),
+        escaped(column),
+        escaped(column)
+    )]
+    NoMean {
+        /// Name of the column.
+        column: String,
+        /// Name of the rule.
+        rule: &'static str,
+    },
+    /// Values are missing.
+    #[error(
+        "`{}` has {total} missing {}, the first in line {line}: {}; replace them with --missing, such as --missing mean, median or own ({KEY}missing), or leave the {} out with --drop ({KEY}drop)",
+        path.display(),
+        if *total == 1 { "value" } else { "values" },
+        missing_counts(columns),
+        if columns.len() == 1 { "column" } else { "columns" }
+    )]
+    Missing {
+        /// Path of the file.
+        path: PathBuf,
+        /// Number of missing values.
+        total: usize,
+        /// Line of the first one, from 1.
+        line: u64,
+        /// Columns with missing values, and the number of these.
+        columns: Vec<(String, usize)>,
+    },
+    /// Values are missing that the model refuses.
+    #[error(
+        "`{}` has {total} missing {}, the first in line {line}: {}; the model takes no missing values there, so leave these rows out",
+        path.display(),
+        if *total == 1 { "value" } else { "values" },
+        missing_counts(columns)
+    )]
+    MissingForModel {
+        /// Path of the file.
+        path: PathBuf,
+        /// Number of missing values.
+        total: usize,
+        /// Line of the first one, from 1.
+        line: u64,
+        /// Columns with missing values, and the number of these.
+        columns: Vec<(String, usize)>,
+    },
+    /// The columns make no schema.
+    #[error("the columns of `{}` cannot be learned from: {source}; rename a column", path.display())]
+    Schema {
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause.
+        source: SchemaError,
+    },
     /// The test data has a class that the training data lacks.
     #[error("line {line} of `{}` has the class `{}`, which `{}` does not have; its classes are {classes}", test.display(), escaped(class), train.display())]
     UnknownClass {
@@ -202,6 +412,19 @@ pub enum DataError {
     },
 }
 
+/// Returns columns with their number of missing values: `3 in `age`, 1 in `port``.
+fn missing_counts(columns: &[(String, usize)]) -> String {
+    const SHOWN: usize = 10;
+    let shown = columns.iter().take(SHOWN);
+    let mut text: Vec<String> = shown
+        .map(|(name, count)| format!("{count} in `{}`", escaped(name)))
+        .collect();
+    if columns.len() > SHOWN {
+        text.push(format!("more in {} other columns", columns.len() - SHOWN));
+    }
+    text.join(", ")
+}
+
 /// Returns the columns that only a file has, and those that only a model has.
 fn mismatch(unknown: &[String], missing: &[String]) -> String {
     let lists = [("unknown", unknown), ("missing", missing)];
@@ -235,16 +458,42 @@ pub enum LineFault {
         escaped(column)
     )]
     OutOfRange { column: String, value: String },
+    #[error(
+        "column `{}` has `{value}`, expected a number with a decimal point; for decimal commas, say --decimal-comma ({KEY}decimal_comma)",
+        escaped(column)
+    )]
+    DecimalComma { column: String, value: String },
+    #[error(
+        "column `{}` has `{value}`, expected a number with a decimal comma and no point",
+        escaped(column)
+    )]
+    NotADecimalComma { column: String, value: String },
+    #[error(
+        "column `{}` has `{value}`, expected true or false, yes or no, 1 or 0",
+        escaped(column)
+    )]
+    NotBoolean { column: String, value: String },
+    #[error(
+        "column `{}` has no value, but the model takes no missing ones there",
+        escaped(column)
+    )]
+    NoValue { column: String },
     #[error("column `{}` is empty, expected a class", escaped(column))]
     EmptyLabel { column: String },
     #[error("the label is `{value}`, expected an integer")]
     LabelNotInteger { value: String },
+    #[error("the query is `{value}`, expected an integer")]
+    Query { value: String },
     #[error("there is `{value}`, expected `index:value`")]
     NotAPair { value: String },
-    #[error("there is the index `{value}`, expected a whole number from 1 to {MAX_INDEX}")]
-    Index { value: String },
-    #[error("index {index} follows {previous}, indices must increase")]
-    IndexNotIncreasing { index: u32, previous: u32 },
+    #[error("there is the index `{value}`, expected a whole number from {first} to {last}")]
+    Index {
+        value: String,
+        first: u32,
+        last: u32,
+    },
+    #[error("the index {index} occurs more than once, expected each index once")]
+    IndexTwice { index: u32 },
     #[error(
         "index {index} has the value `{value}`, expected a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e}"
     )]
@@ -252,6 +501,7 @@ pub enum LineFault {
 }
 
 /// Collector of malformed lines, which keeps the first ones and counts all.
+#[derive(Clone, Default)]
 pub(super) struct Malformed {
     path: PathBuf,
     lines: Vec<MalformedLine>,
@@ -269,10 +519,13 @@ impl Malformed {
         }
     }
 
+    /// Adds a line. Lines may come in any order, and the first ones of the file are kept.
     pub(super) fn add(&mut self, line: u64, fault: LineFault) {
         self.total += 1;
-        if self.lines.len() < Self::KEPT {
-            self.lines.push(MalformedLine { line, fault });
+        let at = self.lines.partition_point(|kept| kept.line <= line);
+        if at < Self::KEPT {
+            self.lines.insert(at, MalformedLine { line, fault });
+            self.lines.truncate(Self::KEPT);
         }
     }
 

@@ -1,27 +1,39 @@
-use std::fs;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
 
 use super::DataError;
+use super::error::shown;
+use super::options::Charset;
 
-/// UTF-8 encoding of U+FEFF, the byte order mark.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+/// Maximum number of bytes of a file, unpacked and decoded: 1 GiB.
+///
+/// A gzipped file of a few kilobytes can unpack to any number of bytes.
+pub const MAX_BYTES: u64 = 1 << 30;
+
+/// Reads the bytes of a text file, unpacked and decoded to UTF-8.
+///
+/// It removes the byte order mark that spreadsheets write at the start of a text. The mark of
+/// UTF-16 decides the encoding. Otherwise the encoding is `charset`, and nothing is decoded if
+/// there is none.
+pub(super) fn read(path: &Path, charset: Option<Charset>) -> Result<Vec<u8>, DataError> {
+    decoded(path, packed(path)?, charset)
+}
 
 /// Reads the bytes of a file, and unpacks them if they are gzipped.
-///
-/// It removes the byte order mark that spreadsheets write at the start of a text.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let bytes = fs::read(path).map_err(|source| DataError::Read {
+pub(super) fn packed(path: &Path) -> Result<Vec<u8>, DataError> {
+    let open = File::open(path).and_then(|file| limited(file, MAX_BYTES));
+    let bytes = open.map_err(|source| DataError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let mut bytes = unpacked(path, bytes)?;
-    if bytes.starts_with(BYTE_ORDER_MARK) {
-        bytes.drain(..BYTE_ORDER_MARK.len());
+    match bytes {
+        Some(bytes) => unpacked(path, bytes),
+        None => Err(too_large(path)),
     }
-    Ok(bytes)
 }
 
 /// Returns the bytes, unpacked if they start like a gzip file (RFC 1952, 2.3.1).
@@ -29,12 +41,110 @@ pub(super) fn unpacked(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DataError
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
-    let mut plain = Vec::with_capacity(bytes.len() * 6);
-    match MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain) {
-        Ok(_) => Ok(plain),
+    match limited(MultiGzDecoder::new(bytes.as_slice()), MAX_BYTES) {
+        Ok(Some(plain)) => Ok(plain),
+        Ok(None) => Err(too_large(path)),
         Err(source) => Err(DataError::Unpack {
             path: path.to_owned(),
             source,
         }),
+    }
+}
+
+/// Reads everything; `None` if there are more than `max` bytes.
+pub(super) fn limited(source: impl Read, max: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    source.take(max + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= max).then_some(bytes))
+}
+
+fn too_large(path: &Path) -> DataError {
+    DataError::TooLarge {
+        path: path.to_owned(),
+    }
+}
+
+/// Returns a text as UTF-8 without its byte order mark.
+///
+/// Only an encoding that is named or marked is decoded.
+pub(super) fn decoded(
+    path: &Path,
+    mut bytes: Vec<u8>,
+    charset: Option<Charset>,
+) -> Result<Vec<u8>, DataError> {
+    let marked = Encoding::for_bom(&bytes);
+    if let Some((encoding, mark)) = marked
+        && encoding == UTF_8
+    {
+        bytes.drain(..mark);
+        return Ok(bytes);
+    }
+    let (encoding, mark) = match (marked, charset) {
+        (Some(marked), _) => marked,
+        (None, Some(charset)) => (charset.encoding(), 0),
+        (None, None) => return Ok(bytes),
+    };
+    let text = encoding
+        .decode_without_bom_handling_and_without_replacement(&bytes[mark..])
+        .ok_or_else(|| DataError::NotDecoded {
+            path: path.to_owned(),
+            encoding: encoding.name(),
+        })?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(too_large(path));
+    }
+    Ok(text.into_owned().into_bytes())
+}
+
+/// Checks that a text is UTF-8. The error has the line, and the encoding to try.
+pub(super) fn check_utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, DataError> {
+    str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let before = &bytes[..at];
+        let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let start = before.iter().rposition(ends).map_or(0, |end| end + 1);
+        let rest = &bytes[at..];
+        let end = rest.iter().position(ends).unwrap_or(rest.len());
+        DataError::NotUtf8 {
+            path: path.to_owned(),
+            line: lines(before),
+            value: shown(&bytes[start..at + end]),
+            utf16: is_utf16(bytes),
+        }
+    })
+}
+
+/// Returns the number of the line, from 1, that follows some bytes.
+fn lines(before: &[u8]) -> u64 {
+    let ends = before.iter().enumerate().filter(|(at, byte)| {
+        **byte == b'\n' || (**byte == b'\r' && before.get(at + 1) != Some(&b'\n'))
+    });
+    1 + ends.count() as u64
+}
+
+/// Returns the label of UTF-16 if every second byte at the start is 0, as in most such texts.
+fn is_utf16(bytes: &[u8]) -> Option<&'static str> {
+    let start = &bytes[..bytes.len().min(64)];
+    let zeros = |odd: usize| start.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
+    if start.len() < 4 {
+        return None;
+    }
+    if zeros(1) {
+        Some(UTF_16LE.name())
+    } else {
+        zeros(0).then_some(UTF_16BE.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limited_reads_no_more_than_the_maximum() {
+        assert_eq!(limited(&b"abc"[..], 3).unwrap(), Some(b"abc".to_vec()));
+        assert_eq!(limited(&b"abcd"[..], 3).unwrap(), None);
+        // An endless source ends, too.
+        assert_eq!(limited(io::repeat(7), 1_000).unwrap(), None);
     }
 }

@@ -116,7 +116,7 @@ impl Inputs {
     }
 
     /// Returns the inputs with only these columns of numbers, in this order.
-    pub(super) fn arranged(&self, columns: &[usize]) -> Self {
+    fn arranged(&self, columns: &[usize]) -> Self {
         match self {
             Self::Numbers(rows) => {
                 let shape = (rows.nrows(), columns.len());
@@ -175,6 +175,13 @@ impl SparseRows {
         self.indices.push(index);
         if let Some(values) = &mut self.values {
             values.push(value);
+        }
+    }
+
+    /// Lets indices that count from 1 count from 0. None of them may be 0.
+    pub(super) fn count_from_zero(&mut self) {
+        for index in &mut self.indices {
+            *index -= 1;
         }
     }
 

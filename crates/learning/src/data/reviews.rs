@@ -38,7 +38,6 @@ pub(super) fn read() -> Result<Raw, DataError> {
         inputs: Inputs::Text(texts),
         labels,
         lines,
-        columns: Vec::new(),
     })
 }
 

@@ -10,7 +10,7 @@ use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
 use super::text::TextRules;
 use super::{EncodeError, Layout, Options, max_features};
-use crate::data::{Dataset, Example, ModelColumns, in_bounds};
+use crate::data::{Dataset, Example, ModelColumns, ModelInputs, in_bounds};
 use crate::text::escaped;
 
 /// Encoder of examples, the same as for the training data.
@@ -38,6 +38,9 @@ pub struct Noted {
     pub known: usize,
     /// Number of values that lay outside the range of the encoding and were moved to its bounds.
     pub clamped: usize,
+    /// Number of texts of categorical columns that the training data did not have, so that no
+    /// feature stands for them.
+    pub unseen: usize,
 }
 
 /// Encoding with its parameters besides the features.
@@ -247,7 +250,7 @@ impl Encoder {
     }
 
     /// Returns the name of a feature: a word, `#` with the number of a hashed one, the name of a
-    /// column, or an index from 1. Returns `None` if there is no such feature.
+    /// column, or an index. Returns `None` if there is no such feature.
     #[must_use]
     pub fn name(&self, feature: usize) -> Option<String> {
         self.extractor.name(feature)
@@ -278,14 +281,29 @@ impl Encoder {
             sample,
             known,
             clamped,
+            unseen: extracted.unseen(),
         })
     }
 
-    /// Returns the columns of the model's tables; `None` if it did not learn from a table of
-    /// numbers.
+    /// Returns the columns of the model's tables; `None` if it did not learn from columns.
     #[must_use]
     pub fn columns(&self) -> Option<ModelColumns<'_>> {
         self.extractor.columns()
+    }
+
+    /// Returns `true` if the libsvm data that the model learned from counted indices from 0.
+    #[must_use]
+    pub fn is_zero_based(&self) -> bool {
+        self.extractor.is_zero_based()
+    }
+
+    /// Returns what is needed to read further data for the model.
+    #[must_use]
+    pub fn inputs(&self) -> ModelInputs<'_> {
+        ModelInputs {
+            columns: self.columns(),
+            zero_based: self.is_zero_based(),
+        }
     }
 
     pub(super) fn layout(&self, classes: usize) -> Layout {

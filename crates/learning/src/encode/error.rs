@@ -254,7 +254,9 @@ pub enum ReserveFault {
     #[error("texts with it are read as {}; reserve that", quoted(.0))]
     OtherWords(Vec<String>),
     /// The features are indices, and the name is not an index.
-    #[error("the features are indices, expected a whole number from 1 to {MAX_INDEX}")]
+    #[error(
+        "the features are indices, expected a whole number from 1 (0 if the data counts so) to {MAX_INDEX}"
+    )]
     NoIndex,
 }
 

@@ -76,6 +76,11 @@ pub trait Extractor: Debug + Send + Sync {
         None
     }
 
+    /// Returns `true` if its indices count from 0 in files, as those of the training data did.
+    fn is_zero_based(&self) -> bool {
+        false
+    }
+
     /// Returns the serialized form; `None` if it has none. An encoder without it cannot be written
     /// in a model's card.
     fn spec(&self) -> Option<FeatureSpec> {
@@ -88,6 +93,7 @@ pub trait Extractor: Debug + Send + Sync {
 pub struct Extracted {
     values: Vec<(u16, f64)>,
     known: usize,
+    unseen: usize,
 }
 
 impl Extracted {
@@ -100,7 +106,11 @@ impl Extracted {
         values.sort_unstable_by_key(|&(number, _)| number);
         values.dedup_by_key(|&mut (number, _)| number);
         let known = values.len();
-        Self { values, known }
+        Self {
+            values,
+            known,
+            unseen: 0,
+        }
     }
 
     /// Sets the number of the example's parts that the extractor knows, such as words. With 0, the
@@ -108,6 +118,13 @@ impl Extracted {
     #[must_use]
     pub fn with_known(self, known: usize) -> Self {
         Self { known, ..self }
+    }
+
+    /// Sets the number of the example's parts that no feature stands for, though their sort has
+    /// features: texts of categorical columns.
+    #[must_use]
+    pub fn with_unseen(self, unseen: usize) -> Self {
+        Self { unseen, ..self }
     }
 
     /// Returns the features with their values, by increasing number, each once.
@@ -120,6 +137,12 @@ impl Extracted {
     #[must_use]
     pub fn known(&self) -> usize {
         self.known
+    }
+
+    /// Returns the number of the example's parts that no feature stands for.
+    #[must_use]
+    pub fn unseen(&self) -> usize {
+        self.unseen
     }
 
     /// Returns the number of features that are not 0.
@@ -189,7 +212,7 @@ pub(super) fn learn(
     Ok(match sort {
         Sort::Text => learn_texts(dataset, options)?,
         Sort::Numbers => Box::new(Columns::learn(dataset, options.features)?),
-        Sort::Indexed => Box::new(Indices::learn(&dataset.train, options.features)),
+        Sort::Indexed => Box::new(Indices::learn(dataset, options.features)),
     })
 }
 
@@ -211,12 +234,18 @@ fn learn_texts(dataset: &Dataset, options: &Options) -> Result<Box<dyn Extractor
 
 /// Checks the serialized form of an extractor with `reserved` features, and returns the extractor.
 ///
-/// `rules` are those of texts. A model of anything else must not have any.
+/// `rules` are those of texts. A model of anything else must not have any. `zero_based` says whether
+/// indices count from 0 in files; only indices may.
 pub(super) fn read(
     spec: FeatureSpec,
     reserved: usize,
     rules: TextRules,
+    zero_based: bool,
 ) -> Result<Arc<dyn Extractor>, SpecError> {
+    let indices = matches!(spec, FeatureSpec::Indices(_) | FeatureSpec::IndicesUpTo(_));
+    if zero_based && !indices {
+        return Err(SpecError::NoIndices);
+    }
     let of_texts = matches!(spec, FeatureSpec::Words(_) | FeatureSpec::Hashed(_));
     if !of_texts && rules != TextRules::default() {
         return Err(SpecError::NoTexts);
@@ -228,8 +257,9 @@ pub(super) fn read(
         FeatureSpec::Words(words) => Arc::new(Words::read(words, rules)?),
         FeatureSpec::Hashed(features) => Arc::new(Hashed::read(features, rules)?),
         FeatureSpec::Columns(columns) => Arc::new(Columns::read(columns, reserved)?),
-        FeatureSpec::Indices(indices) => Arc::new(Indices::read(&indices)?),
-        FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last)),
+        FeatureSpec::Table(columns) => Arc::new(Columns::typed(columns, reserved)?),
+        FeatureSpec::Indices(indices) => Arc::new(Indices::read(&indices, zero_based)?),
+        FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last, zero_based)),
     })
 }
 

@@ -37,6 +37,10 @@ pub(super) struct Spec {
     /// a table may leave all of them out.
     #[serde(default, skip_serializing_if = "is_default")]
     reserved: usize,
+    /// `true` if the libsvm data that the model learned from counted its indices from 0. All further
+    /// data does so, too.
+    #[serde(default, rename = "zero-based", skip_serializing_if = "is_default")]
+    zero_based: bool,
     /// Standardization; only dense encodings have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scaling: Option<Standardization>,
@@ -93,6 +97,7 @@ impl Spec {
             tokenizer: rules.tokenizer,
             word_pairs: rules.word_pairs,
             reserved: parts.reserved,
+            zero_based: parts.extractor.is_zero_based(),
             scaling: parts.scaling.map(|scaling| Standardization {
                 mean: scaling.mean.to_vec(),
                 deviation: scaling.deviation.to_vec(),
@@ -132,7 +137,7 @@ impl Spec {
             tokenizer: self.tokenizer,
             word_pairs: self.word_pairs,
         };
-        let extractor = extractor::read(self.features, reserved, rules)?;
+        let extractor = extractor::read(self.features, reserved, rules, self.zero_based)?;
         let scaling = self.scaling.map(|it| it.check(features)).transpose()?;
         let width = features + constants;
         let bounds = match (widest(kind, width), self.bounds) {

@@ -1,6 +1,9 @@
 //! Predictions of models for one or more inputs.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use axum::{Json, extract::State};
 use cotrain_client::{
@@ -9,9 +12,9 @@ use cotrain_client::{
 };
 use cotrain_indexer::{HostedModel, ModelInfo};
 use cotrain_learning::{
-    data::Example,
+    data::{Example, Field},
     encode::{EncodeError, Encoder, Sort},
-    input::Encoded,
+    input::{Encoded, InputError, encode_fields},
     score::Meaning,
     text::escaped,
 };
@@ -41,8 +44,9 @@ const MAX: usize = 1_000;
 pub(super) enum Input {
     /// Text, for models that learned from texts.
     Text(String),
-    /// Row of a table: numbers by the names of their columns, or all numbers in order. For models
-    /// that learned from libsvm lines, it has values by index, from 1.
+    /// Row of a table: values by the names of their columns, or all values in order. A value is a
+    /// number, a text, true or false, or null if it is missing. For models that learned from libsvm
+    /// lines, the row has numbers by index, which count as in those lines.
     Row(Row),
     /// Features as the contract takes them. For a sparse model, the indices of the features that
     /// are present; for a dense model, the value of each feature times its scale.
@@ -87,13 +91,80 @@ impl<'de> Deserialize<'de> for Input {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(
     untagged,
-    expecting = "a row is an object of numbers, or an array of them"
+    expecting = "a row is an object of numbers, texts, truth values and nulls, or an array of them"
 )]
 pub(super) enum Row {
     /// By name.
-    Named(BTreeMap<String, f64>),
+    Named(#[schema(inline)] Pairs),
     /// In order.
-    Ordered(Vec<f64>),
+    Ordered(Vec<Option<Cell>>),
+}
+
+/// Value of a row.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Cell {
+    /// Number.
+    Number(f64),
+    /// Truth value.
+    Truth(bool),
+    /// Text.
+    Text(String),
+}
+
+impl Cell {
+    fn field(cell: Option<&Self>) -> Field<'_> {
+        match cell {
+            None => Field::Missing,
+            Some(Self::Number(number)) => Field::Number(*number),
+            Some(Self::Truth(true)) => Field::Text("true"),
+            Some(Self::Truth(false)) => Field::Text("false"),
+            Some(Self::Text(text)) => Field::Text(text.trim()),
+        }
+    }
+}
+
+/// Values with their names, of which some may be doubled.
+#[derive(Debug)]
+pub(super) struct Pairs(Vec<(String, Option<Cell>)>);
+
+/// Form of [`Pairs`] in the API's document.
+type Object = BTreeMap<String, Option<Cell>>;
+
+impl PartialSchema for Pairs {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        Object::schema()
+    }
+}
+
+impl ToSchema for Pairs {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        <Object as ToSchema>::schemas(schemas);
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = Pairs;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(All)
+    }
 }
 
 /// One input, or an array of at most 1000.
@@ -186,6 +257,8 @@ pub(super) struct Prediction {
     known: Option<usize>,
     /// Number of values of the input outside the model's range, which were moved to its bounds.
     clipped: usize,
+    /// Number of texts in columns of categories that the model does not know.
+    unseen: usize,
 }
 
 /// Predicts the class of one input or many.
@@ -238,6 +311,7 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
                 score,
                 known: encoded.known,
                 clipped: encoded.clipped,
+                unseen: encoded.unseen,
             })
         })
         .collect::<Result<_, Problem>>()?;
@@ -276,11 +350,14 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
             .encode_noting(Example::Text(text))
             .map(Into::into)
             .map_err(not_encodable),
-        Input::Row(Row::Ordered(numbers)) => encoder()?
-            .encode_noting(Example::Numbers(numbers))
-            .map(Into::into)
-            .map_err(not_encodable),
-        Input::Row(Row::Named(numbers)) => of_names(encoder()?, numbers),
+        Input::Row(Row::Ordered(cells)) => {
+            let fields: Vec<_> = cells
+                .iter()
+                .map(|cell| Cell::field(cell.as_ref()))
+                .collect();
+            of_order(encoder()?, &fields)
+        }
+        Input::Row(Row::Named(Pairs(pairs))) => of_names(encoder()?, pairs),
     }
 }
 
@@ -326,66 +403,103 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// Encodes a row whose numbers have names: those of columns, or indices from 1.
-fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encoded, Problem> {
-    let names: Vec<String> = (0..).map_while(|feature| encoder.name(feature)).collect();
-    // A reserved column is 0 if a row does not name it.
-    let needed = names.len() - encoder.reserved();
-    let missing = names[..needed]
-        .iter()
-        .find(|name| !numbers.contains_key(*name));
-    let number = |name: &String| numbers.get(name).copied();
-    let values: Vec<f64> = names
-        .iter()
-        .map(|name| number(name).unwrap_or(0.0))
-        .collect();
-    let known = names.iter().filter(|name| numbers.contains_key(*name));
-    if missing.is_none() && known.count() == numbers.len() {
-        match encoder.encode_noting(Example::Numbers(&values)) {
-            Err(EncodeError::WrongSort { .. }) => {}
-            noted => return noted.map(Into::into).map_err(not_encodable),
+/// Encodes a row in the order of the model's columns.
+fn of_order(encoder: &Encoder, fields: &[Field<'_>]) -> Result<Encoded, Problem> {
+    // A row of another width, or for a model without columns, is the encoder's to refuse.
+    let number = |field: &Field<'_>| match field {
+        Field::Number(number) => Some(*number),
+        Field::Text(_) | Field::Missing => None,
+    };
+    let numbers: Option<Vec<f64>> = fields.iter().map(number).collect();
+    let plain = encoder.columns().is_none_or(|it| it.schema.is_plain());
+    match numbers.filter(|_| plain) {
+        Some(numbers) => encoder
+            .encode_noting(Example::Numbers(&numbers))
+            .map(Into::into)
+            .map_err(not_encodable),
+        None => encode_fields(encoder, fields).map_err(refused),
+    }
+}
+
+/// Encodes a row whose values have names: those of columns, or indices.
+fn of_names(encoder: &Encoder, pairs: &[(String, Option<Cell>)]) -> Result<Encoded, Problem> {
+    let mut given: HashMap<&str, Field<'_>> = HashMap::with_capacity(pairs.len());
+    for (name, cell) in pairs {
+        if given.insert(name, Cell::field(cell.as_ref())).is_some() {
+            let detail = format!("the row has `{}` twice; give it once", escaped(name));
+            return Err(Problem::new(&Kind::NOT_ENCODABLE, detail));
         }
     }
-    let mut entries: Vec<(u32, f64)> = numbers
+    let Some(columns) = encoder.columns() else {
+        return of_indices(encoder, pairs);
+    };
+    let names = columns.names();
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.contains(name)) {
+        let detail = format!(
+            "the row has `{}`, which is none of the model's columns",
+            escaped(name)
+        );
+        return Err(Problem::new(&Kind::NOT_ENCODABLE, detail));
+    }
+    let needed = names.len() - columns.reserved;
+    let field = |(at, name): (usize, &String)| match given.get(name.as_str()) {
+        Some(field) => Ok(*field),
+        // A reserved column is 0 if a row does not name it.
+        None if at >= needed => Ok(Field::Number(0.0)),
+        None => {
+            let detail = format!(
+                "the row has no `{}`; expected a value for each of the model's columns",
+                escaped(name)
+            );
+            Err(Problem::new(&Kind::NOT_ENCODABLE, detail))
+        }
+    };
+    let fields: Vec<_> = names
         .iter()
-        .map(|(name, value)| Some((name.parse::<u32>().ok()?.checked_sub(1)?, *value)))
-        .collect::<Option<_>>()
-        .unwrap_or_default();
+        .enumerate()
+        .map(field)
+        .collect::<Result<_, _>>()?;
+    encode_fields(encoder, &fields).map_err(refused)
+}
+
+/// Encodes a row whose numbers have indices, which count as in the data that the model learned from.
+fn of_indices(encoder: &Encoder, pairs: &[(String, Option<Cell>)]) -> Result<Encoded, Problem> {
+    let first = u32::from(!encoder.is_zero_based());
+    let mut entries = Vec::with_capacity(pairs.len());
+    for (name, cell) in pairs {
+        let index = name
+            .parse::<u32>()
+            .ok()
+            .and_then(|it| it.checked_sub(first));
+        let (Some(index), Some(Cell::Number(value))) = (index, cell) else {
+            // A model of texts takes no rows, whatever they have.
+            if encoder.takes() == Sort::Text {
+                break;
+            }
+            let detail = format!(
+                "the row has `{}`, expected numbers by their indices, from {first}",
+                escaped(name)
+            );
+            return Err(Problem::new(&Kind::NOT_ENCODABLE, detail));
+        };
+        entries.push((index, *value));
+    }
     entries.sort_unstable_by_key(|(index, _)| *index);
     let (indices, values): (Vec<u32>, Vec<f64>) = entries.into_iter().unzip();
     let by_index = Example::Indexed {
         indices: &indices,
         values: Some(&values),
     };
-    match encoder.encode_noting(by_index) {
-        Ok(noted) if indices.len() == numbers.len() => Ok(noted.into()),
-        Ok(_) => Err(Problem::new(
-            &Kind::NOT_ENCODABLE,
-            "a name of the row is no index; expected indices from 1",
-        )),
-        // Neither columns nor indices fit. Either a name is wrong, or the model did not learn from
-        // rows.
-        Err(error @ EncodeError::WrongSort { .. }) => {
-            if encoder.takes() == Sort::Text {
-                return Err(not_encodable(error));
-            }
-            let unknown = numbers.keys().find(|name| !names.contains(name));
-            let detail = match (missing, unknown) {
-                (Some(name), _) => format!(
-                    "the row has no `{}`; expected a number for each of the model's columns",
-                    escaped(name)
-                ),
-                (None, Some(name)) => {
-                    format!(
-                        "the row has `{}`, which is none of the model's columns",
-                        escaped(name)
-                    )
-                }
-                (None, None) => error.to_string(),
-            };
-            Err(Problem::new(&Kind::NOT_ENCODABLE, detail))
-        }
-        Err(error) => Err(not_encodable(error)),
+    encoder
+        .encode_noting(by_index)
+        .map(Into::into)
+        .map_err(not_encodable)
+}
+
+fn refused(error: InputError) -> Problem {
+    match error {
+        InputError::Encode(error) => not_encodable(error),
+        error => Problem::new(&Kind::NOT_ENCODABLE, error),
     }
 }
 
@@ -403,8 +517,10 @@ mod tests {
             r#"{"classifier":"naive-bayes","features":{"columns":["a","b","c"]},"reserved":1}"#;
         let encoder: Encoder = serde_json::from_str(encoder).unwrap();
         let sample = |row: &[(&str, f64)]| {
-            let row = row.iter().map(|&(name, value)| (name.to_owned(), value));
-            of_names(&encoder, &row.collect()).map(|encoded| encoded.sample)
+            let row = row
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), Some(Cell::Number(value))));
+            of_names(&encoder, &row.collect::<Vec<_>>()).map(|encoded| encoded.sample)
         };
         assert_eq!(sample(&[("a", 1.0), ("b", 0.0)]).unwrap(), [0, 0]);
         let whole = [("a", 0.0), ("b", 1.0), ("c", 1.0)];
@@ -415,5 +531,47 @@ mod tests {
         ] {
             assert!(sample(row).is_err(), "{row:?}");
         }
+    }
+
+    #[test]
+    fn of_names_takes_texts_truth_values_and_nulls_by_the_types_of_the_columns() {
+        let encoder = r#"{"classifier":"naive-bayes","features":{"table":[
+            {"name":"paid","type":"boolean"},
+            {"name":"port","type":"categorical","values":["C","S"],"missing":{"own":0.0}}]}}"#;
+        let encoder: Encoder = serde_json::from_str(encoder).unwrap();
+        let answer = |row: &str| {
+            let Row::Named(Pairs(pairs)) = serde_json::from_str(row).unwrap() else {
+                panic!("no object: {row}");
+            };
+            of_names(&encoder, &pairs)
+        };
+        let sample = |row| answer(row).unwrap().sample;
+        assert_eq!(sample(r#"{"port":"S","paid":true}"#), [0, 0, 0, 2]);
+        assert_eq!(sample(r#"{"paid":"no","port":null}"#), [0, 3]);
+        assert_eq!(sample(r#"{"paid":1,"port":"C"}"#), [0, 0, 0, 1]);
+        let unseen = answer(r#"{"paid":false,"port":"Q"}"#).unwrap();
+        assert_eq!((unseen.unseen, unseen.is_unknown()), (1, true));
+        for (row, told) in [
+            (
+                r#"{"paid":true,"port":"S","paid":true}"#,
+                "the row has `paid` twice",
+            ),
+            (r#"{"paid":true}"#, "the row has no `port`"),
+            (
+                r#"{"paid":true,"port":"S","x":1}"#,
+                "the row has `x`, which is none",
+            ),
+            (
+                r#"{"paid":"maybe","port":"S"}"#,
+                "column `paid` has `maybe`",
+            ),
+            (r#"{"paid":null,"port":"S"}"#, "column `paid` has no value"),
+        ] {
+            let problem = answer(row).unwrap_err();
+            assert!(format!("{problem:?}").contains(told), "{row}: {problem:?}");
+        }
+        let ordered = of_order(&encoder, &[Field::Text("yes"), Field::Text("S")]).unwrap();
+        assert_eq!(ordered.sample, [0, 0, 0, 2]);
+        assert!(of_order(&encoder, &[Field::Number(1.0)]).is_err());
     }
 }

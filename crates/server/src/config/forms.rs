@@ -189,6 +189,11 @@ pub(super) fn address_if_set<'de, D: Deserializer<'de>>(
     address(&text(from)?).map(Some).map_err(D::Error::custom)
 }
 
+/// Reads a list of texts.
+pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    form(from, list, TEXTS)
+}
+
 /// Reads addresses, without duplicates.
 pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Address>, D::Error> {
     let list = form(from, list, TEXTS)?;

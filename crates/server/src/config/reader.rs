@@ -1,9 +1,9 @@
 //! Conversion of merged values to a checked configuration.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use alloy_primitives::Address;
-use cotrain_learning::data::Source;
+use cotrain_learning::data::{Columns, DataError, Reading, Source};
 use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions, SendOptions};
 use figment2::{Figment, value::Value};
 use serde::Deserialize;
@@ -119,6 +119,16 @@ struct EvaluateGiven {
     label: String,
     #[serde(default, deserialize_with = "forms::text_if_set")]
     text: Option<String>,
+    #[serde(deserialize_with = "forms::texts")]
+    columns: Vec<String>,
+    #[serde(deserialize_with = "forms::texts")]
+    drop: Vec<String>,
+    #[serde(default, deserialize_with = "forms::text_if_set")]
+    separator: Option<String>,
+    #[serde(deserialize_with = "forms::flag")]
+    decimal_comma: bool,
+    #[serde(default, deserialize_with = "forms::text_if_set")]
+    encoding: Option<String>,
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000_000>")]
     every: u64,
 }
@@ -271,17 +281,55 @@ fn evaluate(
     let Some(name) = given.data else {
         return Ok(None);
     };
-    let data = Source::named(&name, None, &given.label, given.text.as_deref()).map_err(|_| {
-        wrong(
+    let reading = Reading {
+        separator: named(
+            figment,
+            "evaluate.separator",
+            given.separator.as_deref(),
+            "comma, semicolon, tab or pipe",
+        )?,
+        decimal_comma: given.decimal_comma,
+        encoding: named(
+            figment,
+            "evaluate.encoding",
+            given.encoding.as_deref(),
+            "a name of the Encoding Standard, such as windows-1252",
+        )?,
+    };
+    let columns = Columns {
+        only: given.columns,
+        drop: given.drop,
+        ..Columns::default()
+    };
+    let text = given.text.as_deref();
+    let data = Source::chosen(&name, None, &given.label, text, reading, columns);
+    let data = data.map_err(|error| match error {
+        DataError::NotForTable { .. } => ConfigError::Together {
+            found: "`evaluate` chooses columns or how to read a table, but `evaluate.data` is none"
+                .to_owned(),
+            wanted: "leave these keys out, or name a table",
+        },
+        _ => wrong(
             figment,
             "evaluate.data",
-            "`movie-reviews`, or a file that ends in .csv, .tsv or .libsvm (and .gz, where it is packed)",
-        )
+            "`movie-reviews`, or a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)",
+        ),
     })?;
     Ok(Some(EvaluateSection {
         data,
         every: given.every,
     }))
+}
+
+/// Returns what a key's text names; `None` if the key is not given.
+fn named<T: FromStr>(
+    figment: &Figment,
+    key: &str,
+    text: Option<&str>,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|_| wrong(figment, key, expected))
 }
 
 /// Rejects unknown keys, and suggests the nearest known one.

@@ -11,7 +11,7 @@ use cotrain_chain::{
 };
 use cotrain_client::card::Card;
 use cotrain_learning::{
-    data::{Source, TableFormat, load},
+    data::{Columns, Reading, Source, TableFormat, load},
     encode::{Encoder, encode},
 };
 use cotrain_protocol::{
@@ -172,6 +172,8 @@ fn encoder(kind: Kind, table: &str, text: Option<&str>) -> (Encoder, Vec<String>
         train,
         label: "label".to_owned(),
         text: text.map(str::to_owned),
+        reading: Reading::default(),
+        columns: Columns::default(),
     };
     let encoded = encode(&load(&source, 0.5, 0).unwrap(), kind, None).unwrap();
     (encoded.encoder, encoded.classes)

@@ -1,9 +1,9 @@
 //! Checks that turn a scenario's file into a [`Scenario`].
 
-use std::{collections::HashSet, fmt, path::PathBuf};
+use std::{collections::HashSet, fmt, path::PathBuf, str::FromStr};
 
 use cotrain_learning::{
-    data::{Source, TableFormat},
+    data::{Columns, Reading, Source, TableFormat},
     encode::{Limits, TextOptions, Tokenizer},
     text::{check_name, escaped_lines},
 };
@@ -11,7 +11,7 @@ use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
     Data, Incentive, Model, Participant, Scenario, ScenarioError, Strategy,
-    file::{AgentTable, DataTable, File, ModelTable},
+    file::{AgentTable, DataTable, File, MissingTable, ModelTable},
     values::{Duration, Number},
 };
 use crate::{
@@ -208,6 +208,10 @@ impl Check<'_> {
             }
             Ok(())
         };
+        let no_table = || -> Result<(), ScenarioError> {
+            let keys = table.of_tables();
+            keys.iter().try_for_each(|(key, set)| foreign(key, *set))
+        };
         let train = || match &table.train {
             Some(train) => Ok(train.clone()),
             None => self.impossible(
@@ -222,38 +226,98 @@ impl Check<'_> {
                 foreign("test", table.test.is_some())?;
                 foreign("label", table.label.is_some())?;
                 foreign("text", table.text.is_some())?;
+                no_table()?;
                 Ok(Source::MovieReviews)
             }
             "libsvm" => {
                 foreign("label", table.label.is_some())?;
                 foreign("text", table.text.is_some())?;
+                no_table()?;
                 Ok(Source::Libsvm {
                     train: train()?,
                     test: table.test.clone(),
                 })
             }
-            source @ ("csv" | "tsv") => {
+            source @ ("csv" | "tsv" | "parquet") => {
                 let Some(label) = table.label.clone() else {
                     let allowed = "name the column that holds the label";
                     return self.impossible("data.label", "missing", allowed);
                 };
                 Ok(Source::Table {
-                    format: if source == "csv" {
-                        TableFormat::Csv
-                    } else {
-                        TableFormat::Tsv
+                    format: match source {
+                        "csv" => TableFormat::Csv,
+                        "tsv" => TableFormat::Tsv,
+                        _ => TableFormat::Parquet,
                     },
                     train: train()?,
                     test: table.test.clone(),
                     label,
                     text: table.text.clone(),
+                    reading: self.reading(table)?,
+                    columns: self.columns(table)?,
                 })
             }
             other => self.impossible(
                 "data.source",
                 format!("`{other}`"),
-                "known are movie-reviews, csv, tsv, libsvm",
+                "known are movie-reviews, csv, tsv, parquet, libsvm",
             ),
+        }
+    }
+
+    /// Returns the choices for reading a table.
+    fn reading(&self, table: &DataTable) -> Result<Reading, ScenarioError> {
+        Ok(Reading {
+            separator: self.named("data.separator", table.separator.as_deref())?,
+            decimal_comma: table.decimal_comma.unwrap_or(false),
+            encoding: self.named("data.encoding", table.encoding.as_deref())?,
+        })
+    }
+
+    /// Returns the choices of a table's columns.
+    fn columns(&self, table: &DataTable) -> Result<Columns, ScenarioError> {
+        let mut columns = Columns {
+            only: table.columns.clone().unwrap_or_default(),
+            drop: table.drop.clone().unwrap_or_default(),
+            ..Columns::default()
+        };
+        for (column, kind) in table.types.iter().flatten() {
+            let key = format!("data.types.{column}");
+            columns
+                .types
+                .extend(self.named(&key, Some(kind))?.map(|it| (column.clone(), it)));
+        }
+        match &table.missing {
+            None => {}
+            Some(MissingTable::All(rule)) => {
+                let rule = self.named("data.missing", Some(rule))?;
+                columns.missing_everywhere = rule.unwrap_or_default();
+            }
+            Some(MissingTable::Each(rules)) => {
+                for (column, rule) in rules {
+                    let key = format!("data.missing.{column}");
+                    let rule = self.named(&key, Some(rule))?;
+                    columns
+                        .missing
+                        .extend(rule.map(|rule| (column.clone(), rule)));
+                }
+            }
+        }
+        Ok(columns)
+    }
+
+    /// Returns what a key's text names; `None` if the key is not given.
+    fn named<T: FromStr<Err: fmt::Display>>(
+        &self,
+        key: &str,
+        text: Option<&str>,
+    ) -> Result<Option<T>, ScenarioError> {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(named) => Ok(Some(named)),
+            Err(error) => self.impossible(key.to_owned(), format!("{text:?}"), error.to_string()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Format of a scenario's file.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -32,6 +32,13 @@ pub(super) struct DataTable {
     pub(super) test: Option<PathBuf>,
     pub(super) label: Option<String>,
     pub(super) text: Option<String>,
+    pub(super) separator: Option<String>,
+    pub(super) decimal_comma: Option<bool>,
+    pub(super) encoding: Option<String>,
+    pub(super) columns: Option<Vec<String>>,
+    pub(super) drop: Option<Vec<String>>,
+    pub(super) types: Option<BTreeMap<String, String>>,
+    pub(super) missing: Option<MissingTable>,
     pub(super) test_share: Option<Number>,
     pub(super) features: Option<usize>,
     pub(super) hashed: Option<usize>,
@@ -39,6 +46,34 @@ pub(super) struct DataTable {
     pub(super) word_pairs: Option<bool>,
     pub(super) train_samples: Option<usize>,
     pub(super) initial_share: Number,
+}
+
+/// Rules for missing values.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a rule such as \"mean\", or a table of columns with their rules"
+)]
+pub(super) enum MissingTable {
+    /// Rule of all columns.
+    All(String),
+    /// Rules by column.
+    Each(BTreeMap<String, String>),
+}
+
+impl DataTable {
+    /// Returns the keys that only tables of columns have, each with whether it is given.
+    pub(super) fn of_tables(&self) -> [(&'static str, bool); 7] {
+        [
+            ("separator", self.separator.is_some()),
+            ("decimal_comma", self.decimal_comma.is_some()),
+            ("encoding", self.encoding.is_some()),
+            ("columns", self.columns.is_some()),
+            ("drop", self.drop.is_some()),
+            ("types", self.types.is_some()),
+            ("missing", self.missing.is_some()),
+        ]
+    }
 }
 
 #[derive(Deserialize)]

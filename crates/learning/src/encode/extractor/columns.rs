@@ -1,36 +1,56 @@
 use super::{Extracted, Extractor, Sort, once};
-use crate::data::{Dataset, Example, ModelColumns};
+use crate::data::{Column, Dataset, Example, ModelColumns, Schema};
 use crate::encode::spec::{FeatureSpec, SpecError};
 use crate::encode::{EncodeError, ReserveFault};
 use crate::text::escaped_list;
 
-/// Extractor of a table's numbers: each column is a feature.
+/// Extractor of the numbers that stand for a table's row: each number is a feature.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    /// Names of the columns, in the order of their features.
+    /// Columns with their types, in the order of their features.
+    schema: Schema,
+    /// Name of each number.
     names: Vec<String>,
     /// Number of columns, the last ones, that a row may leave out together. These are 0 then.
     reserved: usize,
 }
 
 impl Columns {
-    /// Takes the columns of a data set.
-    pub(super) fn learn(dataset: &Dataset, features: Option<usize>) -> Result<Self, EncodeError> {
-        let names = dataset.columns.clone();
-        match features {
-            Some(features) if features != names.len() => Err(EncodeError::NotTheColumns {
-                path: dataset.train.path().to_owned(),
-                columns: names.len(),
-                features,
-            }),
-            _ => Ok(Self { names, reserved: 0 }),
+    fn new(schema: Schema, reserved: usize) -> Self {
+        Self {
+            names: schema.features(),
+            schema,
+            reserved,
         }
     }
 
-    /// Checks the columns of a card.
+    /// Takes the columns of a data set.
+    pub(super) fn learn(dataset: &Dataset, features: Option<usize>) -> Result<Self, EncodeError> {
+        let columns = dataset.schema.width();
+        match features {
+            Some(features) if features != columns => Err(EncodeError::NotTheColumns {
+                path: dataset.train.path().to_owned(),
+                columns,
+                features,
+            }),
+            _ => Ok(Self::new(dataset.schema.clone(), 0)),
+        }
+    }
+
+    /// Checks the columns of numbers of a card.
     pub(super) fn read(names: Vec<String>, reserved: usize) -> Result<Self, SpecError> {
         once(&names)?;
-        Ok(Self { names, reserved })
+        Ok(Self::new(Schema::numbers(names)?, reserved))
+    }
+
+    /// Checks the typed columns of a card, of which the last ones may be reserved.
+    pub(super) fn typed(columns: Vec<Column>, reserved: usize) -> Result<Self, SpecError> {
+        let known = columns.len().saturating_sub(reserved);
+        let plain = |column: &Column| *column == Column::numeric(column.name.clone());
+        if let Some(column) = columns[known..].iter().find(|it| !plain(it)) {
+            return Err(SpecError::ReservedType(column.name.clone()));
+        }
+        Ok(Self::new(Schema::new(columns)?, reserved))
     }
 }
 
@@ -65,27 +85,33 @@ impl Extractor for Columns {
                 columns: escaped_list(&self.names),
             });
         }
+        let unseen = self.schema.unseen(values);
         let values = (0..=u16::MAX).zip(values.iter().copied());
-        Ok(Extracted::new(values.collect()))
+        Ok(Extracted::new(values.collect()).with_unseen(unseen))
     }
 
     fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
-        if self.names.iter().any(|known| known == name) {
-            return Err(ReserveFault::Known);
-        }
-        self.names.push(name.to_owned());
-        self.reserved += 1;
+        let columns = self.schema.columns().iter().cloned();
+        let column = Column::numeric(name.to_owned());
+        let columns = columns.chain(std::iter::once(column)).collect();
+        // The only fault that a further column of numbers can have is its name.
+        let schema = Schema::new(columns).map_err(|_| ReserveFault::Known)?;
+        *self = Self::new(schema, self.reserved + 1);
         Ok(())
     }
 
     fn columns(&self) -> Option<ModelColumns<'_>> {
         Some(ModelColumns {
-            names: &self.names,
+            schema: &self.schema,
             reserved: self.reserved,
         })
     }
 
     fn spec(&self) -> Option<FeatureSpec> {
-        Some(FeatureSpec::Columns(self.names.clone()))
+        Some(if self.schema.is_plain() {
+            FeatureSpec::Columns(self.names.clone())
+        } else {
+            FeatureSpec::Table(self.schema.columns().to_vec())
+        })
     }
 }

@@ -1,5 +1,5 @@
 use super::{Extracted, Extractor, Sort, most_frequent, once};
-use crate::data::{Example, MAX_INDEX, Part};
+use crate::data::{Dataset, Example, MAX_INDEX, Part};
 use crate::encode::spec::{FeatureSpec, SpecError};
 use crate::encode::{EncodeError, ReserveFault};
 
@@ -10,13 +10,16 @@ pub(super) struct Indices {
     indices: Vec<u32>,
     /// Feature of each index from 0; `None` for an index that is no feature.
     numbers: Vec<Option<u16>>,
+    /// `true` if files and people count the indices from 0, `false` if from 1.
+    zero_based: bool,
 }
 
 impl Indices {
-    fn new(indices: Vec<u32>) -> Self {
+    fn new(indices: Vec<u32>, zero_based: bool) -> Self {
         let mut new = Self {
             indices: Vec::with_capacity(indices.len()),
             numbers: Vec::new(),
+            zero_based,
         };
         for index in indices {
             new.push(index);
@@ -35,28 +38,35 @@ impl Indices {
     }
 
     /// Chooses the most frequent indices; all up to the largest if no number of features is given.
-    pub(super) fn learn(part: &Part, features: Option<usize>) -> Self {
-        let counts = (0..).zip(counts(part));
-        Self::new(match features {
+    pub(super) fn learn(dataset: &Dataset, features: Option<usize>) -> Self {
+        let counts = (0..).zip(counts(&dataset.train));
+        let indices = match features {
             Some(features) => most_frequent(counts, features),
             None => counts.map(|(index, _)| index).collect(),
-        })
+        };
+        Self::new(indices, dataset.zero_based)
+    }
+
+    /// Returns the first index, as people write it.
+    fn first(&self) -> u32 {
+        u32::from(!self.zero_based)
     }
 
     /// Checks the indices of a card, which count from 1.
-    pub(super) fn read(indices: &[u32]) -> Result<Self, SpecError> {
+    pub(super) fn read(indices: &[u32], zero_based: bool) -> Result<Self, SpecError> {
         for (feature, &index) in indices.iter().enumerate() {
             if !(1..=MAX_INDEX).contains(&index) {
                 return Err(SpecError::Index { feature, index });
             }
         }
         once(indices)?;
-        Ok(Self::new(indices.iter().map(|index| index - 1).collect()))
+        let indices = indices.iter().map(|index| index - 1).collect();
+        Ok(Self::new(indices, zero_based))
     }
 
     /// Takes all indices from 1 to `last`.
-    pub(super) fn up_to(last: u32) -> Self {
-        Self::new((0..last).collect())
+    pub(super) fn up_to(last: u32, zero_based: bool) -> Self {
+        Self::new((0..last).collect(), zero_based)
     }
 }
 
@@ -69,10 +79,10 @@ impl Extractor for Indices {
         self.indices.len()
     }
 
-    /// Returns the index from 1.
+    /// Returns the index, as the training data counted.
     fn name(&self, feature: usize) -> Option<String> {
         let index = self.indices.get(feature);
-        index.map(|index| (index + 1).to_string())
+        index.map(|index| (index + self.first()).to_string())
     }
 
     fn noun(&self) -> &'static str {
@@ -95,13 +105,18 @@ impl Extractor for Indices {
 
     fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
         let index: Option<u32> = name.parse().ok();
-        let index = index.filter(|index| (1..=MAX_INDEX).contains(index));
-        let index = index.ok_or(ReserveFault::NoIndex)? - 1;
+        let index = index.and_then(|index| index.checked_sub(self.first()));
+        let index = index.filter(|index| *index < MAX_INDEX);
+        let index = index.ok_or(ReserveFault::NoIndex)?;
         if self.indices.contains(&index) {
             return Err(ReserveFault::Known);
         }
         self.push(index);
         Ok(())
+    }
+
+    fn is_zero_based(&self) -> bool {
+        self.zero_based
     }
 
     fn spec(&self) -> Option<FeatureSpec> {

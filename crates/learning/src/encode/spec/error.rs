@@ -1,7 +1,7 @@
 use cotrain_protocol::classifier::{Kind, UnknownKind};
 use thiserror::Error;
 
-use crate::data::MAX_INDEX;
+use crate::data::{MAX_INDEX, SchemaError};
 use crate::encode::text::TextRules;
 use crate::text::escaped;
 
@@ -49,6 +49,15 @@ pub(in crate::encode) enum SpecError {
         escaped(name)
     )]
     Twice { feature: usize, name: String },
+    #[error("{0}")]
+    Schema(#[from] SchemaError),
+    #[error(
+        "the column `{}` is reserved, expected numbers that are never missing in such a column",
+        escaped(.0)
+    )]
+    ReservedType(String),
+    #[error("indices are said to count from 0, but there are none; leave `zero-based` out")]
+    NoIndices,
     #[error("there is {}, but the samples of a {kind} {}", scaling(*given), wants(*given))]
     Scaling { kind: Kind, given: bool },
     #[error(

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Column, Schema};
+
 /// Serialized form of an extractor: `features` in a model's card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FeatureSpec {
@@ -11,6 +13,8 @@ pub enum FeatureSpec {
     Hashed(u32),
     /// Names of a table's columns, in the order of their features.
     Columns(Vec<String>),
+    /// Columns of a table with their types, if some are no numbers or may lack values.
+    Table(Vec<Column>),
     /// Indices from 1, as libsvm counts, in the order of their features.
     Indices(Vec<u32>),
     /// All indices from 1 to this one, in order.
@@ -22,6 +26,7 @@ impl FeatureSpec {
     pub(in crate::encode) fn count(&self) -> usize {
         match self {
             Self::Words(names) | Self::Columns(names) => names.len(),
+            Self::Table(columns) => Schema::width_of(columns),
             Self::Indices(indices) => indices.len(),
             // The number is widened: no supported machine has 16 bits.
             Self::Hashed(count) | Self::IndicesUpTo(count) => *count as usize,

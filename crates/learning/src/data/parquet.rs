@@ -1,0 +1,268 @@
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use bytes::Bytes;
+use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::DataType;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::schema::types::{ColumnDescriptor, Type};
+
+use super::error::{LineFault, shown};
+use super::grid::{Builder, Grid};
+use super::table::check_names;
+use super::{DataError, MAX_BYTES};
+
+/// Number of values that are decoded at a time.
+const BATCH: usize = 4_096;
+
+/// Reads the columns of a Parquet file that `choose` returns the indices of, given the names.
+///
+/// Values become texts as in a .csv file; a null is an empty one. The number of a row, from 1,
+/// stands for its line.
+pub(super) fn read(
+    path: &Path,
+    bytes: Vec<u8>,
+    choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
+) -> Result<Grid, DataError> {
+    let failed = |source: ParquetError| DataError::Parquet {
+        path: path.to_owned(),
+        source,
+    };
+    let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(failed)?;
+    let schema = reader.metadata().file_metadata().schema_descr();
+    let fields = schema.root_schema().get_fields();
+    let names: Vec<String> = fields.iter().map(|it| it.name().to_owned()).collect();
+    check_names(path, &names)?;
+    let chosen = choose(&names)?;
+    let leaf = |&index: &usize| {
+        let leaf =
+            (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == index);
+        let form = leaf.and_then(|leaf| Form::of(&fields[index], &schema.column(leaf)));
+        let refused = || DataError::ParquetColumn {
+            path: path.to_owned(),
+            column: names[index].clone(),
+            found: describe(&fields[index]),
+        };
+        leaf.zip(form).ok_or_else(refused)
+    };
+    let leaves: Vec<(usize, Form)> = chosen.iter().map(leaf).collect::<Result<_, _>>()?;
+    let size: i64 = reader
+        .metadata()
+        .row_groups()
+        .iter()
+        .flat_map(|group| leaves.iter().map(|(leaf, _)| group.column(*leaf)))
+        .fold(0, |sum, column| {
+            sum.saturating_add(column.uncompressed_size())
+        });
+    if u64::try_from(size).is_ok_and(|size| size > MAX_BYTES) {
+        let path = path.to_owned();
+        return Err(DataError::TooLarge { path });
+    }
+    let names: Vec<String> = chosen.iter().map(|&index| names[index].clone()).collect();
+    let mut target = Target {
+        path,
+        grid: Builder::new(path, names),
+        first: 0,
+    };
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(failed)?;
+        let rows = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
+        for (column, (leaf, form)) in leaves.iter().enumerate() {
+            let reader = group.get_column_reader(*leaf).map_err(failed)?;
+            let found = target.column(column, *form, reader)?;
+            if found != rows {
+                return Err(failed(ParquetError::General(format!(
+                    "a column has {found} values in a group of {rows} rows"
+                ))));
+            }
+        }
+        (0..rows).for_each(|row| target.grid.end_row(target.first + row + 1));
+        target.first += rows;
+    }
+    Ok(target.grid.finish())
+}
+
+/// Meaning of a column's values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Signed,
+    Unsigned,
+    Other,
+}
+
+impl Form {
+    /// Returns the meaning of a column; `None` if its values are neither numbers, truth values nor
+    /// texts, or are nested.
+    fn of(field: &Type, column: &ColumnDescriptor) -> Option<Self> {
+        let flat = field.is_primitive() && column.max_rep_level() == 0;
+        if !flat || column.max_def_level() > 1 {
+            return None;
+        }
+        let info = column.self_type().get_basic_info();
+        match (
+            column.physical_type(),
+            info.logical_type_ref(),
+            info.converted_type(),
+        ) {
+            (Physical::BOOLEAN | Physical::FLOAT | Physical::DOUBLE, None, ConvertedType::NONE) => {
+                Some(Self::Other)
+            }
+            (Physical::INT32 | Physical::INT64, Some(LogicalType::Integer(integer)), _) => {
+                Some(if integer.is_signed {
+                    Self::Signed
+                } else {
+                    Self::Unsigned
+                })
+            }
+            (Physical::INT32 | Physical::INT64, None, converted) => match converted {
+                ConvertedType::NONE
+                | ConvertedType::INT_8
+                | ConvertedType::INT_16
+                | ConvertedType::INT_32
+                | ConvertedType::INT_64 => Some(Self::Signed),
+                ConvertedType::UINT_8
+                | ConvertedType::UINT_16
+                | ConvertedType::UINT_32
+                | ConvertedType::UINT_64 => Some(Self::Unsigned),
+                _ => None,
+            },
+            (Physical::BYTE_ARRAY, Some(LogicalType::String | LogicalType::Enum), _)
+            | (
+                Physical::BYTE_ARRAY,
+                None,
+                ConvertedType::NONE | ConvertedType::UTF8 | ConvertedType::ENUM,
+            ) => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the type of a column for messages.
+fn describe(field: &Type) -> String {
+    if field.is_group() {
+        return "nested values".to_owned();
+    }
+    let info = field.get_basic_info();
+    if info.has_repetition() && info.repetition() == parquet::basic::Repetition::REPEATED {
+        return "lists of values".to_owned();
+    }
+    match (info.logical_type_ref(), info.converted_type()) {
+        (Some(logical), _) => format!("values of the type {logical:?}"),
+        (None, ConvertedType::NONE) => format!("values of the type {}", field.get_physical_type()),
+        (None, converted) => format!("values of the type {converted}"),
+    }
+}
+
+/// Grid that the columns of one file are added to.
+struct Target<'a> {
+    path: &'a Path,
+    grid: Builder,
+    /// Number of rows before those of the present row group.
+    first: u64,
+}
+
+impl Target<'_> {
+    /// Adds the values of a column in a row group, and returns their number.
+    fn column(
+        &mut self,
+        column: usize,
+        form: Form,
+        reader: ColumnReader,
+    ) -> Result<u64, DataError> {
+        let unsigned = form == Form::Unsigned;
+        match reader {
+            ColumnReader::BoolColumnReader(values) => {
+                self.values(column, values, |value, text| write!(text, "{value}"))
+            }
+            ColumnReader::Int32ColumnReader(values) => {
+                self.values(column, values, |value, text| match unsigned {
+                    true => write!(text, "{}", value.cast_unsigned()),
+                    false => write!(text, "{value}"),
+                })
+            }
+            ColumnReader::Int64ColumnReader(values) => {
+                self.values(column, values, |value, text| match unsigned {
+                    true => write!(text, "{}", value.cast_unsigned()),
+                    false => write!(text, "{value}"),
+                })
+            }
+            ColumnReader::FloatColumnReader(values) => {
+                self.values(column, values, |value, text| {
+                    number(f64::from(*value), text)
+                })
+            }
+            ColumnReader::DoubleColumnReader(values) => {
+                self.values(column, values, |value, text| number(*value, text))
+            }
+            ColumnReader::ByteArrayColumnReader(values) => {
+                self.values(column, values, |value, text| text.write_all(value.data()))
+            }
+            // `Form::of` refused these types.
+            ColumnReader::Int96ColumnReader(_) | ColumnReader::FixedLenByteArrayColumnReader(_) => {
+                Ok(0)
+            }
+        }
+    }
+
+    /// Adds all values of a reader as texts, and returns their number. A null is an empty text.
+    fn values<T: DataType>(
+        &mut self,
+        column: usize,
+        mut reader: ColumnReaderImpl<T>,
+        write: impl Fn(&T::T, &mut Vec<u8>) -> io::Result<()>,
+    ) -> Result<u64, DataError> {
+        let failed = |source: ParquetError| DataError::Parquet {
+            path: self.path.to_owned(),
+            source,
+        };
+        let mut text = Vec::new();
+        let mut found = 0;
+        let (mut levels, mut values) = (Vec::new(), Vec::new());
+        loop {
+            levels.clear();
+            values.clear();
+            let read = reader.read_records(BATCH, Some(&mut levels), None, &mut values);
+            let (records, ..) = read.map_err(failed)?;
+            if records == 0 {
+                return Ok(found);
+            }
+            // A column without nulls has no levels.
+            let mut given = values.iter();
+            for record in 0..records {
+                found += 1;
+                text.clear();
+                if levels.get(record).is_none_or(|level| *level > 0) {
+                    let value = given.next().ok_or_else(|| {
+                        failed(ParquetError::General("a value is missing".to_owned()))
+                    })?;
+                    write(value, &mut text).map_err(|source| DataError::Read {
+                        path: self.path.to_owned(),
+                        source,
+                    })?;
+                }
+                if str::from_utf8(&text).is_ok() {
+                    self.grid.push(column, text.trim_ascii())?;
+                } else {
+                    let fault = LineFault::NotUtf8 {
+                        column: self.grid.name(column).to_owned(),
+                        value: shown(&text),
+                    };
+                    self.grid.malformed.add(self.first + found, fault);
+                    self.grid.push(column, b"")?;
+                }
+            }
+        }
+    }
+}
+
+/// Writes a number in its shortest form that reads as the same number.
+fn number(value: f64, text: &mut Vec<u8>) -> io::Result<()> {
+    // Other numbers have many zeros without an exponent.
+    if value == 0.0 || (1e-5..1e16).contains(&value.abs()) {
+        write!(text, "{value}")
+    } else {
+        write!(text, "{value:e}")
+    }
+}
