@@ -85,6 +85,54 @@ fn deploy_reserves_a_word_that_contributions_teach() {
     );
 }
 
+#[test]
+fn deploy_hashes_words_so_that_contributions_teach_any() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let hashed = ["deploy", "--dev", "0", "--yes", "--hashed", "2000"];
+    let both = workspace.mistake(&[&hashed[..], &["--features", "300"]].concat());
+    assert!(
+        both.contains("--hashed") && both.contains("--features"),
+        "{both}"
+    );
+    for (number, told) in [
+        ("1", "is 1, expected 2 to 65536"),
+        ("65537", "65537, expected 2 to"),
+    ] {
+        let refused = workspace.mistake(&["deploy", "--dev", "0", "--yes", "--hashed", number]);
+        assert!(refused.contains(told), "{refused}");
+    }
+    let chosen = ["--word-pairs", "--tokenizer", "unicode"];
+    let (status, _, stderr) = workspace.outcome(&[&hashed[..], &chosen].concat());
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stderr.contains("2,000 features (hashed words and word pairs by the tokenizer `unicode`)"),
+        "{stderr}"
+    );
+    // Words that no review has: two and their pair.
+    let unseen = ["--text", "xyzzy 魔法"];
+    let before = predict(&workspace, &unseen);
+    assert_eq!(before["known"], 3);
+    let other = match before["class"].as_str() {
+        Some("positive") => "negative",
+        _ => "positive",
+    };
+    let teach = ["contribute", "--label", other, "--dev", "1", "--yes"];
+    for _ in 0..3 {
+        workspace.success(&[&teach[..], &unseen].concat());
+    }
+    assert_eq!(predict(&workspace, &unseen)["class"], other);
+    // A text without words is the only one that the model knows nothing of.
+    let none = ["--text", "… !"];
+    assert_eq!(predict(&workspace, &none)["known"], 0);
+    for ways in [&[][..], &["--relay", "http://127.0.0.1:1"]] {
+        let told = workspace.mistake(&[&teach[..], &none, ways].concat());
+        assert!(
+            told.contains("nothing was sent") && told.contains("--allow-unknown"),
+            "{told}"
+        );
+    }
+}
+
 /// Deploys `old.csv`.
 fn table_deployment<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let deploy = [

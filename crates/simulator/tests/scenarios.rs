@@ -93,8 +93,42 @@ fn parse_lists_the_known_keys_for_an_unknown_one() {
       |
     4 | inital_share = 0.5
       | ^^^^^^^^^^^^
-    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `test_share`, `features`, `train_samples`, `initial_share`
+    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `test_share`, `features`, `hashed`, `tokenizer`, `word_pairs`, `train_samples`, `initial_share`
     ");
+}
+
+#[test]
+fn parse_refuses_impossible_rules_for_texts() {
+    let source = "source = \"movie-reviews\"";
+    let all = [
+        "tokenizer = \"icu\"",
+        "hashed = 1",
+        "hashed = 65537",
+        "features = 100\nhashed = 100",
+    ];
+    let texts = all.map(|rule| refusal(source, &format!("{source}\n{rule}")));
+    let rows = ["tokenizer = \"simple\"", "word_pairs = false", "hashed = 9"];
+    let rows = rows.map(|rule| {
+        let libsvm = format!("source = \"libsvm\"\ntrain = \"a.libsvm\"\n{rule}");
+        refusal(source, &libsvm)
+    });
+    let said = [&texts[..], &rows[..]].concat().join("\n");
+    assert_snapshot!(said, @"
+    mine.toml: `data.tokenizer` is `icu`; known are simple, unicode
+    mine.toml: `data.hashed` is 1; 2 to 65536 hashed features fit a model
+    mine.toml: `data.hashed` is 65537; 2 to 65536 hashed features fit a model
+    mine.toml: `data.hashed` is 100; `data.features` limits a vocabulary, which hashing replaces: leave one of the two out
+    mine.toml: `data.tokenizer` is set; only data of texts has it: name the column `text`, or leave it out
+    mine.toml: `data.word_pairs` is set; only data of texts has it: name the column `text`, or leave it out
+    mine.toml: `data.hashed` is set; only data of texts has it: name the column `text`, or leave it out
+    ");
+    for rule in [
+        "tokenizer = \"unicode\"",
+        "word_pairs = true",
+        "hashed = 4096",
+    ] {
+        parse(&GOOD.replace(source, &format!("{source}\n{rule}"))).expect("a scenario");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::text::escaped;
 /// many, from which on a new model reads texts by [`Tokenizer::Unicode`].
 const ONE_TEXT_IN: usize = 100;
 
-/// Rule by which a text is split into words (`docs/models.md`).
+/// Rule by which a text is split into words (`docs/spec.md`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tokenizer {

@@ -1,4 +1,4 @@
-//! Tokenizer `unicode`, as `docs/models.md` states it for other languages.
+//! Tokenizer `unicode`, as `docs/spec.md` states it for other languages.
 
 use std::borrow::Cow;
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn each_splits_at_word_boundaries() {
+    fn tokenizer_splits_at_word_boundaries() {
         for (text, expected) in [
             ("", &[][..]),
             ("… — !?", &[]),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn each_pairs_letters_of_scripts_without_spaces() {
+    fn tokenizer_pairs_letters_of_scripts_without_spaces() {
         for (text, expected) in [
             ("电影", &["电影"][..]),
             ("我", &["我"]),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn each_keeps_an_emoji_whole() {
+    fn tokenizer_keeps_an_emoji_whole() {
         for (text, expected) in [
             ("good😀😀", &["good", "😀", "😀"][..]),
             ("👩\u{200d}🚀👍🏽", &["👩\u{200d}🚀", "👍🏽"]),
@@ -227,7 +227,7 @@ mod tests {
 
         /// A card holds tokens, and its reader checks that texts can have them.
         #[test]
-        fn each_reads_a_word_as_itself(text in texts()) {
+        fn tokenizer_reads_a_word_as_itself(text in texts()) {
             for word in words(&text) {
                 prop_assert!(!word.contains(char::is_whitespace));
                 prop_assert_eq!(words(&word), [word.clone()], "{:?}", text);
@@ -235,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn each_reads_equivalent_texts_alike(text in texts()) {
+        fn tokenizer_reads_equivalent_texts_alike(text in texts()) {
             let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&text);
             let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&text);
             prop_assert_eq!(words(&text), words(&decomposed));
