@@ -18,6 +18,7 @@ pub mod input;
 pub mod score;
 pub mod text;
 pub mod train;
+pub mod vectors;
 
 pub use encode::Encoder;
 pub use train::{accuracy, correct};
