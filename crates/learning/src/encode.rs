@@ -17,12 +17,14 @@ pub use error::{EncodeError, ReserveFault};
 pub use extractor::{Extracted, Extractor, Sort};
 pub use limits::Limits;
 pub use samples::Samples;
-pub use spec::FeatureSpec;
+pub use spec::{FeatureSpec, VectorsSpec};
 pub use text::{TextOptions, TextRules, Tokenizer, UnknownTokenizer, hash};
 
 pub(crate) use samples::{Layout, Row};
 
+
 use crate::data::{Dataset, Example, MAX_CLASSES, Part};
+use crate::vectors::Table;
 
 /// Default number of words that a text model knows.
 const DEFAULT_WORDS: usize = 2_000;
@@ -35,6 +37,8 @@ pub struct Options {
     pub features: Option<usize>,
     /// Rules by which texts are read.
     pub text: TextOptions,
+    /// Table of word vectors that turns texts into numbers. `None` chooses words.
+    pub vectors: Option<Table>,
     /// Limits of the numbers that a dense model learns from.
     pub limits: Limits,
     /// `true` if samples of a dense perceptron get no constant number, so that its intercept stays
@@ -106,14 +110,19 @@ pub fn encode(
 ///
 /// # Errors
 /// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, or a feature
-/// cannot be reserved. Returns an error if options are for texts, and the data has none. Returns an error if options limit numbers or fix an intercept, and `kind`
+/// cannot be reserved. Returns an error if options are for texts, and the data has none. Returns an
+/// error if there is a table of word vectors, and there are other options for texts or `kind` takes
+/// no numbers. Returns an error if options limit numbers or fix an intercept, and `kind`
 /// has no numbers or does not learn its intercept.
 pub fn encode_with(
     dataset: &Dataset,
     kind: Kind,
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
-    check_classes(dataset, kind)?;
+    if options.vectors.is_some() && kind.encoding() == Encoding::Sparse {
+        return Err(EncodeError::VectorsAreNumbers { kind });
+    }
+    check_classes(dataset, kind, options)?;
     let extractor = extractor::learn(dataset, options)?;
     encode_extracted(dataset, kind, extractor, options)
 }
@@ -129,7 +138,7 @@ pub fn encode_by(
     extractor: Box<dyn Extractor>,
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
-    check_classes(dataset, kind)?;
+    check_classes(dataset, kind, options)?;
     if let Some(option) = options.text.set() {
         return Err(EncodeError::OwnRules { option });
     }
@@ -140,13 +149,13 @@ pub fn encode_by(
     encode_extracted(dataset, kind, extractor, options)
 }
 
-fn check_classes(dataset: &Dataset, kind: Kind) -> Result<(), EncodeError> {
+fn check_classes(dataset: &Dataset, kind: Kind, options: &Options) -> Result<(), EncodeError> {
     let classes = dataset.classes.len();
     if classes > max_classes(kind) {
         return Err(EncodeError::NotBinary {
             path: dataset.train.path().to_owned(),
             kind,
-            instead: suited(dataset),
+            instead: suited_with(dataset, options),
             classes,
         });
     }
@@ -200,6 +209,17 @@ pub fn suited(dataset: &Dataset) -> Kind {
         Kind::DenseNearestCentroid
     } else {
         Kind::NaiveBayes
+    }
+}
+
+/// Returns the kind of classifier that fits a data set as the options encode it.
+///
+/// With a table of word vectors it is the dense nearest centroid, otherwise that of [`suited`].
+#[must_use]
+pub fn suited_with(dataset: &Dataset, options: &Options) -> Kind {
+    match options.vectors {
+        Some(_) => Kind::DenseNearestCentroid,
+        None => suited(dataset),
     }
 }
 

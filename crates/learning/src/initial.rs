@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     data::{self, DataError, Dataset, Example, Source},
-    encode::{self, EncodeError, Encoded, suited},
+    encode::{self, EncodeError, Encoded, suited_with},
     text::escaped,
     train::{self, TrainError, Trained},
 };
@@ -125,7 +125,8 @@ impl Prepared {
         let mut dataset = data::load(&options.source, data::TEST_SHARE, options.seed)?;
         reserve(&mut dataset.classes, &options.reserved_classes)?;
         check_features(&dataset, &options.source, &options.encoding.reserved)?;
-        let learner = options.learner.unwrap_or_else(|| suited(&dataset));
+        let suited = || suited_with(&dataset, &options.encoding);
+        let learner = options.learner.unwrap_or_else(suited);
         let encoded = encode::encode_with(&dataset, learner, &options.encoding)?;
         Ok(Self {
             trained_on: examples(options.initial, encoded.train.len())?,

@@ -7,6 +7,7 @@
 
 mod codes;
 mod eigen;
+mod embedded;
 mod file;
 mod make;
 mod source;
@@ -16,8 +17,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use alloy_primitives::hex;
 use sha2::{Digest, Sha256};
 
+pub use embedded::embedded;
 pub use file::TableError;
 pub use make::{MakeError, Making};
 pub use source::{SourceError, WordVectors};
@@ -64,6 +67,42 @@ struct Inner {
     longest: usize,
 }
 
+/// Identity of a table: nothing else has the same SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TableId {
+    /// SHA-256 of the table's file.
+    pub sha256: [u8; 32],
+    /// Number of dimensions.
+    pub dimensions: usize,
+}
+
+impl TableId {
+    /// Reads the SHA-256 from 64 hexadecimal digits in lower case; `None` for anything else.
+    #[must_use]
+    pub fn parse(sha256: &str, dimensions: usize) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(sha256, &mut bytes).ok()?;
+        let id = Self {
+            sha256: bytes,
+            dimensions,
+        };
+        (id.hexadecimal() == sha256).then_some(id)
+    }
+
+    /// Returns the SHA-256 as 64 hexadecimal digits in lower case.
+    #[must_use]
+    pub fn hexadecimal(&self) -> String {
+        hex::encode(self.sha256)
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dimensions = self.dimensions;
+        write!(formatter, "SHA-256 {} and {dimensions} dimensions", self.hexadecimal())
+    }
+}
+
 /// Vector of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextVector {
@@ -89,7 +128,7 @@ impl fmt::Debug for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Table")
-            .field("sha256", &alloy_primitives::hex::encode(self.sha256()))
+            .field("sha256", &self.id().hexadecimal())
             .field("dimensions", &self.dimensions())
             .field("pieces", &self.pieces())
             .finish_non_exhaustive()
@@ -98,7 +137,7 @@ impl fmt::Debug for Table {
 
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
-        self.sha256() == other.sha256()
+        self.id() == other.id()
     }
 }
 
@@ -143,10 +182,13 @@ impl Table {
         self.0.contents.to_bytes()
     }
 
-    /// Returns the SHA-256 of the table's file.
+    /// Returns the identity of the table.
     #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
-        self.0.digest
+    pub fn id(&self) -> TableId {
+        TableId {
+            sha256: self.0.digest,
+            dimensions: self.dimensions(),
+        }
     }
 
     /// Returns the number of dimensions.

@@ -12,6 +12,7 @@ use super::text::TextRules;
 use super::{EncodeError, Layout, Options, max_features};
 use crate::data::{Dataset, Example, ModelColumns, ModelInputs, in_bounds};
 use crate::text::escaped;
+use crate::vectors::{Table, TableId};
 
 /// Encoder of examples, the same as for the training data.
 ///
@@ -247,6 +248,24 @@ impl Encoder {
     #[must_use]
     pub fn summary(&self) -> Option<String> {
         self.extractor.summary()
+    }
+
+    /// Returns the table of word vectors that it needs and lacks, as after reading a card; `None` if
+    /// it can encode.
+    #[must_use]
+    pub fn missing_table(&self) -> Option<TableId> {
+        self.extractor.missing_table()
+    }
+
+    /// Gives the encoder its table of word vectors.
+    ///
+    /// # Errors
+    /// Returns the identity of the table that the encoder needs if it is another one, or `None` if
+    /// it needs none.
+    pub fn set_table(&mut self, table: &Table) -> Result<(), Option<TableId>> {
+        let with = self.extractor.with_table(table);
+        self.extractor = with.ok_or_else(|| self.missing_table())?;
+        Ok(())
     }
 
     /// Returns the name of a feature: a word, `#` with the number of a hashed one, the name of a

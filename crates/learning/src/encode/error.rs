@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::data::{MAX_INDEX, MAX_NUMBER};
 use crate::text::escaped;
+use crate::vectors::TableId;
 
 /// Reason why examples cannot be encoded.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -49,6 +50,23 @@ pub enum EncodeError {
         max: usize,
         /// `true` if one more is the constant through which the model learns its intercept.
         learns_intercept: bool,
+    },
+    /// The encoder's table of word vectors is not there.
+    #[error(
+        "cannot read texts: the table of word vectors of the model is missing, the one with {id}; add its file with `cotrain encoder add FILE`"
+    )]
+    NoTable {
+        /// Identity of the table.
+        id: TableId,
+    },
+    /// A table of word vectors gives numbers, and the classifier takes none.
+    #[error(
+        "cannot use a table of word vectors with a {kind}, which only learns what is present; use the learner {}",
+        Kind::DenseNearestCentroid.name()
+    )]
+    VectorsAreNumbers {
+        /// Kind of the classifier.
+        kind: Kind,
     },
     /// The options fix the intercept of a model that never learns one.
     #[error(

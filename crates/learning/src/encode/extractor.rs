@@ -3,6 +3,7 @@
 mod columns;
 mod hashed;
 mod indices;
+mod vectors;
 mod words;
 
 use std::cmp::Reverse;
@@ -18,10 +19,12 @@ use super::spec::{FeatureSpec, SpecError};
 use super::text::{TextRules, Tokenizer};
 use super::{EncodeError, Options, ReserveFault};
 use crate::data::{Dataset, Example, ModelColumns};
+use crate::vectors::{Table, TableId};
 
 use columns::Columns;
 use hashed::Hashed;
 use indices::Indices;
+use vectors::Vectors;
 use words::Words;
 
 /// Extractor of features: it turns an example into numbers, the same for the same example on every
@@ -79,6 +82,17 @@ pub trait Extractor: Debug + Send + Sync {
     /// Returns `true` if its indices count from 0 in files, as those of the training data did.
     fn is_zero_based(&self) -> bool {
         false
+    }
+
+    /// Returns the table of word vectors that it needs and lacks, as after reading a card; `None` if
+    /// it can extract.
+    fn missing_table(&self) -> Option<TableId> {
+        None
+    }
+
+    /// Returns this extractor with its table of word vectors; `None` if it needs no such table.
+    fn with_table(&self, _table: &Table) -> Option<Arc<dyn Extractor>> {
+        None
     }
 
     /// Returns the serialized form; `None` if it has none. An encoder without it cannot be written
@@ -203,7 +217,9 @@ pub(super) fn learn(
         });
     };
     let sort = Sort::of(first);
-    if let Some(option) = options.text.set().filter(|_| sort != Sort::Text) {
+    let vectors = options.vectors.as_ref().map(|_| "a table of word vectors");
+    let option = options.text.set().or(vectors);
+    if let Some(option) = option.filter(|_| sort != Sort::Text) {
         return Err(EncodeError::NoTexts {
             path: dataset.train.path().to_owned(),
             option,
@@ -218,6 +234,9 @@ pub(super) fn learn(
 
 /// Chooses an extractor for training texts.
 fn learn_texts(dataset: &Dataset, options: &Options) -> Result<Box<dyn Extractor>, EncodeError> {
+    if let Some(table) = &options.vectors {
+        return learn_vectors(table, options);
+    }
     let chosen = options.text.tokenizer;
     let rules = TextRules {
         tokenizer: chosen.unwrap_or_else(|| Tokenizer::suited(&dataset.train)),
@@ -230,6 +249,18 @@ fn learn_texts(dataset: &Dataset, options: &Options) -> Result<Box<dyn Extractor
         (Some(hashed), None) => Box::new(Hashed::new(hashed, rules)?),
         (None, features) => Box::new(Words::learn(&dataset.train, rules, features)),
     })
+}
+
+/// Chooses the extractor of a table of word vectors.
+fn learn_vectors(table: &Table, options: &Options) -> Result<Box<dyn Extractor>, EncodeError> {
+    if let Some(option) = options.text.set() {
+        return Err(EncodeError::OwnRules { option });
+    }
+    let made = table.dimensions();
+    match options.features.filter(|features| *features != made) {
+        Some(features) => Err(EncodeError::NotTheExtractors { features, made }),
+        None => Ok(Box::new(Vectors::new(table.clone()))),
+    }
 }
 
 /// Checks the serialized form of an extractor with `reserved` features, and returns the extractor.
@@ -260,6 +291,7 @@ pub(super) fn read(
         FeatureSpec::Table(columns) => Arc::new(Columns::typed(columns, reserved)?),
         FeatureSpec::Indices(indices) => Arc::new(Indices::read(&indices, zero_based)?),
         FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last, zero_based)),
+        FeatureSpec::Vectors(vectors) => Arc::new(Vectors::read(&vectors)?),
     })
 }
 

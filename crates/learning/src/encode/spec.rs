@@ -15,7 +15,7 @@ use super::scaling::Scaling;
 use super::text::{TextRules, Tokenizer};
 
 pub(super) use error::SpecError;
-pub use features::FeatureSpec;
+pub use features::{FeatureSpec, VectorsSpec};
 
 /// Serialized form of an encoder.
 ///
@@ -128,6 +128,9 @@ impl Spec {
         let given = self.scaling.is_some();
         if given != (kind.encoding() != Encoding::Sparse) {
             return Err(SpecError::Scaling { kind, given });
+        }
+        if !given && matches!(self.features, FeatureSpec::Vectors(_)) {
+            return Err(SpecError::VectorsAreNumbers(kind));
         }
         let reserved = self.reserved;
         if reserved > 0 && (given || reserved >= features) {

@@ -4,6 +4,7 @@ use thiserror::Error;
 use crate::data::{MAX_INDEX, SchemaError};
 use crate::encode::text::TextRules;
 use crate::text::escaped;
+use crate::vectors::MAX_DIMENSIONS;
 
 /// Reason why a specification describes no valid encoder.
 #[derive(Debug, PartialEq, Error)]
@@ -40,6 +41,17 @@ pub(in crate::encode) enum SpecError {
         "there is a rule for texts, but the features are none of texts; leave out `tokenizer` and `word-pairs`"
     )]
     NoTexts,
+    #[error(
+        "the SHA-256 of the table of word vectors is `{}`, expected 64 hexadecimal digits in lower case",
+        escaped(.0)
+    )]
+    Sha256(String),
+    #[error(
+        "the features are numbers of a table of word vectors, but the samples of a {0} only say which features are present"
+    )]
+    VectorsAreNumbers(Kind),
+    #[error("the table of word vectors has {0} dimensions, expected 1 to {MAX_DIMENSIONS}")]
+    Dimensions(usize),
     #[error(
         "feature {feature} is the index {index}, expected a whole number from 1 to {MAX_INDEX}"
     )]

@@ -19,6 +19,18 @@ pub enum FeatureSpec {
     Indices(Vec<u32>),
     /// All indices from 1 to this one, in order.
     IndicesUpTo(u32),
+    /// Dimensions of a table of word vectors.
+    Vectors(VectorsSpec),
+}
+
+/// Table of word vectors, by what its file is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VectorsSpec {
+    /// SHA-256 of the table's file, as 64 hexadecimal digits in lower case.
+    pub sha256: String,
+    /// Number of dimensions.
+    pub dimensions: usize,
 }
 
 impl FeatureSpec {
@@ -30,6 +42,7 @@ impl FeatureSpec {
             Self::Indices(indices) => indices.len(),
             // The number is widened: no supported machine has 16 bits.
             Self::Hashed(count) | Self::IndicesUpTo(count) => *count as usize,
+            Self::Vectors(vectors) => vectors.dimensions,
         }
     }
 }
