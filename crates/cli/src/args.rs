@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Predict(live::predict::Predict),
     Evaluate(live::evaluate::Evaluate),
     Contribute(Box<live::contribute::Contribute>),
+    Data(live::contributed::DataCommand),
     Market(live::market::MarketCommand),
     Deposit(live::money::Deposit),
     Withdraw(live::money::Withdraw),

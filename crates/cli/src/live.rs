@@ -8,6 +8,7 @@ pub(crate) mod clean;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod contribute;
+pub(crate) mod contributed;
 pub(crate) mod data;
 pub(crate) mod delegate;
 pub(crate) mod deploy;

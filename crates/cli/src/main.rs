@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Predict(arguments) => live::predict::run(&arguments),
         Command::Evaluate(arguments) => live::evaluate::run(&arguments),
         Command::Contribute(arguments) => live::contribute::run(&arguments),
+        Command::Data(arguments) => live::contributed::run(&arguments),
         Command::Deposit(arguments) => live::money::deposit(&arguments),
         Command::Withdraw(arguments) => live::money::withdraw(&arguments),
         Command::Refund(arguments) => live::claims::refund(&arguments),

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod card;
 pub mod claims;
 pub mod contribute;
+pub mod decode;
 pub mod deploy;
 pub mod described;
 pub mod estimate;

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::{
     contract::{self, HostedContract},
+    contributed::{self, Contributed},
     follower::IndexError,
     info::{ModelError, ModelInfo},
     ledger::Ledger,
@@ -421,6 +422,29 @@ impl<S: ContractSource> Index<S> {
         position: u64,
     ) -> Result<Vec<ClaimRow>, StoreError> {
         self.0.store.claims(model.id(), position).await
+    }
+
+    /// Returns contributions with the claims on them up to the block `until`, ordered by position.
+    ///
+    /// It leaves out contributions of later blocks, so a page may be shorter than its limit.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn contributed(
+        &self,
+        model: &HostedModel,
+        until: u64,
+        page: Page,
+    ) -> Result<Vec<Contributed>, StoreError> {
+        let all = ContributionFilter::default();
+        let mut rows = self.0.store.contributions(model.id(), all, page).await?;
+        rows.retain(|row| row.block <= until);
+        let positions = rows.iter().map(|row| row.contribution.position);
+        let (Some(first), Some(last)) = (positions.clone().min(), positions.max()) else {
+            return Ok(Vec::new());
+        };
+        let claims = self.0.store.claims_on(model.id(), first, last).await?;
+        Ok(contributed::joined(rows, claims, until))
     }
 
     /// Returns the arguments of `refund`, `report` and `claimLate` for these contributions.

@@ -9,6 +9,7 @@
 //! Another service can have tables that follow the chain: a [`Projection`](store::Projection).
 
 mod contract;
+pub mod contributed;
 mod error;
 mod evaluation;
 mod evidence;

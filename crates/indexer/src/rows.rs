@@ -6,7 +6,7 @@ use cotrain_protocol::record::Contribution;
 pub use cotrain_protocol::mechanism::ClaimKind;
 
 /// Settlement of a contribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settled {
     /// Nobody has claimed any of the deposit.
     Open,
@@ -21,6 +21,38 @@ pub enum Settled {
 }
 
 impl Settled {
+    /// All settlements, in the order in which a contribution can reach them.
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::Reported,
+        Self::Refunded,
+        Self::TakenByReports,
+        Self::ClaimedLate,
+    ];
+
+    /// Returns the settlement after a claim. `taken` is the sum of all claims so far, in wei.
+    #[must_use]
+    pub fn after(kind: ClaimKind, deposit: u128, taken: u128) -> Self {
+        match kind {
+            ClaimKind::Refund => Self::Refunded,
+            ClaimKind::Late => Self::ClaimedLate,
+            ClaimKind::Report if deposit != 0 && taken >= deposit => Self::TakenByReports,
+            ClaimKind::Report => Self::Reported,
+        }
+    }
+
+    /// Returns the name, as in the API and in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Reported => "reported",
+            Self::Refunded => "refunded",
+            Self::TakenByReports => "taken-by-reports",
+            Self::ClaimedLate => "claimed-late",
+        }
+    }
+
     /// Returns `true` if something can still be claimed.
     #[must_use]
     pub fn is_open(self) -> bool {

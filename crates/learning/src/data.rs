@@ -604,13 +604,22 @@ fn split(raw: Raw, test_share: f64, seed: u64) -> Result<Parts, DataError> {
     Ok((all.select(&train), all.select(&test), classes.names()))
 }
 
-/// Returns the indices of the examples to measure on, and those of the examples to train on.
+/// Returns the number of examples to set aside as test data: a share, rounded, at least one and not
+/// all.
 // The casts concern numbers of examples, far below 2^52.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss
 )]
+pub(crate) fn test_count(examples: usize, share: f64) -> usize {
+    let last = examples.saturating_sub(1);
+    ((examples as f64 * share).round() as usize)
+        .max(1)
+        .min(last)
+}
+
+/// Returns the indices of the examples to measure on, and those of the examples to train on.
 fn order(
     examples: usize,
     test_share: f64,
@@ -619,9 +628,8 @@ fn order(
     check_share(test_share)?;
     let mut order: Vec<usize> = (0..examples).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let tests = (examples as f64 * test_share).round() as usize;
     // Fewer than two examples cannot be split, which is told later.
-    let tests = tests.clamp(1, examples.saturating_sub(1).max(1));
+    let tests = test_count(examples, test_share).max(1);
     let train = order.split_off(tests.min(examples));
     Ok((order, train))
 }

@@ -197,7 +197,9 @@ pub fn wilson(correct: u64, n: u64) -> Option<[f64; 2]> {
     Some([lower, upper])
 }
 
-fn share(part: u64, all: u64) -> Option<f64> {
+/// Returns a part as a share of all; `None` if there is nothing to divide by.
+#[must_use]
+pub fn share(part: u64, all: u64) -> Option<f64> {
     (all > 0).then(|| float(part) / float(all))
 }
 

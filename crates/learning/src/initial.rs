@@ -3,11 +3,14 @@
 use std::str::FromStr;
 
 use cotrain_protocol::classifier::Kind;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
 use crate::{
     data::{self, DataError, Dataset, Example, Source},
-    encode::{self, EncodeError, Encoded, suited_with},
+    encode::{self, EncodeError, Encoded, Encoder, Layout, Samples, suited_with},
+    input::{InputError, encode_labeled},
     text::escaped,
     train::{self, TrainError, Trained},
 };
@@ -62,6 +65,24 @@ pub struct Options {
     pub encoding: encode::Options,
 }
 
+/// Options for an initial model that learns from samples which are encoded already, such as those
+/// that others contributed to another model.
+#[derive(Clone, Debug)]
+pub struct Founding<'a> {
+    /// Encoder of the samples, which the new model keeps.
+    pub encoder: Encoder,
+    /// Name of each class, by its number.
+    pub classes: Vec<String>,
+    /// Samples with their labels.
+    pub samples: Vec<(&'a [u8], u16)>,
+    /// Data to measure on; `None` sets a share of the samples aside.
+    pub test: Option<Source>,
+    /// Part of the samples that the model sees.
+    pub initial: Initial,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
 /// Reason why the data gives no initial model.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -93,6 +114,15 @@ pub enum PrepareError {
         /// Name of the feature.
         name: String,
     },
+    /// There are too few samples to train on some and measure on others.
+    #[error("cannot train on {samples} samples: expected at least 2; choose more of them")]
+    NoSamples {
+        /// Number of samples.
+        samples: usize,
+    },
+    /// The data to measure on cannot be encoded.
+    #[error(transparent)]
+    Test(#[from] Box<InputError>),
     /// The data has fewer examples than the model should see.
     #[error("the model is to see {wanted} examples, and there are {examples} to train on")]
     TooFew {
@@ -106,8 +136,8 @@ pub enum PrepareError {
 /// Data for the training of an initial model.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// The data set, with the reserved classes.
-    pub dataset: Dataset,
+    /// The data set, with the reserved classes; `None` if the samples came encoded.
+    pub dataset: Option<Dataset>,
     /// Samples of the data set.
     pub encoded: Encoded,
     /// Number of examples that the model sees.
@@ -130,11 +160,61 @@ impl Prepared {
         let encoded = encode::encode_with(&dataset, learner, &options.encoding)?;
         Ok(Self {
             trained_on: examples(options.initial, encoded.train.len())?,
-            dataset,
+            dataset: Some(dataset),
             encoded,
             learner,
             seed: options.seed,
         })
+    }
+
+    /// Prepares samples that are encoded already. The seed decides their order.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn found(founding: Founding<'_>) -> Result<Self, PrepareError> {
+        let Founding {
+            encoder,
+            classes,
+            mut samples,
+            test,
+            initial,
+            seed,
+        } = founding;
+        samples.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let few = samples.len();
+        let test = if let Some(source) = test {
+            let labeled = encode_labeled(&encoder, &source, &classes).map_err(Box::new)?;
+            let test = labeled.iter().map(|(label, it)| (&*it.sample, *label));
+            samples_of(&encoder, classes.len(), test)
+        } else {
+            let aside = data::test_count(few, data::TEST_SHARE);
+            let aside = samples.split_off(few - aside.min(few));
+            samples_of(&encoder, classes.len(), aside)
+        };
+        if samples.is_empty() || test.is_empty() {
+            return Err(PrepareError::NoSamples { samples: few });
+        }
+        let train = samples_of(&encoder, classes.len(), samples);
+        Ok(Self {
+            trained_on: examples(initial, train.len())?,
+            dataset: None,
+            learner: encoder.kind(),
+            encoded: Encoded {
+                train,
+                test,
+                encoder,
+                classes,
+                clamped: 0,
+            },
+            seed,
+        })
+    }
+
+    /// Returns the names of columns that seem to number the rows of the data.
+    #[must_use]
+    pub fn row_numbers(&self) -> Vec<String> {
+        let dataset = self.dataset.as_ref();
+        dataset.map(Dataset::row_numbers).unwrap_or_default()
     }
 
     /// Trains the model on its part of the training data, and measures it on the test data.
@@ -150,14 +230,37 @@ impl Prepared {
         train::train(self.learner, &samples, &settings, &self.encoded.test)
     }
 
-    /// Returns the first example of the test data, with the name of its class.
+    /// Returns the first example of the test data, with the name of its class; `None` if the
+    /// samples came encoded.
     #[must_use]
     pub fn test_example(&self) -> Option<(Example<'_>, &str)> {
-        let example = self.dataset.test.examples().next()?;
-        let label = *self.dataset.test.labels().first()?;
-        let class = self.dataset.classes.get(usize::from(label))?;
+        let dataset = self.dataset.as_ref()?;
+        let example = dataset.test.examples().next()?;
+        let label = *dataset.test.labels().first()?;
+        let class = dataset.classes.get(usize::from(label))?;
         Some((example, class))
     }
+}
+
+/// Returns samples that an encoder made, as it makes those of a data set with so many classes.
+#[must_use]
+pub fn samples_of<'a>(
+    encoder: &Encoder,
+    classes: usize,
+    samples: impl IntoIterator<Item = (&'a [u8], u16)>,
+) -> Samples {
+    let mut all = Samples::new(Layout {
+        encoding: encoder.kind().encoding(),
+        features: encoder.model_features(),
+        classes,
+        scale: encoder.scale().unwrap_or(1.0),
+        bounds: encoder.bounds(),
+        constant: encoder.constant(),
+    });
+    for (sample, label) in samples {
+        all.push(sample, label);
+    }
+    all
 }
 
 /// Adds classes without examples.
@@ -250,6 +353,68 @@ mod tests {
                 wanted: 81,
                 examples: 80
             })
+        ));
+    }
+
+    #[test]
+    fn found_trains_on_samples_with_the_encoder_of_another_model() {
+        let encoder: Encoder = serde_json::from_str(
+            r#"{"classifier":"naive-bayes","features":{"words":["good","bad"]}}"#,
+        )
+        .expect("an encoder");
+        let (good, bad) = ([0, 0], [0, 1]);
+        let samples: Vec<(&[u8], u16)> = [(&good[..], 1), (&bad[..], 0)].repeat(10);
+        let founding = |samples, initial| Founding {
+            encoder: encoder.clone(),
+            classes: names(&["negative", "positive"]),
+            samples,
+            test: None,
+            initial,
+            seed: 1,
+        };
+        let prepared =
+            Prepared::found(founding(samples.clone(), Initial::Share(1.0))).expect("prepared");
+        assert_eq!((prepared.trained_on, prepared.encoded.test.len()), (16, 4));
+        assert!(prepared.test_example().is_none() && prepared.row_numbers().is_empty());
+        let trained = prepared.train().expect("trained");
+        assert_eq!(trained.classifier.kind(), Kind::NaiveBayes);
+        assert!(trained.quantization.accuracy_quantized > 0.99);
+        assert_eq!(trained.classifier.predict(&good), Ok(1));
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.csv");
+        std::fs::write(
+            &path,
+            "text,label\na good one,positive\nbad,negative\nbad,positive\n",
+        )
+        .expect("written");
+        let mut founding = founding(samples, Initial::Examples(12));
+        let test = Source::named(path.to_str().expect("UTF-8"), None, "label", Some("text"));
+        founding.test = Some(test.expect("a table"));
+        let prepared = Prepared::found(founding).expect("prepared");
+        assert_eq!((prepared.trained_on, prepared.encoded.test.len()), (12, 3));
+        let accuracy = prepared
+            .train()
+            .expect("trained")
+            .quantization
+            .accuracy_quantized;
+        assert!((accuracy - 2.0 / 3.0).abs() < 1e-9, "{accuracy}");
+    }
+
+    #[test]
+    fn found_refuses_a_single_sample() {
+        let encoder = r#"{"classifier":"naive-bayes","features":{"words":["good","bad"]}}"#;
+        let founded = Prepared::found(Founding {
+            encoder: serde_json::from_str(encoder).expect("an encoder"),
+            classes: names(&["negative", "positive"]),
+            samples: vec![(&[0, 0], 1)],
+            test: None,
+            initial: Initial::Share(1.0),
+            seed: 1,
+        });
+        assert!(matches!(
+            founded,
+            Err(PrepareError::NoSamples { samples: 1 })
         ));
     }
 

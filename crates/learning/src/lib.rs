@@ -10,11 +10,13 @@
 //! order.
 //! Other functions differ between mathematics libraries, and matrix products between processors.
 
+pub mod agreement;
 pub mod data;
 pub mod encode;
 pub mod evaluation;
 pub mod initial;
 pub mod input;
+pub mod neighbors;
 pub mod score;
 pub mod text;
 pub mod train;

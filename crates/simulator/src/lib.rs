@@ -21,6 +21,7 @@ pub mod scenario;
 mod simulation;
 pub mod sweep;
 pub mod tables;
+pub mod truth;
 pub mod vocabulary;
 
 pub use beside::Threads;

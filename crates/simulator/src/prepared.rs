@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cotrain_learning::{
     data,
-    encode::{self, Samples},
+    encode::{self, Encoder, Samples},
     train,
 };
 
@@ -17,6 +17,8 @@ pub(crate) struct Prepared {
     pub(crate) test: Samples,
     /// Number of samples at the start of `train` that train the initial model.
     pub(crate) initial: usize,
+    /// Encoder of the samples.
+    pub(crate) encoder: Encoder,
     /// Name of each class, by its label.
     pub(crate) classes: Vec<String>,
     /// Number of values that the encoding moved to its bounds.
@@ -70,6 +72,7 @@ impl Prepared {
             train,
             test: encoded.test,
             initial,
+            encoder: encoded.encoder,
             classes: encoded.classes,
             clamped: encoded.clamped,
         })
@@ -87,12 +90,21 @@ impl Prepared {
         samples: usize,
         seed: u64,
     ) -> Result<train::Trained, SimulateError> {
+        self.train_on(scenario, &self.train.take(0..samples), seed)
+    }
+
+    /// Trains the scenario's learner on samples of the same encoder.
+    pub(crate) fn train_on(
+        &self,
+        scenario: &Scenario,
+        samples: &Samples,
+        seed: u64,
+    ) -> Result<train::Trained, SimulateError> {
         let options = train::Options {
             smoothing: scenario.model.smoothing,
             seed,
         };
-        let samples = self.train.take(0..samples);
-        train::train(scenario.model.kind, &samples, &options, &self.test).map_err(|source| {
+        train::train(scenario.model.kind, samples, &options, &self.test).map_err(|source| {
             SimulateError::Train {
                 file: scenario.file().to_owned(),
                 source,

@@ -22,7 +22,7 @@ use parquet::errors::ParquetError;
 use crate::run::{Run, percent};
 use column::{Column, Csv, Parquet, Values};
 
-pub(crate) mod column;
+pub mod column;
 
 /// Returns the series as CSV.
 #[must_use]

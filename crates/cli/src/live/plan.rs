@@ -390,8 +390,8 @@ impl Plan {
             quantization: trained.quantization,
             evaluation: Measured::new(&trained.confusion, encoded.classes.clone()),
             trained_on: prepared.trained_on,
-            row_numbers: prepared.dataset.row_numbers(),
-            types: types(&prepared.dataset.schema),
+            row_numbers: prepared.row_numbers(),
+            types: prepared.dataset.as_ref().map(|it| types(&it.schema)).unwrap_or_default(),
             example: prepared
                 .test_example()
                 .and_then(|it| example(&encoded.encoder, it)),

@@ -297,30 +297,20 @@ impl TrainerLedger {
             deposit,
             taken: gone,
         } = *open;
-        let (fact, settled) = match kind {
-            ClaimKind::Refund => (
-                Fact::Refunded {
-                    position,
-                    author: to,
-                    amount,
-                },
-                Settled::Refunded,
-            ),
-            ClaimKind::Late => (Fact::ClaimedLate { position, amount }, Settled::ClaimedLate),
-            ClaimKind::Report => {
-                let fact = Fact::Reported {
-                    position,
-                    deposit,
-                    reporter: to,
-                    amount,
-                };
-                let settled = if deposit != 0 && gone >= deposit {
-                    Settled::TakenByReports
-                } else {
-                    Settled::Reported
-                };
-                (fact, settled)
-            }
+        let settled = Settled::after(kind, deposit, gone);
+        let fact = match kind {
+            ClaimKind::Refund => Fact::Refunded {
+                position,
+                author: to,
+                amount,
+            },
+            ClaimKind::Late => Fact::ClaimedLate { position, amount },
+            ClaimKind::Report => Fact::Reported {
+                position,
+                deposit,
+                reporter: to,
+                amount,
+            },
         };
         if !settled.is_open() {
             self.open.remove(&position);

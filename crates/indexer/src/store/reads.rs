@@ -153,18 +153,22 @@ impl ChainStore {
         rows.iter().map(read_contribution).collect()
     }
 
-    /// Returns the claims on a contribution, in order.
-    pub(crate) async fn claims(
+    /// Returns the claims on the contributions from `first` to `last`, ordered by position and then
+    /// as on the chain.
+    pub(crate) async fn claims_on(
         &self,
         model: ModelId,
-        position: u64,
+        first: u64,
+        last: u64,
     ) -> Result<Vec<ClaimRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT position, kind, account, amount, block, transaction_hash FROM claims \
-             WHERE model = $1 AND position = $2 ORDER BY block, log_index",
+             WHERE model = $1 AND position >= $2 AND position <= $3 \
+             ORDER BY position, block, log_index",
         )
         .bind(model.0)
-        .bind(int(position))
+        .bind(int(first))
+        .bind(int(last))
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -179,6 +183,15 @@ impl ChainStore {
                 })
             })
             .collect()
+    }
+
+    /// Returns the claims on a contribution, in order.
+    pub(crate) async fn claims(
+        &self,
+        model: ModelId,
+        position: u64,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
+        self.claims_on(model, position, position).await
     }
 
     /// Returns accuracies of a model, after the page's number of contributions.

@@ -21,24 +21,35 @@ const DECIMAL_DIGITS: u32 = 38;
 const DECIMAL_BYTES: i32 = 16;
 
 /// A named column of a table.
-pub(crate) struct Column<'a> {
-    pub(crate) name: String,
-    pub(crate) values: Values<'a>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column<'a> {
+    /// Name of the column.
+    pub name: String,
+    /// Values of the rows.
+    pub values: Values<'a>,
 }
 
 /// The values of a column, from the first row to the last.
-pub(crate) enum Values<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values<'a> {
+    /// Whole numbers of at most 63 bits.
     Whole(Vec<u64>),
+    /// Real numbers.
     Real(Vec<f64>),
-    /// Whole numbers and real numbers that some rows lack.
+    /// Whole numbers that some rows lack.
     MaybeWhole(Vec<Option<u64>>),
+    /// Real numbers that some rows lack.
     MaybeReal(Vec<Option<f64>>),
+    /// Texts.
     Text(Vec<&'a str>),
+    /// Sums of money, in wei.
     Wei(Vec<u128>),
 }
 
 impl<'a> Column<'a> {
-    pub(crate) fn new(name: impl Into<String>, values: Values<'a>) -> Self {
+    /// Creates a column.
+    #[must_use]
+    pub fn new(name: impl Into<String>, values: Values<'a>) -> Self {
         Self {
             name: name.into(),
             values,
@@ -47,13 +58,15 @@ impl<'a> Column<'a> {
 }
 
 /// Writer of a table in CSV.
-pub(crate) struct Csv<W: Write> {
+#[derive(Debug)]
+pub struct Csv<W: Write> {
     writer: csv::Writer<W>,
     headed: bool,
 }
 
 impl<W: Write> Csv<W> {
-    pub(crate) fn new(to: W) -> Self {
+    /// Creates a table without rows.
+    pub fn new(to: W) -> Self {
         Self {
             writer: csv::Writer::from_writer(to),
             headed: false,
@@ -61,7 +74,10 @@ impl<W: Write> Csv<W> {
     }
 
     /// Appends rows. Each call must pass the same columns, all of one length.
-    pub(crate) fn write(&mut self, columns: &[Column<'_>]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Returns an error if the rows cannot be written.
+    pub fn write(&mut self, columns: &[Column<'_>]) -> io::Result<()> {
         if !self.headed {
             self.writer
                 .write_record(columns.iter().map(|column| &column.name))?;
@@ -75,7 +91,11 @@ impl<W: Write> Csv<W> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> io::Result<W> {
+    /// Ends the table, and returns what it was written to.
+    ///
+    /// # Errors
+    /// Returns an error if the last rows cannot be written.
+    pub fn finish(self) -> io::Result<W> {
         self.writer
             .into_inner()
             .map_err(csv::IntoInnerError::into_error)
@@ -83,11 +103,18 @@ impl<W: Write> Csv<W> {
 }
 
 /// Writer of a table in Parquet.
-pub(crate) struct Parquet<W: Write + Send>(SerializedFileWriter<W>);
+#[expect(
+    missing_debug_implementations,
+    reason = "the library's writer has none"
+)]
+pub struct Parquet<W: Write + Send>(SerializedFileWriter<W>);
 
 impl<W: Write + Send> Parquet<W> {
     /// Creates a table of that name without rows. It has the same columns as `columns`.
-    pub(crate) fn new(to: W, name: &str, columns: &[Column<'_>]) -> Result<Self, ParquetError> {
+    ///
+    /// # Errors
+    /// Returns an error if the head of the table cannot be written.
+    pub fn new(to: W, name: &str, columns: &[Column<'_>]) -> Result<Self, ParquetError> {
         let properties = WriterProperties::builder()
             // The default would name the library's version.
             .set_created_by("cotrain".to_owned())
@@ -102,7 +129,14 @@ impl<W: Write + Send> Parquet<W> {
     }
 
     /// Appends rows as a row group. Each call must pass the same columns, all of one length.
-    pub(crate) fn write(&mut self, columns: &[Column<'_>]) -> Result<(), ParquetError> {
+    ///
+    /// # Errors
+    /// Returns an error if the rows cannot be written, a whole number has more than 63 bits, or a
+    /// sum of money more than 38 digits.
+    ///
+    /// # Panics
+    /// Panics if a call passes more columns than the first one.
+    pub fn write(&mut self, columns: &[Column<'_>]) -> Result<(), ParquetError> {
         let mut rows = self.0.next_row_group()?;
         for column in columns {
             let mut chunk = rows
@@ -115,7 +149,11 @@ impl<W: Write + Send> Parquet<W> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<W, ParquetError> {
+    /// Ends the table, and returns what it was written to.
+    ///
+    /// # Errors
+    /// Returns an error if the end of the table cannot be written.
+    pub fn finish(self) -> Result<W, ParquetError> {
         self.0.into_inner()
     }
 }
@@ -226,7 +264,7 @@ impl Values<'_> {
 fn decimal(value: u128) -> Result<Vec<u8>, ParquetError> {
     if value >= 10_u128.pow(DECIMAL_DIGITS) {
         return Err(ParquetError::General(format!(
-            "amount_wei is {value}, and a table in Parquet holds {DECIMAL_DIGITS} digits at most"
+            "a sum is {value} wei, and a table in Parquet holds {DECIMAL_DIGITS} digits at most"
         )));
     }
     Ok(value.to_be_bytes().to_vec())

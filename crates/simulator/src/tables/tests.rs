@@ -247,5 +247,5 @@ fn events_parquet_takes_amounts_of_up_to_38_digits() {
         .find(|(name, _)| *name == "amount_wei")
         .map(|(_, it)| it.to_string());
     assert_eq!(amount, Some(format!("{largest}.")));
-    insta::assert_snapshot!(with(largest + 1).expect_err("too large"), @"Parquet error: amount_wei is 100000000000000000000000000000000000000, and a table in Parquet holds 38 digits at most");
+    insta::assert_snapshot!(with(largest + 1).expect_err("too large"), @"Parquet error: a sum is 100000000000000000000000000000000000000 wei, and a table in Parquet holds 38 digits at most");
 }

@@ -1,0 +1,290 @@
+//! `cotrain data clean`: marks likely lies among the contributions of a model.
+
+use std::fmt::Write as _;
+
+use alloy_primitives::Address;
+use clap::Args;
+use cotrain_client::decode::Decoder;
+use cotrain_indexer::{contributed::Contributed, rows::Settled};
+use cotrain_learning::evaluation::{self, wilson};
+use cotrain_results::format::{counted, share};
+use serde::Serialize;
+
+use super::{
+    super::{block_on, show},
+    export::{chosen, no_json_on_stdout, warn},
+    judged::{Judged, Rule, by_author, judge},
+    source::{Origin, RunFacts, Selection, Source, settlements},
+    table::{Layout, Output, Row, Table, output},
+};
+use crate::error::CommandError;
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain data clean --out marked.csv                 all contributions, with score and mark
+  cotrain data clean --unmarked --bare --out good.csv what is not marked, to train on
+  cotrain data clean --neighbors 20 --threshold 0.6 --out marked.parquet
+  cotrain data clean --run runs/targeted-poisoner-1 --out -
+                                                      a recorded run, whose lies are known
+
+Two things speak against a contribution itself, each from 0 to 1. The verdict is 1 if reporters took
+any of its deposit, and 0 if it was refunded. The neighbors are the share of the 10 nearest samples
+that have another class. Sparse samples are compared by their cosine, dense ones by their Euclidean
+distance. Copies of a sample by its own author do not count. The evidence is the mean of both, or the
+one that there is. The evidence against the author is the mean over its other contributions and two
+average ones. The score is the mean of the evidence against the contribution and against its author.
+
+The table has the columns of `cotrain data export` and: marked (0 or 1), score, reason, and for a run
+lie (0 or 1). A mark is no proof. Neighbors are searched among at most 20,000 contributions: more are
+split into parts in their order. docs/experiments.md has precision and recall on runs with known liars.";
+
+/// Mark likely lies among all contributions to a model
+///
+/// It takes what became of each contribution, its nearest neighbors and its author's other
+/// contributions as evidence. Nothing is sent.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Clean {
+    /// File to write: .csv, .parquet or .libsvm, the first and the last also with .gz; - is CSV on
+    /// stdout
+    #[arg(long, value_name = "FILE", value_parser = output)]
+    out: Output,
+    /// Replace an existing file
+    #[arg(long)]
+    force: bool,
+    /// Write only the class and the sample, which other commands read as training data
+    #[arg(long)]
+    bare: bool,
+    /// Leave out what is marked
+    #[arg(long)]
+    unmarked: bool,
+    #[command(flatten)]
+    rule: Rule,
+    /// Write only contributions of which this became, separated by commas; all of them are judged
+    #[arg(
+        long,
+        value_name = "STATES",
+        value_delimiter = ',',
+        value_parser = settlements(),
+        help_heading = "Contributions"
+    )]
+    only: Vec<Settled>,
+    #[command(flatten)]
+    selection: Selection,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Cleaned {
+    chain_id: Option<u64>,
+    model: Option<Address>,
+    /// Last block that was read.
+    block: Option<u64>,
+    file: String,
+    contributions: u64,
+    marked: u64,
+    written: u64,
+    /// Number of written contributions that the card's encoder did not make.
+    inexact: u64,
+    /// Authors of marked contributions, those with most of them first.
+    authors: Vec<Marked>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Known>,
+}
+
+#[derive(Serialize)]
+struct Marked {
+    author: Address,
+    contributions: u64,
+    marked: u64,
+}
+
+/// Figures that only a run has, whose data tells true labels.
+#[derive(Serialize)]
+struct Known {
+    scenario: String,
+    seed: u64,
+    /// Contributions whose label is not that of the data.
+    lies: u64,
+    /// Marked contributions that are lies.
+    found: u64,
+    precision: Option<f64>,
+    recall: Option<f64>,
+    /// 95 % intervals of both.
+    precision_interval: Option<[f64; 2]>,
+    recall_interval: Option<[f64; 2]>,
+    accuracy: Accuracies,
+}
+
+/// Accuracies on the test data of a run's scenario.
+#[derive(Serialize)]
+struct Accuracies {
+    /// Accuracy of the run's model before the first contribution and after the last.
+    initial: f64,
+    last: f64,
+    /// Accuracy of a model founded on all contributions, on the unmarked and on the true ones.
+    /// `None` if there are too few.
+    all: Option<f64>,
+    unmarked: Option<f64>,
+    honest: Option<f64>,
+}
+
+/// Runs `cotrain data clean`.
+pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
+    no_json_on_stdout(&arguments.out, arguments.json)?;
+    block_on(async {
+        let mut source = arguments.selection.open().await?;
+        let layout = Layout::of(&source, arguments.bare);
+        let mut table = Table::begin(&arguments.out, arguments.force, layout)?;
+        let all = source.all().await?;
+        let mut judged = judge(source.encoding, &all, arguments.rule);
+        if let Origin::Run(run) = &source.origin {
+            for (one, judged) in all.iter().zip(&mut judged) {
+                let contribution = &one.contribution;
+                let told = run.truth.is_true(&contribution.sample, contribution.label);
+                judged.lie = Some(!told);
+            }
+        }
+        let mut cleaned = Cleaned::of(&source, &all, &judged, arguments.out.shown())?;
+        let decoder = Decoder::new(source.encoding, source.encoder.as_ref());
+        let rows = all.into_iter().zip(judged);
+        let rows = rows.filter(|(one, judged)| {
+            chosen(&arguments.only, one.settled()) && !(arguments.unmarked && judged.marked)
+        });
+        let rows = rows.map(|(contributed, judged)| Row {
+            contributed,
+            judged: Some(judged),
+        });
+        table.write(&decoder, &rows.collect::<Vec<_>>())?;
+        table.finish(&decoder)?;
+        warn(&source.narrator, &table);
+        cleaned.written = table.rows;
+        cleaned.inexact = table.inexact;
+        if arguments.out.is_stdout() {
+            source.narrator.say(cleaned.text().trim_end());
+            return Ok(());
+        }
+        show(arguments.json, &cleaned, || cleaned.text())
+    })
+}
+
+impl Cleaned {
+    fn of(
+        source: &Source,
+        all: &[Contributed],
+        judged: &[Judged],
+        file: String,
+    ) -> Result<Self, CommandError> {
+        let (chain_id, model, block) = source.origin.facts();
+        let authors = all.iter().zip(judged);
+        let authors = authors.map(|(one, judged)| (one.contribution.author, judged.marked));
+        let mut authors = by_author(authors);
+        authors.retain(|(_, share)| share.out > 0);
+        Ok(Self {
+            chain_id,
+            model,
+            block,
+            file,
+            contributions: all.len() as u64,
+            marked: judged.iter().filter(|it| it.marked).count() as u64,
+            written: 0,
+            inexact: 0,
+            authors: authors
+                .into_iter()
+                .map(|(author, share)| Marked {
+                    author,
+                    contributions: share.of,
+                    marked: share.out,
+                })
+                .collect(),
+            run: match &source.origin {
+                Origin::Run(run) => Some(Known::of(run, all, judged)),
+                Origin::Model { .. } => None,
+            },
+        })
+    }
+
+    fn text(&self) -> String {
+        /// Maximum number of authors in the text.
+        const AUTHORS: usize = 10;
+        let mut text = format!(
+            "wrote {}: {} of {}; {} are marked\n",
+            self.file,
+            self.written,
+            counted(self.contributions, "contribution"),
+            self.marked
+        );
+        for author in self.authors.iter().take(AUTHORS) {
+            let _ = writeln!(
+                text,
+                "author {}: {} of {} marked",
+                author.author, author.marked, author.contributions
+            );
+        }
+        if let Some(more @ 1..) = self.authors.len().checked_sub(AUTHORS) {
+            let _ = writeln!(text, "and {more} more authors; --json has all");
+        }
+        if let Some(known) = &self.run {
+            text += &known.text(self.marked);
+        }
+        text
+    }
+}
+
+impl Known {
+    fn of(run: &RunFacts, all: &[Contributed], judged: &[Judged]) -> Self {
+        let count =
+            |which: fn(&Judged) -> bool| judged.iter().filter(|it| which(it)).count() as u64;
+        let lies = count(|it| it.lie == Some(true));
+        let marked = count(|it| it.marked);
+        let found = count(|it| it.marked && it.lie == Some(true));
+        let part = |of: u64| wilson(found, of);
+        // A learner may refuse samples of one class only, so that there is no figure.
+        let accuracy = |which: fn(&Judged) -> bool| {
+            let chosen = all.iter().zip(judged).filter(|(_, judged)| which(judged));
+            let samples = chosen.map(|(one, _)| {
+                let contribution = &one.contribution;
+                (contribution.sample.as_slice(), contribution.label)
+            });
+            run.truth.accuracy_of(&run.scenario, run.seed, samples).ok()
+        };
+        Self {
+            scenario: run.scenario.name().to_owned(),
+            seed: run.seed,
+            lies,
+            found,
+            precision: evaluation::share(found, marked),
+            recall: evaluation::share(found, lies),
+            precision_interval: part(marked),
+            recall_interval: part(lies),
+            accuracy: Accuracies {
+                initial: run.accuracy.initial,
+                last: run.accuracy.last,
+                all: accuracy(|_| true),
+                unmarked: accuracy(|it| !it.marked),
+                honest: accuracy(|it| it.lie == Some(false)),
+            },
+        }
+    }
+
+    fn text(&self, marked: u64) -> String {
+        let part = |part: Option<f64>| part.map_or_else(|| "-".to_owned(), share);
+        let accuracy = &self.accuracy;
+        format!(
+            "precision {}, {} of {marked} marked are lies; recall {}, of {} lies\n\
+             accuracy: {} of the run's model at the start, {} at the end; founded on all {}, on the unmarked {}, on the \
+             true ones {}\n",
+            part(self.precision),
+            self.found,
+            part(self.recall),
+            self.lies,
+            share(accuracy.initial),
+            share(accuracy.last),
+            part(accuracy.all),
+            part(accuracy.unmarked),
+            part(accuracy.honest),
+        )
+    }
+}

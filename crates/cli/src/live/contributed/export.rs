@@ -1,0 +1,158 @@
+//! `cotrain data export`: the contributions of a model as a file.
+
+use alloy_primitives::Address;
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_client::decode::Decoder;
+use cotrain_indexer::rows::Settled;
+use cotrain_results::format::counted;
+use serde::Serialize;
+
+use super::{
+    super::{block_on, show},
+    source::{Selection, settlements},
+    table::{Layout, Output, Row, Table, output},
+};
+use crate::{error::CommandError, output::Narrator};
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain data export --out films.csv              all contributions to the model used last
+  cotrain data export --model films --only refunded,open --out films.parquet
+  cotrain data export --bare --out train.csv       class and sample alone: `cotrain evaluate --data
+                                                   train.csv --text-column text` reads it
+  cotrain data export --out - | head               CSV on stdout
+  cotrain data export --run runs/movie-reviews-1 --out run.csv.gz
+
+A contract stores what the encoder of the model's card kept. A text comes back as the words that the
+model knows, in the order of its features. A number comes back as the shortest one that is encoded to
+the same integer. Encoded again, every sample has the same bytes, unless its author did not use the
+card's encoder; these are counted. Without a card, a sample is its bytes.
+
+The columns are: position, time (Unix seconds) and utc, block, author, deposit_wei, settled (open,
+reported, refunded, taken-by-reports or claimed-late), paid_wei and claimed_by (sum and accounts of
+all claims), label_number and label (the class), then the sample. A column whose name a feature has
+too begins with cotrain_. In libsvm, a label is the class if all classes are integers, else its
+number; a feature is its index, or its number from 1.
+
+In CSV, a name that a spreadsheet would compute, as it begins with =, +, - or @, has a ' before it.";
+
+/// Write all contributions to a model into a file, with what became of them
+///
+/// The file appears when it is complete. Memory does not grow with the number of contributions.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Export {
+    /// File to write: .csv, .parquet or .libsvm, the first and the last also with .gz; - is CSV on
+    /// stdout
+    #[arg(long, value_name = "FILE", value_parser = output)]
+    out: Output,
+    /// Replace an existing file
+    #[arg(long)]
+    force: bool,
+    /// Write only the class and the sample, which other commands read as training data
+    #[arg(long)]
+    bare: bool,
+    /// Write only contributions of which this became, separated by commas
+    #[arg(
+        long,
+        value_name = "STATES",
+        value_delimiter = ',',
+        value_parser = settlements(),
+        help_heading = "Contributions"
+    )]
+    only: Vec<Settled>,
+    #[command(flatten)]
+    selection: Selection,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Exported {
+    chain_id: Option<u64>,
+    model: Option<Address>,
+    /// Last block that was read.
+    block: Option<u64>,
+    file: String,
+    contributions: u64,
+    /// Number of contributions that the card's encoder did not make.
+    inexact: u64,
+}
+
+/// Runs `cotrain data export`.
+pub(crate) fn run(arguments: &Export) -> Result<(), CommandError> {
+    no_json_on_stdout(&arguments.out, arguments.json)?;
+    block_on(async {
+        let mut source = arguments.selection.open().await?;
+        let layout = Layout::of(&source, arguments.bare);
+        let mut table = Table::begin(&arguments.out, arguments.force, layout)?;
+        let encoder = source.encoder.clone();
+        let decoder = Decoder::new(source.encoding, encoder.as_ref());
+        loop {
+            let mut some = source.next().await?;
+            if some.is_empty() {
+                break;
+            }
+            some.retain(|it| chosen(&arguments.only, it.settled()));
+            let rows = some.into_iter().map(|contributed| Row {
+                contributed,
+                judged: None,
+            });
+            table.write(&decoder, &rows.collect::<Vec<_>>())?;
+        }
+        table.finish(&decoder)?;
+        let (chain_id, model, block) = source.origin.facts();
+        let exported = Exported {
+            chain_id,
+            model,
+            block,
+            file: arguments.out.shown(),
+            contributions: table.rows,
+            inexact: table.inexact,
+        };
+        warn(&source.narrator, &table);
+        if arguments.out.is_stdout() {
+            return Ok(());
+        }
+        show(arguments.json, &exported, || {
+            format!(
+                "wrote {}: {}\n",
+                exported.file,
+                counted(exported.contributions, "contribution")
+            )
+        })
+    })
+}
+
+/// Checks that stdout is not asked for a table and for JSON.
+pub(super) fn no_json_on_stdout(out: &Output, json: bool) -> Result<(), CommandError> {
+    if out.is_stdout() && json {
+        return Err(CommandError::Mistake(anyhow!(
+            "cannot print JSON beside the table: --out - writes it to stdout too; name a file, or leave --json out"
+        )));
+    }
+    Ok(())
+}
+
+/// Returns `true` if a settlement is among the chosen ones; all are if none is named.
+pub(super) fn chosen(only: &[Settled], settled: Settled) -> bool {
+    only.is_empty() || only.contains(&settled)
+}
+
+/// Tells on stderr what a reader of the table should know.
+pub(super) fn warn(narrator: &Narrator, table: &Table) {
+    if table.inexact > 0 {
+        narrator.say(format_args!(
+            "{} of {} samples are not what the card's encoder makes of the written ones: their authors used another one",
+            table.inexact, table.rows
+        ));
+    }
+    if table.guarded > 0 {
+        narrator.say(format_args!(
+            "{} fields begin like a formula and have a ' before them; .parquet has them unchanged",
+            table.guarded
+        ));
+    }
+}

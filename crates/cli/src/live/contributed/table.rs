@@ -1,0 +1,554 @@
+//! Files of contributions: CSV, Parquet and libsvm, complete or not at all.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, anyhow};
+use cotrain_client::decode::{Decoded, DecodedForm, Decoder};
+use cotrain_indexer::contributed::Contributed;
+use cotrain_learning::text::escaped_to;
+use cotrain_protocol::sample::Encoding;
+use cotrain_results::results::unfinished;
+use cotrain_simulator::tables::column::{Column, Csv, Parquet, Values};
+use flate2::{Compression, write::GzEncoder};
+use tempfile::NamedTempFile;
+
+use super::{super::time::when, judged::Judged, source::Source};
+use crate::error::CommandError;
+
+/// File to write, in the format of its ending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// `None` for stdout.
+    path: Option<PathBuf>,
+    pub(crate) format: Format,
+    packed: bool,
+}
+
+/// Format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Csv,
+    Parquet,
+    Libsvm,
+}
+
+impl Output {
+    /// Returns `true` if the table goes to stdout.
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.path.is_none()
+    }
+
+    /// Returns the file's path as text; `-` for stdout.
+    pub(crate) fn shown(&self) -> String {
+        let path = self.path.as_ref();
+        path.map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+    }
+}
+
+/// Parses the name of a file to write.
+pub(crate) fn output(text: &str) -> Result<Output, String> {
+    if text == "-" {
+        return Ok(Output {
+            path: None,
+            format: Format::Csv,
+            packed: false,
+        });
+    }
+    let path = Path::new(text);
+    let unpacked = text.strip_suffix(".gz");
+    let ending = Path::new(unpacked.unwrap_or(text)).extension();
+    let format = match ending.and_then(|it| it.to_str()) {
+        Some("csv") => Format::Csv,
+        Some("parquet") if unpacked.is_none() => Format::Parquet,
+        Some("libsvm" | "svm") => Format::Libsvm,
+        _ => {
+            return Err(
+                "expected a file that ends in .csv, .csv.gz, .parquet, .libsvm or .libsvm.gz, or - for CSV on stdout"
+                    .to_owned(),
+            );
+        }
+    };
+    Ok(Output {
+        path: Some(path.to_owned()),
+        format,
+        packed: unpacked.is_some(),
+    })
+}
+
+/// Contribution with its judgment, if there is one.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) contributed: Contributed,
+    pub(crate) judged: Option<Judged>,
+}
+
+/// Form of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    form: DecodedForm,
+    classes: Vec<String>,
+    encoding: Encoding,
+    /// `true` for class and sample alone.
+    bare: bool,
+    /// `true` if labels of libsvm are the names of the classes, which are integers.
+    integers: bool,
+}
+
+impl Layout {
+    /// Returns the form of a source's table. `bare` leaves only class and sample.
+    pub(crate) fn of(source: &Source, bare: bool) -> Self {
+        let is_integer = |name: &String| name.parse::<i64>().is_ok();
+        Self {
+            form: Decoder::new(source.encoding, source.encoder.as_ref()).form(),
+            encoding: source.encoding,
+            bare,
+            integers: source.classes.iter().all(is_integer),
+            classes: source.classes.clone(),
+        }
+    }
+
+    fn class(&self, label: u16) -> String {
+        let name = self.classes.get(usize::from(label));
+        name.cloned().unwrap_or_else(|| label.to_string())
+    }
+
+    /// Returns the name of a column that is no feature. If a feature has the name too, it gets a
+    /// prefix.
+    fn name(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        if let DecodedForm::Columns(features) = &self.form {
+            while features.contains(&name) {
+                name.insert_str(0, "cotrain_");
+            }
+        }
+        name
+    }
+}
+
+/// Writer of a table.
+pub(crate) struct Table {
+    writer: Option<Writer>,
+    layout: Layout,
+    format: Format,
+    file: Option<Staged>,
+    /// Number of rows written.
+    pub(crate) rows: u64,
+    /// Number of rows whose samples the card's encoder does not make of what was written.
+    pub(crate) inexact: u64,
+    /// Number of names that a spreadsheet would take for a formula, which were written with a `'`
+    /// before them.
+    pub(crate) guarded: u64,
+}
+
+enum Writer {
+    Csv(Csv<Sink>),
+    Parquet(Parquet<Sink>),
+    Libsvm(Sink),
+    /// A table of Parquet is begun with its first rows, which have its columns.
+    Unbegun(Sink),
+}
+
+/// File that appears under its name when it is complete.
+struct Staged {
+    file: NamedTempFile,
+    path: PathBuf,
+    force: bool,
+}
+
+enum Sink {
+    Stdout(io::Stdout),
+    File(BufWriter<File>),
+    Packed(GzEncoder<BufWriter<File>>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(to) => to.write(bytes),
+            Self::File(to) => to.write(bytes),
+            Self::Packed(to) => to.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(to) => to.flush(),
+            Self::File(to) => to.flush(),
+            Self::Packed(to) => to.flush(),
+        }
+    }
+}
+
+impl Sink {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Stdout(mut to) => to.flush(),
+            Self::File(mut to) => to.flush(),
+            Self::Packed(to) => to.finish()?.flush(),
+        }
+    }
+}
+
+impl Table {
+    /// Begins a table. The file appears when [`finish`](Self::finish) has written all of it. An
+    /// existing file is replaced only with `force`.
+    pub(crate) fn begin(
+        output: &Output,
+        force: bool,
+        layout: Layout,
+    ) -> Result<Self, CommandError> {
+        let (sink, file) = match &output.path {
+            None => (Sink::Stdout(io::stdout()), None),
+            Some(path) => {
+                let staged = Staged::begin(path, force)?;
+                let to = BufWriter::new(staged.file.as_file().try_clone()?);
+                let sink = if output.packed {
+                    Sink::Packed(GzEncoder::new(to, Compression::default()))
+                } else {
+                    Sink::File(to)
+                };
+                (sink, Some(staged))
+            }
+        };
+        Ok(Self {
+            writer: Some(match output.format {
+                Format::Csv => Writer::Csv(Csv::new(sink)),
+                Format::Parquet => Writer::Unbegun(sink),
+                Format::Libsvm => Writer::Libsvm(sink),
+            }),
+            layout,
+            format: output.format,
+            file,
+            rows: 0,
+            inexact: 0,
+            guarded: 0,
+        })
+    }
+
+    /// Appends rows. All rows of a table are marked, or none.
+    pub(crate) fn write(
+        &mut self,
+        decoder: &Decoder<'_>,
+        rows: &[Row],
+    ) -> Result<(), CommandError> {
+        /// Maximum number of fields that are in memory at once.
+        const FIELDS: usize = 1 << 20;
+        let width = match &self.layout.form {
+            DecodedForm::Columns(names) => names.len() + 16,
+            _ => 16,
+        };
+        for rows in rows.chunks((FIELDS / width).max(1)) {
+            self.write_some(decoder, rows)
+                .context("cannot write the contributions")?;
+        }
+        Ok(())
+    }
+
+    fn write_some(&mut self, decoder: &Decoder<'_>, rows: &[Row]) -> anyhow::Result<()> {
+        let mut decoded = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (sample, exact) = decoder.decode(&row.contributed.contribution.sample);
+            self.inexact += u64::from(!exact);
+            decoded.push(sample);
+        }
+        self.rows += rows.len() as u64;
+        if let Some(Writer::Libsvm(to)) = &mut self.writer {
+            for (row, sample) in rows.iter().zip(&decoded) {
+                libsvm(to, &self.layout, row, sample)?;
+            }
+            return Ok(());
+        }
+        let texts = Texts::of(&self.layout, rows, &decoded);
+        let mut columns = columns(&self.layout, rows, &decoded, &texts);
+        match self.writer.take() {
+            Some(Writer::Csv(mut csv)) => {
+                let safe = Safe::of(&columns);
+                self.guarded += safe.guarded;
+                for (column, texts) in columns.iter_mut().zip(&safe.texts) {
+                    column.name = guarded(&column.name).0;
+                    if let Values::Text(values) = &mut column.values {
+                        *values = texts.iter().map(String::as_str).collect();
+                    }
+                }
+                csv.write(&columns)?;
+                self.writer = Some(Writer::Csv(csv));
+            }
+            Some(Writer::Parquet(mut parquet)) => {
+                parquet.write(&columns)?;
+                self.writer = Some(Writer::Parquet(parquet));
+            }
+            Some(Writer::Unbegun(sink)) => {
+                let mut parquet = Parquet::new(sink, "contributions", &columns)?;
+                if !rows.is_empty() {
+                    parquet.write(&columns)?;
+                }
+                self.writer = Some(Writer::Parquet(parquet));
+            }
+            other => self.writer = other,
+        }
+        Ok(())
+    }
+
+    /// Ends the table and gives the file its name.
+    pub(crate) fn finish(&mut self, decoder: &Decoder<'_>) -> Result<(), CommandError> {
+        if self.rows == 0 && self.format != Format::Libsvm {
+            // The head of a table without rows.
+            self.write_some(decoder, &[])?;
+        }
+        let sink = match self.writer.take() {
+            Some(Writer::Csv(csv)) => csv.finish()?,
+            Some(Writer::Parquet(parquet)) => parquet.finish()?,
+            Some(Writer::Libsvm(sink) | Writer::Unbegun(sink)) => sink,
+            None => return Ok(()),
+        };
+        match sink.finish() {
+            // A reader that closes the pipe needs no more.
+            Err(error) if self.file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {}
+            finished => finished.context("cannot write the contributions")?,
+        }
+        match self.file.take() {
+            Some(staged) => staged.finish(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Staged {
+    fn begin(path: &Path, force: bool) -> Result<Self, CommandError> {
+        if path.exists() && !force {
+            return Err(there_already(path));
+        }
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let file = unfinished(directory)
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(CommandError::Mistake)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            force,
+        })
+    }
+
+    fn finish(self) -> Result<(), CommandError> {
+        let failed = || format!("cannot write {}", self.path.display());
+        self.file.as_file().sync_all().with_context(failed)?;
+        let persisted = if self.force {
+            self.file.persist(&self.path)
+        } else {
+            self.file.persist_noclobber(&self.path)
+        };
+        match persisted {
+            Ok(_) => Ok(()),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(there_already(&self.path))
+            }
+            Err(error) => Err(anyhow!(error.error)
+                .context(format!("cannot write {}", self.path.display()))
+                .into()),
+        }
+    }
+}
+
+fn there_already(path: &Path) -> CommandError {
+    CommandError::Mistake(anyhow!(
+        "cannot write {}: there is such a file; name another one, or replace it with --force",
+        path.display()
+    ))
+}
+
+/// Texts of rows, which columns borrow.
+struct Texts {
+    utc: Vec<String>,
+    author: Vec<String>,
+    claimed_by: Vec<String>,
+    class: Vec<String>,
+    reason: Vec<String>,
+    /// Samples, unless they are rows of numbers.
+    sample: Vec<String>,
+}
+
+impl Texts {
+    fn of(layout: &Layout, rows: &[Row], decoded: &[Decoded]) -> Self {
+        let of = |text: fn(&Row) -> String| rows.iter().map(text).collect();
+        Self {
+            utc: of(|row| when(row.contributed.contribution.time)),
+            author: of(|row| row.contributed.contribution.author.to_string()),
+            claimed_by: of(|row| {
+                let mut accounts: Vec<String> = Vec::new();
+                for claim in &row.contributed.claims {
+                    let account = claim.account.to_string();
+                    if !accounts.contains(&account) {
+                        accounts.push(account);
+                    }
+                }
+                accounts.join(" ")
+            }),
+            reason: of(|row| row.judged.as_ref().map_or_else(String::new, Judged::reason)),
+            class: rows
+                .iter()
+                .map(|row| layout.class(row.contributed.contribution.label))
+                .collect(),
+            sample: decoded.iter().map(sample_text).collect(),
+        }
+    }
+}
+
+/// Returns a sample as one field.
+fn sample_text(sample: &Decoded) -> String {
+    match sample {
+        Decoded::Text(text) => text.clone(),
+        Decoded::Numbers(_) => String::new(),
+        Decoded::Bytes(bytes) => format!("0x{bytes}"),
+        Decoded::Indexed { indices, values } => {
+            let entries = indices.iter().zip(values);
+            let entries = entries.map(|(index, value)| format!("{}:{value}", index + 1));
+            entries.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn columns<'a>(
+    layout: &Layout,
+    rows: &'a [Row],
+    decoded: &[Decoded],
+    texts: &'a Texts,
+) -> Vec<Column<'a>> {
+    let whole = |number: fn(&Row) -> u64| Values::Whole(rows.iter().map(number).collect());
+    let text = |texts: &'a [String]| Values::Text(texts.iter().map(String::as_str).collect());
+    let mut all = Vec::new();
+    let mut add = |name: &str, values| all.push(Column::new(layout.name(name), values));
+    if !layout.bare {
+        add(
+            "position",
+            whole(|row| row.contributed.contribution.position),
+        );
+        add("time", whole(|row| row.contributed.contribution.time));
+        add("utc", text(&texts.utc));
+        let blocks = rows.iter().map(|row| row.contributed.block);
+        add("block", Values::MaybeWhole(blocks.collect()));
+        add("author", text(&texts.author));
+        let deposits = rows.iter().map(|row| row.contributed.contribution.deposit);
+        add("deposit_wei", Values::Wei(deposits.collect()));
+        let settled = rows.iter().map(|row| row.contributed.settled().name());
+        add("settled", Values::Text(settled.collect()));
+        let paid = rows.iter().map(|row| row.contributed.paid());
+        add("paid_wei", Values::Wei(paid.collect()));
+        add("claimed_by", text(&texts.claimed_by));
+        let judged = || rows.iter().filter_map(|row| row.judged.as_ref());
+        if !rows.is_empty() && judged().count() == rows.len() {
+            let marks = judged().map(|it| u64::from(it.marked));
+            add("marked", Values::Whole(marks.collect()));
+            let scores = judged().map(|it| it.judgment.score);
+            add("score", Values::Real(scores.collect()));
+            add("reason", text(&texts.reason));
+            if judged().all(|it| it.lie.is_some()) {
+                let lies = judged().map(|it| u64::from(it.lie == Some(true)));
+                add("lie", Values::Whole(lies.collect()));
+            }
+        }
+        add(
+            "label_number",
+            whole(|row| row.contributed.contribution.label.into()),
+        );
+    }
+    add("label", text(&texts.class));
+    match &layout.form {
+        DecodedForm::Text => add("text", text(&texts.sample)),
+        DecodedForm::Indexed => add("features", text(&texts.sample)),
+        DecodedForm::Bytes => add("sample", text(&texts.sample)),
+        DecodedForm::Columns(names) => {
+            for (column, name) in names.iter().enumerate() {
+                let value = |sample: &Decoded| match sample {
+                    Decoded::Numbers(numbers) => numbers.get(column).copied().unwrap_or(0.0),
+                    _ => 0.0,
+                };
+                let values = Values::Real(decoded.iter().map(value).collect());
+                all.push(Column::new(name.clone(), values));
+            }
+        }
+    }
+    all
+}
+
+/// Writes a line of libsvm.
+fn libsvm(to: &mut Sink, layout: &Layout, row: &Row, sample: &Decoded) -> io::Result<()> {
+    let contribution = &row.contributed.contribution;
+    let label = contribution.label;
+    if layout.integers {
+        write!(to, "{}", layout.class(label))?;
+    } else {
+        write!(to, "{label}")?;
+    }
+    match sample {
+        Decoded::Indexed { indices, values } => {
+            for (index, value) in indices.iter().zip(values) {
+                write!(to, " {}:{value}", index + 1)?;
+            }
+        }
+        Decoded::Numbers(numbers) => {
+            for (index, value) in (1..).zip(numbers).filter(|(_, value)| **value != 0.0) {
+                write!(to, " {index}:{value}")?;
+            }
+        }
+        // Features have no values of their own, so their numbers stand for them.
+        Decoded::Text(_) | Decoded::Bytes(_) => match layout.encoding {
+            Encoding::Sparse => {
+                for feature in contribution.sample.as_chunks().0 {
+                    write!(to, " {}:1", u32::from(u16::from_be_bytes(*feature)) + 1)?;
+                }
+            }
+            dense => {
+                let numbers = (1..).zip(dense.numbers(&contribution.sample));
+                for (index, number) in numbers.filter(|(_, number)| *number != 0) {
+                    write!(to, " {index}:{number}")?;
+                }
+            }
+        },
+    }
+    writeln!(to)
+}
+
+/// Texts of columns, as a spreadsheet and a terminal may have them.
+struct Safe {
+    /// Texts of each column; none for numbers.
+    texts: Vec<Vec<String>>,
+    guarded: u64,
+}
+
+impl Safe {
+    fn of(columns: &[Column<'_>]) -> Self {
+        let mut count = 0;
+        let mut safe = |text: &str| {
+            let (text, was) = guarded(text);
+            count += u64::from(was);
+            text
+        };
+        let texts = columns.iter().map(|column| match &column.values {
+            Values::Text(values) => values.iter().map(|text| safe(text)).collect(),
+            _ => Vec::new(),
+        });
+        Self {
+            texts: texts.collect(),
+            guarded: count,
+        }
+    }
+}
+
+/// Returns a text of strangers without characters that a terminal obeys, and `true` if it had to be
+/// kept from being a formula. Spreadsheets compute a field that begins with `=`, `+`, `-` or `@`,
+/// so such a field gets a `'` before it, unless it is a number.
+fn guarded(text: &str) -> (String, bool) {
+    let text = escaped_to(text, usize::MAX).to_string();
+    let formula = text.starts_with(['=', '+', '-', '@']) && text.parse::<f64>().is_err();
+    if formula {
+        return (format!("'{text}"), true);
+    }
+    (text, false)
+}
