@@ -233,26 +233,23 @@ impl Dataset {
     /// would learn the order of the rows.
     #[must_use]
     pub fn row_numbers(&self) -> Vec<String> {
-        let rows = || self.train.examples().chain(self.test.examples());
+        let values = |part: &Part, feature: usize| -> Vec<f64> {
+            let value = |example| match example {
+                Example::Numbers(numbers) => numbers.get(feature).copied(),
+                Example::Text(_) | Example::Indexed { .. } => None,
+            };
+            part.examples().filter_map(value).collect()
+        };
         let numbers_rows = |feature: usize, name: &str| {
             if name.is_empty() || name.starts_with("Unnamed: ") {
                 return true;
             }
-            let mut values: Vec<f64> = rows()
-                .filter_map(|example| match example {
-                    Example::Numbers(numbers) => numbers.get(feature).copied(),
-                    Example::Text(_) | Example::Indexed { .. } => None,
-                })
-                .collect();
-            values.sort_unstable_by(f64::total_cmp);
-            let consecutive = values.windows(2).all(|pair| consecutive(pair[0], pair[1]));
-            let identifies = || {
-                let whole = values.iter().all(|it| it.fract().total_cmp(&0.0).is_eq());
-                whole && is_identifier(name) && values.windows(2).all(|pair| pair[0] < pair[1])
-            };
-            // In fewer rows, consecutive numbers may be a coincidence.
-            let whole = values.first().is_some_and(|it| it.fract() == 0.0);
-            values.len() >= 10 && ((consecutive && whole) || identifies())
+            // The parts of one file are numbered together, and those of two files each anew.
+            let train = values(&self.train, feature);
+            let both = [train.as_slice(), &values(&self.test, feature)].concat();
+            [train, both]
+                .into_iter()
+                .any(|values| identifies(name, values))
         };
         let mut feature = 0;
         let mut found = Vec::new();
@@ -267,16 +264,30 @@ impl Dataset {
     }
 }
 
+/// Returns `true` if the values of a column of this name seem to number or name the rows.
+fn identifies(name: &str, mut values: Vec<f64>) -> bool {
+    values.sort_unstable_by(f64::total_cmp);
+    let whole = values
+        .iter()
+        .all(|it| it.fract().abs().total_cmp(&0.0).is_eq());
+    let is_row_number = values.windows(2).all(|pair| consecutive(pair[0], pair[1]));
+    let is_own = is_identifier(name) && values.windows(2).all(|pair| pair[0] < pair[1]);
+    // In fewer rows, consecutive numbers may be a coincidence.
+    values.len() >= 10 && whole && (is_row_number || is_own)
+}
+
 /// Returns `true` if a name is `id` or ends so, such as `PassengerId`, `user_id` or `ID`.
 fn is_identifier(name: &str) -> bool {
-    let own = |end: &str| {
+    let word = |end: &str| {
         let before = name.strip_suffix(end)?.chars().next_back();
-        // In `paid`, it is the end of a word.
-        Some(before.is_none_or(|before| !before.is_alphabetic() || end.starts_with('I')))
+        // `paid` and `GRID` end with other words.
+        Some(before.is_none_or(|before| match end {
+            "id" => !before.is_alphabetic(),
+            _ => !before.is_uppercase(),
+        }))
     };
-    ["id", "Id", "ID"]
-        .into_iter()
-        .any(|end| own(end) == Some(true))
+    let mut ends = ["id", "Id", "ID"].into_iter();
+    ends.any(|end| word(end) == Some(true))
 }
 
 // Floats represent whole numbers exactly, as far as files number their rows.

@@ -173,3 +173,90 @@ fn missing_rule(text: &str) -> Result<(Option<String>, MissingRule), String> {
     let rule = rule.parse().map_err(|error| format!("{error}"))?;
     Ok((name, rule))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Given {
+        #[command(flatten)]
+        columns: Columns,
+        #[command(flatten)]
+        types: TypeOptions,
+    }
+
+    fn given(options: &[&str]) -> Given {
+        let all = std::iter::once("cotrain").chain(options.iter().copied());
+        Given::try_parse_from(all).expect("options")
+    }
+
+    #[test]
+    fn chosen_has_types_and_rules_by_column() {
+        let options = [
+            "--type=a=numeric,b=c=ignored",
+            "--missing=own",
+            "--missing=a=mean",
+            "--drop=x,y z",
+            "--columns=a",
+        ];
+        let given = given(&options);
+        let chosen = given.columns.chosen(&given.types);
+        let owned = |name: &str| name.to_owned();
+        assert_eq!(
+            chosen,
+            data::Columns {
+                only: vec![owned("a")],
+                drop: vec![owned("x"), owned("y z")],
+                types: vec![
+                    (owned("a"), ColumnType::Numeric),
+                    (owned("b=c"), ColumnType::Ignored)
+                ],
+                missing: vec![(owned("a"), MissingRule::Mean)],
+                missing_everywhere: MissingRule::Own,
+            }
+        );
+        for wrong in [
+            "--type=a",
+            "--type=a=number",
+            "--missing=zero",
+            "--separator=colon",
+        ] {
+            assert!(
+                Given::try_parse_from(["cotrain", wrong]).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_read_the_same_columns_as_the_options() {
+        assert!(
+            given(&[])
+                .columns
+                .settings(&TypeOptions::default())
+                .is_empty()
+        );
+        let options = [
+            "--type=a=ignored,b=text",
+            "--drop=x",
+            "--separator=tab",
+            "--decimal-comma",
+            "--encoding=latin1",
+        ];
+        let given = given(&options);
+        let owned = |text: &str| text.to_owned();
+        assert_eq!(
+            given.columns.settings(&given.types),
+            [
+                ("evaluate.text", owned("\"b\"")),
+                ("evaluate.drop", owned("[\"x\", \"a\"]")),
+                ("evaluate.separator", owned("\"tab\"")),
+                ("evaluate.decimal_comma", owned("true")),
+                ("evaluate.encoding", owned("\"windows-1252\"")),
+            ]
+        );
+    }
+}

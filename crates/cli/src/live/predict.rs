@@ -226,7 +226,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             misfits,
             progress,
         };
-        if let (Some(output), Some(table)) = (&place, &table)
+        if let (Some(place), Some(table)) = (&place, &table)
             && stopped.is_none()
         {
             place.write(table, &predicted.predictions, &session)?;
@@ -466,5 +466,53 @@ pub(crate) fn not_predicted(error: PredictError) -> CommandError {
         PredictError::Refused(rejection) => CommandError::mistake(rejection),
         PredictError::Node(error) => error.into(),
         PredictError::Answer(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_learning::data::Reading;
+
+    use super::*;
+
+    fn table(text: &str) -> Table {
+        let bytes = text.as_bytes().to_vec();
+        Table::of_bytes(Path::new("-"), bytes, &Reading::default()).expect("a table")
+    }
+
+    fn prediction(class: &str, score: Option<f64>, known: Option<usize>) -> Prediction {
+        Prediction {
+            label: 0,
+            class: class.to_owned(),
+            score,
+            known,
+            clipped: 1,
+        }
+    }
+
+    #[test]
+    fn written_adds_predictions_to_the_columns_of_a_table() {
+        let one = table("a;\"b,c\"\n1;\"x;\"\"y\"\n\"2\n\";z\n");
+        let predictions = [
+            prediction("it,s", Some(0.75), Some(3)),
+            prediction("no", None, None),
+        ];
+        assert_eq!(
+            written(&one, &predictions).expect("CSV"),
+            "a,\"b,c\",class,score,known,clipped\n1,\"x;\"\"y\",\"it,s\",0.7500,3,1\n2,z,no,,,1\n"
+        );
+        let taken = table("class,known\nred,1\n");
+        assert_eq!(
+            written(&taken, &predictions[1..]).expect("CSV"),
+            "class,known,predicted_class,score,predicted_known,clipped\nred,1,no,,,1\n"
+        );
+        let both = table("class,predicted_class\nred,1\n");
+        let refused = written(&both, &predictions[1..])
+            .expect_err("taken")
+            .message();
+        assert!(
+            refused.contains("has a column `predicted_class` already"),
+            "{refused}"
+        );
     }
 }
