@@ -174,6 +174,7 @@ impl InitialOptions {
                 },
                 fixed_intercept: self.fixed_intercept,
                 reserved: self.reserve_features.clone(),
+                vectors: None,
             },
         })
     }
