@@ -16,6 +16,7 @@ pub(crate) mod deploying;
 pub(crate) mod errors;
 pub(crate) mod evaluate;
 pub(crate) mod following;
+pub(crate) mod founding;
 pub(crate) mod gas_fees;
 pub(crate) mod input;
 pub(crate) mod key;

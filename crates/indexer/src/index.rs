@@ -15,7 +15,7 @@ use cotrain_client::{
     card::{Card, explain, explain_revert},
     registry::RegistryError,
 };
-use cotrain_protocol::{ContractError, record::group_by_record};
+use cotrain_protocol::{ContractError, classifier::Classifier, record::group_by_record};
 use tokio::sync::watch;
 
 use crate::{
@@ -445,6 +445,20 @@ impl<S: ContractSource> Index<S> {
         };
         let claims = self.0.store.claims_on(model.id(), first, last).await?;
         Ok(contributed::joined(rows, claims, until))
+    }
+
+    /// Returns the model as its owner closed it, before the first contribution; `None` if the node
+    /// had forgotten that state.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn founded(&self, model: &HostedModel) -> Result<Option<Classifier>, StoreError> {
+        let beginning = self.0.store.beginning(model.id()).await?;
+        if beginning.base.is_some() {
+            return Ok(None);
+        }
+        let parameters = model.info().facts.parameters;
+        Ok(Classifier::from_words(parameters, &beginning.words).ok())
     }
 
     /// Returns the arguments of `refund`, `report` and `claimLate` for these contributions.

@@ -22,7 +22,6 @@ pub use text::{TextOptions, TextRules, Tokenizer, UnknownTokenizer, hash};
 
 pub(crate) use samples::{Layout, Row};
 
-
 use crate::data::{Dataset, Example, MAX_CLASSES, Part};
 use crate::vectors::Table;
 

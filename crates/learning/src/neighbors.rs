@@ -154,15 +154,23 @@ fn dense(
 
 /// Returns the squared distance of two rows; `None` if it is not below the limit.
 fn distance(one: &[i32], other: &[i32], limit: Option<u128>) -> Option<u128> {
-    /// Numbers between two comparisons with the limit. Their squares add up to less than 2^72.
+    /// Numbers between two comparisons with the limit.
     const STEP: usize = 64;
     let mut sum = 0_u128;
     for (one, other) in one.chunks(STEP).zip(other.chunks(STEP)) {
-        let squares = one.iter().zip(other).map(|(&one, &other)| {
-            let difference = u128::from(one.abs_diff(other));
-            difference * difference
-        });
-        sum += squares.sum::<u128>();
+        let differences = || {
+            let pairs = one.iter().zip(other);
+            pairs.map(|(&one, &other)| u64::from(one.abs_diff(other)))
+        };
+        // Numbers of 16 bits have differences below 2^16, so that 64 squares fit. This is faster.
+        let all = differences().fold(0, |all, difference| all | difference);
+        sum += if all < 1 << 16 {
+            let squares = differences().map(|difference| difference * difference);
+            u128::from(squares.sum::<u64>())
+        } else {
+            let squares = differences().map(|difference| u128::from(difference).pow(2));
+            squares.sum()
+        };
         if limit.is_some_and(|limit| sum >= limit) {
             return None;
         }

@@ -99,7 +99,11 @@ impl TableId {
 impl fmt::Display for TableId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dimensions = self.dimensions;
-        write!(formatter, "SHA-256 {} and {dimensions} dimensions", self.hexadecimal())
+        write!(
+            formatter,
+            "SHA-256 {} and {dimensions} dimensions",
+            self.hexadecimal()
+        )
     }
 }
 
@@ -165,7 +169,10 @@ impl Table {
                 None => first.insert(piece.as_str().into(), number),
             };
         }
-        let sizes = first.keys().chain(rest.keys()).map(|piece: &Box<str>| piece.len());
+        let sizes = first
+            .keys()
+            .chain(rest.keys())
+            .map(|piece: &Box<str>| piece.len());
         Self(Arc::new(Inner {
             digest,
             rows: contents.rows(),
@@ -278,7 +285,11 @@ impl Table {
                 cosine: cosine(&vector.numbers, self.row(number)),
             })
             .collect();
-        near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| a.piece.cmp(&b.piece)));
+        near.sort_by(|a, b| {
+            b.cosine
+                .total_cmp(&a.cosine)
+                .then_with(|| a.piece.cmp(&b.piece))
+        });
         near.truncate(count);
         near
     }
@@ -317,7 +328,9 @@ impl Table {
 
 /// Scales sums to the length [`LENGTH`], each rounded toward zero. Zeros stay zeros.
 fn normalized(sums: &[i64]) -> Vec<i16> {
-    let squares = sums.iter().map(|&sum| u128::from(sum.unsigned_abs()).pow(2));
+    let squares = sums
+        .iter()
+        .map(|&sum| u128::from(sum.unsigned_abs()).pow(2));
     let length = match squares.sum::<u128>() {
         0 => return vec![0; sums.len()],
         square => (square << 16).isqrt(),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use cotrain_learning::{encode::Encoder, initial::samples_of};
+use cotrain_protocol::classifier::Classifier;
 
 use crate::{error::SimulateError, prepared::Prepared, scenario::Scenario};
 
@@ -53,6 +54,15 @@ impl Truth {
         self.labels
             .get(sample)
             .is_some_and(|labels| labels.contains(&label))
+    }
+
+    /// Returns the model with which a run of the scenario begins.
+    ///
+    /// # Errors
+    /// If the learner cannot be trained.
+    pub fn founded(&self, scenario: &Scenario, seed: u64) -> Result<Classifier, SimulateError> {
+        let trained = self.data.train(scenario, self.data.initial, seed)?;
+        Ok(trained.classifier)
     }
 
     /// Trains the scenario's learner anew on these samples alone, as `cotrain deploy --from` does.

@@ -24,6 +24,7 @@ use super::{
     connection::{Connection, Session},
     context::{CommandContext, state_directory},
     deploying::{self, narrate, not_deployed},
+    founding::{Founded, FromArgs},
     gas_fees::GasFeeArgs,
     key::KeyArgs,
     options::{Options, typed},
@@ -44,6 +45,8 @@ Examples:
       --keystore key.json                                   a table with texts
   cotrain deploy --data iris.csv --learner dense-nearest-centroid --points --dev 0
                                                             numbers, without money
+  cotrain deploy --from films --from-clean --test test.csv --text-column text --name anew --dev 0
+                                                            what others contributed, without likely lies
   cotrain deploy --dev 0 --yes --json | jq -r .trainer      for a script
 
 Exit status: 0 deployed, 2 a mistake in arguments or data, 1 anything else.";
@@ -60,6 +63,8 @@ Exit status: 0 deployed, 2 a mistake in arguments or data, 1 anything else.";
 pub(crate) struct Deploy {
     #[command(flatten)]
     model: ModelOptions,
+    #[command(flatten)]
+    from: FromArgs,
     #[command(flatten)]
     options: DeployOptions,
 }
@@ -107,6 +112,9 @@ struct Shown<'a> {
     /// Figures on the predictions for the test data.
     evaluation: &'a Measured,
     trained_on: usize,
+    /// Contributions to another model that it was trained on.
+    #[serde(rename = "from", skip_serializing_if = "Option::is_none")]
+    founded: Option<Founded>,
     /// Bounds of samples, in the contract's integers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<ShownBounds>,
@@ -118,9 +126,21 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), CommandError> {
         let options = &arguments.options;
         let session = options.connection.open().await?;
         let key = options.key.key(session.node.chain_id())?;
-        let plan = Plan::make(&arguments.model, key.address())?;
+        let (mut typed, given) = typed::<Deploy>("deploy");
+        let owner = key.address();
+        let (plan, founded) = match &arguments.from.from {
+            None => (Plan::make(&arguments.model, owner)?, None),
+            Some(from) => {
+                let options = (&mut typed, &given);
+                let founding =
+                    arguments
+                        .from
+                        .found(from, &session, &arguments.model, owner, options);
+                let (plan, founded) = founding.await?;
+                (plan, Some(founded))
+            }
+        };
         describe(&plan, &session.narrator);
-        let (typed, _) = typed::<Deploy>("deploy");
         let budget = options.spending.budget();
         let further = Further::default();
         let completed = context(&session, &key, &plan, options, &budget, &typed, &further).await?;
@@ -135,6 +155,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), CommandError> {
             accuracy_float: plan.quantization.accuracy_float,
             evaluation: &plan.evaluation,
             trained_on: plan.trained_on,
+            founded,
             bounds: plan
                 .deployment
                 .classifier

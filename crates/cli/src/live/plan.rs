@@ -12,9 +12,9 @@ use clap::{
 use cotrain_client::{card::Card, deploy};
 use cotrain_learning::{
     Encoder,
-    data::{Example, Schema},
+    data::{Example, Schema, Source},
     encode::{self, Limits, Samples, TextOptions, Tokenizer},
-    initial::{self, Initial, PrepareError, Prepared},
+    initial::{self, Founding, Initial, PrepareError, Prepared},
     input::row_of,
     text::{self, MAX_DESCRIPTION, escaped},
     train::Quantization,
@@ -150,6 +150,12 @@ pub(crate) struct InitialOptions {
 }
 
 impl InitialOptions {
+    /// Returns the data to measure on, if it is named.
+    pub(crate) fn test_source(&self) -> Result<Option<Source>, CommandError> {
+        let test = self.test.as_ref().map(|test| test.to_string_lossy());
+        test.map(|test| self.columns.source(&test)).transpose()
+    }
+
     /// Returns the options for making the initial model.
     fn preparation(&self) -> Result<initial::Options, CommandError> {
         Ok(initial::Options {
@@ -365,10 +371,31 @@ impl Plan {
         terms: Terms,
         owner: Address,
     ) -> Result<(Self, Samples), CommandError> {
-        text::check_name("--name", &options.name).map_err(CommandError::mistake)?;
-        text::check("--description", &options.description, MAX_DESCRIPTION)
-            .map_err(CommandError::mistake)?;
+        check_texts(options)?;
         let prepared = Prepared::read(&options.preparation()?).map_err(not_prepared)?;
+        let plan = Self::with_prepared(options, terms, owner, &prepared)?;
+        Ok((plan, prepared.encoded.test))
+    }
+
+    /// Trains the initial model on samples that others contributed, with deposits and claims.
+    pub(crate) fn found(
+        options: &ModelOptions,
+        founding: Founding<'_>,
+        owner: Address,
+    ) -> Result<Self, CommandError> {
+        let terms = options.terms()?;
+        check_texts(&options.initial)?;
+        let prepared = Prepared::found(founding).map_err(not_prepared)?;
+        Self::with_prepared(&options.initial, terms, owner, &prepared)
+    }
+
+    /// Trains the initial model on prepared data.
+    fn with_prepared(
+        options: &InitialOptions,
+        terms: Terms,
+        owner: Address,
+        prepared: &Prepared,
+    ) -> Result<Self, CommandError> {
         let encoded = &prepared.encoded;
         let card = Card {
             name: options.name.clone(),
@@ -380,7 +407,7 @@ impl Plan {
         // The check comes before the training, which takes time, and long before anything is paid.
         card.check().map_err(CommandError::mistake)?;
         let trained = prepared.train().map_err(CommandError::mistake)?;
-        let plan = Self {
+        Ok(Self {
             name: options.name.clone(),
             deployment: deploy::Plan {
                 owner,
@@ -392,13 +419,16 @@ impl Plan {
             evaluation: Measured::new(&trained.confusion, encoded.classes.clone()),
             trained_on: prepared.trained_on,
             row_numbers: prepared.row_numbers(),
-            types: prepared.dataset.as_ref().map(|it| types(&it.schema)).unwrap_or_default(),
+            types: prepared
+                .dataset
+                .as_ref()
+                .map(|it| types(&it.schema))
+                .unwrap_or_default(),
             example: prepared
                 .test_example()
                 .and_then(|it| example(&encoded.encoder, it)),
             clamped: encoded.clamped,
-        };
-        Ok((plan, prepared.encoded.test))
+        })
     }
 
     /// Tells the types of a table's columns, and warns of columns that a model should not learn
@@ -448,6 +478,13 @@ fn types(schema: &Schema) -> Vec<(String, String)> {
         true => Vec::new(),
         false => schema.describe(),
     }
+}
+
+/// Checks the texts of a model's card.
+fn check_texts(options: &InitialOptions) -> Result<(), CommandError> {
+    text::check_name("--name", &options.name).map_err(CommandError::mistake)?;
+    text::check("--description", &options.description, MAX_DESCRIPTION)
+        .map_err(CommandError::mistake)
 }
 
 /// Returns an example as an option of `cotrain predict`, and its class; `None` if a shell could not

@@ -56,7 +56,10 @@ fn assign(vectors: &[f64], width: usize, book: &[f64], codes: &mut [u8]) {
     for (vector, code) in vectors.chunks_exact(width).zip(codes) {
         let mut nearest = f64::INFINITY;
         for (entry, number) in book.chunks_exact(width).zip(0..=u8::MAX) {
-            let far = entry.iter().zip(vector).fold(0.0, |far, (a, b)| far + (a - b) * (a - b));
+            let far = entry
+                .iter()
+                .zip(vector)
+                .fold(0.0, |far, (a, b)| far + (a - b) * (a - b));
             if far < nearest {
                 nearest = far;
                 *code = number;
@@ -71,7 +74,9 @@ mod tests {
 
     #[test]
     fn coded_keeps_vectors_if_there_are_no_more_than_codes() {
-        let vectors: Vec<f64> = (0..200).map(|number| f64::from(number) * 0.5 - 20.0).collect();
+        let vectors: Vec<f64> = (0..200)
+            .map(|number| f64::from(number) * 0.5 - 20.0)
+            .collect();
         let found = coded(&vectors, 2);
         assert_eq!(found.book.len(), CODES * 2);
         for (vector, &code) in vectors.chunks(2).zip(&found.codes) {

@@ -20,11 +20,18 @@ pub(super) struct Eigen {
 pub(super) fn eigen(mut matrix: Rows) -> Eigen {
     let size = matrix.len();
     let mut vectors: Rows = (0..size)
-        .map(|row| (0..size).map(|column| if row == column { 1.0 } else { 0.0 }).collect())
+        .map(|row| {
+            (0..size)
+                .map(|column| if row == column { 1.0 } else { 0.0 })
+                .collect()
+        })
         .collect();
     let total: f64 = matrix.iter().flatten().map(|value| value * value).sum();
     for _ in 0..MAX_SWEEPS {
-        let above = matrix.iter().enumerate().flat_map(|(row, values)| &values[row + 1..]);
+        let above = matrix
+            .iter()
+            .enumerate()
+            .flat_map(|(row, values)| &values[row + 1..]);
         let above: f64 = above.map(|value| value * value).sum();
         // Floats have 53 bits, and this is a square.
         if above <= total * f64::EPSILON * f64::EPSILON {
@@ -110,7 +117,10 @@ mod tests {
         let half = 0.5_f64.sqrt();
         let numbers = found.values.iter().chain(found.vectors.iter().flatten());
         for (found, expected) in numbers.zip([3.0, 1.0, half, half, half, -half]) {
-            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{found} is not {expected}"
+            );
         }
     }
 

@@ -3,9 +3,7 @@
 use thiserror::Error;
 
 use super::codes::CODES;
-use super::{
-    MAX_CODE_WIDTH, MAX_DIMENSIONS, MAX_NOTICE_BYTES, MAX_PIECE_BYTES, MAX_PIECES, words,
-};
+use super::{MAX_CODE_WIDTH, MAX_DIMENSIONS, MAX_NOTICE_BYTES, MAX_PIECE_BYTES, MAX_PIECES, words};
 use crate::text::escaped;
 
 /// First bytes of every table; the last one is the version.
@@ -139,7 +137,10 @@ impl Contents {
         let blocks = self.dimensions / self.width;
         let mut rows = Vec::with_capacity(self.pieces.len() * self.dimensions);
         for codes in self.codes.chunks_exact(blocks) {
-            for (&code, book) in codes.iter().zip(self.books.chunks_exact(CODES * self.width)) {
+            for (&code, book) in codes
+                .iter()
+                .zip(self.books.chunks_exact(CODES * self.width))
+            {
                 rows.extend(&book[usize::from(code) * self.width..][..self.width]);
             }
         }
@@ -223,13 +224,10 @@ fn number<const BYTES: usize>(number: usize) -> [u8; BYTES] {
     std::array::from_fn(|at| all[all.len() - BYTES + at])
 }
 
-fn within(
-    name: &'static str,
-    bytes: &[u8],
-    min: usize,
-    max: usize,
-) -> Result<usize, TableError> {
-    let value = bytes.iter().fold(0, |value, &byte| value << 8 | usize::from(byte));
+fn within(name: &'static str, bytes: &[u8], min: usize, max: usize) -> Result<usize, TableError> {
+    let value = bytes
+        .iter()
+        .fold(0, |value, &byte| value << 8 | usize::from(byte));
     if (min..=max).contains(&value) {
         Ok(value)
     } else {

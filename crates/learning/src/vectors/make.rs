@@ -119,7 +119,9 @@ impl Table {
             })
             .collect();
         let numbers = coded.iter().flat_map(|it| &it.book);
-        let largest = numbers.clone().fold(0.0_f64, |largest, number| largest.max(number.abs()));
+        let largest = numbers
+            .clone()
+            .fold(0.0_f64, |largest, number| largest.max(number.abs()));
         let mut order: Vec<usize> = (0..source.len()).collect();
         order.sort_by_key(|&at| &source.pieces[at]);
         let contents = Contents {
@@ -127,8 +129,13 @@ impl Table {
             width: code,
             notice: making.notice.clone(),
             pieces: order.iter().map(|&at| source.pieces[at].clone()).collect(),
-            books: numbers.map(|number| round(number / largest * 127.0)).collect(),
-            codes: order.iter().flat_map(|&at| coded.iter().map(move |it| it.codes[at])).collect(),
+            books: numbers
+                .map(|number| round(number / largest * 127.0))
+                .collect(),
+            codes: order
+                .iter()
+                .flat_map(|&at| coded.iter().map(move |it| it.codes[at]))
+                .collect(),
         };
         Ok((Self::new(contents), kept))
     }
@@ -193,7 +200,9 @@ fn scatter(source: &WordVectors, mean: &[f64]) -> Rows {
 
 fn difference(vector: &[f32], mean: &[f64]) -> Vec<f64> {
     let numbers = vector.iter().zip(mean);
-    numbers.map(|(&number, mean)| f64::from(number) - mean).collect()
+    numbers
+        .map(|(&number, mean)| f64::from(number) - mean)
+        .collect()
 }
 
 /// Returns the sum of the products, from the first to the last.

@@ -5,8 +5,8 @@ use std::io::{BufRead, Read};
 
 use thiserror::Error;
 
-use super::file::is_piece;
 use super::MAX_PIECES;
+use super::file::is_piece;
 use crate::data::in_bounds;
 use crate::text::escaped;
 
@@ -126,7 +126,10 @@ impl WordVectors {
         let mut bytes = Vec::new();
         for line in 1.. {
             bytes.clear();
-            let limited = lines.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut bytes);
+            let limited = lines
+                .by_ref()
+                .take(MAX_LINE_BYTES + 1)
+                .read_until(b'\n', &mut bytes);
             match limited {
                 Err(source) => return Err(SourceError::Read { line, source }),
                 Ok(0) => break,
@@ -147,7 +150,10 @@ impl WordVectors {
             for field in fields {
                 // A binary file may have a line of nothing but numbers.
                 if read.numbers.len() - before == MAX_WIDTH {
-                    return Err(SourceError::Width { line, found: text.split_ascii_whitespace().count() - 1 });
+                    return Err(SourceError::Width {
+                        line,
+                        found: text.split_ascii_whitespace().count() - 1,
+                    });
                 }
                 let number = field.parse().ok().filter(|&it: &f32| in_bounds(it.into()));
                 read.numbers.push(number.ok_or_else(|| SourceError::Number {

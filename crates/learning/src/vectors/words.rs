@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn words_are_the_same_in_either_form_of_unicode() {
         assert_eq!(read("\u{e9}t\u{e9}"), read("e\u{301}te\u{301}"));
-        assert_eq!(read("İSTANBUL Straße ΟΔΟΣ ΌΧΙ"), ["istanbul", "straße", "οδος", "οχι"]);
+        assert_eq!(
+            read("İSTANBUL Straße ΟΔΟΣ ΌΧΙ"),
+            ["istanbul", "straße", "οδος", "οχι"]
+        );
     }
 
     #[test]

@@ -27,21 +27,26 @@ Examples:
   cotrain data clean --run runs/targeted-poisoner-1 --out -
                                                       a recorded run, whose lies are known
 
-Two things speak against a contribution itself, each from 0 to 1. The verdict is 1 if reporters took
-any of its deposit, and 0 if it was refunded. The neighbors are the share of the 10 nearest samples
-that have another class. Sparse samples are compared by their cosine, dense ones by their Euclidean
-distance. Copies of a sample by its own author do not count. The evidence is the mean of both, or the
-one that there is. The evidence against the author is the mean over its other contributions and two
-average ones. The score is the mean of the evidence against the contribution and against its author.
+The score is from 0 to 1. Three witnesses speak about a contribution, each from 0 to 1: the model
+as its owner closed it, before anyone contributed (1 if it predicts another class); the share of the
+10 nearest samples with another class; and what became of the deposit (1 if reporters took any of it,
+0 if it was refunded). Their mean is the evidence against the contribution alone. The evidence against
+its author is the larger of two means over the author's other contributions: that of the model, and
+0.6 of that of the neighbors. With five others, both count the same in the score; with more, the author
+counts more. Sparse samples are compared by their cosine, dense ones by their Euclidean distance. Copies
+of a sample by its own author are no neighbors. If the node has no state of the closing any more, the
+model is no witness, and many liars cannot be found.
 
-The table has the columns of `cotrain data export` and: marked (0 or 1), score, reason, and for a run
-lie (0 or 1). A mark is no proof. Neighbors are searched among at most 20,000 contributions: more are
-split into parts in their order. docs/experiments.md has precision and recall on runs with known liars.";
+A mark is no proof: an author with a few contributions, or a class that the first model did not know,
+may be marked wrongly. The table has the columns of `cotrain data export` and: marked (0 or 1), score,
+reason, and for a run lie (0 or 1). Neighbors are searched among at most 20,000 contributions: more
+are split into parts in their order, and memory grows with their number.
+docs/experiments.md has precision and recall on runs with known liars.";
 
 /// Mark likely lies among all contributions to a model
 ///
-/// It takes what became of each contribution, its nearest neighbors and its author's other
-/// contributions as evidence. Nothing is sent.
+/// It takes the model before all contributions, the nearest neighbors, what became of each
+/// contribution and its author's other ones as evidence. Nothing is sent.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Clean {
@@ -139,7 +144,7 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
         let layout = Layout::of(&source, arguments.bare);
         let mut table = Table::begin(&arguments.out, arguments.force, layout)?;
         let all = source.all().await?;
-        let mut judged = judge(source.encoding, &all, arguments.rule);
+        let mut judged = judge(&source, &all, arguments.rule);
         if let Origin::Run(run) = &source.origin {
             for (one, judged) in all.iter().zip(&mut judged) {
                 let contribution = &one.contribution;

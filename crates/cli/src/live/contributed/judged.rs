@@ -6,7 +6,8 @@ use alloy_primitives::Address;
 use clap::Args;
 use cotrain_indexer::{contributed::Contributed, rows::Settled};
 use cotrain_learning::agreement::{self, Judgment, NEIGHBORS, Statement, THRESHOLD};
-use cotrain_protocol::sample::Encoding;
+
+use super::source::Source;
 
 /// Rule by which contributions are marked.
 #[derive(Debug, Clone, Copy, Args)]
@@ -62,27 +63,28 @@ impl Judged {
             neighbors,
             contradicting,
             verdict,
+            predicted,
             author,
             ..
         } = self.judgment;
-        let mut reasons = Vec::new();
-        match verdict {
-            Some(false) => reasons.push("the model disagreed".to_owned()),
-            Some(true) => reasons.push("refunded, but".to_owned()),
-            None => {}
+        let mut reasons = vec![format!("evidence against its author: {author:.2}")];
+        if predicted == Some(false) {
+            reasons.push("the model before all contributions predicts another class".to_owned());
         }
-        if neighbors > 0 {
+        if contradicting > 0 {
             reasons.push(format!(
                 "{contradicting} of {neighbors} neighbors have another class"
             ));
         }
-        reasons.push(format!("evidence against its author {author:.2}"));
-        reasons.join("; ").replace("but;", "but")
+        if verdict == Some(false) {
+            reasons.push("reporters took of its deposit".to_owned());
+        }
+        reasons.join("; ")
     }
 }
 
 /// Judges contributions by all of them.
-pub(crate) fn judge(encoding: Encoding, all: &[Contributed], rule: Rule) -> Vec<Judged> {
+pub(crate) fn judge(source: &Source, all: &[Contributed], rule: Rule) -> Vec<Judged> {
     let mut authors: HashMap<Address, usize> = HashMap::new();
     let statements: Vec<_> = all
         .iter()
@@ -97,10 +99,14 @@ pub(crate) fn judge(encoding: Encoding, all: &[Contributed], rule: Rule) -> Vec<
                     Settled::Reported | Settled::TakenByReports => Some(false),
                     Settled::Open | Settled::ClaimedLate => None,
                 },
+                predicted: source.founded.as_ref().and_then(|founded| {
+                    let label = founded.predict(&one.contribution.sample).ok()?;
+                    Some(label == one.contribution.label)
+                }),
             }
         })
         .collect();
-    agreement::judge(encoding, &statements, rule.neighbors)
+    agreement::judge(source.encoding, &statements, rule.neighbors)
         .into_iter()
         .map(|judgment| Judged {
             marked: judgment.score > rule.threshold,

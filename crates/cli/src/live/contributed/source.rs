@@ -19,7 +19,7 @@ use cotrain_indexer::{
     rows::{Page, Settled},
 };
 use cotrain_learning::Encoder;
-use cotrain_protocol::sample::Encoding;
+use cotrain_protocol::{classifier::Classifier, sample::Encoding};
 use cotrain_simulator::{scenario::Scenario, truth::Truth};
 use serde::Deserialize;
 
@@ -83,6 +83,8 @@ pub(crate) struct Source {
     pub(crate) encoding: Encoding,
     /// Encoder of the model's card; `None` if there is none that fits.
     pub(crate) encoder: Option<Encoder>,
+    /// Model before the first contribution; `None` if the node does not have it any more.
+    pub(crate) founded: Option<Classifier>,
     pub(crate) narrator: Narrator,
     rows: Rows,
 }
@@ -126,6 +128,7 @@ pub(crate) struct RunFacts {
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct RunAccuracy {
     pub(crate) initial: f64,
+    #[serde(rename = "final")]
     pub(crate) last: f64,
 }
 
@@ -196,6 +199,7 @@ impl Source {
             classes: model.classes(),
             encoding: model.facts.parameters.encoding(),
             encoder: model.encoder().ok().cloned(),
+            founded: index.founded(index.followed()).await?,
             narrator: session.narrator.clone(),
             rows: Rows::Chain {
                 index: Box::new(index),
@@ -234,6 +238,9 @@ impl Source {
             .with_context(|| format!("cannot read the summary of {}", directory.display()))
             .map_err(CommandError::Mistake)?;
         let truth = Truth::load(&scenario, seed, None).map_err(CommandError::mistake)?;
+        let founded = truth
+            .founded(&scenario, seed)
+            .map_err(CommandError::mistake)?;
         Ok(Self {
             classes: truth.classes().to_vec(),
             encoding: truth.encoder().kind().encoding(),
@@ -244,6 +251,7 @@ impl Source {
                 truth,
                 accuracy: summary.accuracy,
             })),
+            founded: Some(founded),
             narrator,
             rows: Rows::Run(all.into_iter()),
         })

@@ -59,7 +59,9 @@ impl Extractor for Vectors {
             return Err(self.takes().mismatch(example));
         };
         let table = self.table.as_ref();
-        let vector = table.ok_or(EncodeError::NoTable { id: self.id })?.encode(text);
+        let vector = table
+            .ok_or(EncodeError::NoTable { id: self.id })?
+            .encode(text);
         let numbers = vector.numbers.into_iter().map(f64::from);
         Ok(Extracted::new((0..=u16::MAX).zip(numbers).collect()).with_known(vector.known))
     }
