@@ -1,6 +1,7 @@
 //! Data sets: raw examples with their classes, read from files or embedded.
 
 mod classes;
+mod digits;
 mod error;
 mod file;
 mod grid;
@@ -69,6 +70,10 @@ pub enum Source {
     /// The mean sentiment of each is at least 0.25 or at most -0.25. If it is positive, the class
     /// is `positive`.
     MovieReviews,
+    /// The embedded pictures of handwritten digits: 1,797 of 8 × 8 pixels, in rows of 64 numbers.
+    ///
+    /// A pixel is 0 (white) to 16 (black), and the classes are `0` to `9`.
+    Digits,
     /// A table with a header.
     Table {
         /// Format of the table.
@@ -99,7 +104,17 @@ pub enum Source {
 }
 
 impl Source {
-    /// Returns the source that a user names: `movie-reviews`, or a file.
+    /// Returns the data that comes with cotrain under a name: `movie-reviews` or `digits`.
+    #[must_use]
+    pub fn embedded(name: &str) -> Option<Self> {
+        match name {
+            "movie-reviews" => Some(Self::MovieReviews),
+            "digits" => Some(Self::Digits),
+            _ => None,
+        }
+    }
+
+    /// Returns the source that a user names: `movie-reviews`, `digits`, or a file.
     ///
     /// The ending of the file's name decides its format. `test` is a file with test data; the
     /// columns are those of a table.
@@ -143,9 +158,9 @@ impl Source {
                 option,
             }),
         };
-        if name == "movie-reviews" {
+        if let Some(embedded) = Self::embedded(name) {
             no_table()?;
-            return Ok(Self::MovieReviews);
+            return Ok(embedded);
         }
         let test = test.map(Path::to_owned);
         // A text file is a table here, and lines without a header as the input of predictions.
@@ -340,6 +355,10 @@ fn load_with(
     let mut zero_based = model.zero_based;
     let (train, test) = match source {
         Source::MovieReviews => (reviews::read()?, None),
+        Source::Digits => {
+            schema = digits::schema()?;
+            (digits::read()?, None)
+        }
         Source::Table { train, test, .. } => {
             let table = rows::Spec::of(source)?;
             if let Some(text) = table.text {
@@ -414,6 +433,14 @@ pub fn load_more(
 ) -> Result<Part, DataError> {
     let raw = match source {
         Source::MovieReviews => reviews::read()?,
+        Source::Digits => {
+            let mut raw = digits::read()?;
+            if let Some(columns) = model.columns {
+                let order = arrangement(&raw.path, &digits::columns(), &columns.features())?;
+                raw.inputs = raw.inputs.arranged(&order);
+            }
+            raw
+        }
         Source::Table { train, .. } => {
             let table = rows::Spec::of(source)?;
             if let Some(text) = table.text {

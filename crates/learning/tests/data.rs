@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use cotrain_learning::data::{
-    Columns, DataError, Dataset, Example, Reading, Source, Table, TableFormat, load,
+    Columns, DataError, Dataset, Example, ModelColumns, ModelInputs, Reading, Schema, Source,
+    Table, TableFormat, load, load_more,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -642,4 +643,54 @@ fn line((label, entries): &Row) -> String {
         .map(|(index, value)| format!("{index}:{value}"));
     let words: Vec<String> = std::iter::once(label.to_string()).chain(words).collect();
     words.join(" ")
+}
+
+#[test]
+fn load_reads_the_embedded_digits() {
+    let dataset = load(&Source::Digits, 0.2, 1).unwrap();
+    assert_eq!(dataset.train.labels().len(), 1_438);
+    assert_eq!(dataset.test.labels().len(), 359);
+    assert_eq!(
+        dataset.classes,
+        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+    );
+    assert_eq!(dataset.columns.len(), 64);
+    assert_eq!(dataset.columns[..2], ["r0c0", "r0c1"]);
+    assert_eq!(dataset.columns[63], "r7c7");
+    assert_eq!(dataset.row_numbers(), Vec::<String>::new());
+    for example in dataset.train.examples().chain(dataset.test.examples()) {
+        let Example::Numbers(pixels) = example else {
+            panic!("{example:?}");
+        };
+        assert!(pixels.iter().all(|pixel| (0.0..=16.0).contains(pixel)));
+    }
+    // The first picture of the file is a 0: dark around a light middle.
+    let all = |names: &[String]| {
+        let schema = Schema::numbers(names.iter().cloned()).unwrap();
+        let model = ModelInputs {
+            columns: Some(ModelColumns {
+                schema: &schema,
+                reserved: 0,
+            }),
+            ..ModelInputs::default()
+        };
+        let part = load_more(&Source::Digits, &dataset.classes, model)?;
+        let Some(Example::Numbers(first)) = part.examples().next() else {
+            panic!("no row");
+        };
+        Ok::<_, DataError>((part.labels().to_vec(), first.to_vec()))
+    };
+    let (labels, first) = all(&dataset.columns).unwrap();
+    assert_eq!((labels.len(), labels[0]), (1_797, 0));
+    assert_eq!(first[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
+    assert_eq!(first[24..32], [0.0, 4.0, 12.0, 0.0, 0.0, 8.0, 8.0, 0.0]);
+    // A model with the pixels in another order gets them in that order; others get none.
+    let turned: Vec<String> = dataset.columns.iter().rev().cloned().collect();
+    let (_, last) = all(&turned).unwrap();
+    assert!(last.iter().rev().eq(&first));
+    let refused = all(&dataset.columns[1..]).unwrap_err();
+    assert!(
+        matches!(refused, DataError::NotTheColumns { .. }),
+        "{refused}"
+    );
 }

@@ -49,6 +49,7 @@ const EMBEDDED: &[(&str, &str)] = &embedded![
     "rational",
     "flip-and-report",
     "outlier",
+    "digits",
     "imdb-drt",
     "imdb-drt-naive-bayes",
     "imdb-drt-nearest-centroid",
@@ -196,7 +197,7 @@ impl Scenario {
     pub(crate) fn data_source(&self, data_dir: Option<&Path>) -> Result<Source, ScenarioError> {
         let mut source = self.data.source.clone();
         let (train, test) = match &mut source {
-            Source::MovieReviews => return Ok(source),
+            Source::MovieReviews | Source::Digits => return Ok(source),
             Source::Table { train, test, .. } | Source::Libsvm { train, test } => (train, test),
         };
         let Some(folder) = data_dir.or(self.data.folder.as_deref()) else {
@@ -239,6 +240,7 @@ impl Scenario {
     pub fn data_summary(&self) -> String {
         match &self.data.source {
             Source::MovieReviews => "embedded film-review sentences".to_owned(),
+            Source::Digits => "embedded pictures of digits".to_owned(),
             Source::Table { train, test, .. } | Source::Libsvm { train, test } => {
                 let test = test
                     .as_ref()

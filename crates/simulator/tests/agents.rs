@@ -166,6 +166,23 @@ fn outlier_is_held_by_the_bounds() {
 }
 
 #[test]
+fn simulate_teaches_a_model_of_ten_digits() {
+    let run = run("digits", 20, &[]);
+    assert_eq!((run.data.features, run.data.classes), (64, 10));
+    let (first, last) = (run.accuracy.initial, run.accuracy.last);
+    assert!(last > first + 0.05 && last > 0.85, "{first} {last}");
+    // Everyone's deposits come back or go to others: the liar's go to the honest.
+    let left = |name| units(outcome(&run, name).end_balance);
+    assert!(left("Good") > 10_500.0, "{}", left("Good"));
+    assert!(left("Bad") < 9_500.0, "{}", left("Bad"));
+    let classes: HashSet<_> = contributions(&run, "Bad")
+        .iter()
+        .map(|event| event.label)
+        .collect();
+    assert!(classes.len() > 5, "{classes:?}");
+}
+
+#[test]
 fn lazy_hardly_ever_loses() {
     let run = run("lazy", 6, &[]);
     // The share is in thousandths.

@@ -82,7 +82,7 @@ fn find_lists_the_known_names_for_an_unknown_one() {
         meant.starts_with("there is no scenario `movie-review`; did you mean `movie-reviews`?"),
         "{meant}"
     );
-    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
+    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, digits, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     assert_snapshot!(Scenario::find("no/such.toml").expect_err("a refusal"), @"cannot read the scenario no/such.toml");
 }
 
@@ -210,7 +210,7 @@ fn parse_names_impossible_values_and_what_is_allowed() {
     assert_snapshot!(said, @r#"
     mine.toml: `data.initial_share` is 1.5; expected a number from 0.0001 to 0.9999
     mine.toml: `data.initial_share` is NaN; expected a number from 0.0001 to 0.9999
-    mine.toml: `data.source` is `imdb`; known are movie-reviews, csv, tsv, libsvm
+    mine.toml: `data.source` is `imdb`; known are movie-reviews, digits, csv, tsv, libsvm
     mine.toml: `data.train` is set; source `movie-reviews` has no such key: leave it out
     mine.toml: `data.label` is missing; name the column that holds the label
     mine.toml: `data.train` is missing; name the file of the training data

@@ -63,8 +63,8 @@ pub(crate) struct Contribute {
     /// Class of the one example, by name or by number
     #[arg(long, value_name = "CLASS", requires = "Input")]
     label: Option<String>,
-    /// Labeled examples: `movie-reviews`, or a file that ends in .csv, .tsv, .txt,
-    /// .parquet or .libsvm
+    /// Labeled examples: `movie-reviews`, `digits`, or a file that ends in .csv, .tsv,
+    /// .txt, .parquet or .libsvm
     #[arg(long, value_name = "DATA", conflicts_with_all = ["Input", "label"], help_heading = "Data")]
     data: Option<String>,
     #[command(flatten)]

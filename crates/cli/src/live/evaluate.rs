@@ -44,8 +44,8 @@ column that the model does not know is refused; so is a missing or a doubled one
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Evaluate {
-    /// Data to measure on: `movie-reviews`, or a file that ends in .csv, .tsv, .txt,
-    /// .parquet or .libsvm
+    /// Data to measure on: `movie-reviews`, `digits`, or a file that ends in .csv, .tsv,
+    /// .txt, .parquet or .libsvm
     #[arg(
         long,
         value_name = "DATA",

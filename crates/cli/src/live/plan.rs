@@ -37,8 +37,8 @@ use crate::{error::CommandError, output::Narrator};
 /// Initial model, and the data that it is trained and measured on.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InitialOptions {
-    /// Data to train and measure the initial model on: `movie-reviews`, which comes with cotrain,
-    /// or a file that ends in .csv, .tsv, .txt, .parquet or .libsvm
+    /// Data to train and measure the initial model on: `movie-reviews` or `digits`, which come with
+    /// cotrain, or a file that ends in .csv, .tsv, .txt, .parquet or .libsvm
     #[arg(
         long,
         value_name = "DATA",

@@ -25,6 +25,7 @@ use cotrain_client::{
     deploy::{DeployEvent, Deployer, Given},
 };
 use cotrain_indexer::IndexError;
+use cotrain_learning::data::Source;
 use cotrain_relayer::{Queue, Rewound};
 use cotrain_results::measured::Measured;
 use cotrain_server::{
@@ -617,7 +618,7 @@ impl Running<'_> {
             return Ok(Vec::new());
         }
         let toml = |text: &str| toml::Value::from(text).to_string();
-        if model.data == "movie-reviews" {
+        if Source::embedded(&model.data).is_some() {
             return Ok(vec![("evaluate.data", toml(&model.data))]);
         }
         let path = Path::new(&model.data).canonicalize()?;

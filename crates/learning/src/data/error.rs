@@ -18,7 +18,7 @@ const KEY: &str = "in a scenario, data.";
 pub enum DataError {
     /// The name does not tell the format of the data.
     #[error(
-        "the data `{}` is neither `movie-reviews` nor a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)",
+        "the data `{}` is neither `movie-reviews`, `digits` nor a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)",
         path.display()
     )]
     Ending {

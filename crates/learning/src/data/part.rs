@@ -116,7 +116,7 @@ impl Inputs {
     }
 
     /// Returns the inputs with only these columns of numbers, in this order.
-    fn arranged(&self, columns: &[usize]) -> Self {
+    pub(super) fn arranged(&self, columns: &[usize]) -> Self {
         match self {
             Self::Numbers(rows) => {
                 let shape = (rows.nrows(), columns.len());

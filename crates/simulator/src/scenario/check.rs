@@ -220,15 +220,15 @@ impl Check<'_> {
                 "name the file of the training data",
             ),
         };
+        if let Some(embedded) = Source::embedded(&table.source) {
+            foreign("train", table.train.is_some())?;
+            foreign("test", table.test.is_some())?;
+            foreign("label", table.label.is_some())?;
+            foreign("text", table.text.is_some())?;
+            no_table()?;
+            return Ok(embedded);
+        }
         match table.source.as_str() {
-            "movie-reviews" => {
-                foreign("train", table.train.is_some())?;
-                foreign("test", table.test.is_some())?;
-                foreign("label", table.label.is_some())?;
-                foreign("text", table.text.is_some())?;
-                no_table()?;
-                Ok(Source::MovieReviews)
-            }
             "libsvm" => {
                 foreign("label", table.label.is_some())?;
                 foreign("text", table.text.is_some())?;
@@ -260,7 +260,7 @@ impl Check<'_> {
             other => self.impossible(
                 "data.source",
                 format!("`{other}`"),
-                "known are movie-reviews, csv, tsv, parquet, libsvm",
+                "known are movie-reviews, digits, csv, tsv, parquet, libsvm",
             ),
         }
     }

@@ -13,7 +13,7 @@ use cotrain_client::{
     deploy::{Deployed, ModelConfig},
     market::{Opener, OpeningError, OpeningGas, OpeningStep, RehearsalError, TestSet, rehearse},
 };
-use cotrain_learning::encode::Samples;
+use cotrain_learning::{data::Source, encode::Samples};
 use cotrain_protocol::{
     market::{self, Lost},
     mechanism::{self, Unit},
@@ -161,7 +161,7 @@ impl Create {
                 humantime::format_duration(SHORTEST_REVEAL_WAIT)
             )));
         }
-        if self.initial.test.is_none() && self.initial.data == "movie-reviews" {
+        if self.initial.test.is_none() && Source::embedded(&self.initial.data).is_some() {
             return Err(CommandError::Mistake(anyhow!(
                 "the test set would be of data that comes with cotrain, and whoever knows it wins the bounty; name data \
                  with --test that nobody else has"
