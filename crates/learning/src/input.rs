@@ -243,9 +243,12 @@ pub fn row_of(encoder: &Encoder, example: Example<'_>) -> Option<String> {
                 Some(columns) => columns.schema.fields(numbers),
                 None => numbers.iter().map(f64::to_string).collect(),
             };
-            let quoted = |field: &String| match field.contains([',', '"', '\n', '\r']) {
-                true => format!("\"{}\"", field.replace('"', "\"\"")),
-                false => field.clone(),
+            let quoted = |field: &String| {
+                if field.contains([',', '"', '\n', '\r']) {
+                    format!("\"{}\"", field.replace('"', "\"\""))
+                } else {
+                    field.clone()
+                }
             };
             Some(fields.iter().map(quoted).collect::<Vec<_>>().join(","))
         }
@@ -651,7 +654,7 @@ mod tests {
         let other = put("other.csv", "x,y\n1,0\n");
         assert!(message(&columns(), &other, None).ends_with(
             "has the columns x, y, but the model has a, b, c (all or none of c): unknown x, y \
-                 and missing a, b; give it the model's columns, in any order"
+                 and missing a, b; give it the model's columns, in any order, and leave others out with --drop"
         ));
         for (header, fault) in [
             ("id,b,a", "unknown id"),

@@ -423,7 +423,12 @@ fn load_more_finds_the_columns_of_the_model_by_their_names() {
         fs::write(&path, format!("{header}\n{rows}\n")).unwrap();
         let wanted = format!(
             "more.csv` has the columns {found}, but the model has x, y: {fault}; give it the model's columns, in \
-             any order"
+             any order{}",
+            if fault.contains("unknown") {
+                ", and leave others out with --drop"
+            } else {
+                ""
+            }
         );
         let told = load_more(&source, &classes, inputs).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");

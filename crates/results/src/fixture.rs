@@ -41,6 +41,7 @@ pub(crate) fn run() -> Run {
         },
         confusion: Confusion::new(2, pairs()).expect("labels of classes"),
         classes: vec!["negative".to_owned(), "positive".to_owned()],
+        columns: Vec::new(),
         counts: Counts {
             contributions: 1_200,
             refunds: 1_000,

@@ -499,6 +499,7 @@ impl<'a> Engine<'a> {
             accuracy,
             confusion: Confusion::of_model(classifier, &self.data.test),
             classes: self.data.classes.clone(),
+            columns: self.data.columns.clone(),
             data: DataSizes {
                 initial: self.data.initial as u64,
                 remaining: (self.data.train.len() - self.data.initial) as u64,

@@ -21,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) encoder: Encoder,
     /// Name of each class, by its label.
     pub(crate) classes: Vec<String>,
+    /// Columns of a table with their types, in words; none if all are plain numbers.
+    pub(crate) columns: Vec<(String, String)>,
     /// Number of values that the encoding moved to its bounds.
     pub(crate) clamped: usize,
 }
@@ -74,6 +76,7 @@ impl Prepared {
             initial,
             encoder: encoded.encoder,
             classes: encoded.classes,
+            columns: dataset.schema.describe_unless_plain(),
             clamped: encoded.clamped,
         })
     }

@@ -38,6 +38,8 @@ pub struct Run {
     pub confusion: Confusion,
     /// Name of each class, by its label.
     pub classes: Vec<String>,
+    /// Columns of a table with their types, in words; none if all are plain numbers.
+    pub columns: Vec<(String, String)>,
     /// Numbers of contributions, claims and transactions.
     pub counts: Counts,
     /// Gas used, by purpose.

@@ -45,8 +45,9 @@ Before it sends anything, it prints chain, node, model and total. It asks for co
 on all chains but development chains (--yes, --dry-run, --max-total). It leaves out data that this account
 has contributed to the model before, unless you pass --again.
 
-The columns of a table of numbers are found by the names in the model's card, in any order. A
-column that the model does not know is refused; so is a missing or a doubled one.
+The columns of a table are found by the names in the model's card, in any order, and their types are
+the card's. A column that the model does not know is refused, unless --drop names it; so is a missing
+or a doubled one.
 
 The deposit of a contribution falls with the time since the last one, and rises with every further one
 in the same transaction. `cotrain refund` returns it after the model's wait if the model then agrees with

@@ -35,8 +35,9 @@ predicted right. Precision is the share of the predictions of a class that are r
 harmonic mean. A share without anything to divide by is `-`, and null with --json. For more than ten
 classes, or long counts, the text has no confusion matrix; --json always has it.
 
-The columns of a table of numbers are found by the names in the model's card, in any order. A
-column that the model does not know is refused; so is a missing or a doubled one.";
+The columns of a table are found by the names in the model's card, in any order, and their types are
+the card's. A column that the model does not know is refused, unless --drop names it; so is a missing
+or a doubled one.";
 
 /// Measure a model on labeled data, free
 ///

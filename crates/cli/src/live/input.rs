@@ -32,7 +32,7 @@ pub(crate) struct Input {
     /// Text; the model uses only the words that it knows
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: Option<String>,
-    /// Row of data: numbers separated by commas, one per column, or `index:value …` for libsvm
+    /// Row of data: values separated by commas, one per column, or `index:value …` for libsvm
     #[arg(long, value_name = "ROW", allow_hyphen_values = true)]
     pub(crate) row: Option<String>,
     /// Indices of the features that are present, from 0, separated by commas

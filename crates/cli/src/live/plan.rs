@@ -12,7 +12,7 @@ use clap::{
 use cotrain_client::{card::Card, deploy};
 use cotrain_learning::{
     Encoder,
-    data::{Example, Schema, Source},
+    data::{Example, Source},
     encode::{self, Limits, Samples, TextOptions, Tokenizer},
     initial::{self, Founding, Initial, PrepareError, Prepared},
     input::row_of,
@@ -422,7 +422,7 @@ impl Plan {
             types: prepared
                 .dataset
                 .as_ref()
-                .map(|it| types(&it.schema))
+                .map(|it| it.schema.describe_unless_plain())
                 .unwrap_or_default(),
             example: prepared
                 .test_example()
@@ -472,14 +472,6 @@ impl Plan {
     }
 }
 
-/// Returns the columns with their types, in words, unless all are plain numbers.
-fn types(schema: &Schema) -> Vec<(String, String)> {
-    match schema.is_plain() {
-        true => Vec::new(),
-        false => schema.describe(),
-    }
-}
-
 /// Checks the texts of a model's card.
 fn check_texts(options: &InitialOptions) -> Result<(), CommandError> {
     text::check_name("--name", &options.name).map_err(CommandError::mistake)?;
@@ -497,9 +489,10 @@ fn example(encoder: &Encoder, (example, class): (Example<'_>, &str)) -> Option<(
         Example::Numbers(_) => {
             let row = row_of(encoder, example)?;
             let plain = |it: char| it.is_ascii_alphanumeric() || ",.+-_".contains(it);
-            match row.chars().all(plain) {
-                true => format!("--row {row}"),
-                false => format!("--row {}", quoted(&row)?),
+            if row.chars().all(plain) {
+                format!("--row {row}")
+            } else {
+                format!("--row {}", quoted(&row)?)
             }
         }
         Example::Indexed { .. } => format!("--row '{}'", row_of(encoder, example)?),

@@ -42,8 +42,9 @@ Examples:
   cotrain predict --data - < new.csv                        the same on stdin and stdout
   cotrain predict --text 'dull' --verify           do not trust the node
 
-The columns of a table of numbers are found by the names in the model's card, in any order. A column
-that the model does not know is refused, except for --label-column; so is a missing or a doubled one.
+The columns of a table are found by the names in the model's card, in any order, and their types are
+the card's. A column that the model does not know is refused, except for --label-column and --drop; so
+is a missing or a doubled one.
 Reserved columns may be left out, but only all of them. With --file, - is read without a header.
 
 With --data, the output has the columns of the input and four more: `class`; `score`, empty if there
@@ -65,6 +66,7 @@ another source, you trust the node only for the parameters that the model was cr
 /// The contract predicts in the node, or this program computes the same from the model's weights.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Predict {
     #[command(flatten)]
     input: Input,
@@ -375,9 +377,10 @@ const ADDED: [Added; 4] = [
 fn written(table: &Table, predictions: &[Prediction]) -> Result<String, CommandError> {
     let mut names = table.names().to_vec();
     for (name, _) in ADDED {
-        let own = match names.iter().any(|taken| taken == name) {
-            true => format!("predicted_{name}"),
-            false => name.to_owned(),
+        let own = if names.iter().any(|taken| taken == name) {
+            format!("predicted_{name}")
+        } else {
+            name.to_owned()
         };
         if names.contains(&own) {
             return Err(CommandError::Mistake(anyhow!(

@@ -204,7 +204,8 @@ pub enum DataError {
         label: String,
     },
     /// The columns of further data differ from those that the model learned from.
-    #[error("`{}` has the columns {found}, but the model has {wanted}: {}; give it the model's columns, in any order", path.display(), mismatch(unknown, missing))]
+    #[error("`{}` has the columns {found}, but the model has {wanted}: {}; give it the model's columns, in any order{}",
+        path.display(), mismatch(unknown, missing), if unknown.is_empty() { "" } else { ", and leave others out with --drop" })]
     NotTheColumns {
         /// Path of the file.
         path: PathBuf,

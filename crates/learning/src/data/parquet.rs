@@ -177,15 +177,21 @@ impl Target<'_> {
                 self.values(column, values, |value, text| write!(text, "{value}"))
             }
             ColumnReader::Int32ColumnReader(values) => {
-                self.values(column, values, |value, text| match unsigned {
-                    true => write!(text, "{}", value.cast_unsigned()),
-                    false => write!(text, "{value}"),
+                self.values(column, values, |value, text| {
+                    if unsigned {
+                        write!(text, "{}", value.cast_unsigned())
+                    } else {
+                        write!(text, "{value}")
+                    }
                 })
             }
             ColumnReader::Int64ColumnReader(values) => {
-                self.values(column, values, |value, text| match unsigned {
-                    true => write!(text, "{}", value.cast_unsigned()),
-                    false => write!(text, "{value}"),
+                self.values(column, values, |value, text| {
+                    if unsigned {
+                        write!(text, "{}", value.cast_unsigned())
+                    } else {
+                        write!(text, "{value}")
+                    }
                 })
             }
             ColumnReader::FloatColumnReader(values) => {

@@ -535,6 +535,15 @@ impl Schema {
         fields
     }
 
+    /// Returns each column with its type, for people; none if all are plain numbers.
+    #[must_use]
+    pub fn describe_unless_plain(&self) -> Vec<(String, String)> {
+        if self.is_plain() {
+            return Vec::new();
+        }
+        self.describe()
+    }
+
     /// Writes the numbers of a row to `numbers`, which are as many zeros.
     ///
     /// `fields` are in the order of the columns. It returns the first column that does not fit.

@@ -207,6 +207,11 @@ fn totals(run: &Run) -> Vec<String> {
         let lines = relaying(run, relay).into_iter().enumerate();
         rows.extend(lines.map(|(index, line)| (if index == 0 { "relaying" } else { "" }, line)));
     }
+    rows.extend(
+        run.columns
+            .iter()
+            .map(|(name, kind)| ("column", format!("{}: {kind}", escaped(name)))),
+    );
     rows.extend(clamped(run).map(|clamped| ("encoding", clamped)));
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
@@ -413,6 +418,14 @@ mod tests {
         assert!(!text(&run, PLAIN).contains("encoding"));
         run.data.clamped = 1_200;
         assert!(text(&run, PLAIN).contains("encoding      1,200 numbers out of bounds"));
+    }
+
+    #[test]
+    fn text_names_the_types_of_columns() {
+        let mut run = fixture::run();
+        assert!(!text(&run, PLAIN).contains("\ncolumn "));
+        run.columns = vec![("sex\u{1b}".to_owned(), "boolean".to_owned())];
+        assert!(text(&run, PLAIN).contains("column        sex\\u{1b}: boolean"));
     }
 
     #[test]

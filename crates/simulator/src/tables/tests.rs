@@ -77,6 +77,7 @@ fn run() -> Run {
         },
         confusion: Confusion::new(2, []).expect("no labels"),
         classes: vec!["no".to_owned(), "yes".to_owned()],
+        columns: Vec::new(),
         counts: Counts::default(),
         gas: Gas::default(),
         facts: vec![],
