@@ -450,12 +450,11 @@ pub fn load_more(
                     class_apart(train, table.label, columns)?;
                 }
                 let raw = rows::numbers(train, &table, model.columns, None)?;
-                let schema = match model.columns {
-                    Some(model) => model.schema_of(&raw.inputs),
-                    None => {
-                        let all: Vec<usize> = (0..raw.labels.len()).collect();
-                        rows::learn(&raw, &all, &table)?
-                    }
+                let schema = if let Some(model) = model.columns {
+                    model.schema_of(&raw.inputs)
+                } else {
+                    let all: Vec<usize> = (0..raw.labels.len()).collect();
+                    rows::learn(&raw, &all, &table)?
                 };
                 rows::expand(raw, &schema, &table, true)?
             }

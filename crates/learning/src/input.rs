@@ -329,7 +329,7 @@ pub fn encode_file(
         None => return as_lines(),
     };
     match (encoder.takes(), text_column) {
-        (Sort::Text, None) | (Sort::Indexed, None) => return as_lines(),
+        (Sort::Text | Sort::Indexed, None) => return as_lines(),
         (Sort::Text, Some(_)) | (Sort::Numbers, None) => {}
         (_, Some(_)) => return Err(InputError::NoTexts),
     }
@@ -342,7 +342,7 @@ pub fn encode_file(
             | DataError::DuplicateColumns { .. }
             | DataError::Malformed { .. },
         )) if is_plain(encoder) && begins_with_numbers(path) => as_lines(),
-        encoded => encoded,
+        other => other,
     }
 }
 

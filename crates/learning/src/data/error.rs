@@ -413,7 +413,7 @@ pub enum DataError {
     },
 }
 
-/// Returns columns with their number of missing values: `3 in `age`, 1 in `port``.
+/// Returns columns with their number of missing values.
 fn missing_counts(columns: &[(String, usize)]) -> String {
     const SHOWN: usize = 10;
     let shown = columns.iter().take(SHOWN);

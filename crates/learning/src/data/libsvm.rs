@@ -8,7 +8,8 @@ use super::{DataError, MAX_INDEX, Raw, in_bounds};
 pub(super) struct Lines {
     rows: SparseRows,
     labels: Vec<String>,
-    lines: Vec<u64>,
+    /// Line of each example, from 1.
+    numbers: Vec<u64>,
     /// Line of the first index 0, if there is one.
     zero: Option<u64>,
     /// Line of the first index [`MAX_INDEX`], if there is one.
@@ -47,7 +48,7 @@ impl Lines {
             path: path.to_owned(),
             inputs: Inputs::Indexed(rows),
             labels: self.labels,
-            lines: self.lines,
+            lines: self.numbers,
         })
     }
 }
@@ -60,7 +61,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, DataError> {
     let mut found = Lines {
         rows: SparseRows::default(),
         labels: Vec::new(),
-        lines: Vec::new(),
+        numbers: Vec::new(),
         zero: None,
         last: None,
     };
@@ -76,12 +77,12 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, DataError> {
                 if entries.last().is_some_and(|(index, _)| *index == MAX_INDEX) {
                     found.last.get_or_insert(number);
                 }
-                entries
-                    .iter()
-                    .for_each(|&(index, value)| found.rows.push(index, value));
+                for &(index, value) in &entries {
+                    found.rows.push(index, value);
+                }
                 found.rows.end_row();
                 found.labels.push(label.to_string());
-                found.lines.push(number);
+                found.numbers.push(number);
             }
             Ok(None) => {}
             Err(fault) => malformed.add(number, fault),

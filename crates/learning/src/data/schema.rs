@@ -588,11 +588,11 @@ pub fn is_missing(field: &str) -> bool {
 pub(super) fn truth(text: &str) -> Option<bool> {
     const TRUE: [&str; 5] = ["true", "yes", "t", "y", "1"];
     const FALSE: [&str; 5] = ["false", "no", "f", "n", "0"];
-    let is = |word: &&str| text.eq_ignore_ascii_case(word);
-    if TRUE.iter().any(|word| is(&word)) {
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    if TRUE.iter().any(|word| is(word)) {
         Some(true)
     } else {
-        FALSE.iter().any(|word| is(&word)).then_some(false)
+        FALSE.iter().any(|word| is(word)).then_some(false)
     }
 }
 

@@ -66,7 +66,10 @@ pub(super) fn of_text(
     // In .tsv files, a quotation mark has no meaning.
     let quoting = !(format == TableFormat::Tsv && separator == Separator::Tab);
     // With an odd number, the reader would take the rest of the file for one field.
-    let open = || bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+    let open = || {
+        let marks = bytes.iter().filter(|byte| **byte == b'"');
+        marks.fold(false, |open, _| !open)
+    };
     if quoting && open() {
         return Err(DataError::OpenQuote {
             path: path.to_owned(),

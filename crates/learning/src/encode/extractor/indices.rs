@@ -7,7 +7,7 @@ use crate::encode::{EncodeError, ReserveFault};
 #[derive(Clone, Debug)]
 pub(super) struct Indices {
     /// Indices from 0, in the order of their features.
-    indices: Vec<u32>,
+    all: Vec<u32>,
     /// Feature of each index from 0; `None` for an index that is no feature.
     numbers: Vec<Option<u16>>,
     /// `true` if files and people count the indices from 0, `false` if from 1.
@@ -17,7 +17,7 @@ pub(super) struct Indices {
 impl Indices {
     fn new(indices: Vec<u32>, zero_based: bool) -> Self {
         let mut new = Self {
-            indices: Vec::with_capacity(indices.len()),
+            all: Vec::with_capacity(indices.len()),
             numbers: Vec::new(),
             zero_based,
         };
@@ -33,8 +33,8 @@ impl Indices {
             self.numbers.resize(at + 1, None);
         }
         // No classifier has more than 65,536 features.
-        self.numbers[at] = u16::try_from(self.indices.len()).ok();
-        self.indices.push(index);
+        self.numbers[at] = u16::try_from(self.all.len()).ok();
+        self.all.push(index);
     }
 
     /// Chooses the most frequent indices; all up to the largest if no number of features is given.
@@ -76,12 +76,12 @@ impl Extractor for Indices {
     }
 
     fn features(&self) -> usize {
-        self.indices.len()
+        self.all.len()
     }
 
     /// Returns the index, as the training data counted.
     fn name(&self, feature: usize) -> Option<String> {
-        let index = self.indices.get(feature);
+        let index = self.all.get(feature);
         index.map(|index| (index + self.first()).to_string())
     }
 
@@ -108,7 +108,7 @@ impl Extractor for Indices {
         let index = index.and_then(|index| index.checked_sub(self.first()));
         let index = index.filter(|index| *index < MAX_INDEX);
         let index = index.ok_or(ReserveFault::NoIndex)?;
-        if self.indices.contains(&index) {
+        if self.all.contains(&index) {
             return Err(ReserveFault::Known);
         }
         self.push(index);
@@ -120,11 +120,9 @@ impl Extractor for Indices {
     }
 
     fn spec(&self) -> Option<FeatureSpec> {
-        Some(match u32::try_from(self.indices.len()) {
-            Ok(count) if self.indices.iter().copied().eq(0..count) => {
-                FeatureSpec::IndicesUpTo(count)
-            }
-            _ => FeatureSpec::Indices(self.indices.iter().map(|index| index + 1).collect()),
+        Some(match u32::try_from(self.all.len()) {
+            Ok(count) if self.all.iter().copied().eq(0..count) => FeatureSpec::IndicesUpTo(count),
+            _ => FeatureSpec::Indices(self.all.iter().map(|index| index + 1).collect()),
         })
     }
 }
