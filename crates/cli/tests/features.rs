@@ -319,6 +319,109 @@ fn predict_evaluate_and_contribute_match_columns_by_their_names() {
     assert!(told.contains("60 were contributed before"), "{told}");
 }
 
+/// Writes a table with categories, truth values and missing numbers; a column numbers the rows.
+fn mixed(rows: u32) -> String {
+    let mut table = "id;age;port;paid;kind\n".to_owned();
+    for row in 0..rows {
+        let low = row % 2 == 0;
+        let age = match row % 10 {
+            0 => String::new(),
+            _ if low => format!("{},5", 20 + row % 7),
+            _ => format!("{},25", 60 + row % 7),
+        };
+        let port = ["S", "C", "Q"][(row % 3) as usize];
+        let (paid, kind) = if low { ("yes", "low") } else { ("no", "high") };
+        writeln!(table, "{row};{age};{port};{paid};{kind}").expect("written");
+    }
+    table
+}
+
+#[test]
+fn deploy_types_columns_and_predict_writes_tables_with_the_classes() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.put("mixed.csv", &mixed(60));
+    let deploy = [
+        "deploy",
+        "--data",
+        "mixed.csv",
+        "--label-column",
+        "kind",
+        "--dev",
+        "0",
+        "--yes",
+    ];
+    let told = workspace.mistake(&deploy);
+    assert!(told.contains("--decimal-comma"), "{told}");
+    let deploy = [&deploy[..], &["--decimal-comma"]].concat();
+    let told = workspace.mistake(&deploy);
+    assert!(
+        told.contains("6 missing values") && told.contains("--missing"),
+        "{told}"
+    );
+    let (status, _, stderr) = workspace.outcome(&[&deploy[..], &["--missing", "mean"]].concat());
+    assert_eq!(status, Some(0), "{stderr}");
+    for told in [
+        "column `age`: numeric, missing ones are the mean",
+        "column `port`: categorical (C, Q, S)",
+        "column `paid`: boolean",
+        "the column `id` seems to number the rows, and the model learns from it; if so, leave it out with --drop id",
+    ] {
+        assert!(stderr.contains(told), "{stderr}");
+    }
+    let more = ["--missing", "mean", "--drop", "id", "--name", "mixed"];
+    workspace.success(&[&deploy[..], &more].concat());
+
+    // What the model does not know must be dropped again; the rest is in its card.
+    let label = ["--label-column", "kind"];
+    let evaluate = [
+        &["evaluate", "--model", "mixed", "--data", "mixed.csv"],
+        &label[..],
+    ]
+    .concat();
+    let told = workspace.mistake(&[&evaluate[..], &["--decimal-comma"]].concat());
+    assert!(
+        told.contains("unknown id; give it") && told.contains("--drop"),
+        "{told}"
+    );
+    let choices = ["--decimal-comma", "--drop", "id", "--json"];
+    let measured: Value = workspace.json(&[&evaluate[..], &choices].concat());
+    assert_eq!(
+        (&measured["n"], &measured["correct"]),
+        (&json!(60), &json!(60))
+    );
+
+    let predict = [
+        "predict", "--model", "mixed", "--data", "new.csv", "--drop", "id",
+    ];
+    workspace.put("new.csv", "port,id,age,paid\nQ,7,21.5,yes\nX,8,,no\n");
+    let (status, stdout, stderr) = workspace.outcome(&predict);
+    assert_eq!(status, Some(0), "{stderr}");
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines[0], "port,id,age,paid,class,score,known,clipped");
+    assert!(lines[1].starts_with("Q,7,21.5,yes,low,0."), "{stdout}");
+    assert!(lines[2].starts_with("X,8,,no,high,0."), "{stdout}");
+    let unknown = "1 of 2 inputs has a text in a column of categories that the model does not know";
+    assert!(stderr.contains(unknown), "{stderr}");
+    let to_file = [&predict[..], &["--out", "out.csv"]].concat();
+    assert_eq!(workspace.success(&to_file), "");
+    assert_eq!(workspace.read("out.csv"), stdout);
+    let told = workspace.mistake(&to_file);
+    assert!(
+        told.contains("out.csv exists; name another file with --out, or say --force"),
+        "{told}"
+    );
+    workspace.success(&[&to_file[..], &["--force"]].concat());
+    let told = workspace.mistake(&[&predict[..], &["--out", "-", "--json"]].concat());
+    assert!(told.contains("both write to stdout"), "{told}");
+    let row: Value = predict_row(&workspace, "62.25,S,no");
+    assert_eq!(row["class"], "high");
+}
+
+/// Predicts a row of the table's fields, in the order of the model's columns.
+fn predict_row(workspace: &Workspace, row: &str) -> Value {
+    predict(workspace, &["--model", "mixed", "--row", row])
+}
+
 // ---------------------------------------------------------------- Intercept
 
 /// Writes rows on both sides of 0.

@@ -47,15 +47,13 @@ fn print(name: &str, seconds: f64) {
 /// Returns a table of 20 columns of numbers, 6 of categories, 3 of truth values and the class.
 /// A hundredth of the numbers and categories are missing.
 fn table() -> String {
-    let names = |prefix: &str, count: u32| -> String {
-        (0..count).map(|at| format!("{prefix}{at},")).collect()
-    };
-    let mut text = format!(
-        "{}{}{}class\n",
-        names("n", 20),
-        names("c", 6),
-        names("b", 3)
-    );
+    let mut text = String::new();
+    for (prefix, count) in [("n", 20), ("c", 6), ("b", 3)] {
+        for column in 0..count {
+            let _ = write!(text, "{prefix}{column},");
+        }
+    }
+    text.push_str("class\n");
     // The constants are those of Numerical Recipes.
     let mut state = 1_u32;
     let mut next = || {

@@ -29,7 +29,6 @@ struct Table {
     test: Option<PathBuf>,
     reading: Reading,
     columns: Columns,
-    text: Option<String>,
 }
 
 impl Table {
@@ -42,7 +41,6 @@ impl Table {
             test: None,
             reading: Reading::default(),
             columns: Columns::default(),
-            text: None,
         }
     }
 
@@ -92,12 +90,12 @@ impl Table {
     fn source(&self) -> Source {
         let path = self.folder.path().join(&self.name);
         let path = path.to_str().unwrap();
-        let (test, text) = (self.test.as_deref(), self.text.as_deref());
+        let test = self.test.as_deref();
         Source::chosen(
             path,
             test,
             "class",
-            text,
+            None,
             self.reading,
             self.columns.clone(),
         )
@@ -848,7 +846,7 @@ fn load_reads_parquet_as_it_reads_csv() {
 
 #[test]
 fn load_refuses_parquet_that_is_no_flat_table() {
-    let written = |schema: &str, nested: bool| {
+    let written = |schema: &str| {
         let schema = Arc::new(parse_message_type(schema).unwrap());
         let properties = Arc::new(WriterProperties::builder().build());
         let mut bytes = Vec::new();
@@ -857,31 +855,28 @@ fn load_refuses_parquet_that_is_no_flat_table() {
         while let Some(mut column) = rows.next_column().unwrap() {
             match column.untyped() {
                 parquet::column::writer::ColumnWriter::Int32ColumnWriter(writer) => {
-                    let levels: Option<&[i16]> = nested.then_some(&[0, 0]);
-                    writer.write_batch(&[1, 2], levels, levels).unwrap();
+                    writer.write_batch(&[1, 2], None, None).unwrap();
                 }
                 _ => panic!("another type"),
-            };
+            }
             column.close().unwrap();
         }
         rows.close().unwrap();
         writer.close().unwrap();
         bytes
     };
-    for (schema, nested, wanted) in [
+    for (schema, wanted) in [
         (
             "message m { REQUIRED INT32 class; REQUIRED group g { REQUIRED INT32 a; REQUIRED INT32 b; } }",
-            false,
             "the column `g` of `t.parquet` has nested values, expected numbers, truth values or texts; leave it \
              out with --drop",
         ),
         (
             "message m { REQUIRED INT32 class; REQUIRED INT32 day (DATE); }",
-            false,
             "the column `day` of `t.parquet` has values of the type Date",
         ),
     ] {
-        let table = Table::new("t.parquet", written(schema, nested));
+        let table = Table::new("t.parquet", written(schema));
         assert!(table.told().contains(wanted), "{}", table.told());
         let dropped = table.choosing(&[], &["g", "day"]).told();
         assert!(dropped.contains("--drop names the column"), "{dropped}");
