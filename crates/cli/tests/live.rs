@@ -354,26 +354,6 @@ fn contribute_leads_to_refunds_reports_and_withdrawals() {
     assert_eq!(withdrawn["balance"], "0");
 }
 
-/// Lets `seconds` pass on the chain.
-fn pass(workspace: &Workspace, seconds: u64) {
-    // Connecting also sets up the cryptography that every HTTP client of the process needs.
-    node(workspace);
-    let ask = async |method: &str, parameters: Value| {
-        let body = serde_json::json!({
-            "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters,
-        });
-        let request = reqwest::Client::new()
-            .post(workspace.rpc().clone())
-            .json(&body);
-        let answer = request.send().await.expect("an answer");
-        assert!(answer.status().is_success());
-    };
-    block_on(async {
-        ask("evm_increaseTime", serde_json::json!([seconds])).await;
-        ask("anvil_mine", serde_json::json!(["0x1"])).await;
-    });
-}
-
 #[test]
 fn report_is_announced_before_it_is_made() {
     let workspace = Workspace::new(&AnvilConfig::default());
@@ -401,7 +381,7 @@ fn report_is_announced_before_it_is_made() {
         let text = ["--text", "a warm and funny film", "--label", label];
         workspace.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
     }
-    pass(&workspace, 86_400);
+    workspace.pass(86_400);
     workspace.success(&["refund", "--dev", "1"]);
 
     let told = workspace.success(&["status", "--dev", "1"]);
@@ -423,7 +403,7 @@ fn report_is_announced_before_it_is_made() {
     let told = workspace.mistake(&["report", &position.to_string(), "--dev", "1"]);
     assert!(told.contains("claim this from"), "{told}");
 
-    pass(&workspace, 21_600);
+    workspace.pass(21_600);
     let reported: Value = workspace.json(&["report", "--dev", "1", "--json"]);
     assert_eq!(reported["claims"][0]["position"], position);
     let events = workspace.success(&["watch", "--all", "--once"]);

@@ -43,6 +43,28 @@ impl Workspace {
         fs::write(self.folder.path().join(name), content).expect("written");
     }
 
+    #[allow(dead_code, reason = "not every test file reads bytes")]
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Lets `seconds` pass on the chain.
+    #[allow(dead_code, reason = "not every test file waits")]
+    pub(crate) fn pass(&self, seconds: u64) {
+        let ask = async |method: &str, parameters: serde_json::Value| {
+            let body = serde_json::json!({
+                "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters,
+            });
+            let request = reqwest::Client::new().post(self.rpc().clone()).json(&body);
+            let answer = request.send().await.expect("an answer");
+            assert!(answer.status().is_success());
+        };
+        block_on(async {
+            ask("evm_increaseTime", serde_json::json!([seconds])).await;
+            ask("anvil_mine", serde_json::json!(["0x1"])).await;
+        });
+    }
+
     #[allow(dead_code, reason = "not every test file reads what it has written")]
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).expect("a file")

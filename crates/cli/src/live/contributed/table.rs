@@ -168,7 +168,11 @@ enum Sink {
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stdout(to) => to.write(bytes),
+            // A reader that closes the pipe needs no more output.
+            Self::Stdout(to) => match to.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+                written => written,
+            },
             Self::File(to) => to.write(bytes),
             Self::Packed(to) => to.write(bytes),
         }
@@ -176,7 +180,10 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout(to) => to.flush(),
+            Self::Stdout(to) => match to.flush() {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                flushed => flushed,
+            },
             Self::File(to) => to.flush(),
             Self::Packed(to) => to.flush(),
         }
@@ -186,9 +193,8 @@ impl Write for Sink {
 impl Sink {
     fn finish(self) -> io::Result<()> {
         match self {
-            Self::Stdout(mut to) => to.flush(),
-            Self::File(mut to) => to.flush(),
             Self::Packed(to) => to.finish()?.flush(),
+            mut plain => plain.flush(),
         }
     }
 }
@@ -305,11 +311,7 @@ impl Table {
             Some(Writer::Libsvm(sink) | Writer::Unbegun(sink)) => sink,
             None => return Ok(()),
         };
-        match sink.finish() {
-            // A reader that closes the pipe needs no more.
-            Err(error) if self.file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {}
-            finished => finished.context("cannot write the contributions")?,
-        }
+        sink.finish().context("cannot write the contributions")?;
         match self.file.take() {
             Some(staged) => staged.finish(),
             None => Ok(()),
@@ -551,4 +553,119 @@ fn guarded(text: &str) -> (String, bool) {
         return (format!("'{text}"), true);
     }
     (text, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Address;
+    use cotrain_protocol::{record::Contribution, sample::encode_sparse};
+
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout {
+            form: DecodedForm::Bytes,
+            classes: vec!["-1".to_owned(), "1".to_owned()],
+            encoding: Encoding::Sparse,
+            bare: true,
+            integers: true,
+        }
+    }
+
+    fn row(label: u16) -> Row {
+        Row {
+            contributed: Contributed {
+                contribution: Contribution {
+                    author: Address::ZERO,
+                    label,
+                    deposit: 1,
+                    time: 0,
+                    position: 0,
+                    sample: encode_sparse(&[0, 7]),
+                },
+                block: None,
+                claims: Vec::new(),
+            },
+            judged: None,
+        }
+    }
+
+    #[test]
+    fn output_takes_the_format_from_the_ending() {
+        let read = |text| output(text).map(|output| (output.format, output.packed));
+        assert_eq!(read("a/b.csv"), Ok((Format::Csv, false)));
+        assert_eq!(read("b.csv.gz"), Ok((Format::Csv, true)));
+        assert_eq!(read("b.parquet"), Ok((Format::Parquet, false)));
+        assert_eq!(read("b.svm.gz"), Ok((Format::Libsvm, true)));
+        assert!(output("-").is_ok_and(|output| output.is_stdout()));
+        for wrong in ["", "csv", "b.txt", "b.parquet.gz", "b.gz"] {
+            output(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn begin_leaves_nothing_until_finish() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("b.libsvm");
+        let to = output(path.to_str().expect("UTF-8")).expect("an output");
+        let decoder = Decoder::new(Encoding::Sparse, None);
+        let files = || fs_names(folder.path());
+
+        // It is interrupted.
+        let mut table = Table::begin(&to, false, layout()).expect("begun");
+        table.write(&decoder, &[row(0)]).expect("written");
+        drop(table);
+        assert_eq!(files(), [""; 0]);
+
+        let mut table = Table::begin(&to, false, layout()).expect("begun");
+        table.write(&decoder, &[row(0), row(1)]).expect("written");
+        assert!(!path.exists());
+        // Meanwhile somebody else writes a file of that name.
+        std::fs::write(&path, "theirs").expect("written");
+        table.finish(&decoder).expect_err("there is a file");
+        assert_eq!(std::fs::read(&path).expect("a file"), b"theirs");
+        Table::begin(&to, false, layout())
+            .map(drop)
+            .expect_err("there is a file");
+
+        let mut table = Table::begin(&to, true, layout()).expect("begun");
+        table.write(&decoder, &[row(0), row(1)]).expect("written");
+        table.finish(&decoder).expect("finished");
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert_eq!(text, "-1 1:1 8:1\n1 1:1 8:1\n");
+        assert_eq!(files(), ["b.libsvm"]);
+    }
+
+    fn fs_names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        let name = |entry: io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
+        entries
+            .map(|entry| name(entry).to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn guarded_keeps_formulas_and_control_characters_from_spreadsheet_and_terminal() {
+        let text = |text| guarded(text).0;
+        for formula in ["=1+1", "+cmd", "-a", "@sum", "-1=2"] {
+            assert_eq!(guarded(formula), (format!("'{formula}"), true));
+        }
+        for plain in ["-1", "+1.5e3", "spam", "0xab", "", "a=b"] {
+            assert_eq!(guarded(plain), (plain.to_owned(), false));
+        }
+        assert_eq!(text("a\u{1b}[2J\n\u{202e}b"), "a\\u{1b}[2J\\n\\u{202e}b");
+        // What is escaped does not begin like a formula.
+        assert_eq!(text("\t=1"), "\\t=1");
+    }
+
+    #[test]
+    fn name_gets_a_prefix_if_a_feature_has_it() {
+        let names = ["author", "cotrain_author"].map(ToOwned::to_owned);
+        let layout = Layout {
+            form: DecodedForm::Columns(names.to_vec()),
+            ..layout()
+        };
+        assert_eq!(layout.name("author"), "cotrain_cotrain_author");
+        assert_eq!(layout.name("time"), "time");
+    }
 }
