@@ -128,6 +128,7 @@ fn cli_help_lists_commands_and_examples() {
       predict      Predict the class of a text, a row of numbers or a sample, free
       evaluate     Measure a model on labeled data, free
       contribute   Teach a model: send labeled samples, with a deposit for each
+      data         Export what others contributed, and mark likely lies
       market       Run or join a market: a bounty for data that improves a model on a hidden test set
       deposit      Prepay money to a model's contract for your signed contributions
       withdraw     Withdraw prepaid or refunded money from a model's contract

@@ -21,7 +21,7 @@ pub enum DecodedForm {
     Bytes,
 }
 
-/// What a sample holds of an example.
+/// Example, as far as a sample holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
     /// Words in the order of the features, separated by spaces.

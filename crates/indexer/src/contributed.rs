@@ -193,6 +193,7 @@ impl Contributions {
 
 #[cfg(test)]
 mod tests {
+    use Settled::{Open, Refunded, Reported, TakenByReports};
     use alloy_primitives::B256;
 
     use super::*;
@@ -245,7 +246,6 @@ mod tests {
             let settled = all.iter().map(|it| (it.settled(), it.paid()));
             settled.collect::<Vec<_>>()
         };
-        use Settled::{Open, Refunded, Reported, TakenByReports};
         assert_eq!(settled(4), [(Open, 0), (Open, 0), (Open, 0)]);
         assert_eq!(settled(5), [(Reported, 4), (Reported, 4), (Open, 0)]);
         assert_eq!(settled(6), [(Reported, 4), (Refunded, 10), (Reported, 0)]);

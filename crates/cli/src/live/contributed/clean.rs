@@ -15,7 +15,7 @@ use super::{
     export::{chosen, no_json_on_stdout, warn},
     judged::{Judged, Rule, by_author, judge},
     source::{Origin, RunFacts, Selection, Source, settlements},
-    table::{Layout, Output, Row, Table, output},
+    table::{Destination, Row},
 };
 use crate::error::CommandError;
 
@@ -50,16 +50,8 @@ docs/experiments.md has precision and recall on runs with known liars.";
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Clean {
-    /// File to write: .csv, .parquet or .libsvm, the first and the last also with .gz; - is CSV on
-    /// stdout
-    #[arg(long, value_name = "FILE", value_parser = output)]
-    out: Output,
-    /// Replace an existing file
-    #[arg(long)]
-    force: bool,
-    /// Write only the class and the sample, which other commands read as training data
-    #[arg(long)]
-    bare: bool,
+    #[command(flatten)]
+    to: Destination,
     /// Leave out what is marked
     #[arg(long)]
     unmarked: bool,
@@ -94,13 +86,13 @@ struct Cleaned {
     /// Number of written contributions that the card's encoder did not make.
     inexact: u64,
     /// Authors of marked contributions, those with most of them first.
-    authors: Vec<Marked>,
+    authors: Vec<AuthorMarks>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Known>,
 }
 
 #[derive(Serialize)]
-struct Marked {
+struct AuthorMarks {
     author: Address,
     contributions: u64,
     marked: u64,
@@ -138,11 +130,10 @@ struct Accuracies {
 
 /// Runs `cotrain data clean`.
 pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
-    no_json_on_stdout(&arguments.out, arguments.json)?;
+    no_json_on_stdout(&arguments.to.out, arguments.json)?;
     block_on(async {
         let mut source = arguments.selection.open().await?;
-        let layout = Layout::of(&source, arguments.bare);
-        let mut table = Table::begin(&arguments.out, arguments.force, layout)?;
+        let mut table = arguments.to.begin(&source)?;
         let all = source.all().await?;
         let mut judged = judge(&source, &all, arguments.rule);
         if let Origin::Run(run) = &source.origin {
@@ -152,7 +143,7 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
                 judged.lie = Some(!told);
             }
         }
-        let mut cleaned = Cleaned::of(&source, &all, &judged, arguments.out.shown())?;
+        let mut cleaned = Cleaned::of(&source, &all, &judged, arguments.to.out.shown());
         let decoder = Decoder::new(source.encoding, source.encoder.as_ref());
         let rows = all.into_iter().zip(judged);
         let rows = rows.filter(|(one, judged)| {
@@ -167,7 +158,7 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
         warn(&source.narrator, &table);
         cleaned.written = table.rows;
         cleaned.inexact = table.inexact;
-        if arguments.out.is_stdout() {
+        if arguments.to.out.is_stdout() {
             source.narrator.say(cleaned.text().trim_end());
             return Ok(());
         }
@@ -176,18 +167,13 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
 }
 
 impl Cleaned {
-    fn of(
-        source: &Source,
-        all: &[Contributed],
-        judged: &[Judged],
-        file: String,
-    ) -> Result<Self, CommandError> {
+    fn of(source: &Source, all: &[Contributed], judged: &[Judged], file: String) -> Self {
         let (chain_id, model, block) = source.origin.facts();
         let authors = all.iter().zip(judged);
         let authors = authors.map(|(one, judged)| (one.contribution.author, judged.marked));
         let mut authors = by_author(authors);
         authors.retain(|(_, share)| share.out > 0);
-        Ok(Self {
+        Self {
             chain_id,
             model,
             block,
@@ -198,7 +184,7 @@ impl Cleaned {
             inexact: 0,
             authors: authors
                 .into_iter()
-                .map(|(author, share)| Marked {
+                .map(|(author, share)| AuthorMarks {
                     author,
                     contributions: share.of,
                     marked: share.out,
@@ -208,7 +194,7 @@ impl Cleaned {
                 Origin::Run(run) => Some(Known::of(run, all, judged)),
                 Origin::Model { .. } => None,
             },
-        })
+        }
     }
 
     fn text(&self) -> String {

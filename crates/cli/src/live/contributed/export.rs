@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     super::{block_on, show},
     source::{Selection, settlements},
-    table::{Layout, Output, Row, Table, output},
+    table::{Destination, Output, Row, Table},
 };
 use crate::{error::CommandError, output::Narrator};
 
@@ -43,16 +43,8 @@ In CSV, a name that a spreadsheet would compute, as it begins with =, +, - or @,
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Export {
-    /// File to write: .csv, .parquet or .libsvm, the first and the last also with .gz; - is CSV on
-    /// stdout
-    #[arg(long, value_name = "FILE", value_parser = output)]
-    out: Output,
-    /// Replace an existing file
-    #[arg(long)]
-    force: bool,
-    /// Write only the class and the sample, which other commands read as training data
-    #[arg(long)]
-    bare: bool,
+    #[command(flatten)]
+    to: Destination,
     /// Write only contributions of which this became, separated by commas
     #[arg(
         long,
@@ -83,11 +75,10 @@ struct Exported {
 
 /// Runs `cotrain data export`.
 pub(crate) fn run(arguments: &Export) -> Result<(), CommandError> {
-    no_json_on_stdout(&arguments.out, arguments.json)?;
+    no_json_on_stdout(&arguments.to.out, arguments.json)?;
     block_on(async {
         let mut source = arguments.selection.open().await?;
-        let layout = Layout::of(&source, arguments.bare);
-        let mut table = Table::begin(&arguments.out, arguments.force, layout)?;
+        let mut table = arguments.to.begin(&source)?;
         let encoder = source.encoder.clone();
         let decoder = Decoder::new(source.encoding, encoder.as_ref());
         loop {
@@ -108,12 +99,12 @@ pub(crate) fn run(arguments: &Export) -> Result<(), CommandError> {
             chain_id,
             model,
             block,
-            file: arguments.out.shown(),
+            file: arguments.to.out.shown(),
             contributions: table.rows,
             inexact: table.inexact,
         };
         warn(&source.narrator, &table);
-        if arguments.out.is_stdout() {
+        if arguments.to.out.is_stdout() {
             return Ok(());
         }
         show(arguments.json, &exported, || {
@@ -151,8 +142,8 @@ pub(super) fn warn(narrator: &Narrator, table: &Table) {
     }
     if table.guarded > 0 {
         narrator.say(format_args!(
-            "{} fields begin like a formula and have a ' before them; .parquet has them unchanged",
-            table.guarded
+            "a ' is before {} that a spreadsheet would compute; .parquet has the texts unchanged",
+            counted(table.guarded, "field")
         ));
     }
 }

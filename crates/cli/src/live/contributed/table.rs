@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use clap::Args;
 use cotrain_client::decode::{Decoded, DecodedForm, Decoder};
 use cotrain_indexer::contributed::Contributed;
 use cotrain_learning::text::escaped_to;
@@ -19,18 +20,40 @@ use tempfile::NamedTempFile;
 use super::{super::time::when, judged::Judged, source::Source};
 use crate::error::CommandError;
 
+/// File that a command writes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Destination {
+    /// File to write: .csv, .parquet or .libsvm, the first and the last also with .gz; - is CSV on
+    /// stdout
+    #[arg(long, value_name = "FILE", value_parser = output)]
+    pub(crate) out: Output,
+    /// Replace an existing file
+    #[arg(long)]
+    force: bool,
+    /// Write only the class and the sample, which other commands read as training data
+    #[arg(long)]
+    bare: bool,
+}
+
+impl Destination {
+    /// Begins the table of a source.
+    pub(crate) fn begin(&self, source: &Source) -> Result<Table, CommandError> {
+        Table::begin(&self.out, self.force, Layout::of(source, self.bare))
+    }
+}
+
 /// File to write, in the format of its ending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Output {
     /// `None` for stdout.
     path: Option<PathBuf>,
-    pub(crate) format: Format,
+    format: Format,
     packed: bool,
 }
 
 /// Format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+enum Format {
     Csv,
     Parquet,
     Libsvm,
@@ -50,7 +73,7 @@ impl Output {
 }
 
 /// Parses the name of a file to write.
-pub(crate) fn output(text: &str) -> Result<Output, String> {
+fn output(text: &str) -> Result<Output, String> {
     if text == "-" {
         return Ok(Output {
             path: None,
@@ -88,7 +111,7 @@ pub(crate) struct Row {
 
 /// Form of a table.
 #[derive(Debug, Clone)]
-pub(crate) struct Layout {
+struct Layout {
     form: DecodedForm,
     classes: Vec<String>,
     encoding: Encoding,
@@ -100,7 +123,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Returns the form of a source's table. `bare` leaves only class and sample.
-    pub(crate) fn of(source: &Source, bare: bool) -> Self {
+    fn of(source: &Source, bare: bool) -> Self {
         let is_integer = |name: &String| name.parse::<i64>().is_ok();
         Self {
             form: Decoder::new(source.encoding, source.encoder.as_ref()).form(),
@@ -202,11 +225,7 @@ impl Sink {
 impl Table {
     /// Begins a table. The file appears when [`finish`](Self::finish) has written all of it. An
     /// existing file is replaced only with `force`.
-    pub(crate) fn begin(
-        output: &Output,
-        force: bool,
-        layout: Layout,
-    ) -> Result<Self, CommandError> {
+    fn begin(output: &Output, force: bool, layout: Layout) -> Result<Self, CommandError> {
         let (sink, file) = match &output.path {
             None => (Sink::Stdout(io::stdout()), None),
             Some(path) => {
@@ -255,21 +274,21 @@ impl Table {
     }
 
     fn write_some(&mut self, decoder: &Decoder<'_>, rows: &[Row]) -> anyhow::Result<()> {
-        let mut decoded = Vec::with_capacity(rows.len());
+        let mut samples = Vec::with_capacity(rows.len());
         for row in rows {
             let (sample, exact) = decoder.decode(&row.contributed.contribution.sample);
             self.inexact += u64::from(!exact);
-            decoded.push(sample);
+            samples.push(sample);
         }
         self.rows += rows.len() as u64;
         if let Some(Writer::Libsvm(to)) = &mut self.writer {
-            for (row, sample) in rows.iter().zip(&decoded) {
+            for (row, sample) in rows.iter().zip(&samples) {
                 libsvm(to, &self.layout, row, sample)?;
             }
             return Ok(());
         }
-        let texts = Texts::of(&self.layout, rows, &decoded);
-        let mut columns = columns(&self.layout, rows, &decoded, &texts);
+        let texts = Texts::of(&self.layout, rows, &samples);
+        let mut columns = columns(&self.layout, rows, &samples, &texts);
         match self.writer.take() {
             Some(Writer::Csv(mut csv)) => {
                 let safe = Safe::of(&columns);
