@@ -51,8 +51,8 @@ pub(crate) struct Columns {
     #[arg(long, value_name = "NAME")]
     pub(crate) text_column: Option<String>,
     /// Columns of a table that are features, separated by commas [default: all but the class]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    columns: Vec<String>,
+    #[arg(long = "columns", value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: ReadingOptions,
 }
@@ -93,8 +93,8 @@ impl Columns {
         if let (Some((name, _)), None) = (text, &self.text_column) {
             settings.push(("evaluate.text", toml(name)));
         }
-        if !self.columns.is_empty() {
-            settings.push(("evaluate.columns", list(&self.columns)));
+        if !self.only.is_empty() {
+            settings.push(("evaluate.columns", list(&self.only)));
         }
         if !drop.is_empty() {
             settings.push(("evaluate.drop", list(&drop)));
@@ -114,7 +114,7 @@ impl Columns {
     /// Returns the choices of columns.
     pub(crate) fn chosen(&self, types: &TypeOptions) -> data::Columns {
         let mut chosen = data::Columns {
-            only: self.columns.clone(),
+            only: self.only.clone(),
             drop: self.reading.drop.clone(),
             types: types.types.clone(),
             ..data::Columns::default()
