@@ -276,7 +276,7 @@ fn evaluate_reads_data_in_the_format_of_their_file_extension() {
     for name in ["a.svm", "a.libsvm", "a.libsvm.gz"] {
         assert_eq!(data(name).unwrap(), libsvm(name));
     }
-    for name in ["a.txt", "a", "csv", "a.csv.zip", "a.gz"] {
+    for name in ["a.xlsx", "a", "csv", "a.csv.zip", "a.gz"] {
         let told = data(name).unwrap_err();
         assert_eq!(
             told,

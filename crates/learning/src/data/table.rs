@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -218,21 +219,18 @@ fn separator(
 
 /// Checks that the names of columns differ.
 pub(super) fn check_names(path: &Path, names: &[String]) -> Result<(), DataError> {
-    let mut sorted: Vec<&String> = names.iter().collect();
-    sorted.sort_unstable();
-    let mut doubled: Vec<&String> = Vec::new();
-    for pair in sorted.windows(2) {
-        if pair[0] == pair[1] && doubled.last() != Some(&pair[0]) {
-            doubled.push(pair[0]);
+    let mut seen = HashSet::new();
+    let mut doubled: Vec<String> = Vec::new();
+    for name in names {
+        if !seen.insert(name) && !doubled.contains(name) {
+            doubled.push(name.clone());
         }
     }
     if doubled.is_empty() {
         return Ok(());
     }
-    // Messages name them in the order of the table.
-    doubled.sort_unstable_by_key(|name| names.iter().position(|it| it == *name));
     Err(DataError::DuplicateColumns {
         path: path.to_owned(),
-        columns: doubled.into_iter().cloned().collect(),
+        columns: doubled,
     })
 }
