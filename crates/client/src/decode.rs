@@ -228,7 +228,7 @@ impl<'a> Decoder<'a> {
 
 #[cfg(test)]
 mod tests {
-    use cotrain_protocol::sample::{encode_dense16, encode_sparse};
+    use cotrain_protocol::sample::{encode_dense16, encode_dense32, encode_sparse};
 
     use super::*;
 
@@ -269,7 +269,7 @@ mod tests {
     const DENSE: &str = r#"{"classifier":"dense-nearest-centroid",
         "features":{"columns":["x","y","z"]},
         "scaling":{"mean":[5.843333,-1200.25,0],"deviation":[0.825301,333.5,1e-9]},
-        "bounds":{"largest-number":32767,"largest-squared-length":"3221028867"}}"#;
+        "bounds":{"largest-number":1000000,"largest-squared-length":"3000000000000"}}"#;
 
     #[test]
     fn decode_returns_numbers_as_they_were_written() {
@@ -292,11 +292,11 @@ mod tests {
                 state = state
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
-                // All numbers of 16 bits whose squares keep within the bound.
-                (state >> 48).cast_signed().rem_euclid(65_535) - 32_767
+                // All numbers within the bounds.
+                (state >> 32).cast_signed().rem_euclid(2_000_001) - 1_000_000
             });
-            let numbers = numbers.map(|number| i16::try_from(number).expect("16 bits"));
-            let sample = encode_dense16(&numbers);
+            let numbers = numbers.map(|number| i32::try_from(number).expect("32 bits"));
+            let sample = encode_dense32(&numbers);
             let (row, exact) = decoded(&table, &sample);
             assert!(exact, "{numbers:?}: {row:?}");
         }
@@ -327,7 +327,7 @@ mod tests {
         let dense = encoder(
             r#"{"classifier":"dense-nearest-centroid","features":{"indices":[2,9]},
             "scaling":{"mean":[1,0.25],"deviation":[2,0.5]},
-            "bounds":{"largest-number":32767,"largest-squared-length":"2147352578"}}"#,
+            "bounds":{"largest-number":1000000,"largest-squared-length":"2000000000000"}}"#,
         );
         let example = Example::Indexed {
             indices: &[8],
