@@ -10,6 +10,7 @@ mod eigen;
 mod embedded;
 mod file;
 mod make;
+mod open;
 mod source;
 mod words;
 
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 pub use embedded::embedded;
 pub use file::TableError;
 pub use make::{MakeError, Making};
+pub use open::OpenError;
 pub use source::{SourceError, WordVectors};
 
 use file::Contents;
@@ -162,17 +164,15 @@ impl Table {
     }
 
     fn with_digest(contents: Contents, digest: [u8; 32]) -> Self {
-        let (mut first, mut rest) = (HashMap::new(), HashMap::new());
+        let mut first: HashMap<Box<str>, u32> = HashMap::new();
+        let mut rest: HashMap<Box<str>, u32> = HashMap::new();
         for (piece, number) in contents.pieces.iter().zip(0..) {
             match piece.strip_prefix("##") {
                 Some(piece) => rest.insert(piece.into(), number),
                 None => first.insert(piece.as_str().into(), number),
             };
         }
-        let sizes = first
-            .keys()
-            .chain(rest.keys())
-            .map(|piece: &Box<str>| piece.len());
+        let sizes = first.keys().chain(rest.keys()).map(|piece| str::len(piece));
         Self(Arc::new(Inner {
             digest,
             rows: contents.rows(),
@@ -225,7 +225,7 @@ impl Table {
     ///    the word is unknown and left out.
     /// 3. The rows of all pieces are added.
     /// 4. Each sum is multiplied by 32,767 × 256 and divided by the square root of 65,536 times
-    ///    the sum of the squared sums; root and quotient are rounded toward zero.
+    ///    the sum of the squared sums. The root is rounded up, and the quotient toward zero.
     #[must_use]
     pub fn encode(&self, text: &str) -> TextVector {
         let mut sums = vec![0_i64; self.dimensions()];
@@ -333,9 +333,9 @@ fn normalized(sums: &[i64]) -> Vec<i16> {
         .map(|&sum| u128::from(sum.unsigned_abs()).pow(2));
     let length = match squares.sum::<u128>() {
         0 => return vec![0; sums.len()],
-        square => (square << 16).isqrt(),
+        square => ((square << 16) - 1).isqrt() + 1,
     };
-    // No sum is larger than the length, so a quotient is at most 32,767 either way. Memory bounds
+    // The length is rounded up, so a quotient is at most 32,767 either way. Memory bounds
     // the pieces of a text far below 2^32, so that the products stay below 2^63.
     let length = i64::try_from(length).unwrap_or(i64::MAX);
     let factor = i64::from(LENGTH) << 8;

@@ -190,9 +190,10 @@ fn scatter(source: &WordVectors, mean: &[f64]) -> Rows {
             }
         }
     }
-    for row in 0..width {
-        for column in 0..row {
-            sums[row][column] = sums[column][row];
+    for row in 1..width {
+        let (above, from) = sums.split_at_mut(row);
+        for (mirrored, above) in from[0].iter_mut().zip(above) {
+            *mirrored = above[row];
         }
     }
     sums
