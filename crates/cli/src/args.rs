@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Evaluate(live::evaluate::Evaluate),
     Contribute(Box<live::contribute::Contribute>),
     Data(live::contributed::DataCommand),
+    Encoder(live::encoder::EncoderCommand),
     Market(live::market::MarketCommand),
     Deposit(live::money::Deposit),
     Withdraw(live::money::Withdraw),

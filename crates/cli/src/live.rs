@@ -13,6 +13,7 @@ pub(crate) mod data;
 pub(crate) mod delegate;
 pub(crate) mod deploy;
 pub(crate) mod deploying;
+pub(crate) mod encoder;
 pub(crate) mod errors;
 pub(crate) mod evaluate;
 pub(crate) mod following;

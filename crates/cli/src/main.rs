@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Deposit(arguments) => live::money::deposit(&arguments),
         Command::Withdraw(arguments) => live::money::withdraw(&arguments),
         Command::Refund(arguments) => live::claims::refund(&arguments),
+        Command::Encoder(arguments) => live::encoder::run(&arguments),
         Command::Market(arguments) => live::market::run(&arguments),
         Command::Report(arguments) => live::claims::report(&arguments),
         Command::Delegate(arguments) => live::delegate::run(&arguments),

@@ -129,6 +129,7 @@ fn cli_help_lists_commands_and_examples() {
       evaluate     Measure a model on labeled data, free
       contribute   Teach a model: send labeled samples, with a deposit for each
       data         Export what others contributed, and mark likely lies
+      encoder      Make, show and add tables of word vectors, which turn a text into a few numbers
       market       Run or join a market: a bounty for data that improves a model on a hidden test set
       deposit      Prepay money to a model's contract for your signed contributions
       withdraw     Withdraw prepaid or refunded money from a model's contract
@@ -345,6 +346,10 @@ fn scenarios_lists_each_with_its_data() {
       Honest people teach a model ten handwritten digits; somebody names them wrongly.
       data: embedded pictures of digits
 
+    young-model
+      A model of few examples learns from word vectors instead of words.
+      data: embedded film-review sentences
+
     imdb-drt
       The experiment of Harris and Waggoner (2019): a perceptron on 25,000 film reviews, good against bad.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
@@ -375,7 +380,7 @@ fn simulate_exits_with_2_after_a_mistake_and_says_what_to_do() {
     let folder = Folder::new();
     folder.put("broken.toml", "[data]\nsource = 3\n");
     let said = |arguments: &[&str]| folder.run(arguments).mistake();
-    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, digits, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
+    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, digits, young-model, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     insta::assert_snapshot!(said(&["simulate", "no-such.toml"]), @"error: cannot read the scenario no-such.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(said(&["simulate", "imdb-drt"]), @"error: scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
     insta::assert_snapshot!(said(&["simulate", "--sed", "3"]), @r"

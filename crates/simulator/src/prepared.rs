@@ -46,6 +46,7 @@ impl Prepared {
         let options = encode::Options {
             features: scenario.data.features,
             text: scenario.data.text.clone(),
+            vectors: scenario.data.vectors.clone(),
             limits: model.limits,
             fixed_intercept: model.fixed_intercept,
             ..encode::Options::default()

@@ -8,6 +8,7 @@ use std::{
 use cotrain_learning::{
     data::Source,
     encode::{Limits, TextOptions},
+    vectors::Table,
 };
 use cotrain_protocol::classifier::Kind;
 use serde::Deserialize;
@@ -50,6 +51,7 @@ const EMBEDDED: &[(&str, &str)] = &embedded![
     "flip-and-report",
     "outlier",
     "digits",
+    "young-model",
     "imdb-drt",
     "imdb-drt-naive-bayes",
     "imdb-drt-nearest-centroid",
@@ -265,6 +267,8 @@ pub(crate) struct Data {
     pub(crate) features: Option<usize>,
     /// Rules by which texts are read.
     pub(crate) text: TextOptions,
+    /// Table of word vectors that turns texts into numbers.
+    pub(crate) vectors: Option<Table>,
     /// Number of training samples, from the first one on; `None` for all.
     pub(crate) train_samples: Option<usize>,
     /// Share of the training samples that the initial model learns from.

@@ -18,6 +18,7 @@ use cotrain_protocol::{ContractError, classifier::Classifier, parse_address};
 use super::{
     connection::{ModelArg, Session},
     context::cache_directory,
+    encoder,
 };
 use crate::error::CommandError;
 
@@ -143,7 +144,14 @@ impl LiveModel {
         Ok(Self::of(described.map_err(unreadable)?))
     }
 
-    fn of(described: DescribedModel) -> Self {
+    fn of(mut described: DescribedModel) -> Self {
+        if let Some(encoder) = described
+            .card
+            .as_mut()
+            .and_then(|card| card.encoder.as_mut())
+        {
+            encoder::complete(encoder);
+        }
         Self {
             described,
             origin: String::new(),

@@ -29,6 +29,7 @@ use cotrain_results::measured::Measured;
 use super::{
     bounds::{describe_bounds, describe_features},
     data::{Columns, TypeOptions},
+    encoder,
     wei::Wei,
     whole_seconds,
 };
@@ -99,6 +100,16 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) hashed: Option<usize>,
+    /// Table of word vectors that turns texts into numbers: `table` for the one that comes with
+    /// cotrain, or a file that `cotrain encoder make` wrote. It helps a model of few examples; with
+    /// thousands, single words are better. The learner is dense-nearest-centroid by default
+    #[arg(
+        long,
+        value_name = "TABLE|FILE",
+        conflicts_with_all = ["tokenizer", "word_pairs", "hashed", "features", "reserve_features"],
+        help_heading = "Model"
+    )]
+    pub(crate) encoder: Option<String>,
     /// Additional classes without examples in the data, separated by commas: contributions can
     /// teach them later. A model's classes are fixed at creation; perceptrons always have two
     #[arg(
@@ -173,6 +184,7 @@ impl InitialOptions {
                     word_pairs: self.word_pairs,
                     hashed: self.hashed,
                 },
+                vectors: self.encoder.as_deref().map(encoder::chosen).transpose()?,
                 limits: Limits {
                     number: self.max_number,
                     length: self.max_length,
@@ -180,7 +192,6 @@ impl InitialOptions {
                 },
                 fixed_intercept: self.fixed_intercept,
                 reserved: self.reserve_features.clone(),
-                vectors: None,
             },
         })
     }

@@ -6,6 +6,7 @@ use cotrain_learning::{
     data::{Columns, Reading, Source, TableFormat},
     encode::{Limits, TextOptions, Tokenizer},
     text::{check_name, escaped_lines},
+    vectors::{Table, embedded},
 };
 use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
@@ -136,6 +137,7 @@ impl Check<'_> {
             )?,
             features,
             text: self.text(table)?,
+            vectors: self.vectors(table)?,
             train_samples: match table.train_samples {
                 Some(0 | 1) => {
                     let allowed = "expected at least 2: one to train with, one to contribute";
@@ -162,6 +164,7 @@ impl Check<'_> {
             ("data.tokenizer", table.tokenizer.is_some()),
             ("data.word_pairs", table.word_pairs.is_some()),
             ("data.hashed", table.hashed.is_some()),
+            ("data.encoder", table.encoder.is_some()),
         ];
         if let Some((key, _)) = keys.into_iter().find(|(_, given)| *given && !texts) {
             let allowed = "only data of texts has it: name the column `text`, or leave it out";
@@ -195,6 +198,28 @@ impl Check<'_> {
             word_pairs: table.word_pairs.unwrap_or(false),
             hashed: table.hashed,
         })
+    }
+
+    /// Returns the table of word vectors that the scenario names.
+    fn vectors(&self, table: &DataTable) -> Result<Option<Table>, ScenarioError> {
+        let Some(name) = &table.encoder else {
+            return Ok(None);
+        };
+        if name != "table" {
+            let value = format!("`{name}`");
+            return self.impossible("data.encoder", value, "the only one is `table`");
+        }
+        let others = [
+            ("data.tokenizer", table.tokenizer.is_some()),
+            ("data.word_pairs", table.word_pairs.is_some()),
+            ("data.hashed", table.hashed.is_some()),
+            ("data.features", table.features.is_some()),
+        ];
+        if let Some((key, _)) = others.into_iter().find(|(_, given)| *given) {
+            let allowed = "`data.encoder` reads texts by its own rules: leave one of the two out";
+            return self.impossible(key, "set", allowed);
+        }
+        Ok(Some(embedded().clone()))
     }
 
     fn source(&self, table: &DataTable) -> Result<Source, ScenarioError> {

@@ -44,6 +44,7 @@ pub(super) struct DataTable {
     pub(super) hashed: Option<usize>,
     pub(super) tokenizer: Option<String>,
     pub(super) word_pairs: Option<bool>,
+    pub(super) encoder: Option<String>,
     pub(super) train_samples: Option<usize>,
     pub(super) initial_share: Number,
 }
