@@ -59,7 +59,7 @@ enum Action {
 
 /// Make a table from word vectors
 ///
-/// The vectors are a text file in the form of word2vec or GloVe, the most frequent words first. The
+/// The vectors are a text file, one word and its numbers a line, the most frequent words first. The
 /// table keeps the directions in which they vary most, weights each word by its rank, and rounds.
 /// The same vectors make the same table on every machine.
 #[derive(Debug, Args)]

@@ -71,8 +71,8 @@ impl Table {
     /// 2. The vectors are projected on the directions in which they vary most (principal component
     ///    analysis).
     /// 3. Each vector is multiplied by the weight of its rank.
-    /// 4. For every [`width`](Making::width) neighboring dimensions, the vectors are replaced by the
-    ///    nearest of 256 ones (Lloyd's algorithm).
+    /// 4. For every [`width`](Making::width) neighboring dimensions, the vectors are replaced by
+    ///    the nearest of 256 ones (Lloyd's algorithm).
     /// 5. All numbers are multiplied by one factor, so that the largest is 127, and rounded.
     ///
     /// It also returns the share of the vectors' variance that the dimensions keep, before weights
