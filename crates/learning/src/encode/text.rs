@@ -107,14 +107,14 @@ impl fmt::Display for TextRules {
 impl TextRules {
     /// Returns the tokens of a text in order. A pair follows its second word.
     #[must_use]
-    pub fn tokens(&self, text: &str) -> Vec<String> {
+    pub fn tokens(self, text: &str) -> Vec<String> {
         let mut tokens = Vec::new();
         self.each(text, |token| tokens.push(token.to_owned()));
         tokens
     }
 
     /// Calls `visit` with each token, in order. A pair follows its second word.
-    pub(super) fn each(&self, text: &str, mut visit: impl FnMut(&str)) {
+    pub(super) fn each(self, text: &str, mut visit: impl FnMut(&str)) {
         if !self.word_pairs {
             self.tokenizer.each(text, visit);
             return;
@@ -134,7 +134,7 @@ impl TextRules {
     }
 
     /// Returns `true` if texts can have this token: the rules read it as itself.
-    pub(super) fn can_have(&self, token: &str) -> bool {
+    pub(super) fn can_have(self, token: &str) -> bool {
         let is_word = |word: &str| {
             let mut words = 0;
             let mut same = true;

@@ -11,7 +11,7 @@ use crate::encode::{DEFAULT_WORDS, EncodeError, ReserveFault};
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     /// Words in the order of their features.
-    words: Vec<String>,
+    list: Vec<String>,
     /// Feature of each of the first 65,536 words. No classifier has more.
     numbers: HashMap<String, u16>,
     rules: TextRules,
@@ -21,7 +21,7 @@ impl Words {
     fn new(words: Vec<String>, rules: TextRules) -> Self {
         Self {
             numbers: words.iter().cloned().zip(0..=u16::MAX).collect(),
-            words,
+            list: words,
             rules,
         }
     }
@@ -59,11 +59,11 @@ impl Extractor for Words {
     }
 
     fn features(&self) -> usize {
-        self.words.len()
+        self.list.len()
     }
 
     fn name(&self, feature: usize) -> Option<String> {
-        self.words.get(feature).cloned()
+        self.list.get(feature).cloned()
     }
 
     fn noun(&self) -> &'static str {
@@ -90,13 +90,13 @@ impl Extractor for Words {
                 (false, _) => ReserveFault::OtherWords(read),
             });
         }
-        if self.words.iter().any(|word| word == name) {
+        if self.list.iter().any(|word| word == name) {
             return Err(ReserveFault::Known);
         }
-        if let Ok(number) = u16::try_from(self.words.len()) {
+        if let Ok(number) = u16::try_from(self.list.len()) {
             self.numbers.insert(name.to_owned(), number);
         }
-        self.words.push(name.to_owned());
+        self.list.push(name.to_owned());
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl Extractor for Words {
     }
 
     fn spec(&self) -> Option<FeatureSpec> {
-        Some(FeatureSpec::Words(self.words.clone()))
+        Some(FeatureSpec::Words(self.list.clone()))
     }
 }
 
