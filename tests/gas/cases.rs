@@ -45,6 +45,7 @@ pub(crate) fn measure(rules: Rules) -> Figures {
         sparse_nearest_centroid,
         dense_perceptron,
         dense_nearest_centroid,
+        word_vectors,
     ]
     .into_iter()
     .flat_map(|case| {
@@ -134,6 +135,37 @@ fn dense_nearest_centroid(host: &mut Host) {
     host.build("dense-nearest-centroid", &parameters, &counts(2, 3));
     let sample: Vec<i32> = numbers(9).into_iter().map(i32::from).collect();
     host.always("9", &encode_dense32(&sample));
+}
+
+/// Measures samples of word vectors, alone and 100 of their author in one transaction.
+fn word_vectors(host: &mut Host) {
+    for (dimensions, size) in [(64, "64"), (128, "128")] {
+        let parameters = Parameters::DenseNearestCentroid {
+            classes: 2,
+            features: dimensions,
+            bounds: Bounds::widest(Encoding::Dense32, dimensions).expect("numbers"),
+        };
+        host.build(
+            "dense-nearest-centroid",
+            &parameters,
+            &counts(2, u64::from(dimensions / 4)),
+        );
+        // One standard deviation either way.
+        let wide = |number: i16| i32::from(number) * 65_536 / 1_000;
+        let sample: Vec<i32> = numbers(dimensions).into_iter().map(wide).collect();
+        let sample = encode_dense32(&sample);
+        host.always(size, &sample);
+
+        let all: Vec<u8> = (0..HUNDRED)
+            .flat_map(|label| items(&[(label % 2, &sample)]))
+            .collect();
+        let each = format!("{size}-each-of-100");
+        host.steady();
+        let call = bindings::contribute(&all);
+        host.record_each(&each, "bytes", call.len() as u64);
+        let gas = host.call(ALICE, 1_000 * PLENTY, call);
+        host.record_each(&each, "contribute", gas);
+    }
 }
 
 /// Measures 100 contributions in one transaction, half of which change the model.

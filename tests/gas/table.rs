@@ -80,6 +80,30 @@ const GAS: &[Row] = &[
         [Some(1_867_462), None, Some(350_000)],
     ),
     row(
+        "contribute, word vectors of 64 dimensions",
+        "contribute.dense-nearest-centroid.64",
+        Some("bytes.dense-nearest-centroid.64-contribute"),
+        [None, None, None],
+    ),
+    row(
+        "— each of 100",
+        "contribute.dense-nearest-centroid.64-each-of-100",
+        Some("bytes.dense-nearest-centroid.64-each-of-100"),
+        [None, None, None],
+    ),
+    row(
+        "— 128 dimensions",
+        "contribute.dense-nearest-centroid.128",
+        Some("bytes.dense-nearest-centroid.128-contribute"),
+        [None, None, None],
+    ),
+    row(
+        "— each of 100",
+        "contribute.dense-nearest-centroid.128-each-of-100",
+        Some("bytes.dense-nearest-centroid.128-each-of-100"),
+        [None, None, None],
+    ),
+    row(
         "contribute, each of 100, sent by their author",
         "contribute.sparse-perceptron.20-each-of-100",
         Some("bytes.sparse-perceptron.20-each-of-100"),

@@ -113,6 +113,40 @@ contract GasTest is ModelTest {
         always(model, "9", Encode.dense32(numbers(9)));
     }
 
+    /// @dev Measures samples of word vectors, alone and 100 of their author in one transaction.
+    function test_contribute_gasOfWordVectors() external {
+        wordVectors(64, "64");
+        wordVectors(128, "128");
+    }
+
+    function wordVectors(uint256 dimensions, string memory size) private {
+        Model memory model = buildMeasured(
+            "dense-nearest-centroid",
+            size,
+            denseNearestCentroid,
+            Encode.widest32(abi.encode(2, dimensions)),
+            counts(2, dimensions / 4)
+        );
+        int256[] memory values = numbers(dimensions);
+        for (uint256 i; i < dimensions; ++i) {
+            // The numbers are -65,536 to 65,536: one standard deviation either way.
+            values[i] = values[i] * 65_536 / 1000;
+        }
+        bytes memory sample = Encode.dense32(values);
+        always(model, size, sample);
+
+        bytes memory items;
+        for (uint256 i; i < 100; ++i) {
+            items = bytes.concat(items, Encode.item(i % 2, sample));
+        }
+        string memory each = string.concat(size, "-each-of-100");
+        steady(model);
+        vm.prank(ALICE, ALICE);
+        model.trainer.contribute{value: 1e23}(items);
+        record("contribute", model, each, vm.lastCallGas().gasTotalUsed / 100);
+        record("bytes", model, each, abi.encodeCall(model.trainer.contribute, items).length / 100);
+    }
+
     /// @dev Measures 100 contributions in one transaction, half of which teach the model something.
     /// Their author sends them; then one signature covers them; then 100 signatures of 100 people
     /// do. It refunds 100 in one transaction, by their author and by another account. It reports
