@@ -747,8 +747,8 @@ fn encode_with_chooses_unicode_for_scripts_without_spaces() {
             tokenizer: Some(tokenizer),
             ..TextOptions::default()
         });
-        let encoded = encode_with(&dataset, Kind::NaiveBayes, &options).unwrap();
-        assert_eq!(names(&encoded), words);
+        let result = encode_with(&dataset, Kind::NaiveBayes, &options).unwrap();
+        assert_eq!(names(&result), words);
     }
 }
 
@@ -804,8 +804,7 @@ fn encode_with_hashes_words() {
         });
         encode_with(&dataset, kind, &options)
     };
-    let encoded = hashed(1_000, false, Kind::NaiveBayes).unwrap();
-    let encoder = &encoded.encoder;
+    let encoder = hashed(1_000, false, Kind::NaiveBayes).unwrap().encoder;
     assert_eq!(encoder.features(), 1_000);
     assert_eq!(encoder.name(999).as_deref(), Some("#999"));
     assert_eq!(encoder.name(1_000), None);
@@ -821,9 +820,9 @@ fn encode_with_hashes_words() {
     };
     let mut two = vec![feature("a9"), feature("xyzzy")];
     two.sort_unstable();
-    assert_eq!(sample(encoder, "xyzzy a9 xyzzy"), (two, 2));
+    assert_eq!(sample(&encoder, "xyzzy a9 xyzzy"), (two, 2));
     // A text without words is the only unknown one.
-    assert_eq!(sample(encoder, "… !"), (vec![], 0));
+    assert_eq!(sample(&encoder, "… !"), (vec![], 0));
     let pairs = hashed(65_536, true, Kind::NaiveBayes).unwrap().encoder;
     let (features, known) = sample(&pairs, "good film");
     assert_eq!(known, 3);

@@ -207,11 +207,11 @@ fn texts() -> Value {
     let hashes = hashes.map(|token| json!({"token": token, "hash": hash(token)}));
     let encoders = TEXT_CARDS.iter().map(|text| {
         let encoder = encoder(text);
-        let encoded = texts.clone().map(|(_, text)| {
-            let encoded = encode_text(&encoder, text).expect("a sample");
-            json!({"sample": hex(&encoded.sample), "known": encoded.known, "clipped": encoded.clipped})
+        let samples = texts.clone().map(|(_, text)| {
+            let one = encode_text(&encoder, text).expect("a sample");
+            json!({"sample": hex(&one.sample), "known": one.known, "clipped": one.clipped})
         });
-        json!({"encoder": card(text), "encoded": encoded.collect::<Vec<_>>()})
+        json!({"encoder": card(text), "encoded": samples.collect::<Vec<_>>()})
     });
     json!({
         "texts": read.collect::<Vec<_>>(),
@@ -245,10 +245,10 @@ fn rows() -> Value {
         assert_eq!(encoder.takes(), Sort::Indexed);
         let lines = lines.iter().map(|line| {
             let mut value = match encode_row(&encoder, line) {
-                Ok(encoded) => json!({
-                    "sample": hex(&encoded.sample),
-                    "known": encoded.known,
-                    "clipped": encoded.clipped,
+                Ok(one) => json!({
+                    "sample": hex(&one.sample),
+                    "known": one.known,
+                    "clipped": one.clipped,
                 }),
                 Err(error) => json!({"error": error.to_string()}),
             };

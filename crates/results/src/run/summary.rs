@@ -388,6 +388,10 @@ mod tests {
         "#);
     }
 
+    #[allow(
+        clippy::too_many_lines,
+        reason = "the snapshot has a line for each figure"
+    )]
     #[test]
     fn details_of_a_run_have_all_other_figures() {
         let run = fixture::run();

@@ -171,14 +171,14 @@ impl Check<'_> {
             return self.impossible(key, "set", allowed);
         }
         let tokenizer = match &table.tokenizer {
-            Some(name) => match name.parse::<Tokenizer>() {
-                Ok(tokenizer) => Some(tokenizer),
-                Err(_) => {
+            Some(name) => {
+                let Ok(tokenizer) = name.parse::<Tokenizer>() else {
                     let known = Tokenizer::ALL.map(Tokenizer::name).join(", ");
                     let value = format!("`{name}`");
                     return self.impossible("data.tokenizer", value, format!("known are {known}"));
-                }
-            },
+                };
+                Some(tokenizer)
+            }
             None => None,
         };
         if let Some(hashed) = table.hashed {
