@@ -25,7 +25,6 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 pub use error::{DataError, LineFault, MalformedLine};
-pub use file::MAX_BYTES;
 pub use options::{
     Charset, ColumnType, Columns, MissingRule, NoCharset, NoColumnType, NoMissingRule, NoSeparator,
     Reading, Separator,
@@ -55,6 +54,14 @@ pub(crate) const MAX_NUMBER: f64 = 1e100;
 pub(crate) fn in_bounds(value: f64) -> bool {
     value.abs() <= MAX_NUMBER
 }
+
+/// Maximum number of bytes of a file, unpacked and decoded: 1 GiB.
+///
+/// A gzipped file of a few kilobytes can unpack to any number of bytes.
+pub const MAX_BYTES: u64 = 1 << 30;
+
+/// Maximum number of numbers of a table, each of 8 bytes: a categorical column gives many.
+const MAX_NUMBERS: usize = 1 << 28;
 
 /// Largest index in libsvm data.
 pub(crate) const MAX_INDEX: u32 = 1 << 24;

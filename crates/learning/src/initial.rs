@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{
     data::{self, DataError, Dataset, Example, Source},
-    encode::{self, EncodeError, Encoded, Encoder, Layout, Samples, suited_with},
+    encode::{self, EncodeError, Encoded, Encoder, suited_with},
     input::{InputError, encode_labeled},
     text::escaped,
     train::{self, TrainError, Trained},
@@ -185,16 +185,16 @@ impl Prepared {
         let test = if let Some(source) = test {
             let labeled = encode_labeled(&encoder, &source, &classes).map_err(Box::new)?;
             let test = labeled.iter().map(|(label, it)| (&*it.sample, *label));
-            samples_of(&encoder, classes.len(), test)
+            encoder.samples(classes.len(), test)
         } else {
             let aside = data::test_count(few, data::TEST_SHARE);
             let aside = samples.split_off(few - aside.min(few));
-            samples_of(&encoder, classes.len(), aside)
+            encoder.samples(classes.len(), aside)
         };
         if samples.is_empty() || test.is_empty() {
             return Err(PrepareError::NoSamples { samples: few });
         }
-        let train = samples_of(&encoder, classes.len(), samples);
+        let train = encoder.samples(classes.len(), samples);
         Ok(Self {
             trained_on: examples(initial, train.len())?,
             dataset: None,
@@ -240,27 +240,6 @@ impl Prepared {
         let class = dataset.classes.get(usize::from(label))?;
         Some((example, class))
     }
-}
-
-/// Returns samples that an encoder made, as it makes those of a data set with so many classes.
-#[must_use]
-pub fn samples_of<'a>(
-    encoder: &Encoder,
-    classes: usize,
-    samples: impl IntoIterator<Item = (&'a [u8], u16)>,
-) -> Samples {
-    let mut all = Samples::new(Layout {
-        encoding: encoder.kind().encoding(),
-        features: encoder.model_features(),
-        classes,
-        scale: encoder.scale().unwrap_or(1.0),
-        bounds: encoder.bounds(),
-        constant: encoder.constant(),
-    });
-    for (sample, label) in samples {
-        all.push(sample, label);
-    }
-    all
 }
 
 /// Adds classes without examples.

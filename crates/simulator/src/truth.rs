@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use cotrain_learning::{encode::Encoder, initial::samples_of};
+use cotrain_learning::encode::Encoder;
 use cotrain_protocol::classifier::Classifier;
 
 use crate::{error::SimulateError, prepared::Prepared, scenario::Scenario};
@@ -76,7 +76,7 @@ impl Truth {
         seed: u64,
         samples: impl IntoIterator<Item = (&'a [u8], u16)>,
     ) -> Result<f64, SimulateError> {
-        let samples = samples_of(&self.data.encoder, self.data.classes.len(), samples);
+        let samples = self.data.encoder.samples(self.data.classes.len(), samples);
         let trained = self.data.train_on(scenario, &samples, seed)?;
         Ok(trained.quantization.accuracy_quantized)
     }

@@ -142,7 +142,7 @@ pub(crate) struct TypeOptions {
         value_parser = typed_column
     )]
     types: Vec<(String, ColumnType)>,
-    /// What replaces missing values: mean, median, own (a feature that says that the value is
+    /// Replacement of missing values: mean, median, own (a feature that says that the value is
     /// missing) or refuse; for all columns, or for the named one [default: refuse]
     #[arg(
         long,

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use parquet::errors::ParquetError;
 use thiserror::Error;
 
-use super::rows::MAX_NUMBERS;
 use super::schema::SchemaError;
-use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER};
+use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER, MAX_NUMBERS};
 use crate::text::{escaped, escaped_list, escaped_to};
 
 /// Text before the name of a key, in messages that name an option.

@@ -5,14 +5,9 @@ use std::path::Path;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
 
-use super::DataError;
 use super::error::shown;
 use super::options::Charset;
-
-/// Maximum number of bytes of a file, unpacked and decoded: 1 GiB.
-///
-/// A gzipped file of a few kilobytes can unpack to any number of bytes.
-pub const MAX_BYTES: u64 = 1 << 30;
+use super::{DataError, MAX_BYTES};
 
 /// Reads the bytes of a text file, unpacked and decoded to UTF-8.
 ///

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::error::Malformed;
@@ -141,4 +142,22 @@ impl Builder {
             malformed: self.malformed,
         }
     }
+}
+
+/// Checks that the names of columns differ.
+pub(super) fn check_names(path: &Path, names: &[String]) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    let mut doubled: Vec<String> = Vec::new();
+    for name in names {
+        if !seen.insert(name) && !doubled.contains(name) {
+            doubled.push(name.clone());
+        }
+    }
+    if doubled.is_empty() {
+        return Ok(());
+    }
+    Err(DataError::DuplicateColumns {
+        path: path.to_owned(),
+        columns: doubled,
+    })
 }

@@ -10,8 +10,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
 use super::error::{LineFault, shown};
-use super::grid::{Builder, Grid};
-use super::table::check_names;
+use super::grid::{Builder, Grid, check_names};
 use super::{DataError, MAX_BYTES};
 
 /// Number of values that are decoded at a time.

@@ -11,13 +11,10 @@ use super::part::Inputs;
 use super::schema::{Field, Schema, Unfit};
 use super::table::index;
 use super::{
-    DEFAULT_LABEL, DataError, ModelColumns, Raw, Source, TableFormat, arrangement, file, guess,
-    table,
+    DEFAULT_LABEL, DataError, MAX_NUMBERS, ModelColumns, Raw, Source, TableFormat, arrangement,
+    file, guess, table,
 };
 use crate::text::escaped_list;
-
-/// Maximum number of numbers of a table, each of 8 bytes: a categorical column gives many.
-pub(super) const MAX_NUMBERS: usize = 1 << 28;
 
 /// A table to read, with the choices of the user.
 pub(super) struct Spec<'a> {

@@ -1,10 +1,9 @@
-use std::collections::HashSet;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::error::{LineFault, shown};
-use super::grid::{Builder, Grid};
+use super::grid::{Builder, Grid, check_names};
 use super::options::{Reading, Separator};
 use super::{DataError, TableFormat, file, parquet};
 use crate::text::escaped_list;
@@ -215,22 +214,4 @@ fn separator(
             found: several.iter().map(|it| it.name()).collect(),
         }),
     }
-}
-
-/// Checks that the names of columns differ.
-pub(super) fn check_names(path: &Path, names: &[String]) -> Result<(), DataError> {
-    let mut seen = HashSet::new();
-    let mut doubled: Vec<String> = Vec::new();
-    for name in names {
-        if !seen.insert(name) && !doubled.contains(name) {
-            doubled.push(name.clone());
-        }
-    }
-    if doubled.is_empty() {
-        return Ok(());
-    }
-    Err(DataError::DuplicateColumns {
-        path: path.to_owned(),
-        columns: doubled,
-    })
 }

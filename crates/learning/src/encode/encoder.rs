@@ -9,7 +9,7 @@ use super::extractor::{Extracted, Extractor, Sort, extract, reserve};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
 use super::text::TextRules;
-use super::{EncodeError, Layout, Options, max_features};
+use super::{EncodeError, Layout, Options, Samples, max_features};
 use crate::data::{Dataset, Example, ModelColumns, ModelInputs, in_bounds};
 use crate::text::escaped;
 use crate::vectors::{Table, TableId};
@@ -323,6 +323,20 @@ impl Encoder {
             columns: self.columns(),
             zero_based: self.is_zero_based(),
         }
+    }
+
+    /// Returns samples that it made, each with its label, of a model with so many classes.
+    #[must_use]
+    pub fn samples<'a>(
+        &self,
+        classes: usize,
+        samples: impl IntoIterator<Item = (&'a [u8], u16)>,
+    ) -> Samples {
+        let mut all = Samples::new(self.layout(classes));
+        for (sample, label) in samples {
+            all.push(sample, label);
+        }
+        all
     }
 
     pub(super) fn layout(&self, classes: usize) -> Layout {

@@ -82,7 +82,7 @@ async fn predict_takes_every_sort_of_input() {
             "{input}: {score}"
         );
         let wanted = json!([
-            {"label": label, "class": class, "score": score, "known": known, "clipped": clipped}
+            {"label": label, "class": class, "score": score, "known": known, "clipped": clipped, "unseen": 0}
         ]);
         assert_eq!(answer.json()["predictions"], wanted, "{input}");
         assert_eq!(answer.json()["block"], client.world.head);
@@ -204,7 +204,7 @@ async fn predict_refuses_what_is_no_input() {
         r#"{"sample": "01"}"#,
         r#"{"sample": 1}"#,
         r#"{"features": [1.5]}"#,
-        r#"{"row": ["a"]}"#,
+        r#"{"row": [{}]}"#,
         r"{}",
         r#""text""#,
         "5",
