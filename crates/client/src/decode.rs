@@ -15,7 +15,7 @@ pub enum DecodedForm {
     Text,
     /// Rows of a table with these columns.
     Columns(Vec<String>),
-    /// Indices from 1 with values.
+    /// Indices with values.
     Indexed,
     /// Bytes in hexadecimal digits, as `--sample` takes them. No card says what they mean.
     Bytes,
@@ -143,7 +143,8 @@ impl<'a> Known<'a> {
     /// Returns the index of a feature, from 0.
     fn index(&self, feature: usize) -> Option<u32> {
         let index: u32 = self.names.get(feature)?.parse().ok()?;
-        index.checked_sub(1)
+        // The name counts as the model's data did.
+        index.checked_sub(self.encoder.first_index())
     }
 }
 
@@ -335,6 +336,31 @@ mod tests {
         };
         let sample = dense.encode(example).expect("a sample");
         let (indices, values) = (vec![8], vec![0.75]);
+        assert_eq!(
+            decoded(&dense, &sample),
+            (Decoded::Indexed { indices, values }, true)
+        );
+    }
+
+    #[test]
+    fn decode_returns_indices_that_count_from_0() {
+        let sparse = encoder(
+            r#"{"classifier":"naive-bayes","features":{"indices-up-to":4},"zero-based":true}"#,
+        );
+        let (row, exact) = decoded(&sparse, &encode_sparse(&[0, 3]));
+        let (indices, values) = (vec![0, 3], vec![1.0, 1.0]);
+        assert_eq!((row, exact), (Decoded::Indexed { indices, values }, true));
+        let dense = encoder(
+            r#"{"classifier":"dense-nearest-centroid","features":{"indices-up-to":2},
+            "zero-based":true,"scaling":{"mean":[1,0.25],"deviation":[2,0.5]},
+            "bounds":{"largest-number":1000000,"largest-squared-length":"2000000000000"}}"#,
+        );
+        let example = Example::Indexed {
+            indices: &[0, 1],
+            values: Some(&[2.5, 0.75]),
+        };
+        let sample = dense.encode(example).expect("a sample");
+        let (indices, values) = (vec![0, 1], vec![2.5, 0.75]);
         assert_eq!(
             decoded(&dense, &sample),
             (Decoded::Indexed { indices, values }, true)

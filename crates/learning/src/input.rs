@@ -193,7 +193,7 @@ pub fn encode_row(encoder: &Encoder, row: &str) -> Result<Encoded, InputError> {
         }
         Sort::Numbers => encoder.encode_noting(Example::Numbers(&numbers(row)?)),
         Sort::Indexed => {
-            let (indices, values) = entries(row, first_index(encoder))?;
+            let (indices, values) = entries(row, encoder.first_index())?;
             encoder.encode_noting(Example::Indexed {
                 indices: &indices,
                 values: Some(&values),
@@ -228,11 +228,6 @@ pub fn encode_fields(encoder: &Encoder, fields: &[Field<'_>]) -> Result<Encoded,
     Ok(encoder.encode_noting(Example::Numbers(&numbers))?.into())
 }
 
-/// Returns the first index of a model of libsvm data.
-fn first_index(encoder: &Encoder) -> u32 {
-    u32::from(!encoder.is_zero_based())
-}
-
 /// Writes an example as [`encode_row`] reads it; `None` if it is a text.
 #[must_use]
 pub fn row_of(encoder: &Encoder, example: Example<'_>) -> Option<String> {
@@ -253,7 +248,7 @@ pub fn row_of(encoder: &Encoder, example: Example<'_>) -> Option<String> {
             Some(fields.iter().map(quoted).collect::<Vec<_>>().join(","))
         }
         Example::Indexed { indices, values } => {
-            let first = first_index(encoder);
+            let first = encoder.first_index();
             let value = |at: usize| values.map_or(1.0, |values| values[at]);
             let entries = indices.iter().enumerate();
             let entries: Vec<String> = entries

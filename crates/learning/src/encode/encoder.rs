@@ -316,6 +316,13 @@ impl Encoder {
         self.extractor.is_zero_based()
     }
 
+    /// Returns the first index of the libsvm data that the model learned from, as people write it: 0
+    /// or 1.
+    #[must_use]
+    pub fn first_index(&self) -> u32 {
+        u32::from(!self.is_zero_based())
+    }
+
     /// Returns what is needed to read further data for the model.
     #[must_use]
     pub fn inputs(&self) -> ModelInputs<'_> {

@@ -464,7 +464,7 @@ fn of_names(encoder: &Encoder, pairs: &[(String, Option<Cell>)]) -> Result<Encod
 
 /// Encodes a row whose numbers have indices, which count as in the data that the model learned from.
 fn of_indices(encoder: &Encoder, pairs: &[(String, Option<Cell>)]) -> Result<Encoded, Problem> {
-    let first = u32::from(!encoder.is_zero_based());
+    let first = encoder.first_index();
     let mut entries = Vec::with_capacity(pairs.len());
     for (name, cell) in pairs {
         let index = name

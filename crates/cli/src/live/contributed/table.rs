@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_client::decode::{Decoded, DecodedForm, Decoder};
 use cotrain_indexer::contributed::Contributed;
-use cotrain_learning::text::escaped_to;
+use cotrain_learning::{Encoder, text::escaped_to};
 use cotrain_protocol::sample::Encoding;
 use cotrain_results::results::unfinished;
 use cotrain_simulator::tables::column::{Column, Csv, Parquet, Values};
@@ -115,6 +115,8 @@ struct Layout {
     form: DecodedForm,
     classes: Vec<String>,
     encoding: Encoding,
+    /// First index of the model's libsvm data.
+    first_index: u32,
     /// `true` for class and sample alone.
     bare: bool,
     /// `true` if labels of libsvm are the names of the classes, which are integers.
@@ -128,6 +130,7 @@ impl Layout {
         Self {
             form: Decoder::new(source.encoding, source.encoder.as_ref()).form(),
             encoding: source.encoding,
+            first_index: source.encoder.as_ref().map_or(1, Encoder::first_index),
             bare,
             integers: source.classes.iter().all(is_integer),
             classes: source.classes.clone(),
@@ -416,20 +419,23 @@ impl Texts {
                 .iter()
                 .map(|row| layout.class(row.contributed.contribution.label))
                 .collect(),
-            sample: decoded.iter().map(sample_text).collect(),
+            sample: decoded
+                .iter()
+                .map(|sample| sample_text(sample, layout.first_index))
+                .collect(),
         }
     }
 }
 
-/// Returns a sample as one field.
-fn sample_text(sample: &Decoded) -> String {
+/// Returns a sample as one field. Its indices count from `first`.
+fn sample_text(sample: &Decoded, first: u32) -> String {
     match sample {
         Decoded::Text(text) => text.clone(),
         Decoded::Numbers(_) => String::new(),
         Decoded::Bytes(bytes) => format!("0x{bytes}"),
         Decoded::Indexed { indices, values } => {
             let entries = indices.iter().zip(values);
-            let entries = entries.map(|(index, value)| format!("{}:{value}", index + 1));
+            let entries = entries.map(|(index, value)| format!("{}:{value}", index + first));
             entries.collect::<Vec<_>>().join(" ")
         }
     }
@@ -510,7 +516,7 @@ fn libsvm(to: &mut Sink, layout: &Layout, row: &Row, sample: &Decoded) -> io::Re
     match sample {
         Decoded::Indexed { indices, values } => {
             for (index, value) in indices.iter().zip(values) {
-                write!(to, " {}:{value}", index + 1)?;
+                write!(to, " {}:{value}", index + layout.first_index)?;
             }
         }
         Decoded::Numbers(numbers) => {
@@ -586,6 +592,7 @@ mod tests {
             form: DecodedForm::Bytes,
             classes: vec!["-1".to_owned(), "1".to_owned()],
             encoding: Encoding::Sparse,
+            first_index: 1,
             bare: true,
             integers: true,
         }
@@ -653,6 +660,16 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("a file");
         assert_eq!(text, "-1 1:1 8:1\n1 1:1 8:1\n");
         assert_eq!(files(), ["b.libsvm"]);
+    }
+
+    #[test]
+    fn sample_text_counts_indices_as_the_data_of_the_model_did() {
+        let sample = Decoded::Indexed {
+            indices: vec![0, 3],
+            values: vec![1.0, 0.5],
+        };
+        assert_eq!(sample_text(&sample, 0), "0:1 3:0.5");
+        assert_eq!(sample_text(&sample, 1), "1:1 4:0.5");
     }
 
     fn fs_names(folder: &Path) -> Vec<String> {
