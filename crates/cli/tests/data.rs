@@ -338,11 +338,20 @@ fn deploy_from_refuses_what_the_card_decides_and_too_few_samples() {
         let found = ["deploy", "--from=films", "--name=anew", "--dev=0", "--yes"];
         workspace.mistake(&[&found[..], more].concat())
     };
-    let told = refused(&["--features=3"]);
-    assert!(
-        told.contains("cannot be used with '--features <N>'"),
-        "{told}"
-    );
+    for option in [
+        "--features=3",
+        "--hashed=100",
+        "--tokenizer=unicode",
+        "--word-pairs",
+        "--encoder=table",
+        "--type=a=numeric",
+        "--missing=mean",
+    ] {
+        let told = refused(&[option]);
+        let name = option.split('=').next().unwrap_or(option);
+        let expected = format!("cannot be used with '{name}");
+        assert!(told.contains(&expected), "{told}");
+    }
     let told = refused(&[]);
     assert!(
         told.contains("cannot train on 0 samples: expected at least 2"),

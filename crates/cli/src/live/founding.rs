@@ -36,7 +36,13 @@ pub(crate) struct FromArgs {
         value_name = "ADDR|NAME",
         conflicts_with_all = [
             "data",
+            "types",
+            "missing",
             "features",
+            "tokenizer",
+            "word_pairs",
+            "hashed",
+            "encoder",
             "learner",
             "reserve_classes",
             "reserve_features",
