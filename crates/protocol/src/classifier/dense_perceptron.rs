@@ -36,13 +36,13 @@ impl Learner for DensePerceptron {
         u16::from(i128::from(self.intercept) + i128::from(sum) > 0)
     }
 
-    /// Moves each weight by `(learning_rate * x_i + 32768) >> 16` if the prediction is wrong.
     fn evidence(&self, sample: &[u8]) -> Evidence {
         let products = dense16_values(sample).zip(self.weights.as_slice());
         let products = products.map(|(value, weight)| i64::from(value) * i64::from(*weight));
         Evidence::votes(products.chain([self.intercept]))
     }
 
+    /// Moves each weight by `(learning_rate * x_i + 32768) >> 16` if the prediction is wrong.
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
         if self.predict(sample) == label {
             return false;

@@ -35,13 +35,13 @@ impl Learner for SparsePerceptron {
         u16::from(i128::from(self.intercept) + i128::from(sum) > 0)
     }
 
-    /// Moves the weights of the present features by the learning rate if the prediction is wrong.
     fn evidence(&self, sample: &[u8]) -> Evidence {
         let weights = self.weights.as_slice();
         let present = sparse_features(sample).map(|feature| weights[usize::from(feature)].into());
         Evidence::votes(present.chain([self.intercept]))
     }
 
+    /// Moves the weights of the present features by the learning rate if the prediction is wrong.
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
         if self.predict(sample) == label {
             return false;
