@@ -33,6 +33,12 @@ pub(super) fn read(
     let schema = reader.metadata().file_metadata().schema_descr();
     let fields = schema.root_schema().get_fields();
     let names: Vec<String> = fields.iter().map(|it| it.name().to_owned()).collect();
+    // Without columns, nothing bounds the number of rows that the file claims.
+    if names.is_empty() {
+        return Err(DataError::NoHeader {
+            path: path.to_owned(),
+        });
+    }
     check_names(path, &names)?;
     let chosen = choose(&names)?;
     let leaf = |&index: &usize| {

@@ -11,8 +11,8 @@ use super::part::Inputs;
 use super::schema::{Field, Schema, Unfit};
 use super::table::index;
 use super::{
-    DEFAULT_LABEL, DataError, MAX_NUMBERS, ModelColumns, Raw, Source, TableFormat, arrangement,
-    file, guess, table,
+    DEFAULT_LABEL, DataError, MAX_BYTES, MAX_NUMBERS, ModelColumns, Raw, Source, TableFormat,
+    arrangement, file, guess, table,
 };
 use crate::text::escaped_list;
 
@@ -389,6 +389,12 @@ impl Table {
     /// # Errors
     /// The errors of [`read`](Self::read).
     pub fn of_bytes(path: &Path, bytes: Vec<u8>, reading: &Reading) -> Result<Self, DataError> {
+        // The caller may have read no more than that, so rows may be missing.
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(DataError::TooLarge {
+                path: path.to_owned(),
+            });
+        }
         let bytes = file::unpacked(path, bytes)?;
         let grid = if bytes.starts_with(b"PAR1") {
             table::of_parquet(path, bytes, reading, all)?
