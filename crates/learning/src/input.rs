@@ -302,8 +302,8 @@ pub struct FileOptions<'a> {
 ///
 /// With a text column, each row of a table is an example; other columns are skipped.
 /// For a model of columns, the header of a table has the model's columns, in any order.
-/// If the first line of an unpacked .csv file consists of numbers, and no column is called so, or the file is no table, each line is an
-/// example ([`encode_lines`]).
+/// If the file is no table, each line is an example ([`encode_lines`]). So it is in an unpacked
+/// .csv file whose first line consists of numbers, unless a column is called by a number.
 ///
 /// # Errors
 /// If the file cannot be read, or an example cannot be encoded.
@@ -505,6 +505,12 @@ fn entries(row: &str, first: u32) -> Result<(Vec<u32>, Vec<f64>), InputError> {
         found.0.push(index);
         found.1.push(value);
     }
+    let mut sorted = found.0.clone();
+    sorted.sort_unstable();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        let index = pair[0] + first;
+        return Err(LineFault::IndexTwice { index }.into());
+    }
     Ok(found)
 }
 
@@ -550,6 +556,10 @@ mod tests {
                 format!("`{entry}` is no entry; expected `index:value` with an index from 1")
             );
         }
+        assert_eq!(
+            message(encode_row(&indices(), "2:1 4:1 2:0")),
+            "the index 2 occurs more than once, expected each index once"
+        );
         assert_eq!(
             message(encode_row(&words(), "1,2")),
             "the model learned from text"
