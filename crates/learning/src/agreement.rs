@@ -93,8 +93,9 @@ fn against(agrees: bool) -> f64 {
 /// and the verdict (1 if contradicted). Copies of a sample by its own author are no neighbors.
 ///
 /// The evidence against an author is the larger of two means over its other statements: that of the
-/// untaught model, or of all witnesses without such a model; and 0.6 of that of the neighbors. Two average statements are added to both. The
-/// more statements an author has, the more its evidence counts in the score: half with five others.
+/// untaught model, or of all witnesses without such a model; and 0.6 of that of the neighbors. Two
+/// average statements are added to both. The more statements an author has, the more its evidence
+/// counts in the score: half with five others.
 #[must_use]
 pub fn judge(encoding: Encoding, statements: &[Statement<'_>], neighbors: usize) -> Vec<Judgment> {
     let samples: Vec<&[u8]> = statements.iter().map(|it| it.sample).collect();

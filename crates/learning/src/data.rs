@@ -325,8 +325,8 @@ fn consecutive(before: f64, after: f64) -> bool {
 /// Otherwise `seed` decides the order of the examples, and a part of them becomes the test data.
 /// That part is `test_share` of them, rounded; at least one, and not all.
 ///
-/// The types of a table's columns, and what replaces missing values, depend on the training part
-/// alone.
+/// All rows of a table's training file tell the types of its columns, also those set aside. The
+/// texts of a categorical column and what replaces missing values depend on the training part alone.
 ///
 /// # Errors
 /// If a file cannot be read, or a line is malformed.

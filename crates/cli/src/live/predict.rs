@@ -48,8 +48,9 @@ is a missing or a doubled one.
 Reserved columns may be left out, but only all of them. With --file, - is read without a header.
 
 With --data, the output has the columns of the input and four more: `class`; `score`, empty if there
-is none; `known`, the number of words or columns that the model knows; `clipped`, the number of values outside the model's range. If the
-input has a column of such a name, the new one is called `predicted_class` and so on.
+is none; `known`, the number of words or columns that the model knows; `clipped`, the number of values
+outside the model's range. If the input has a column of such a name, the new one is called
+`predicted_class` and so on.
 
 A score from 0 to 1 says how sure the model is. Of naive Bayes it is the probability of the class, as
 the model counts it: usually too sure of itself. Of a nearest centroid it is the distance to the
