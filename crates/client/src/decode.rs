@@ -13,7 +13,7 @@ use cotrain_protocol::sample::Encoding;
 pub enum DecodedForm {
     /// Texts of known words.
     Text,
-    /// Rows of a table with these columns.
+    /// Rows of numbers with these names. `Schema::fields` makes rows of a table with types of them.
     Columns(Vec<String>),
     /// Indices with values.
     Indexed,

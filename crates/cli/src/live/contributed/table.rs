@@ -10,7 +10,11 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_client::decode::{Decoded, DecodedForm, Decoder};
 use cotrain_indexer::contributed::Contributed;
-use cotrain_learning::{Encoder, text::escaped_to};
+use cotrain_learning::{
+    Encoder,
+    data::{ColumnKind, Schema},
+    text::escaped_to,
+};
 use cotrain_protocol::sample::Encoding;
 use cotrain_results::results::unfinished;
 use cotrain_simulator::tables::column::{Column, Csv, Parquet, Values};
@@ -113,6 +117,8 @@ pub(crate) struct Row {
 #[derive(Debug, Clone)]
 struct Layout {
     form: DecodedForm,
+    /// Types of the model's columns; `None` if all have plain numbers, or there are no columns.
+    schema: Option<Schema>,
     classes: Vec<String>,
     encoding: Encoding,
     /// First index of the model's libsvm data.
@@ -127,10 +133,18 @@ impl Layout {
     /// Returns the form of a source's table. `bare` leaves only class and sample.
     fn of(source: &Source, bare: bool) -> Self {
         let is_integer = |name: &String| name.parse::<i64>().is_ok();
+        let encoder = source.encoder.as_ref();
+        let columns = encoder.and_then(Encoder::columns);
+        let schema = columns.map(|it| it.schema).filter(|it| !it.is_plain());
+        let form = match (Decoder::new(source.encoding, encoder).form(), schema) {
+            (DecodedForm::Columns(_), Some(schema)) => DecodedForm::Columns(schema.names()),
+            (form, _) => form,
+        };
         Self {
-            form: Decoder::new(source.encoding, source.encoder.as_ref()).form(),
+            form,
+            schema: schema.cloned(),
             encoding: source.encoding,
-            first_index: source.encoder.as_ref().map_or(1, Encoder::first_index),
+            first_index: encoder.map_or(1, Encoder::first_index),
             bare,
             integers: source.classes.iter().all(is_integer),
             classes: source.classes.clone(),
@@ -396,6 +410,8 @@ struct Texts {
     reason: Vec<String>,
     /// Samples, unless they are rows of numbers.
     sample: Vec<String>,
+    /// Fields of each column of a table with types; none of other samples.
+    fields: Vec<Vec<String>>,
 }
 
 impl Texts {
@@ -423,8 +439,28 @@ impl Texts {
                 .iter()
                 .map(|sample| sample_text(sample, layout.first_index))
                 .collect(),
+            fields: layout
+                .schema
+                .as_ref()
+                .map(|schema| fields(schema, decoded))
+                .unwrap_or_default(),
         }
     }
+}
+
+/// Returns the fields of each column, as a table of the model has them.
+fn fields(schema: &Schema, decoded: &[Decoded]) -> Vec<Vec<String>> {
+    let mut columns = vec![Vec::new(); schema.columns().len()];
+    for sample in decoded {
+        let mut row = match sample {
+            Decoded::Numbers(numbers) => schema.fields(numbers).into_iter(),
+            _ => Vec::new().into_iter(),
+        };
+        for column in &mut columns {
+            column.push(row.next().unwrap_or_default());
+        }
+    }
+    columns
 }
 
 /// Returns a sample as one field. Its indices count from `first`.
@@ -490,6 +526,19 @@ fn columns<'a>(
         DecodedForm::Text => add("text", text(&texts.sample)),
         DecodedForm::Indexed => add("features", text(&texts.sample)),
         DecodedForm::Bytes => add("sample", text(&texts.sample)),
+        DecodedForm::Columns(_) if layout.schema.is_some() => {
+            let columns = layout.schema.iter().flat_map(Schema::columns);
+            for (column, fields) in columns.zip(&texts.fields) {
+                let values = match column.kind {
+                    // A number that is missing has no text.
+                    ColumnKind::Numeric => {
+                        Values::MaybeReal(fields.iter().map(|it| it.parse().ok()).collect())
+                    }
+                    ColumnKind::Boolean | ColumnKind::Categorical { .. } => text(fields),
+                };
+                all.push(Column::new(column.name.clone(), values));
+            }
+        }
         DecodedForm::Columns(names) => {
             for (column, name) in names.iter().enumerate() {
                 let value = |sample: &Decoded| match sample {
@@ -590,6 +639,7 @@ mod tests {
     fn layout() -> Layout {
         Layout {
             form: DecodedForm::Bytes,
+            schema: None,
             classes: vec!["-1".to_owned(), "1".to_owned()],
             encoding: Encoding::Sparse,
             first_index: 1,
@@ -660,6 +710,21 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("a file");
         assert_eq!(text, "-1 1:1 8:1\n1 1:1 8:1\n");
         assert_eq!(files(), ["b.libsvm"]);
+    }
+
+    #[test]
+    fn fields_are_those_of_a_table_with_types() {
+        let columns = r#"[{"name":"age","type":"numeric","missing":{"own":2.5}},
+            {"name":"port","type":"categorical","values":["C","S"]},
+            {"name":"paid","type":"boolean"}]"#;
+        let columns = serde_json::from_str(columns).expect("columns");
+        let schema = Schema::new(columns).expect("a schema");
+        let rows = [
+            Decoded::Numbers(vec![1.5, 0.0, 0.0, 1.0, 1.0]),
+            Decoded::Numbers(vec![2.5, 1.0, 1.0, 0.0, 0.0]),
+        ];
+        let expected = [["1.5", ""], ["S", "C"], ["true", "false"]];
+        assert_eq!(fields(&schema, &rows), expected);
     }
 
     #[test]
