@@ -83,8 +83,13 @@ impl Judged {
     }
 }
 
-/// Judges contributions by all of them.
+/// Judges contributions by all of them. Warns if the model before all of them is no witness.
 pub(crate) fn judge(source: &Source, all: &[Contributed], rule: Rule) -> Vec<Judged> {
+    if source.founded.is_none() {
+        source.narrator.say(
+            "warning: the node has no state of the model before all contributions, so many lies may not be marked",
+        );
+    }
     let mut authors: HashMap<Address, usize> = HashMap::new();
     let statements: Vec<_> = all
         .iter()
