@@ -222,6 +222,9 @@ async fn choose(
         }
     }
     // Only the remaining inputs count: the unknown ones are not contributed.
+    if let Some(message) = misfits(&chosen).describe_unseen() {
+        session.narrator.say(format_args!("warning: {message}"));
+    }
     if let Some(message) = misfits(&chosen).describe_clipped() {
         if !arguments.allow_clipped {
             return Err(CommandError::Mistake(anyhow!(

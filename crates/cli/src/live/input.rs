@@ -82,14 +82,26 @@ impl Misfits {
         if let Some(message) = self.describe_clipped() {
             session.narrator.say(format_args!("warning: {message}"));
         }
-        if self.unseen_inputs > 0 {
-            session.narrator.say(format_args!(
-                "warning: {} of {} inputs {} a text in a column of categories that the model does not know",
+        if let Some(message) = self.describe_unseen() {
+            session.narrator.say(format_args!("warning: {message}"));
+        }
+    }
+
+    /// Returns as text how many inputs have a category that the model does not know; `None` if there
+    /// are none.
+    pub(crate) fn describe_unseen(&self) -> Option<String> {
+        (self.unseen_inputs > 0).then(|| {
+            format!(
+                "{} of {} inputs {} a text in a column of categories that the model does not know",
                 self.unseen_inputs,
                 self.inputs,
-                if self.unseen_inputs == 1 { "has" } else { "have" },
-            ));
-        }
+                if self.unseen_inputs == 1 {
+                    "has"
+                } else {
+                    "have"
+                },
+            )
+        })
     }
 
     /// Returns as text how many inputs the model knows nothing of; `None` if there are none.
