@@ -81,9 +81,10 @@ async fn predict_takes_every_sort_of_input() {
             sure || known == Some(0) && score.is_null(),
             "{input}: {score}"
         );
-        let wanted = json!([
-            {"label": label, "class": class, "score": score, "known": known, "clipped": clipped, "unseen": 0}
-        ]);
+        let wanted = json!([{
+            "label": label, "class": class, "score": score, "known": known, "clipped": clipped,
+            "unseen": 0,
+        }]);
         assert_eq!(answer.json()["predictions"], wanted, "{input}");
         assert_eq!(answer.json()["block"], client.world.head);
     }
