@@ -23,6 +23,7 @@ use super::{
     block_on,
     connection::{Connection, ModelArg, Session},
     context::write_whole,
+    contributed::table::guarded,
     data::ReadingOptions,
     input::{self, Encoded, Input, Misfits},
     model::LiveModel,
@@ -363,7 +364,8 @@ type Added = (&'static str, fn(&Prediction) -> String);
 
 /// Columns that follow those of the input.
 const ADDED: [Added; 4] = [
-    ("class", |it| it.class.clone()),
+    // The class's name is that of a stranger.
+    ("class", |it| guarded(&it.class).0),
     ("score", |it| {
         let score = it.score.map(|score| format!("{score:.4}"));
         score.unwrap_or_default()

@@ -1,4 +1,5 @@
 use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -6,6 +7,7 @@ use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
@@ -20,7 +22,26 @@ const BATCH: usize = 4_096;
 ///
 /// Values become texts as in a .csv file; a null is an empty one. The number of a row, from 1,
 /// stands for its line.
+///
+/// The library panics on some damaged files, for example if a page refers to a dictionary that the
+/// file lacks. Such a panic becomes an error here.
 pub(super) fn read(
+    path: &Path,
+    bytes: Vec<u8>,
+    choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
+) -> Result<Grid, DataError> {
+    // Nothing that the closure changes outlives it.
+    let read = AssertUnwindSafe(|| read_whole(path, bytes, choose));
+    catch_unwind(read).unwrap_or_else(|_| {
+        Err(DataError::Parquet {
+            path: path.to_owned(),
+            source: ParquetError::General("its pages contradict each other".to_owned()),
+        })
+    })
+}
+
+/// Reads a file like [`read`], and may panic.
+fn read_whole(
     path: &Path,
     bytes: Vec<u8>,
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
@@ -29,6 +50,7 @@ pub(super) fn read(
         path: path.to_owned(),
         source,
     };
+    let length = bytes.len();
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(failed)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let fields = schema.root_schema().get_fields();
@@ -53,14 +75,14 @@ pub(super) fn read(
         leaf.zip(form).ok_or_else(refused)
     };
     let leaves: Vec<(usize, Form)> = chosen.iter().map(leaf).collect::<Result<_, _>>()?;
-    let size: i64 = reader
-        .metadata()
-        .row_groups()
-        .iter()
-        .flat_map(|group| leaves.iter().map(|(leaf, _)| group.column(*leaf)))
-        .fold(0, |sum, column| {
-            sum.saturating_add(column.uncompressed_size())
-        });
+    let columns = reader.metadata().row_groups().iter();
+    let columns = columns.flat_map(|group| leaves.iter().map(|(leaf, _)| group.column(*leaf)));
+    for column in columns.clone() {
+        within(column, length).map_err(failed)?;
+    }
+    let size: i64 = columns.fold(0, |sum, column| {
+        sum.saturating_add(column.uncompressed_size())
+    });
     if u64::try_from(size).is_ok_and(|size| size > MAX_BYTES) {
         let path = path.to_owned();
         return Err(DataError::TooLarge { path });
@@ -87,6 +109,23 @@ pub(super) fn read(
         target.first += rows;
     }
     Ok(target.grid.finish())
+}
+
+/// Checks that a column's bytes lie within a file of this length. The reader panics if a number is
+/// negative.
+fn within(column: &ColumnChunkMetaData, length: usize) -> Result<(), ParquetError> {
+    let start = column.dictionary_page_offset();
+    let start = start.unwrap_or_else(|| column.data_page_offset());
+    let end = start.checked_add(column.compressed_size());
+    let end = end.and_then(|end| usize::try_from(end).ok());
+    let positive = start >= 0 && column.compressed_size() >= 0;
+    if positive && end.is_some_and(|end| end <= length) {
+        return Ok(());
+    }
+    Err(ParquetError::General(format!(
+        "a column begins at byte {start} and has {} bytes, expected both within the {length} bytes of the file",
+        column.compressed_size()
+    )))
 }
 
 /// Meaning of a column's values.

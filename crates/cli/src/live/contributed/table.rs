@@ -620,7 +620,7 @@ impl Safe {
 /// Returns a text of strangers without characters that a terminal obeys, and `true` if it had to be
 /// kept from being a formula. Spreadsheets compute a field that begins with `=`, `+`, `-` or `@`,
 /// so such a field gets a `'` before it, unless it is a number.
-fn guarded(text: &str) -> (String, bool) {
+pub(crate) fn guarded(text: &str) -> (String, bool) {
     let text = escaped_to(text, usize::MAX).to_string();
     let formula = text.starts_with(['=', '+', '-', '@']) && text.parse::<f64>().is_err();
     if formula {
