@@ -146,6 +146,17 @@ pub enum InputError {
         /// Path of the file.
         path: PathBuf,
     },
+    /// The user chose how to read a table, and each line of the file is an example.
+    #[error(
+        "{} is read line by line, without {choice}; leave that out, or name a table with its column of texts",
+        path.display()
+    )]
+    NotForLines {
+        /// Path of the file.
+        path: PathBuf,
+        /// Choice for tables.
+        choice: &'static str,
+    },
     /// A line of a file cannot be encoded.
     #[error("line {line} of {}", path.display())]
     Line {
@@ -298,6 +309,28 @@ pub struct FileOptions<'a> {
     pub reading: Reading,
 }
 
+impl FileOptions<'_> {
+    /// Checks that there are no choices for a table, since each line of the file is an example.
+    ///
+    /// # Errors
+    /// [`InputError::NotForLines`].
+    pub fn check_lines(&self, path: &Path) -> Result<(), InputError> {
+        let choices = [
+            (self.reading.separator.is_some(), "a separator"),
+            (self.reading.decimal_comma, "decimal commas"),
+            (self.reading.encoding.is_some(), "an encoding"),
+            (!self.drop.is_empty(), "columns to leave out"),
+        ];
+        match choices.into_iter().find(|(given, _)| *given) {
+            None => Ok(()),
+            Some((_, choice)) => Err(InputError::NotForLines {
+                path: path.to_owned(),
+                choice,
+            }),
+        }
+    }
+}
+
 /// Encodes a file of examples without classes.
 ///
 /// With a text column, each row of a table is an example; other columns are skipped.
@@ -313,7 +346,10 @@ pub fn encode_file(
     path: &Path,
     options: &FileOptions<'_>,
 ) -> Result<Vec<Encoded>, InputError> {
-    let as_lines = || encode_lines(encoder, path, &read(path)?);
+    let as_lines = || {
+        options.check_lines(path)?;
+        encode_lines(encoder, path, &read(path)?)
+    };
     let text_column = options.text_column;
     let format = match TableFormat::of(path) {
         Some(format) => format,
@@ -636,6 +672,16 @@ mod tests {
         assert_eq!(samples(&words(), &texts, Some("body")), [[0, 0], [0, 1]]);
         let lines = put("texts.txt", "\u{feff}good\n\nbad\n");
         assert_eq!(samples(&words(), &lines, None), [[0, 0], [0, 1]]);
+        let dropped = ["id".to_owned()];
+        let told = encode_file(
+            &words(),
+            &lines,
+            &FileOptions {
+                drop: &dropped,
+                ..FileOptions::default()
+            },
+        );
+        assert!(matches!(told, Err(InputError::NotForLines { .. })));
 
         let message = |encoder: &Encoder, path: &Path, column| {
             message(encode_file(encoder, path, &options(column)))

@@ -310,6 +310,29 @@ fn table_reads_fields_by_the_names_of_their_columns() {
     );
 }
 
+#[test]
+fn table_of_one_column_refuses_a_blank_line_between_its_rows() {
+    for end in ["\n", "\r\n", "\r"] {
+        let read = |rows: &[&str]| {
+            let files = Files::new(format!("{}{end}", rows.join(end)));
+            Table::read(&files.path("train"), TableFormat::Csv, &Reading::default())
+        };
+        let told = read(&["text", "a", "", "b"]).map(drop).unwrap_err();
+        assert!(
+            told.to_string().contains("line 4: it follows a blank line"),
+            "{told}"
+        );
+        read(&["text", "", "a"]).map(drop).unwrap_err();
+        let texts = |table: Table| -> Vec<String> {
+            table.texts("text").unwrap().map(str::to_owned).collect()
+        };
+        let table = read(&["text", "a", "\"\"", "b", "", ""]).unwrap();
+        assert_eq!(texts(table), ["a", "", "b"], "{end:?}");
+        let table = read(&["", "text", "a", "b"]).unwrap();
+        assert_eq!(texts(table), ["a", "b"], "{end:?}");
+    }
+}
+
 // ---------------------------------------------------------------- Mistakes
 
 #[test]

@@ -175,6 +175,7 @@ pub(crate) fn file(
 ) -> Result<Vec<Encoded>, CommandError> {
     let encoder = encoder_of_data(model)?;
     let samples = if path == Path::new(STDIN) && options.text_column.is_none() {
+        options.check_lines(path).map_err(CommandError::mistake)?;
         let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
         encode_lines(encoder, path, &text.map_err(CommandError::Mistake)?)
     } else {

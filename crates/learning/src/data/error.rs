@@ -449,6 +449,10 @@ pub struct MalformedLine {
 pub enum LineFault {
     #[error("{found} fields, expected {wanted} as in the header")]
     FieldCount { found: usize, wanted: usize },
+    #[error(
+        "it follows a blank line, which has no meaning in a table of one column; write \"\" for an empty text"
+    )]
+    AfterBlank,
     #[error("column `{}` has `{value}`, expected UTF-8", escaped(column))]
     NotUtf8 { column: String, value: String },
     #[error("column `{}` has `{value}`, expected a number", escaped(column))]

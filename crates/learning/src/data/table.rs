@@ -103,7 +103,13 @@ pub(super) fn of_text(
     let mut grid = Builder::new(path, names);
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(failed)? {
-        let line = lines.line(start(&record));
+        let start = start(&record);
+        let line = lines.line(start);
+        // The reader skips blank lines. In a table of one column, they might be empty texts.
+        if header.len() == 1 && is_blank_at(bytes, start) {
+            grid.malformed.add(line, LineFault::AfterBlank);
+            continue;
+        }
         if record.len() != header.len() {
             let (found, wanted) = (record.len(), header.len());
             let fault = LineFault::FieldCount { found, wanted };
@@ -122,6 +128,14 @@ pub(super) fn of_text(
 fn start(record: &ByteRecord) -> usize {
     let start = record.position().map_or(0, csv::Position::byte);
     usize::try_from(start).unwrap_or(usize::MAX)
+}
+
+/// Returns `true` if there is a blank line at the offset where a record ends.
+fn is_blank_at(bytes: &[u8], end: usize) -> bool {
+    let ends = |at: usize| matches!(bytes.get(at), Some(b'\r' | b'\n'));
+    // The reader may leave the second half of a CR LF.
+    let half = bytes.get(end) == Some(&b'\n') && end > 0 && bytes[end - 1] == b'\r';
+    ends(end + usize::from(half))
 }
 
 /// Counter of lines, as editors count them: LF, CR LF and CR each end a line, also within quotes.
