@@ -407,7 +407,7 @@ impl Schema {
 
     /// Returns the name of each number of a row.
     ///
-    /// That is the column's name, such as `age`, or the column's with the text's: `colour=red`.
+    /// That is the column's name, such as `age`, or the column's with the text's: `color=red`.
     #[must_use]
     pub fn features(&self) -> Vec<String> {
         let mut names = Vec::with_capacity(self.width);
