@@ -33,6 +33,7 @@ pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod signed;
 pub(crate) mod spending;
+pub(crate) mod staged;
 pub(crate) mod status;
 pub(crate) mod submission;
 pub(crate) mod time;

@@ -407,7 +407,7 @@ fn deploy_types_columns_and_predict_writes_tables_with_the_classes() {
     assert_eq!(workspace.read("out.csv"), stdout);
     let told = workspace.mistake(&to_file);
     assert!(
-        told.contains("out.csv exists; name another file with --out, or say --force"),
+        told.contains("there is such a file; name another one, or replace it with --force"),
         "{told}"
     );
     workspace.success(&[&to_file[..], &["--force"]].concat());

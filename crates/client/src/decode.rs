@@ -66,8 +66,6 @@ pub struct Decoder<'a> {
 struct Known<'a> {
     encoder: &'a Encoder,
     names: Vec<String>,
-    /// Mean and standard deviation of each feature; `None` for a sparse encoding.
-    scaling: Option<Vec<(f64, f64)>>,
     /// Number that stands for one standard deviation.
     scale: f64,
 }
@@ -78,18 +76,13 @@ impl<'a> Known<'a> {
         Some(Self {
             encoder,
             names: names.collect::<Option<_>>()?,
-            scaling: match encoder.scale() {
-                None => None,
-                Some(_) => Some(scaling(encoder)?),
-            },
             scale: encoder.scale().unwrap_or(1.0),
         })
     }
 
     /// Returns the value of a feature in a dense sample, as short as it can be.
     fn value(&self, feature: usize, number: i32) -> f64 {
-        let Some(&(mean, deviation)) = self.scaling.as_ref().and_then(|all| all.get(feature))
-        else {
+        let Some((mean, deviation)) = self.encoder.scaling(feature) else {
             return 0.0;
         };
         let number = f64::from(number);
@@ -155,19 +148,6 @@ fn indexed(entries: impl Iterator<Item = Option<(u32, f64)>>) -> Option<Decoded>
     entries.sort_unstable_by_key(|&(index, _)| index);
     let (indices, values) = entries.into_iter().unzip();
     Some(Decoded::Indexed { indices, values })
-}
-
-/// Reads mean and deviation of each feature from an encoder as a card has it.
-fn scaling(encoder: &Encoder) -> Option<Vec<(f64, f64)>> {
-    let card = serde_json::to_value(encoder).ok()?;
-    let numbers = |name: &str| {
-        let all = card.get("scaling")?.get(name)?.as_array()?;
-        all.iter()
-            .map(serde_json::Value::as_f64)
-            .collect::<Option<Vec<_>>>()
-    };
-    let (means, deviations) = (numbers("mean")?, numbers("deviation")?);
-    Some(means.into_iter().zip(deviations).collect())
 }
 
 // Both are whole numbers.

@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::{
     context::{state_directory, write_whole},
     show,
+    staged::Staged,
 };
 use crate::error::CommandError;
 
@@ -176,7 +177,7 @@ fn make(arguments: &Make) -> Result<(), CommandError> {
     };
     let (table, kept) = Table::make(&source, &making).map_err(CommandError::mistake)?;
     let bytes = table.to_bytes();
-    write_whole(&arguments.out, &bytes)?;
+    Staged::begin(&arguments.out, true)?.write_whole(&bytes)?;
     let shown = Shown {
         variance_kept: Some(kept),
         passed_over: Some(source.passed_over()),

@@ -22,13 +22,12 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::{Connection, ModelArg, Session},
-    context::write_whole,
-    contributed::table::guarded,
     data::ReadingOptions,
     input::{self, Encoded, Input, Misfits},
     model::LiveModel,
     show,
     spending::{Progress, Target},
+    staged::{Staged, guarded},
 };
 use crate::{error::CommandError, output};
 
@@ -230,12 +229,13 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             misfits,
             progress,
         };
-        if let (Some(place), Some(table)) = (&place, &table)
+        let is_written = place.is_some();
+        if let (Some(place), Some(table)) = (place, &table)
             && stopped.is_none()
         {
             place.write(table, &predicted.predictions, &session)?;
         }
-        if let (Some(_), false) = (&place, arguments.json) {
+        if is_written && !arguments.json {
             return match stopped {
                 Some(failure) => Err(predicted.progress.explain(failure, "inputs are predicted")),
                 None => Ok(()),
@@ -310,7 +310,7 @@ fn inputs(
 /// Place for the rows of a table with their predictions.
 enum Output {
     Stdout,
-    File(PathBuf),
+    File(Staged),
 }
 
 impl Output {
@@ -326,17 +326,13 @@ impl Output {
             None if arguments.json => Ok(None),
             None => Ok(Some(Self::Stdout)),
             Some(path) if is_stdout(path) => Ok(Some(Self::Stdout)),
-            Some(path) if path.exists() && !arguments.force => Err(CommandError::Mistake(anyhow!(
-                "{} exists; name another file with --out, or say --force to replace it",
-                path.display()
-            ))),
-            Some(path) => Ok(Some(Self::File(path.clone()))),
+            Some(path) => Ok(Some(Self::File(Staged::begin(path, arguments.force)?))),
         }
     }
 
     /// Writes the rows with their predictions. A file is there whole or not at all.
     fn write(
-        &self,
+        self,
         table: &Table,
         predictions: &[Prediction],
         session: &Session,
@@ -346,8 +342,9 @@ impl Output {
             // A terminal must not obey a stranger's text; a file or a program gets it unchanged.
             Self::Stdout if io::stdout().is_terminal() => output::print(&text),
             Self::Stdout => output::print_raw(&text),
-            Self::File(path) => {
-                write_whole(path, text.as_bytes())?;
+            Self::File(staged) => {
+                let path = staged.path().to_owned();
+                staged.write_whole(text.as_bytes())?;
                 session.narrator.say(format_args!(
                     "wrote {} with their predictions to {}",
                     counted(predictions.len() as u64, "row"),

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::DataError;
 use super::error::shown;
 use super::grid::{Cells, Grid};
 use super::options::{ColumnType, Columns, MissingRule};
 use super::schema::{
-    Column, Counts, Kind, Missing, Schema, categorical, has_decimal_comma, is_missing, truth,
+    Column, Counts, Kind, Missing, Schema, categorical, has_decimal_comma, is_missing, number,
+    truth,
 };
-use super::{DataError, in_bounds};
 use crate::text::escaped;
 
 /// Maximum number of different texts of a column that is taken for categorical without being
@@ -217,15 +218,11 @@ fn numbers(
     let cells = grid.column(index);
     let fields = rows.iter().map(|row| cells.get(*row));
     let fields = fields.filter(|field| !is_missing(field));
-    let number = |field: &str| match kind {
+    let value = |field: &str| match kind {
         Kind::Boolean => truth(field).map(|value| f64::from(u8::from(value))),
-        _ if decimal_comma => field.replacen(',', ".", 1).parse().ok(),
-        _ => field.parse().ok(),
+        _ => number(field, decimal_comma, "").ok(),
     };
-    fields
-        .filter_map(number)
-        .filter(|it| in_bounds(*it))
-        .collect()
+    fields.filter_map(value).collect()
 }
 
 // Numbers of examples are far below 2^52.

@@ -569,7 +569,7 @@ pub(super) fn truth(text: &str) -> Option<bool> {
 }
 
 /// Reads a number of a column.
-fn number(field: &str, decimal_comma: bool, column: &str) -> Result<f64, LineFault> {
+pub(super) fn number(field: &str, decimal_comma: bool, column: &str) -> Result<f64, LineFault> {
     let column = || column.to_owned();
     let value = || shown(field.as_bytes());
     let parsed = match (decimal_comma, field.split_once(',')) {

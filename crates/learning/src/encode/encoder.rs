@@ -231,6 +231,19 @@ impl Encoder {
         self.bounds().map(|_| scale(self.kind))
     }
 
+    /// Returns mean and standard deviation of a feature in the training data, by which a dense
+    /// sample is scaled; `None` for sparse encodings, and if there is no such feature.
+    #[must_use]
+    pub fn scaling(&self, feature: usize) -> Option<(f64, f64)> {
+        let (Form::Dense16(scaling, ..) | Form::Dense32(scaling, _)) = &self.form else {
+            return None;
+        };
+        Some((
+            *scaling.mean.get(feature)?,
+            *scaling.deviation.get(feature)?,
+        ))
+    }
+
     /// Returns the sort of example that it takes.
     #[must_use]
     pub fn takes(&self) -> Sort {

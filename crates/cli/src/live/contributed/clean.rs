@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use alloy_primitives::Address;
 use clap::Args;
 use cotrain_client::decode::Decoder;
-use cotrain_indexer::{contributed::Contributed, rows::Settled};
+use cotrain_indexer::contributed::Contributed;
 use cotrain_learning::evaluation::{self, wilson};
 use cotrain_results::format::{counted, share};
 use serde::Serialize;
 
 use super::{
     super::{block_on, show},
-    export::{chosen, no_json_on_stdout, warn},
+    export::{no_json_on_stdout, warn},
     judged::{Judged, Rule, by_author, judge},
-    source::{Origin, RunFacts, Selection, Source, settlements},
+    source::{Origin, RunFacts, Selection, Source},
     table::{Destination, Row},
 };
 use crate::error::CommandError;
@@ -39,7 +39,7 @@ model is no witness, and many liars cannot be found.
 
 A mark is no proof: an author with a few contributions, or a class that the first model did not know,
 may be marked wrongly. The table has the columns of `cotrain data export` and: marked (0 or 1), score,
-reason, and for a run lie (0 or 1). Neighbors are searched among at most 20,000 contributions: more
+reason, and for a run lie (0 or 1). With --only, all are judged and some written. Neighbors are searched among at most 20,000 contributions: more
 are split into parts in their order, and memory grows with their number.
 docs/experiments.md has precision and recall on runs with known liars.";
 
@@ -57,15 +57,6 @@ pub(crate) struct Clean {
     unmarked: bool,
     #[command(flatten)]
     rule: Rule,
-    /// Write only contributions of which this became, separated by commas; all of them are judged
-    #[arg(
-        long,
-        value_name = "STATES",
-        value_delimiter = ',',
-        value_parser = settlements(),
-        help_heading = "Contributions"
-    )]
-    only: Vec<Settled>,
     #[command(flatten)]
     selection: Selection,
     /// Print one JSON object to stdout
@@ -147,7 +138,7 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
         let decoder = Decoder::new(source.encoding, source.encoder.as_ref());
         let rows = all.into_iter().zip(judged);
         let rows = rows.filter(|(one, judged)| {
-            chosen(&arguments.only, one.settled()) && !(arguments.unmarked && judged.marked)
+            arguments.to.takes(one.settled()) && !(arguments.unmarked && judged.marked)
         });
         let rows = rows.map(|(contributed, judged)| Row {
             contributed,

@@ -4,13 +4,12 @@ use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_client::decode::Decoder;
-use cotrain_indexer::rows::Settled;
 use cotrain_results::format::counted;
 use serde::Serialize;
 
 use super::{
     super::{block_on, show},
-    source::{Selection, settlements},
+    source::Selection,
     table::{Destination, Output, Row, Table},
 };
 use crate::{error::CommandError, output::Narrator};
@@ -45,15 +44,6 @@ In CSV, a name that a spreadsheet would compute, as it begins with =, +, - or @,
 pub(crate) struct Export {
     #[command(flatten)]
     to: Destination,
-    /// Write only contributions of which this became, separated by commas
-    #[arg(
-        long,
-        value_name = "STATES",
-        value_delimiter = ',',
-        value_parser = settlements(),
-        help_heading = "Contributions"
-    )]
-    only: Vec<Settled>,
     #[command(flatten)]
     selection: Selection,
     /// Print one JSON object to stdout
@@ -86,7 +76,7 @@ pub(crate) fn run(arguments: &Export) -> Result<(), CommandError> {
             if some.is_empty() {
                 break;
             }
-            some.retain(|it| chosen(&arguments.only, it.settled()));
+            some.retain(|it| arguments.to.takes(it.settled()));
             let rows = some.into_iter().map(|contributed| Row {
                 contributed,
                 judged: None,
@@ -125,11 +115,6 @@ pub(super) fn no_json_on_stdout(out: &Output, json: bool) -> Result<(), CommandE
         )));
     }
     Ok(())
-}
-
-/// Returns `true` if a settlement is among the chosen ones; all are if none is named.
-pub(super) fn chosen(only: &[Settled], settled: Settled) -> bool {
-    only.is_empty() || only.contains(&settled)
 }
 
 /// Tells on stderr what a reader of the table should know.

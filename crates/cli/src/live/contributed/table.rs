@@ -6,22 +6,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
 use cotrain_client::decode::{Decoded, DecodedForm, Decoder};
-use cotrain_indexer::contributed::Contributed;
+use cotrain_indexer::{contributed::Contributed, rows::Settled};
 use cotrain_learning::{
     Encoder,
     data::{ColumnKind, Schema},
-    text::escaped_to,
 };
 use cotrain_protocol::sample::Encoding;
-use cotrain_results::results::unfinished;
 use cotrain_simulator::tables::column::{Column, Csv, Parquet, Values};
 use flate2::{Compression, write::GzEncoder};
-use tempfile::NamedTempFile;
 
-use super::{super::time::when, judged::Judged, source::Source};
+use super::{
+    super::{
+        staged::{Staged, guarded},
+        time::when,
+    },
+    judged::Judged,
+    source::{Source, settlements},
+};
 use crate::error::CommandError;
 
 /// File that a command writes.
@@ -34,12 +38,26 @@ pub(crate) struct Destination {
     /// Replace an existing file
     #[arg(long)]
     force: bool,
+    /// Write only contributions of which this became, separated by commas
+    #[arg(
+        long,
+        value_name = "STATES",
+        value_delimiter = ',',
+        value_parser = settlements(),
+        help_heading = "Contributions"
+    )]
+    only: Vec<Settled>,
     /// Write only the class and the sample, which other commands read as training data
     #[arg(long)]
     bare: bool,
 }
 
 impl Destination {
+    /// Returns `true` if contributions with this settlement are written; all are if none is named.
+    pub(crate) fn takes(&self, settled: Settled) -> bool {
+        self.only.is_empty() || self.only.contains(&settled)
+    }
+
     /// Begins the table of a source.
     pub(crate) fn begin(&self, source: &Source) -> Result<Table, CommandError> {
         Table::begin(&self.out, self.force, Layout::of(source, self.bare))
@@ -192,13 +210,6 @@ enum Writer {
     Unbegun(Sink),
 }
 
-/// File that appears under its name when it is complete.
-struct Staged {
-    file: NamedTempFile,
-    path: PathBuf,
-    force: bool,
-}
-
 enum Sink {
     Stdout(io::Stdout),
     File(BufWriter<File>),
@@ -247,7 +258,7 @@ impl Table {
             None => (Sink::Stdout(io::stdout()), None),
             Some(path) => {
                 let staged = Staged::begin(path, force)?;
-                let to = BufWriter::new(staged.file.as_file().try_clone()?);
+                let to = BufWriter::new(staged.file().try_clone()?);
                 let sink = if output.packed {
                     Sink::Packed(GzEncoder::new(to, Compression::default()))
                 } else {
@@ -353,52 +364,6 @@ impl Table {
             None => Ok(()),
         }
     }
-}
-
-impl Staged {
-    fn begin(path: &Path, force: bool) -> Result<Self, CommandError> {
-        if path.exists() && !force {
-            return Err(there_already(path));
-        }
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let file = unfinished(directory)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(CommandError::Mistake)?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            force,
-        })
-    }
-
-    fn finish(self) -> Result<(), CommandError> {
-        let failed = || format!("cannot write {}", self.path.display());
-        self.file.as_file().sync_all().with_context(failed)?;
-        let persisted = if self.force {
-            self.file.persist(&self.path)
-        } else {
-            self.file.persist_noclobber(&self.path)
-        };
-        match persisted {
-            Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(there_already(&self.path))
-            }
-            Err(error) => Err(anyhow!(error.error)
-                .context(format!("cannot write {}", self.path.display()))
-                .into()),
-        }
-    }
-}
-
-fn there_already(path: &Path) -> CommandError {
-    CommandError::Mistake(anyhow!(
-        "cannot write {}: there is such a file; name another one, or replace it with --force",
-        path.display()
-    ))
 }
 
 /// Texts of rows, which columns borrow.
@@ -508,7 +473,8 @@ fn columns<'a>(
         if !rows.is_empty() && judged().count() == rows.len() {
             let marks = judged().map(|it| u64::from(it.marked));
             add("marked", Values::Whole(marks.collect()));
-            let scores = judged().map(|it| it.judgment.score);
+            // Further digits would only show how floats are added.
+            let scores = judged().map(|it| (it.judgment.score * 1e6).round() / 1e6);
             add("score", Values::Real(scores.collect()));
             add("reason", text(&texts.reason));
             if judged().all(|it| it.lie.is_some()) {
@@ -615,18 +581,6 @@ impl Safe {
             guarded: count,
         }
     }
-}
-
-/// Returns a text of strangers without characters that a terminal obeys, and `true` if it had to be
-/// kept from being a formula. Spreadsheets compute a field that begins with `=`, `+`, `-` or `@`,
-/// so such a field gets a `'` before it, unless it is a number.
-pub(crate) fn guarded(text: &str) -> (String, bool) {
-    let text = escaped_to(text, usize::MAX).to_string();
-    let formula = text.starts_with(['=', '+', '-', '@']) && text.parse::<f64>().is_err();
-    if formula {
-        return (format!("'{text}"), true);
-    }
-    (text, false)
 }
 
 #[cfg(test)]
