@@ -694,11 +694,11 @@ fn verified_is_false_if_the_card_has_other_bounds_than_the_contract() {
                 address(&deployed, "registry"),
                 address(&deployed, "trainer"),
             );
-            DescribedModel::read(&node, Some(registry), trainer)
+            DescribedModel::read_published(&node, Some(registry), trainer)
                 .await
                 .expect("a model")
         });
-        let read = ModelInfo::new(read, None).expect("a beginning");
+        let read = ModelInfo::new(read.0, read.1, None).expect("a beginning");
         assert_eq!((read.facts.own_code, read.verified()), (true, fits));
         let card = read.card.as_ref().expect("a card");
         assert_eq!(

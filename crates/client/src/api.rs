@@ -20,7 +20,10 @@ pub use self::{
     accounts::{AccountAnswer, DelegationBody, DelegationView},
     client::{ApiError, Client, MAX_ANSWER, MAX_WORDS, POLL_INTERVAL, Submitted},
     markets::{MarketAction, MarketPhase, MarketStage, MarketTermsView, MarketView},
-    models::{BoundsView, EncodingView, Incentive, IncentiveView, ModelView, Price, WaitsView},
+    models::{
+        BoundsView, EncodingView, Incentive, IncentiveView, ModelView, ParametersView, Price,
+        WaitsView,
+    },
     problem::{NEXT_NONCE, PROBLEM_JSON, Problem},
     submissions::{SignedBatchBody, Status, SubmissionView},
     text::{Account, Data, Hash, Relayer, Wei},

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 
+use alloy_primitives::{B256, Bytes};
 use cotrain_bindings::Revert;
 use cotrain_learning::{
     Encoder,
@@ -14,6 +15,7 @@ use cotrain_protocol::{
 };
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::model::ModelFacts;
@@ -149,6 +151,63 @@ pub enum CardError {
     Json(#[from] serde_json::Error),
 }
 
+/// Bytes of a readable card, as its owner registered them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedCard {
+    deflated: Bytes,
+    sha256: B256,
+}
+
+impl PublishedCard {
+    /// Reads a card that anyone may have written, and keeps its bytes.
+    ///
+    /// # Errors
+    /// Those of [`Card::from_bytes`].
+    pub fn read(registered: &Bytes) -> Result<(Card, Self), CardError> {
+        let (json, length) = inflate(registered)?;
+        let published = Self {
+            deflated: registered.slice(..length),
+            sha256: <[u8; 32]>::from(Sha256::digest(&json)).into(),
+        };
+        Ok((Card::from_json(&json)?, published))
+    }
+
+    /// Returns the card's JSON as registered: deflated (zlib, RFC 1950), without any bytes that
+    /// follow it.
+    #[must_use]
+    pub fn deflated(&self) -> &Bytes {
+        &self.deflated
+    }
+
+    /// Returns the SHA-256 of the inflated JSON.
+    #[must_use]
+    pub fn sha256(&self) -> B256 {
+        self.sha256
+    }
+
+    /// Returns a reader that inflates the JSON, which has at most 16 MiB, piece by piece.
+    #[must_use]
+    pub fn json(&self) -> impl Read + Send + use<> {
+        ZlibDecoder::new(std::io::Cursor::new(self.deflated.clone()))
+    }
+}
+
+/// Returns the inflated bytes, and the number of deflated bytes that they come from.
+fn inflate(bytes: &[u8]) -> Result<(Vec<u8>, usize), CardError> {
+    let mut json = Vec::new();
+    let mut decoder = ZlibDecoder::new(bytes);
+    (&mut decoder)
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut json)
+        .map_err(CardError::Inflate)?;
+    if json.len() as u64 > MAX_BYTES {
+        return Err(CardError::TooLarge);
+    }
+    // The reader has taken no more than there are.
+    let length = usize::try_from(decoder.total_in()).unwrap_or(bytes.len());
+    Ok((json, length.min(bytes.len())))
+}
+
 #[derive(Serialize)]
 struct Written<'a> {
     format: &'static str,
@@ -261,19 +320,15 @@ impl Card {
     /// # Errors
     /// If the bytes cannot be inflated, are too many when inflated, or are no card of this format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CardError> {
-        let mut json = Vec::new();
-        ZlibDecoder::new(bytes)
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut json)
-            .map_err(CardError::Inflate)?;
-        if json.len() as u64 > MAX_BYTES {
-            return Err(CardError::TooLarge);
-        }
-        let Format { format } = serde_json::from_slice(&json)?;
+        Self::from_json(&inflate(bytes)?.0)
+    }
+
+    fn from_json(json: &[u8]) -> Result<Self, CardError> {
+        let Format { format } = serde_json::from_slice(json)?;
         if format != FORMAT {
             return Err(CardError::Format { found: format });
         }
-        let card: Self = serde_json::from_slice(&json)?;
+        let card: Self = serde_json::from_slice(json)?;
         card.bound()?;
         Ok(card)
     }
@@ -308,6 +363,22 @@ mod tests {
             let json = |card: &Card| serde_json::to_string(card).unwrap();
             assert_eq!(json(&read), json(&card));
         }
+    }
+
+    #[test]
+    fn published_card_keeps_the_bytes_and_the_hash_of_their_json() {
+        // Spaces and unknown fields stay, as another program may have written them.
+        let json = br#"{ "format":"cotrain-card/1", "more": [1], "name":"a","description":"","classes":[],"from_block":7}"#;
+        let deflated = deflated(json);
+        let mut registered = deflated.clone();
+        registered.extend(b"and more");
+        let (card, published) = PublishedCard::read(&registered.into()).unwrap();
+        assert_eq!((card.name.as_str(), card.from_block), ("a", 7));
+        assert_eq!(published.deflated(), &deflated);
+        assert_eq!(published.sha256()[..], Sha256::digest(json)[..]);
+        let mut read = Vec::new();
+        published.json().read_to_end(&mut read).unwrap();
+        assert_eq!(read, json);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use cotrain_learning::{
 };
 
 use crate::{
-    card::{self, Card, Contradiction, explain_revert},
+    card::{self, Card, Contradiction, PublishedCard, explain_revert},
     model::{ModelFacts, ReadError},
-    registry::{self, RegistryError},
+    registry::{self, NoCard, RegistryError},
 };
 
 /// A model on a chain, with the description of its owner.
@@ -100,11 +100,24 @@ impl DescribedModel {
         registry: Option<Address>,
         trainer: Address,
     ) -> Result<Self, DescribeError> {
-        let card = match registry {
-            Some(registry) => registry::card(node, registry, trainer).await?,
-            None => None,
+        Ok(Self::read_published(node, registry, trainer).await?.0)
+    }
+
+    /// Reads a model, and its card with the registered bytes, or the reason why there is no card.
+    ///
+    /// # Errors
+    /// [`DescribeError`].
+    pub async fn read_published(
+        node: &Node,
+        registry: Option<Address>,
+        trainer: Address,
+    ) -> Result<(Self, Result<PublishedCard, NoCard>), DescribeError> {
+        let (card, published) = match registry::card(node, registry, trainer).await? {
+            Ok((card, published)) => (Some(card), Ok(published)),
+            Err(reason) => (None, Err(reason)),
         };
-        Ok(Self::with_card(node, trainer, card).await?)
+        let described = Self::with_card(node, trainer, card).await?;
+        Ok((described, published))
     }
 
     /// Reads a model whose card is known.

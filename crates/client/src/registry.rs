@@ -7,7 +7,7 @@ use cotrain_bindings::{self as bindings, Entry, events};
 use cotrain_chain::node::{Node, NodeError};
 use cotrain_learning::text::{escaped, escaped_list};
 
-use crate::card::Card;
+use crate::card::{Card, CardError, PublishedCard};
 
 /// Waits before each request for the event of an entry. A node may lag behind the one that gave the
 /// entry.
@@ -79,6 +79,37 @@ pub enum NameError {
     },
 }
 
+/// Reason why a model has no card.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoCard {
+    /// Only a registry has cards, and none is known.
+    #[error("no registry is known, and only a registry has cards; set `registry`")]
+    NoRegistry,
+    /// The owner has not registered the model.
+    #[error(
+        "the model {trainer} is not in the registry {registry}; its owner can register it with a card"
+    )]
+    Unregistered {
+        /// Trainer of the model.
+        trainer: Address,
+        /// The registry.
+        registry: Address,
+    },
+    /// The owner has registered bytes that are no card.
+    #[error(
+        "the registry {registry} has no readable card of the model {trainer}: {reason}; its owner can register another"
+    )]
+    Unreadable {
+        /// Trainer of the model.
+        trainer: Address,
+        /// The registry.
+        registry: Address,
+        /// Fault of the bytes.
+        reason: String,
+    },
+}
+
 impl From<RegistryError> for NameError {
     fn from(error: RegistryError) -> Self {
         Self::Registry(Box::new(error))
@@ -119,23 +150,33 @@ pub async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Regis
     }
 }
 
-/// Returns the card of a model; `None` if it is not registered, or its card is not one.
+/// Returns the card of a model with its bytes, or the reason why there is none.
 ///
 /// # Errors
 /// [`RegistryError`].
 pub async fn card(
     node: &Node,
-    registry: Address,
+    registry: Option<Address>,
     trainer: Address,
-) -> Result<Option<Card>, RegistryError> {
+) -> Result<Result<(Card, PublishedCard), NoCard>, RegistryError> {
+    let Some(registry) = registry else {
+        return Ok(Err(NoCard::NoRegistry));
+    };
     let answer = ask(node, registry, bindings::registry_entry(trainer), "entry").await?;
     let entry = bindings::read_registry_entry(&answer).ok_or(RegistryError::NoRegistry {
         registry,
         call: "entry",
     })?;
     match entry {
-        Some(entry) => card_of(node, registry, &entry).await,
-        None => Ok(None),
+        Some(entry) => {
+            let read = read_card(node, registry, &entry).await?;
+            Ok(read.map_err(|error| NoCard::Unreadable {
+                trainer,
+                registry,
+                reason: error.to_string(),
+            }))
+        }
+        None => Ok(Err(NoCard::Unregistered { trainer, registry })),
     }
 }
 
@@ -148,15 +189,23 @@ pub async fn card_of(
     registry: Address,
     entry: &Entry,
 ) -> Result<Option<Card>, RegistryError> {
+    let read = read_card(node, registry, entry).await?;
+    Ok(read.ok().map(|(card, _)| card))
+}
+
+/// Reads the card of an entry; the inner error is a fault of the registered bytes.
+async fn read_card(
+    node: &Node,
+    registry: Address,
+    entry: &Entry,
+) -> Result<Result<(Card, PublishedCard), CardError>, RegistryError> {
     let bytes = card_bytes(node, registry, entry).await;
     let bytes = bytes.map_err(|source| RegistryError::Node { registry, source })?;
-    match Card::from_bytes(&bytes) {
-        Ok(card) => Ok(Some(card)),
-        Err(error) => {
-            tracing::warn!(trainer = %entry.trainer, %error, "the model's card cannot be read");
-            Ok(None)
-        }
+    let read = PublishedCard::read(&bytes);
+    if let Err(error) = &read {
+        tracing::warn!(trainer = %entry.trainer, %error, "the model's card cannot be read");
     }
+    Ok(read)
 }
 
 /// Finds the one model with a name, and returns its entry and its card. A model whose card the node

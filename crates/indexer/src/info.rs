@@ -6,9 +6,11 @@ use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_client::{
+    card::PublishedCard,
     described::DescribedModel,
     market::MarketError,
     model::{ReadError, Reader},
+    registry::NoCard,
 };
 use cotrain_protocol::{ContractError, mechanism::Mechanism};
 
@@ -22,6 +24,8 @@ use crate::{
 pub struct ModelInfo {
     /// Facts and card.
     pub described: DescribedModel,
+    /// Registered bytes of the card, or the reason why there is none.
+    pub published: Result<PublishedCard, NoCard>,
     /// Number of the block in which the owner closed the model; no contribution is earlier.
     pub from_block: u64,
 }
@@ -150,7 +154,11 @@ impl ModelInfo {
     ///
     /// # Errors
     /// [`ModelError::NoBeginning`].
-    pub fn new(described: DescribedModel, from_block: Option<u64>) -> Result<Self, ModelError> {
+    pub fn new(
+        described: DescribedModel,
+        published: Result<PublishedCard, NoCard>,
+        from_block: Option<u64>,
+    ) -> Result<Self, ModelError> {
         let trainer = described.facts.trainer;
         let card = described.card.as_ref();
         let from_block = from_block.or(card.map(|card| card.from_block));
@@ -160,6 +168,7 @@ impl ModelInfo {
         }
         Ok(Self {
             described,
+            published,
             from_block,
         })
     }

@@ -88,8 +88,8 @@ impl ContractSource for Node {
         contract: Address,
         from_block: Option<u64>,
     ) -> Result<ModelInfo, InfoError> {
-        let described = DescribedModel::read(self, registry, contract).await?;
-        Ok(ModelInfo::new(described, from_block)?)
+        let read = DescribedModel::read_published(self, registry, contract).await?;
+        Ok(ModelInfo::new(read.0, read.1, from_block)?)
     }
 
     async fn beginning<L: Ledger>(

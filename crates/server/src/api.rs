@@ -1,23 +1,28 @@
-//! HTTP API: reads the coordinator's data, and takes signed batches.
+//! HTTP API: reads the coordinator's data, and takes signed batches. It also serves the web page.
 
 mod app;
+mod card;
 pub(crate) mod connections;
 mod contributions;
 mod docs;
 mod document;
 mod events;
 mod extract;
+mod fixed;
+mod headers;
 mod health;
 mod kinds;
 mod limits;
 mod markets;
 mod models;
+mod negotiation;
 mod observe;
 mod page;
 mod predict;
 mod problem;
 mod submissions;
 mod views;
+mod web;
 mod wording;
 
 use std::sync::Arc;
@@ -25,7 +30,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{from_fn, from_fn_with_state},
     response::IntoResponse,
     routing::get,
@@ -38,7 +43,7 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::app::App;
+use self::{app::App, fixed::Fixed};
 use crate::{config::ApiSection, coordinator::Coordinator};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,17 +69,18 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
         .layer(from_fn_with_state(app.clone(), limits::at_a_time))
         .merge(streams)
         .with_state(app.clone());
-    let document = Arc::<str>::from(document.to_json().unwrap_or_default());
-    let openapi = get(move || async move {
-        (
-            [(header::CONTENT_TYPE, "application/json")],
-            document.to_string(),
-        )
-    });
+    let document = Fixed::new(
+        "application/json".to_owned(),
+        fixed::REVALIDATED,
+        document.to_json().unwrap_or_default().into(),
+    );
+    let document = Arc::new(document);
+    let openapi = get(move |headers: HeaderMap| async move { document.answer(&headers) });
     limits::per_client(limited, config)
         .merge(unlimited.with_state(app))
         .route("/openapi.json", openapi)
         .merge(docs::router("/openapi.json"))
+        .merge(web::router())
         .fallback(async || StatusCode::NOT_FOUND.into_response())
         .layer(DefaultBodyLimit::max(config.max_body))
         .layer(from_fn(problem::render))
@@ -91,6 +97,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(models::one))
         .routes(routes!(models::weights))
         .routes(routes!(models::accuracy))
+        .routes(routes!(card::card))
         .routes(routes!(models::price))
         .routes(routes!(predict::predict))
         .routes(routes!(contributions::list))

@@ -6,7 +6,7 @@
 )]
 
 use cotrain_protocol::{
-    classifier::Bounds,
+    classifier::{Bounds, Parameters},
     mechanism::Mechanism,
     sample::Encoding,
     trainer::{self, Waits},
@@ -48,6 +48,10 @@ pub struct ModelView {
     /// Number of features of a sample. For a dense perceptron, it counts the constant through which
     /// the model learns its intercept.
     pub features: u32,
+    /// Further parameters of the learner.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub parameters: ParametersView,
     /// Bounds of the samples that a model of numbers learns from.
     pub bounds: Option<BoundsView>,
     #[cfg_attr(feature = "openapi", schema(value_type = IncentiveView))]
@@ -76,6 +80,50 @@ pub struct ModelView {
     pub relay_fee: Option<Wei>,
     /// Account that claims for others here; null if there is no keeper.
     pub keeper: Option<Account>,
+}
+
+/// Parameters of a learner. With the weights, they decide its predictions and what it learns. Each
+/// is null for learners that do not have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ParametersView {
+    /// Step of a perceptron's weights: of a sparse one the change of each present feature's weight,
+    /// of a dense one the change of a weight whose number is 1, in 1/65536.
+    pub learning_rate: Option<u32>,
+    /// Number that a perceptron adds to its sum, in decimal digits.
+    pub intercept: Option<String>,
+    /// Amount that naive Bayes adds to each count, in 1/256.
+    pub smoothing: Option<u32>,
+}
+
+impl From<Parameters> for ParametersView {
+    fn from(parameters: Parameters) -> Self {
+        let perceptron = |rate, intercept: i64| Self {
+            learning_rate: Some(rate),
+            intercept: Some(intercept.to_string()),
+            smoothing: None,
+        };
+        match parameters {
+            Parameters::SparsePerceptron {
+                learning_rate,
+                intercept,
+                ..
+            } => perceptron(learning_rate.into(), intercept),
+            Parameters::DensePerceptron {
+                learning_rate,
+                intercept,
+                ..
+            } => perceptron(learning_rate, intercept),
+            Parameters::NaiveBayes { smoothing, .. } => Self {
+                smoothing: Some(smoothing),
+                ..Self::default()
+            },
+            Parameters::SparseNearestCentroid { .. } | Parameters::DenseNearestCentroid { .. } => {
+                Self::default()
+            }
+        }
+    }
 }
 
 /// Bounds of the samples that a model of numbers learns from, in the contract's integers. The model

@@ -29,6 +29,7 @@ fn model() -> Value {
         "chainId": 31337, "trainer": TRAINER_TEXT, "classifier": TRAINER_TEXT, "owner": AUTHOR_TEXT,
         "verified": true, "name": "films", "description": null, "classNames": ["no", "yes"], "encodes": true,
         "learner": "sparse-perceptron", "encoding": "dense16", "classes": 2, "features": 1000,
+        "parameters": {"learningRate": 2, "intercept": "-9223372036854775808", "smoothing": null},
         "bounds": {"maxNumber": 7, "maxSquaredLength": "340282366920938463463374607431768211456"},
         "incentive": {"kind": "deposit-refund-take", "costWeight": "1000000000000000"},
         "waits": {"refund": 1, "ownerClaim": 2, "anyAddressClaim": 3, "reportNotice": 0}, "fromBlock": 1,

@@ -1,4 +1,4 @@
-//! Page at `/docs/` for reading and trying the API; `/` redirects there.
+//! Page at `/docs/` for reading and trying the API.
 
 use std::sync::Arc;
 
@@ -14,9 +14,14 @@ use axum::{
 };
 use utoipa_swagger_ui::Config;
 
+use super::headers::secured;
+
 /// The page itself. It replaces the library's own page: that has another name, no width for small
 /// screens, and a bar for the address of another API.
 const PAGE: &str = include_str!("page.html");
+
+/// Content security policy of the page: its library writes styles into the document.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// Returns the routes of the page and its files. `document` is the path of the `OpenAPI` document.
 pub(super) fn router(document: &'static str) -> Router {
@@ -26,14 +31,14 @@ pub(super) fn router(document: &'static str) -> Router {
         .default_models_expand_depth(0);
     let config = Arc::new(config);
     let to_page = async || Redirect::to("/docs/");
-    Router::new()
-        .route("/", get(to_page))
+    let router = Router::new()
         .route("/docs", get(to_page))
         .route("/docs/", get(async || Html(PAGE)))
         .route(
             "/docs/{*file}",
             get(move |Path(name): Path<String>| async move { file(&name, config) }),
-        )
+        );
+    secured(router, POLICY)
 }
 
 fn file(name: &str, config: Arc<Config<'static>>) -> Response {

@@ -59,6 +59,8 @@ kinds! {
         "No such path. /docs lists those that there are.";
     UNKNOWN_MODEL, "unknown-model", NOT_FOUND, "The model is unknown",
         "This coordinator does not follow a model with that trainer. /v1/models lists those that it does; prediction markets are under /v1/markets.";
+    NO_CARD, "no-card", NOT_FOUND, "The model has no card",
+        "Its owner has registered none that can be read, or this coordinator follows no registry; the detail says which. Its classes have numbers then, and inputs are features or samples.";
     UNKNOWN_MARKET, "unknown-market", NOT_FOUND, "The market is unknown",
         "This coordinator does not follow a prediction market at that address. /v1/markets lists those that it does.";
     UNKNOWN_CONTRIBUTION, "unknown-contribution", NOT_FOUND, "The contribution is unknown",

@@ -8,7 +8,7 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, StatusCode,
-        header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+        header::{ACCEPT, CONTENT_TYPE, ETAG, VARY},
     },
     response::{IntoResponse, Response},
 };
@@ -21,6 +21,7 @@ use super::{
     app::App,
     extract::{InPath, InQuery, NoQuery, OfModel},
     kinds::Kind,
+    negotiation::{has_tag, quality},
     page::{Paging, Rows, limit, page, rows},
     problem::Problem,
     views::{AccuracyPoint, model_view},
@@ -195,8 +196,7 @@ pub(super) struct Weights {
     reason = "for the document alone: they are read from the headers"
 )]
 pub(super) struct Conditional {
-    /// `ETag` of an answer that the client has: if the weights are still the same, the answer is
-    /// 304.
+    /// `ETag` of an answer that the client has: if it is still the same, the answer is 304.
     #[param(rename = "If-None-Match")]
     if_none_match: Option<String>,
 }
@@ -231,14 +231,7 @@ pub(super) async fn weights(
     let raw = wants_bytes(&headers);
     let hash = Hash(hash);
     let tag = format!("\"{hash}{}\"", if raw { "-raw" } else { "" });
-    let known = headers.get_all(IF_NONE_MATCH).iter().any(|known| {
-        known.to_str().is_ok_and(|known| {
-            known
-                .split(',')
-                .map(|known| known.trim().trim_start_matches("W/"))
-                .any(|known| known == tag || known == "*")
-        })
-    });
+    let known = has_tag(&headers, &tag);
     let about = [
         (ETAG, tag),
         (VARY, ACCEPT.to_string()),
@@ -264,24 +257,6 @@ pub(super) async fn weights(
 
 /// Returns `true` if a client prefers bytes to JSON.
 fn wants_bytes(headers: &HeaderMap) -> bool {
-    let accepted: Vec<&str> = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|accept| accept.to_str().ok())
-        .flat_map(|accept| accept.split(','))
-        .collect();
-    let quality = |wanted: &str| {
-        accepted
-            .iter()
-            .filter_map(|range| {
-                let mut parts = range.split(';').map(str::trim);
-                let media = parts.next()?;
-                let quality = parts
-                    .find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok())
-                    .unwrap_or(1.0);
-                media.eq_ignore_ascii_case(wanted).then_some(quality)
-            })
-            .fold(0.0, f32::max)
-    };
-    quality("application/octet-stream") > quality("application/json")
+    let of = |media| quality(headers, ACCEPT, media).unwrap_or(0.0);
+    of("application/octet-stream") > of("application/json")
 }

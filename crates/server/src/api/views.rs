@@ -27,6 +27,7 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
         encoding: info.facts.parameters.encoding().into(),
         classes: info.facts.parameters.classes(),
         features: info.facts.parameters.features(),
+        parameters: info.facts.parameters.into(),
         bounds: info.facts.parameters.bounds().map(Into::into),
         incentive: model.incentive().into(),
         waits: model.waits().into(),

@@ -10,4 +10,5 @@ mod markets;
 mod predictions;
 mod reading;
 mod submissions;
+mod web;
 mod wire;

@@ -35,6 +35,10 @@ async fn model_view_says_what_a_model_is_and_its_state() {
     );
     assert_eq!(model["learner"], "sparse-perceptron");
     assert_eq!(
+        model["parameters"],
+        json!({"learningRate": 1, "intercept": "0", "smoothing": null})
+    );
+    assert_eq!(
         model["incentive"],
         json!({"kind": "deposit-refund-take", "costWeight": "1000000"})
     );
