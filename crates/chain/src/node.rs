@@ -4,6 +4,7 @@
 //! It verifies a node's answers where it can ([`Node::proved_storage`]).
 
 mod error;
+mod forward;
 pub mod proof;
 mod ranges;
 
@@ -29,7 +30,7 @@ use serde::Deserialize;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use url::Url;
 
-pub use self::error::NodeError;
+pub use self::{error::NodeError, forward::Refusal};
 use self::{
     error::{Asked, classify},
     ranges::Ranges,

@@ -179,6 +179,12 @@ impl<S: ContractSource> Index<S> {
         health.now.fetch_max(head.time, Ordering::Relaxed);
     }
 
+    /// Returns the number of the chain's latest block; 0 until the node has answered.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.0.health.head.load(Ordering::Relaxed)
+    }
+
     /// Records that the node does not answer.
     pub fn note_silence(&self) {
         self.0.health.node.store(false, Ordering::Relaxed);

@@ -20,6 +20,7 @@ mod observe;
 mod page;
 mod predict;
 mod problem;
+mod rpc;
 mod submissions;
 mod views;
 mod web;
@@ -31,12 +32,14 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
     routing::get,
 };
 use tokio_util::sync::CancellationToken;
 use tower_http::{
+    CompressionLevel,
+    compression::CompressionLayer,
     cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
 };
@@ -61,12 +64,20 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
     let (streams, streamed) = OpenApiRouter::<App>::default()
         .routes(routes!(events::stream))
         .split_for_parts();
+    let (forwarding, forwarded) = OpenApiRouter::<App>::default()
+        .routes(routes!(rpc::rpc))
+        .split_for_parts();
     let (unlimited, unlimited_document) = unlimited().split_for_parts();
     document.merge(streamed);
+    document.merge(forwarded);
     document.merge(unlimited_document);
     document::complete(&mut document, config.max_page);
+    let max_body = config.max_body.min(rpc::MAX_BODY);
     let limited = timed
+        .merge(forwarding.layer(DefaultBodyLimit::max(max_body)))
         .layer(from_fn_with_state(app.clone(), limits::at_a_time))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(map_response(headers::weaken))
         .merge(streams)
         .with_state(app.clone());
     let document = Fixed::new(

@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::{kinds::Kind, problem::Problem};
 use crate::{config::ApiSection, coordinator::Coordinator};
 
+/// Maximum number of bodies with reads of the chain that are worked on at the same time. The answers
+/// to each may have 4 MiB.
+const READS: usize = 32;
+
 /// Coordinator with the limits of its API; cheap to clone.
 #[derive(Clone)]
 pub(super) struct App(Arc<Shared>);
@@ -24,6 +28,8 @@ pub(super) struct Shared {
     pub(super) timeout: Duration,
     pub(super) max_page: u32,
     pub(super) metrics: bool,
+    /// Permits for reads of the chain that are forwarded; `None` if none are.
+    pub(super) rpc: Option<Semaphore>,
     /// Signal to end the streams, which would otherwise keep the server running.
     pub(super) stop: CancellationToken,
 }
@@ -41,6 +47,7 @@ impl App {
             timeout: config.timeout,
             max_page: config.max_page,
             metrics: config.metrics,
+            rpc: config.rpc.then(|| Semaphore::new(READS)),
             stop: stop.clone(),
         }))
     }

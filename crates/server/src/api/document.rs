@@ -32,6 +32,7 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
         (name = "submissions", description = "Signed batches on their way to the chain."),
         (name = "transactions", description = "Transactions that the coordinator sent."),
         (name = "events", description = "Events of models, markets and the coordinator, in pages and as a stream."),
+        (name = "chain", description = "Reads of the chain, for those who have no node."),
         (name = "health", description = "Health of the coordinator, for its operator."),
         (name = "problems", description = "Kinds of errors."),
     ),
@@ -99,7 +100,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
             ("422", "The body does not match the schema."),
         ]);
     }
-    if path.starts_with("/v1/") {
+    if path.starts_with("/v1/") || path == "/rpc" {
         problems.extend([
             ("429", "This client makes too many requests."),
             (

@@ -25,6 +25,9 @@ const REQUESTS: &str = "cotrain_http_request_seconds";
 /// Counter of signed batches, by outcome.
 const SUBMISSIONS: &str = "cotrain_submissions_total";
 
+/// Counter of requests for the chain that `/rpc` took, by method and outcome.
+const CALLS: &str = "cotrain_rpc_calls_total";
+
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
@@ -51,6 +54,10 @@ pub(super) fn start() {
     recorder();
     metrics::describe_histogram!(REQUESTS, metrics::Unit::Seconds, "Time of HTTP requests.");
     metrics::describe_counter!(SUBMISSIONS, "Signed batches, by what became of them.");
+    metrics::describe_counter!(
+        CALLS,
+        "Reads of the chain for others, by method and outcome."
+    );
 }
 
 /// Returns the recorded values in Prometheus' text format; `None` if another recorder is installed.
@@ -79,6 +86,12 @@ fn float(number: u64) -> f64 {
 /// refused.
 pub(super) fn submission(outcome: &'static str) {
     counter!(SUBMISSIONS, "outcome" => outcome).increment(1);
+}
+
+/// Counts a read of the chain. `method` is one that is forwarded or `other`; `outcome` is `answered` or
+/// `refused`.
+pub(super) fn rpc(method: &'static str, outcome: &'static str) {
+    counter!(CALLS, "method" => method, "outcome" => outcome).increment(1);
 }
 
 /// Records a request.

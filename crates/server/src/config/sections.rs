@@ -167,6 +167,9 @@ pub struct ApiSection {
     /// Maximum number of rows in an answer.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
     pub max_page: u32,
+    /// Whether `/rpc` forwards reads of the chain to the node.
+    #[serde(deserialize_with = "forms::flag")]
+    pub rpc: bool,
     /// Whether the API serves `/metrics`.
     #[serde(deserialize_with = "forms::flag")]
     pub metrics: bool,

@@ -32,6 +32,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /health/ready",
             "GET /metrics",
             "GET /problems/{kind}",
+            "POST /rpc",
             "GET /v1/events",
             "GET /v1/events/stream",
             "GET /v1/markets",
@@ -63,7 +64,7 @@ async fn complete_documents_every_path_with_its_problems() {
     for (path, operation) in operations {
         let responses = operation["responses"].as_object().unwrap();
         let mut wanted = vec!["200", "400", "500"];
-        if path.contains("/v1/") {
+        if path.contains("/v1/") || path.contains("/rpc") {
             wanted.extend(["429", "503"]);
         }
         if path.contains("{trainer}") || path.contains("{market}") {

@@ -9,6 +9,7 @@ mod limits;
 mod markets;
 mod predictions;
 mod reading;
+mod rpc;
 mod submissions;
 mod web;
 mod wire;

@@ -202,3 +202,30 @@ async fn card_says_why_there_is_none() {
         .await;
     assert_eq!(unknown.problem(404), "unknown-model");
 }
+
+#[tokio::test]
+async fn router_compresses_answers_in_json_and_no_streams() {
+    let client = Client::new().await;
+    let path = format!("/v1/models/{}/weights", client.world.raw);
+    let plain = client.get(&path).await;
+    assert!(!plain.headers.contains_key("content-encoding"));
+    let packed = client.get_with(&path, "accept-encoding", "gzip").await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    let vary: Vec<_> = packed.headers.get_all("vary").iter().collect();
+    assert!(vary.iter().any(|it| *it == "accept-encoding"), "{vary:?}");
+    assert!(packed.body.len() < plain.body.len());
+    let mut read = Vec::new();
+    let mut gzip = flate2::read::GzDecoder::new(packed.body.as_slice());
+    gzip.read_to_end(&mut read).unwrap();
+    assert_eq!(read, plain.body);
+    // One tag stands for both forms, so it is weak.
+    assert_eq!(packed.header("etag"), format!("W/{}", plain.header("etag")));
+    let again = client
+        .get_with(&path, "if-none-match", packed.header("etag"))
+        .await;
+    assert_eq!(again.status, 304);
+    let stream = Request::get("/v1/events/stream").header("accept-encoding", "gzip");
+    let stream = client.send(stream.body(Body::empty()).unwrap()).await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    assert!(!stream.headers().contains_key("content-encoding"));
+}
