@@ -8,9 +8,9 @@ use std::path::Path;
 use std::{env, fs};
 
 use cotrain_learning::Encoder;
-use cotrain_learning::data::Example;
+use cotrain_learning::data::{Example, Field};
 use cotrain_learning::encode::{EncodeError, Noted, Sort, TextRules, Tokenizer, hash};
-use cotrain_learning::input::{encode_row, encode_text};
+use cotrain_learning::input::{encode_fields, encode_row, encode_text};
 use serde_json::{Value, json};
 
 /// Longest list of tokens that is written in full.
@@ -147,6 +147,53 @@ const LINES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Cards of tables with types, with rows as the API takes them.
+const TYPED: &[(&str, &str)] = &[
+    (
+        r#"{"classifier":"naive-bayes","features":{"table":[{"name":"paid","type":"boolean","missing":{"mean":1.0}},{"name":"port","type":"categorical","values":["C","S","é","𠮷"],"missing":{"own":0.0}},{"name":"size","type":"categorical","values":["1","10000000000000000000000","2.5"],"other":true},{"name":"new","type":"numeric"}]},"reserved":1}"#,
+        r#"[["yes","C","1"],[true,"S",1,0],["FALSE","Q","x",1],[null,null,"2.5",1],["?"," é ",2.5,"1"],[0,"𠮷",1e22,0.0],[1,"C",-0.0,"0"],["maybe","C","1"],["y","C",null],["y","C"],["t","NA","",0],["T","c",true,0],["n","S","1",0.5],["n","S","1","one"]]"#,
+    ),
+    (
+        r#"{"classifier":"dense-nearest-centroid","features":{"table":[{"name":"age","type":"numeric","missing":{"median":28.5}},{"name":"fare","type":"numeric","missing":{"own":-1.0}},{"name":"sex","type":"categorical","values":["female","male"]}]},"scaling":{"mean":[29.7,32.2,0.1,0.35,0.65],"deviation":[14.5,49.7,0.3,0.48,0.48]},"bounds":{"largest-number":400000,"largest-squared-length":"200000000000"}}"#,
+        r#"[[22,7.25,"male"],["38","71.2833","female"],["","","other"],[null,null,null],["+.5e1","1.","male"],[" 26 ","8.05\u0085","female"],["\ufeff26",8,"male"],["0x10",8,"male"],["1_000",8,"male"],["inf",8,"male"],["1,5",8,"male"],[1e300,8,"male"],[-1e99,1e99,"male"],[true,8,"male"],["-","NaN","None"]]"#,
+    ),
+];
+
+/// Returns a value of a row as the API reads it.
+fn field(value: &Value) -> Field<'_> {
+    match value {
+        Value::Null => Field::Missing,
+        Value::Bool(true) => Field::Text("true"),
+        Value::Bool(false) => Field::Text("false"),
+        Value::Number(number) => Field::Number(number.as_f64().expect("a float")),
+        Value::String(text) => Field::Text(text.trim()),
+        other => panic!("no value: {other}"),
+    }
+}
+
+fn typed() -> Vec<Value> {
+    let tables = TYPED.iter().map(|(text, rows)| {
+        let encoder = encoder(text);
+        let rows = card(rows);
+        let rows = rows.as_array().expect("rows").iter().map(|row| {
+            let fields: Vec<Field<'_>> = row.as_array().expect("a row").iter().map(field).collect();
+            let mut value = match encode_fields(&encoder, &fields) {
+                Ok(one) => json!({
+                    "sample": hex(&one.sample),
+                    "known": one.known,
+                    "clipped": one.clipped,
+                    "unseen": one.unseen,
+                }),
+                Err(error) => json!({"error": error.to_string()}),
+            };
+            value["row"] = row.clone();
+            value
+        });
+        json!({"encoder": card(text), "rows": rows.collect::<Vec<_>>()})
+    });
+    tables.collect()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
@@ -260,6 +307,7 @@ fn rows() -> Value {
     json!({
         "tables": tables.collect::<Vec<_>>(),
         "libsvm": lines.collect::<Vec<_>>(),
+        "typed": typed(),
     })
 }
 

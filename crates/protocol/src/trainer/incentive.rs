@@ -61,7 +61,8 @@ impl Incentive {
     /// Returns a reporter's share of a deposit, in wei, rounded down.
     ///
     /// It is at most `left`, the rest of the deposit.
-    pub(super) fn share(&self, deposit: u128, left: u128, good: u64, total_good: u64) -> u128 {
+    #[must_use]
+    pub fn share(&self, deposit: u128, left: u128, good: u64, total_good: u64) -> u128 {
         let share = match self {
             Self::DepositRefundTake { .. } => {
                 U256::from(deposit) * U256::from(good) / U256::from(total_good.max(1))
