@@ -342,6 +342,7 @@ fn up_goes_on_from_its_last_save_after_a_kill_and_says_what_is_lost() {
     let up = workspace.start(&["--state-interval", "1h"]);
     assert!(!up.said().contains("was killed"), "{}", up.said());
     let relay = up.text("api").to_owned();
+    assert_eq!(up.text("page"), relay);
     let mut contribute = CONTRIBUTE.to_vec();
     contribute.extend(["--relay", &relay, "--wait", "--valid", "1h"]);
     contribute[6] = "2";

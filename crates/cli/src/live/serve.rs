@@ -1,6 +1,10 @@
 //! `cotrain serve` and `cotrain config`: the coordinator.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use cotrain_server::{
@@ -111,11 +115,22 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), CommandError> {
     block_on(async {
         let stop = stopped()?;
         serve(config, stop, |address| {
-            tracing::info!(%address, "listening");
+            tracing::info!(%address, page = page(address), "listening");
         })
         .await
         .map_err(classify)
     })
+}
+
+/// Returns the address of the web page, as a browser on this machine opens it.
+fn page(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{address}/")
 }
 
 /// Returns a mistake if the user can correct the error, and a fault otherwise.
@@ -165,4 +180,20 @@ pub(crate) fn config(arguments: &ConfigCommand) -> Result<(), CommandError> {
         };
         settings.iter().map(line).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_of_all_addresses_is_that_of_this_machine() {
+        for (address, expected) in [
+            ("0.0.0.0:8080", "http://127.0.0.1:8080/"),
+            ("[::]:81", "http://[::1]:81/"),
+            ("10.0.0.7:80", "http://10.0.0.7:80/"),
+        ] {
+            assert_eq!(page(address.parse().unwrap()), expected);
+        }
+    }
 }

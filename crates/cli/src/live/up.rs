@@ -135,6 +135,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 struct Ready<'a> {
     rpc: Url,
     api: Url,
+    /// Address of the web page.
+    page: Url,
     registry: Address,
     model: Address,
     name: String,
@@ -723,6 +725,7 @@ fn tell(
     let ready = Ready {
         rpc: context.rpc.clone().context("the node's address")?,
         api: api.clone(),
+        page: api.clone(),
         registry: context.registry.unwrap_or_default(),
         model: context.model.unwrap_or_default(),
         name: model.initial.name.clone(),
@@ -739,7 +742,7 @@ fn tell(
             format!("\naccuracy  {}", it.describe_accuracy())
         });
         format!(
-            "node      {}\nAPI       {relay}\nregistry  {}\nmodel     {}{accuracy}\n\nTry:\n  {}\n",
+            "node      {}\nAPI       {relay}\npage      {api}\nregistry  {}\nmodel     {}{accuracy}\n\nTry:\n  {}\n",
             ready.rpc.as_str().trim_end_matches('/'),
             ready.registry,
             ready.model,
