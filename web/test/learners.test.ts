@@ -6,7 +6,7 @@ import {
   type Model,
   type Parameters,
   copyModel,
-  evidenceOf,
+  decide,
   fromHex,
   learnBatch,
   parseBatch,
@@ -129,7 +129,7 @@ describe("a model of the vectors", () => {
         expect(done).toEqual({
           value: { label: step.label, score: step.score },
         });
-        const evidence = evidenceOf(model, sample);
+        const evidence = decide(model, sample).evidence;
         expect(writtenEvidence(evidence)).toEqual(step.evidence);
         expect(score(evidence, step.label ?? 0)).toBe(step.score);
       }
@@ -166,7 +166,7 @@ describe("a model of the vectors", () => {
       for (const step of steps) {
         if (step.predict === undefined || step.error !== undefined) continue;
         const sample = fromHex(step.predict);
-        const evidence = evidenceOf(model, sample);
+        const evidence = decide(model, sample).evidence;
         if (evidence.kind !== "votes") throw new Error("no votes");
         const { reasons, sum } = explained(model, sample);
         const difference = Number(evidence.one - evidence.zero);
@@ -198,7 +198,7 @@ describe("a model of the vectors", () => {
         }
         const sample = fromHex(step.predict ?? "");
         const { reasons, sum } = explained(model, sample);
-        const evidence = evidenceOf(model, sample);
+        const evidence = decide(model, sample).evidence;
         if (evidence.kind === "votes" || reasons.against === undefined)
           continue;
         const of = (label: number | undefined): number => {

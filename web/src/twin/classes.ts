@@ -1,6 +1,6 @@
 /** Learners of many classes: naive Bayes and the nearest centroids. */
 
-import type { Evidence, Fraction } from "./evidence.ts";
+import type { Decided, Evidence, Fraction } from "./evidence.ts";
 import { clamp, least } from "./integer.ts";
 import { exceeds, multiply, quotient } from "./quotient.ts";
 import { denseNumbers, sparseFeatures } from "./sample.ts";
@@ -87,13 +87,10 @@ function bayesScores(
 }
 
 /** Predicts the class with the highest score of naive Bayes. */
-export function predictBayes(model: NaiveBayes, sample: Uint8Array): number {
-  return best(bayesScores(model, sample), exceeds);
-}
-
-/** Returns the scores that naive Bayes compares. */
-export function bayesEvidence(model: NaiveBayes, sample: Uint8Array): Evidence {
-  return { kind: "scores", classes: bayesScores(model, sample) };
+export function predictBayes(model: NaiveBayes, sample: Uint8Array): Decided {
+  const classes = bayesScores(model, sample);
+  const evidence: Evidence = { kind: "scores", classes };
+  return { label: best(classes, exceeds), evidence };
 }
 
 /** Squared distance `numerator / denominator` from a centroid. */
@@ -124,24 +121,19 @@ function sparseDistances(
 }
 
 /** Predicts the class with the nearest centroid of presence. */
-export function predictSparse(model: Counts, sample: Uint8Array): number {
-  return best(sparseDistances(model, sample), isNearer);
-}
-
-/** Returns the squared distances from the centroids of presence. */
-export function sparseEvidence(model: Counts, sample: Uint8Array): Evidence {
+export function predictSparse(model: Counts, sample: Uint8Array): Decided {
+  const distances = sparseDistances(model, sample);
   const present = BigInt(sample.length >> 1);
-  return {
-    kind: "squared-distances",
-    classes: sparseDistances(model, sample).map((distance) => {
-      if (distance === undefined) return undefined;
-      const { denominator } = distance;
-      const squared = distance.numerator + denominator * present;
-      // Words that an owner made up may leave it below 0.
-      const numerator = squared > 0n ? squared : 0n;
-      return { numerator, denominator, exponent: 0 };
-    }),
-  };
+  const classes = distances.map((distance) => {
+    if (distance === undefined) return undefined;
+    const { denominator } = distance;
+    const squared = distance.numerator + denominator * present;
+    // Words that an owner made up may leave it below 0.
+    const numerator = squared > 0n ? squared : 0n;
+    return { numerator, denominator, exponent: 0 };
+  });
+  const evidence: Evidence = { kind: "squared-distances", classes };
+  return { label: best(distances, isNearer), evidence };
 }
 
 /** Returns `sum((n*x_f - s_f)^2) / n^2` of each class. */
@@ -164,13 +156,10 @@ function denseDistances(
 }
 
 /** Predicts the class with the nearest centroid of numbers. */
-export function predictDense(model: Sums, sample: Uint8Array): number {
-  return best(denseDistances(model, sample), isNearer);
-}
-
-/** Returns the squared distances from the centroids of numbers. */
-export function denseEvidence(model: Sums, sample: Uint8Array): Evidence {
-  return { kind: "squared-distances", classes: denseDistances(model, sample) };
+export function predictDense(model: Sums, sample: Uint8Array): Decided {
+  const classes = denseDistances(model, sample);
+  const evidence: Evidence = { kind: "squared-distances", classes };
+  return { label: best(classes, isNearer), evidence };
 }
 
 /**

@@ -32,6 +32,12 @@ export type Evidence =
       readonly classes: readonly (Fraction | undefined)[];
     };
 
+/** Predicted class, with the quantities that decided it. */
+export interface Decided {
+  readonly label: number;
+  readonly evidence: Evidence;
+}
+
 /**
  * Returns how sure the model is of the class `label`, from 0 to 1: the share of votes, the
  * posterior or the relative distance, as `cotrain_learning::score` defines them, to the bit.

@@ -10,7 +10,12 @@ export {
   RefusedError,
   UnusableError,
 } from "./error.ts";
-export { type Evidence, type Fraction, score } from "./evidence.ts";
+export {
+  type Decided,
+  type Evidence,
+  type Fraction,
+  score,
+} from "./evidence.ts";
 export * from "./model.ts";
 export * from "./parameters.ts";
 export * from "./price.ts";

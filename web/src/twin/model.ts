@@ -2,7 +2,7 @@
 
 import * as classes from "./classes.ts";
 import { RefusedError } from "./error.ts";
-import { type Evidence, score } from "./evidence.ts";
+import { type Decided, score } from "./evidence.ts";
 import {
   type Parameters,
   boundsOf,
@@ -170,12 +170,20 @@ export function checkToLearn(
  * @throws RefusedError for a sample that the contract refuses.
  */
 export function predict(model: Model, sample: Uint8Array): Prediction {
-  checkToPredict(model.parameters, sample);
-  const label = labelOf(model.state, sample);
-  return { label, score: score(evidenceOf(model, sample), label) };
+  const { label, evidence } = decide(model, sample);
+  return { label, score: score(evidence, label) };
 }
 
-function labelOf(state: State, sample: Uint8Array): number {
+/**
+ * Predicts the class of a sample, with the exact quantities behind the prediction.
+ *
+ * @throws RefusedError for a sample that the contract refuses.
+ */
+export function decide(
+  { parameters, state }: Model,
+  sample: Uint8Array,
+): Decided {
+  checkToPredict(parameters, sample);
   switch (state.sort) {
     case "weights":
       return perceptron.predict(state.of, sample);
@@ -185,20 +193,6 @@ function labelOf(state: State, sample: Uint8Array): number {
       return classes.predictSparse(state.of, sample);
     case "sums":
       return classes.predictDense(state.of, sample);
-  }
-}
-
-/** Returns the exact quantities behind the prediction of a sample that has been checked. */
-export function evidenceOf({ state }: Model, sample: Uint8Array): Evidence {
-  switch (state.sort) {
-    case "weights":
-      return perceptron.evidence(state.of, sample);
-    case "bayes":
-      return classes.bayesEvidence(state.of, sample);
-    case "counts":
-      return classes.sparseEvidence(state.of, sample);
-    case "sums":
-      return classes.denseEvidence(state.of, sample);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Binary perceptrons over the presence of features, and over numbers. */
 
-import type { Evidence } from "./evidence.ts";
+import type { Decided } from "./evidence.ts";
 import { denseNumbers, sparseFeatures } from "./sample.ts";
 
 const MIN_WEIGHT = -32_768;
@@ -36,26 +36,18 @@ export function products(model: Perceptron, sample: Uint8Array): Value[] {
 }
 
 /** Predicts class 1 if `intercept + sum(w_i * x_i) > 0`. */
-export function predict(model: Perceptron, sample: Uint8Array): number {
-  // At most 65,536 products: the sum is below 2^53.
-  const sum = products(model, sample).reduce((sum, [, part]) => sum + part, 0);
-  return model.intercept + BigInt(sum) > 0n ? 1 : 0;
-}
-
-/** Returns the sums of the parts that speak for either class. */
-export function evidence(model: Perceptron, sample: Uint8Array): Evidence {
-  let one = 0;
-  let zero = 0;
-  for (const [, part] of products(model, sample)) {
-    if (part > 0) one += part;
-    else zero -= part;
-  }
+export function predict(model: Perceptron, sample: Uint8Array): Decided {
   const { intercept } = model;
-  return {
-    kind: "votes",
-    one: BigInt(one) + (intercept > 0n ? intercept : 0n),
-    zero: BigInt(zero) + (intercept > 0n ? 0n : -intercept),
-  };
+  // At most 65,536 products below 2^31: the sums are below 2^53.
+  let positive = 0;
+  let negative = 0;
+  for (const [, part] of products(model, sample)) {
+    if (part > 0) positive += part;
+    else negative -= part;
+  }
+  const one = BigInt(positive) + (intercept > 0n ? intercept : 0n);
+  const zero = BigInt(negative) + (intercept > 0n ? 0n : -intercept);
+  return { label: one > zero ? 1 : 0, evidence: { kind: "votes", one, zero } };
 }
 
 /** Moves the weights if the prediction is wrong. Returns `true` if a weight changed. */
@@ -64,7 +56,7 @@ export function learn(
   label: number,
   sample: Uint8Array,
 ): boolean {
-  if (predict(model, sample) === label) return false;
+  if (predict(model, sample).label === label) return false;
   let changed = false;
   for (const [feature, number] of values(model, sample)) {
     // A product is below 2^47, and a division by a power of two is exact.

@@ -5,11 +5,18 @@
  * people: their sum tells the predicted class from the one that came second.
  */
 
-import { bayesDivisor, countOf } from "./classes.ts";
+import {
+  type Counts,
+  type NaiveBayes,
+  type Sums,
+  bayesDivisor,
+  countOf,
+} from "./classes.ts";
 import { runnerUp } from "./evidence.ts";
-import { type Model, checkToPredict, evidenceOf, predict } from "./model.ts";
-import { products } from "./perceptron.ts";
+import { type Model, decide } from "./model.ts";
+import { type Perceptron, products } from "./perceptron.ts";
 import { denseNumbers, sparseFeatures } from "./sample.ts";
+import type { Header } from "./storage.ts";
 
 /** Part of an answer that one feature explains. */
 export interface Reason {
@@ -41,9 +48,8 @@ export interface Reasons {
  * @throws RefusedError for a sample that the contract refuses.
  */
 export function reasonsOf(model: Model, sample: Uint8Array): Reasons {
-  checkToPredict(model.parameters, sample);
-  const { label } = predict(model, sample);
-  const against = runnerUp(evidenceOf(model, sample), label);
+  const { label, evidence } = decide(model, sample);
+  const against = runnerUp(evidence, label);
   const { unit, features, rest } = split(model, sample, label, against);
   const strength = (one: Reason): number => Math.abs(one.weight);
   return {
@@ -55,105 +61,110 @@ export function reasonsOf(model: Model, sample: Uint8Array): Reasons {
   };
 }
 
+/** Reasons before they are sorted. */
+type Split = Pick<Reasons, "unit" | "rest"> & { readonly features: Reason[] };
+
 function split(
   { state }: Model,
   sample: Uint8Array,
   label: number,
   against: number | undefined,
-): { unit: Reasons["unit"]; features: Reason[]; rest: number } {
+): Split {
+  if (state.sort === "weights") return ofVotes(state.of, sample, label);
+  const own = state.of.headers[label];
+  const other = state.of.headers[against ?? -1];
+  if (own === undefined || other === undefined || against === undefined) {
+    return ofOneClass(state, sample);
+  }
+  const classes = { label, own, against, other };
   switch (state.sort) {
-    case "weights": {
-      const sign = label === 1 ? 1 : -1;
-      return {
-        unit: "votes",
-        features: products(state.of, sample).map(([feature, part]) => ({
-          feature,
-          weight: sign * part,
-        })),
-        rest: sign * Number(state.of.intercept),
-      };
-    }
-    case "bayes": {
-      const model = state.of;
-      const [own, other] = [model.headers[label], model.headers[against ?? -1]];
-      const features = sparseFeatures(sample);
-      if (own === undefined || other === undefined || against === undefined) {
-        return {
-          unit: "logarithms",
-          features: unexplained(features),
-          rest: 0,
-        };
-      }
-      const divisors =
-        Number(bayesDivisor(model, other)) / Number(bayesDivisor(model, own));
-      const count = (of: number, feature: number): number =>
-        256 * countOf(model, of, feature) + model.smoothing;
-      return {
-        unit: "logarithms",
-        features: features.map((feature) => ({
-          feature,
-          weight: Math.log(
-            (count(label, feature) / count(against, feature)) * divisors,
-          ),
-        })),
-        rest: Math.log(own.samples / other.samples),
-      };
-    }
-    case "counts": {
-      const model = state.of;
-      const [own, other] = [model.headers[label], model.headers[against ?? -1]];
-      const features = sparseFeatures(sample);
-      if (own === undefined || other === undefined || against === undefined) {
-        return {
-          unit: "squared-distance",
-          features: unexplained(features),
-          rest: 0,
-        };
-      }
-      // Present: (1 - m)^2 in each class. Absent: m^2, which sums up to Q / n^2 less those present.
-      const squares = (of: number, samples: number): number[] =>
-        features.map((feature) => countOf(model, of, feature) / samples);
-      const ours = squares(label, own.samples);
-      const theirs = squares(against, other.samples);
-      let rest =
-        Number(other.total) / other.samples ** 2 -
-        Number(own.total) / own.samples ** 2;
-      const reasons = features.map((feature, at) => {
-        const [a, b] = [ours[at] ?? 0, theirs[at] ?? 0];
-        rest -= b ** 2 - a ** 2;
-        return { feature, weight: (1 - b) ** 2 - (1 - a) ** 2 };
-      });
-      return { unit: "squared-distance", features: reasons, rest };
-    }
-    case "sums": {
-      const model = state.of;
-      const [own, other] = [model.headers[label], model.headers[against ?? -1]];
-      const numbers = denseNumbers("dense32", sample);
-      if (own === undefined || other === undefined || against === undefined) {
-        const features = numbers.map((_, feature) => feature);
-        return {
-          unit: "squared-distance",
-          features: unexplained(features),
-          rest: 0,
-        };
-      }
-      const mean = (of: number, samples: number, feature: number): number =>
-        Number(model.lanes[of * model.stride + feature] ?? 0n) / samples;
-      return {
-        unit: "squared-distance",
-        features: numbers.map((number, feature) => ({
-          feature,
-          weight:
-            (number - mean(against, other.samples, feature)) ** 2 -
-            (number - mean(label, own.samples, feature)) ** 2,
-        })),
-        rest: 0,
-      };
-    }
+    case "bayes":
+      return ofBayes(state.of, sample, classes);
+    case "counts":
+      return ofPresence(state.of, sample, classes);
+    case "sums":
+      return ofNumbers(state.of, sample, classes);
   }
 }
 
+/** Predicted class and the one that came second, with their headers. */
+interface Pair {
+  readonly label: number;
+  readonly own: Header;
+  readonly against: number;
+  readonly other: Header;
+}
+
+function ofVotes(model: Perceptron, sample: Uint8Array, label: number): Split {
+  const sign = label === 1 ? 1 : -1;
+  return {
+    unit: "votes",
+    features: products(model, sample).map(([feature, part]) => ({
+      feature,
+      weight: sign * part,
+    })),
+    rest: sign * Number(model.intercept),
+  };
+}
+
 /** Returns reasons of no weight: there is no other class that could have been predicted. */
-function unexplained(features: readonly number[]): Reason[] {
-  return features.map((feature) => ({ feature, weight: 0 }));
+function ofOneClass(state: Model["state"], sample: Uint8Array): Split {
+  const features =
+    state.sort === "sums"
+      ? denseNumbers("dense32", sample).map((_, feature) => feature)
+      : sparseFeatures(sample);
+  return {
+    unit: state.sort === "bayes" ? "logarithms" : "squared-distance",
+    features: features.map((feature) => ({ feature, weight: 0 })),
+    rest: 0,
+  };
+}
+
+/** Splits the logarithm of the ratio of both scores of naive Bayes. */
+function ofBayes(model: NaiveBayes, sample: Uint8Array, of: Pair): Split {
+  const divisors =
+    Number(bayesDivisor(model, of.other)) / Number(bayesDivisor(model, of.own));
+  const count = (label: number, feature: number): number =>
+    256 * countOf(model, label, feature) + model.smoothing;
+  return {
+    unit: "logarithms",
+    features: sparseFeatures(sample).map((feature) => {
+      const counts = count(of.label, feature) / count(of.against, feature);
+      return { feature, weight: Math.log(counts * divisors) };
+    }),
+    rest: Math.log(of.own.samples / of.other.samples),
+  };
+}
+
+/**
+ * Splits the difference of both squared distances of presence.
+ *
+ * With the mean `m` of a feature, a distance has `(1 - m)^2` if it is present, and `m^2` if not.
+ */
+function ofPresence(model: Counts, sample: Uint8Array, of: Pair): Split {
+  const squares = ({ total, samples }: Header): number =>
+    Number(total) / samples ** 2;
+  let rest = squares(of.other) - squares(of.own);
+  const features = sparseFeatures(sample).map((feature) => {
+    const own = countOf(model, of.label, feature) / of.own.samples;
+    const other = countOf(model, of.against, feature) / of.other.samples;
+    rest -= other ** 2 - own ** 2;
+    return { feature, weight: (1 - other) ** 2 - (1 - own) ** 2 };
+  });
+  return { unit: "squared-distance", features, rest };
+}
+
+/** Splits the difference of both squared distances of numbers. */
+function ofNumbers(model: Sums, sample: Uint8Array, of: Pair): Split {
+  const mean = (label: number, { samples }: Header, feature: number): number =>
+    Number(model.lanes[label * model.stride + feature] ?? 0n) / samples;
+  return {
+    unit: "squared-distance",
+    features: denseNumbers("dense32", sample).map((number, feature) => {
+      const own = number - mean(of.label, of.own, feature);
+      const other = number - mean(of.against, of.other, feature);
+      return { feature, weight: other ** 2 - own ** 2 };
+    }),
+    rest: 0,
+  };
 }

@@ -7,11 +7,28 @@
 
 import data from "./unicode-data.json" with { type: "json" };
 
-/** Set of characters: sorted starts of ranges in it and, in between, of ranges that are not. */
-type CharacterSet = Uint32Array;
+/** Number of characters whose properties are looked up without a search: all of Latin and Greek. */
+const COMMON = 0x400;
 
-/** Reads the lengths of alternating ranges, in base 36. */
+/** Set of characters. */
+interface CharacterSet {
+  /** Sorted starts of ranges in the set and, in between, of ranges that are not. */
+  readonly starts: Uint32Array;
+  /** 1 for each of the first characters that is in the set. */
+  readonly common: Uint8Array;
+}
+
 function readSet(lengths: string): CharacterSet {
+  const starts = readStarts(lengths);
+  const common = Uint8Array.from(
+    { length: COMMON },
+    (_, character) => rank(starts, character) % 2,
+  );
+  return { starts, common };
+}
+
+/** Reads the starts of ranges from the lengths of those before them, in base 36. */
+function readStarts(lengths: string): Uint32Array {
   let at = 0;
   return Uint32Array.from(lengths.split(" "), (length) => {
     at += Number.parseInt(length, 36);
@@ -31,8 +48,8 @@ function rank(starts: Uint32Array, character: number): number {
   return low;
 }
 
-function has(set: CharacterSet, character: number): boolean {
-  return rank(set, character) % 2 === 1;
+function has({ starts, common }: CharacterSet, character: number): boolean {
+  return (common[character] ?? rank(starts, character) % 2) === 1;
 }
 
 const sets = {
@@ -57,19 +74,27 @@ export function is(property: Property, character: number): boolean {
   return has(sets[property], character);
 }
 
+/** Class of characters that no rule for word boundaries names. */
+const OTHER = "Other";
+
 /** Class of a character in Unicode's rules for word boundaries. */
 export type WordBreak = (typeof data.wordBreak.classes)[number];
 
-const wordBreakStarts = Uint32Array.from(readSet(data.wordBreak.lengths));
+const wordBreakStarts = readStarts(data.wordBreak.lengths);
 const wordBreakClasses = data.wordBreak.ranges
   .split(" ")
-  .map((index) => Number.parseInt(index, 36));
+  .map((index) => data.wordBreak.classes[Number.parseInt(index, 36)] ?? OTHER);
+const commonWordBreaks = Array.from({ length: COMMON }, (_, character) =>
+  findWordBreak(character),
+);
 
 /** Returns the class of a character in Unicode's rules for word boundaries. */
 export function wordBreak(character: number): WordBreak {
-  const range = rank(wordBreakStarts, character);
-  const index = range === 0 ? 0 : (wordBreakClasses[range - 1] ?? 0);
-  return data.wordBreak.classes[index] ?? "Other";
+  return commonWordBreaks[character] ?? findWordBreak(character);
+}
+
+function findWordBreak(character: number): WordBreak {
+  return wordBreakClasses[rank(wordBreakStarts, character) - 1] ?? OTHER;
 }
 
 /** Lower case of each character that has another one, of one character. */
