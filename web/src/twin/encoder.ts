@@ -175,13 +175,22 @@ export function encodeText(
         );
       }
       const { numbers, known } = vectorOf(table, text);
-      return encode(encoder, { values: inOrder(numbers), known, unseen: 0 });
+      return encodeVector(encoder, numbers, known);
     }
     default:
       throw new InputError(
         "the model did not learn from texts; give it a row of values",
       );
   }
+}
+
+/** Encodes the numbers that a table of word vectors gives a text with so many known words. */
+export function encodeVector(
+  encoder: Encoder,
+  numbers: readonly number[],
+  known: number,
+): Encoded {
+  return encode(encoder, { values: inOrder(numbers), known, unseen: 0 });
 }
 
 /**

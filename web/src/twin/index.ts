@@ -19,6 +19,7 @@ export {
 export * from "./model.ts";
 export * from "./parameters.ts";
 export * from "./price.ts";
+export { type WordReason, wordReasons } from "./words.ts";
 export { type Reason, type Reasons, reasonsOf } from "./reasons.ts";
 export * from "./sample.ts";
 export { type TextRules, type Tokenizer, hash, tokens } from "./tokens.ts";

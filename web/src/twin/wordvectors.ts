@@ -40,7 +40,9 @@ export interface Table {
 
 /** Vector of a text. */
 export interface TextVector {
-  readonly numbers: number[];
+  readonly numbers: readonly number[];
+  /** Sums of the rows of all pieces, from which the numbers follow. */
+  readonly sums: readonly number[];
   /** Number of words that the table knows, with repetitions. */
   readonly known: number;
   /** Number of words that it does not know. */
@@ -171,7 +173,7 @@ function joins(point: number): boolean {
 }
 
 /** Returns the words of a text, in lower case and without accents. */
-function wordsOf(text: string): string[] {
+export function wordsOf(text: string): string[] {
   const lower = toText(lowerCase(characters(text))).normalize("NFD");
   const plain = characters(lower).filter((it) => !is("nonspacingMark", it));
   const words: string[] = [];
@@ -207,8 +209,13 @@ function piecesOf(table: Table, word: string): number[] | undefined {
   return pieces;
 }
 
-/** Adds the row of a piece to sums. */
-function addRow(table: Table, piece: number, sums: number[]): void {
+/** Adds the row of a piece to sums, so many times. */
+function addRow(
+  table: Table,
+  piece: number,
+  sums: number[],
+  times: number,
+): void {
   const { dimensions, width, books, codes } = table;
   const blocks = dimensions / width;
   for (let block = 0; block < blocks; block += 1) {
@@ -216,7 +223,8 @@ function addRow(table: Table, piece: number, sums: number[]): void {
     const from = (block * CODES + code) * width;
     for (let at = 0; at < width; at += 1) {
       const dimension = block * width + at;
-      sums[dimension] = (sums[dimension] ?? 0) + (books[from + at] ?? 0);
+      sums[dimension] =
+        (sums[dimension] ?? 0) + times * (books[from + at] ?? 0);
     }
   }
 }
@@ -233,16 +241,31 @@ export function vectorOf(table: Table, text: string): TextVector {
       continue;
     }
     words.push({ word, pieces });
-    for (const piece of pieces) addRow(table, piece, sums);
+    for (const piece of pieces) addRow(table, piece, sums, 1);
   }
-  return { numbers: normalized(sums), known: words.length, unknown, words };
+  const numbers = normalized(sums);
+  return { numbers, sums, known: words.length, unknown, words };
+}
+
+/** Returns the numbers of a text without its known words of one spelling. */
+export function numbersWithout(
+  table: Table,
+  vector: TextVector,
+  word: string,
+): number[] {
+  const sums = [...vector.sums];
+  for (const one of vector.words) {
+    if (one.word !== word) continue;
+    for (const piece of one.pieces) addRow(table, piece, sums, -1);
+  }
+  return normalized(sums);
 }
 
 /** Scales sums to the length of 32,767, each rounded toward zero. Zeros stay zeros. */
 function normalized(sums: readonly number[]): number[] {
   const exact = sums.map(BigInt);
   const square = exact.reduce((square, sum) => square + sum * sum, 0n);
-  if (square === 0n) return [...sums];
+  if (square === 0n) return exact.map(Number);
   const length = isqrt((square << 16n) - 1n) + 1n;
   return exact.map((sum) => Number((sum * (LENGTH << 8n)) / length));
 }
