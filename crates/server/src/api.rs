@@ -90,7 +90,7 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
     limits::per_client(limited, config)
         .merge(unlimited.with_state(app))
         .route("/openapi.json", openapi)
-        .merge(docs::router("/openapi.json"))
+        .merge(docs::router())
         .merge(web::router())
         .fallback(async || StatusCode::NOT_FOUND.into_response())
         .layer(DefaultBodyLimit::max(config.max_body))

@@ -121,7 +121,7 @@ async fn router_serves_the_page_of_the_document_without_other_hosts() {
     let client = Client::new().await;
     let page = client.get("/docs/").await;
     assert!(page.header("content-type").starts_with("text/html"));
-    let script = client.get("/docs/swagger-initializer.js").await;
+    let script = client.get("/docs/page.js").await;
     assert!(script.text().contains("/openapi.json"), "{}", script.text());
     for text in [page.text(), script.text()] {
         assert!(!text.contains("https://"), "{text}");
@@ -137,11 +137,7 @@ async fn router_serves_the_page_of_the_document_without_other_hosts() {
     assert!(page.contains("<title>cotrain API</title>"), "{page}");
     assert!(page.contains(r#"<meta name="viewport""#), "{page}");
     // Every file that the page names exists.
-    for file in [
-        "swagger-ui.css",
-        "swagger-ui-bundle.js",
-        "swagger-initializer.js",
-    ] {
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "page.js"] {
         assert!(page.contains(file), "{page}");
         assert_eq!(
             client.get(&format!("/docs/{file}")).await.status,
@@ -149,6 +145,8 @@ async fn router_serves_the_page_of_the_document_without_other_hosts() {
             "{file}"
         );
     }
+    // The page loads all that its script uses.
+    assert!(!script.text().contains("Standalone"), "{}", script.text());
     // The layout lacks the bar for the address of another API.
     assert!(script.text().contains("BaseLayout"), "{}", script.text());
     let document = client.json("/openapi.json").await;
