@@ -59,7 +59,12 @@ export interface TextVector {
 export async function readTable(file: Uint8Array): Promise<Table> {
   const isPacked = GZIP_MAGIC.every((byte, at) => file[at] === byte);
   const bytes = isPacked ? await unpack(file) : file;
-  const digest = await crypto.subtle.digest("SHA-256", bytes.slice());
+  // Browsers have it in secure contexts alone: over HTTPS, and from this machine.
+  const subtle = crypto.subtle as SubtleCrypto | undefined;
+  if (subtle === undefined) {
+    throw fault("the browser cannot check it here; open the page over HTTPS");
+  }
+  const digest = await subtle.digest("SHA-256", bytes.slice());
   const sha256 = toHex(new Uint8Array(digest)).slice(2);
   return { sha256, ...parse(bytes) };
 }
@@ -71,15 +76,22 @@ async function unpack(file: Uint8Array): Promise<Uint8Array> {
     .pipeThrough(new DecompressionStream("gzip"));
   const parts: Uint8Array[] = [];
   let length = 0;
+  // Not every browser iterates over a stream.
+  const reader = stream.getReader();
   try {
-    for await (const part of stream) {
-      length += part.length;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
       if (length > MAX_BYTES) throw fault("it has more than 256 MiB");
-      parts.push(part);
+      parts.push(value);
     }
   } catch (error) {
     if (error instanceof UnusableError) throw error;
     throw fault("it is packed by gzip, and damaged; load it again");
+  } finally {
+    // A stream that failed fails to be canceled, too.
+    await reader.cancel().catch(() => undefined);
   }
   const bytes = new Uint8Array(length);
   let at = 0;
