@@ -14,6 +14,7 @@ mod reviews;
 mod rows;
 mod schema;
 mod table;
+mod values;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -35,7 +36,7 @@ pub use schema::{Column, Field, Kind as ColumnKind, Missing, Schema, SchemaError
 
 use classes::Classes;
 use grid::Grid;
-use part::Inputs;
+use part::{Choose, Inputs};
 
 /// Name of the column with the class, if no other is given.
 pub const DEFAULT_LABEL: &str = "label";
@@ -288,14 +289,15 @@ impl Dataset {
 
 /// Returns `true` if the values of a column of this name seem to number or name the rows.
 fn identifies(name: &str, mut values: Vec<f64>) -> bool {
+    let is_whole = |it: &f64| it.fract().abs().total_cmp(&0.0).is_eq();
+    // In fewer rows, consecutive numbers may be a coincidence.
+    if values.len() < 10 || !values.iter().all(is_whole) {
+        return false;
+    }
     values.sort_unstable_by(f64::total_cmp);
-    let whole = values
-        .iter()
-        .all(|it| it.fract().abs().total_cmp(&0.0).is_eq());
     let is_row_number = values.windows(2).all(|pair| consecutive(pair[0], pair[1]));
     let is_own = is_identifier(name) && values.windows(2).all(|pair| pair[0] < pair[1]);
-    // In fewer rows, consecutive numbers may be a coincidence.
-    values.len() >= 10 && whole && (is_row_number || is_own)
+    is_row_number || is_own
 }
 
 /// Returns `true` if a name is `id` or ends so, such as `PassengerId`, `user_id` or `ID`.
@@ -360,17 +362,18 @@ fn load_with(
 ) -> Result<Dataset, DataError> {
     let mut schema = Schema::default();
     let mut zero_based = model.zero_based;
-    let (train, test) = match source {
-        Source::MovieReviews => (reviews::read()?, None),
+    let parts = match source {
+        Source::MovieReviews => split(&reviews::read()?, test_share, seed)?,
         Source::Digits => {
             schema = digits::schema()?;
-            (digits::read()?, None)
+            split(&digits::read()?, test_share, seed)?
         }
         Source::Table { train, test, .. } => {
             let table = rows::Spec::of(source)?;
             if let Some(text) = table.text {
                 let read = |path: &PathBuf| rows::texts(path, text, &table);
-                (read(train)?, test.as_ref().map(read).transpose()?)
+                let (train, test) = (read(train)?, test.as_ref().map(read).transpose()?);
+                join_or_split(train, test, test_share, seed)?
             } else {
                 let columns = model.columns;
                 let raw = rows::numbers(train, &table, columns, None)?;
@@ -381,12 +384,21 @@ fn load_with(
                     Some(_) => (0..raw.labels.len()).collect(),
                     None => order(raw.labels.len(), test_share, seed)?.1,
                 };
-                schema = match columns {
-                    Some(columns) => columns.schema_of(&raw.inputs),
-                    None => rows::learn(&raw, &learned_from, &table)?,
+                let learned;
+                (schema, learned) = match columns {
+                    Some(columns) => (columns.schema_of(&raw.inputs), None),
+                    None => {
+                        let (schema, values) = rows::learn(&raw, &learned_from, &table)?;
+                        (schema, Some(values))
+                    }
                 };
-                let expand = |raw| rows::expand(raw, &schema, &table, columns.is_some());
-                (expand(raw)?, test.map(expand).transpose()?)
+                let values =
+                    |raw, learned| rows::values(raw, &schema, learned, &table, columns.is_some());
+                let raw = values(raw, learned)?;
+                match test {
+                    Some(test) => join(raw.whole(), values(test, None)?.whole())?,
+                    None => split(&raw, test_share, seed)?,
+                }
             }
         }
         Source::Libsvm { train, test } => {
@@ -396,13 +408,11 @@ fn load_with(
             zero_based |= first.has_zero() || second.as_ref().is_some_and(libsvm::Lines::has_zero);
             let second = test.as_ref().zip(second);
             let second = second.map(|(path, lines)| lines.based(path, zero_based));
-            (first.based(train, zero_based)?, second.transpose()?)
+            let (train, test) = (first.based(train, zero_based)?, second.transpose()?);
+            join_or_split(train, test, test_share, seed)?
         }
     };
-    let (train, test, classes) = match test {
-        Some(test) => join(train, test)?,
-        None => split(train, test_share, seed)?,
-    };
+    let (train, test, classes) = parts;
     Ok(Dataset {
         train,
         test,
@@ -457,13 +467,14 @@ pub fn load_more(
                     class_apart(train, table.label, columns)?;
                 }
                 let raw = rows::numbers(train, &table, model.columns, None)?;
-                let schema = if let Some(model) = model.columns {
-                    model.schema_of(&raw.inputs)
+                let (schema, learned) = if let Some(model) = model.columns {
+                    (model.schema_of(&raw.inputs), None)
                 } else {
                     let all: Vec<usize> = (0..raw.labels.len()).collect();
-                    rows::learn(&raw, &all, &table)?
+                    let (schema, values) = rows::learn(&raw, &all, &table)?;
+                    (schema, Some(values))
                 };
-                rows::expand(raw, &schema, &table, true)?
+                rows::values(raw, &schema, learned, &table, true)?.whole()
             }
         }
         Source::Libsvm { train, .. } => {
@@ -639,13 +650,25 @@ fn join(train: Raw, test: Raw) -> Result<Parts, DataError> {
     Ok((train, test, classes.names()))
 }
 
-fn split(raw: Raw, test_share: f64, seed: u64) -> Result<Parts, DataError> {
+fn split<I: Choose>(raw: &Raw<I>, test_share: f64, seed: u64) -> Result<Parts, DataError> {
     check_share(test_share)?;
-    let classes = Classes::of(&raw)?;
-    let labels = classes.numbers(&raw, &raw.path)?;
+    let classes = Classes::of(raw)?;
+    let labels = classes.numbers(raw, &raw.path)?;
     let (test, train) = order(labels.len(), test_share, seed)?;
-    let all = Part::new(raw, labels);
-    Ok((all.select(&train), all.select(&test), classes.names()))
+    let (train, test) = (raw.part(&labels, &train), raw.part(&labels, &test));
+    Ok((train, test, classes.names()))
+}
+
+fn join_or_split(
+    train: Raw,
+    test: Option<Raw>,
+    test_share: f64,
+    seed: u64,
+) -> Result<Parts, DataError> {
+    match test {
+        Some(test) => join(train, test),
+        None => split(&train, test_share, seed),
+    }
 }
 
 /// Returns the number of examples to set aside as test data: a share, rounded, at least one and not

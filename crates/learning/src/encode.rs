@@ -1,5 +1,6 @@
 //! Encoding of raw examples to the bytes that a contract takes.
 
+mod clamp;
 mod encoder;
 mod error;
 mod extractor;
@@ -12,6 +13,7 @@ mod text;
 use cotrain_protocol::classifier::{Bounds, Kind};
 use cotrain_protocol::sample::Encoding;
 
+use encoder::Scratch;
 pub use encoder::{Encoder, Noted};
 pub use error::{EncodeError, ReserveFault};
 pub use extractor::{Extracted, Extractor, Sort};
@@ -173,8 +175,13 @@ fn encode_extracted(
     let samples = train.iter().map(|(sample, _)| sample);
     if let Some(around) = Bounds::around(kind.encoding(), samples) {
         encoder.settle(around, options);
-        // The samples are encoded again, with the final bounds and the constant.
-        (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+        // The samples are encoded again, with the final bounds and the constant. They stay the same
+        // if there is no constant, and neither the first bounds nor the final ones move a number.
+        if train_clamped == 0 && encoder.constant().is_none() && encoder.admits(around) {
+            train.set_layout(encoder.layout(classes));
+        } else {
+            (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+        }
     }
     let (test, test_clamped) = encode_part(&encoder, &dataset.test, classes)?;
     Ok(Encoded {
@@ -246,15 +253,15 @@ fn encode_part(
 ) -> Result<(Samples, usize), EncodeError> {
     let mut samples = Samples::new(encoder.layout(classes));
     let mut clamped = 0;
+    let mut scratch = Scratch::default();
     for ((example, &label), &line) in part.examples().zip(part.labels()).zip(part.lines()) {
-        let (sample, outside) =
-            encoder
-                .encode_counting(example)
-                .map_err(|fault| EncodeError::Example {
-                    path: part.path().to_owned(),
-                    line,
-                    fault: Box::new(fault),
-                })?;
+        let (sample, outside) = encoder
+            .encode_with(example, &mut scratch)
+            .map_err(|fault| EncodeError::Example {
+                path: part.path().to_owned(),
+                line,
+                fault: Box::new(fault),
+            })?;
         samples.push(&sample, label);
         clamped += outside;
     }

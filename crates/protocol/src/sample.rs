@@ -76,19 +76,21 @@ pub fn encode_sparse(features: &[u16]) -> Vec<u8> {
 /// Encodes 16-bit numbers, one a feature.
 #[must_use]
 pub fn encode_dense16(values: &[i16]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_be_bytes())
-        .collect()
+    let mut bytes = vec![0; values.len() * 2];
+    for (to, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *to = value.to_be_bytes();
+    }
+    bytes
 }
 
 /// Encodes 32-bit numbers, one a feature.
 #[must_use]
 pub fn encode_dense32(values: &[i32]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_be_bytes())
-        .collect()
+    let mut bytes = vec![0; values.len() * 4];
+    for (to, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *to = value.to_be_bytes();
+    }
+    bytes
 }
 
 /// Encodes a batch: `label (u16) | length (u16) | sample (length bytes)` an item.

@@ -41,7 +41,7 @@ impl Classes {
     }
 
     /// Returns the class number of each example of `raw`; `train` is the file with the classes.
-    pub(super) fn numbers(&self, raw: &Raw, train: &Path) -> Result<Vec<u16>, DataError> {
+    pub(super) fn numbers<I>(&self, raw: &Raw<I>, train: &Path) -> Result<Vec<u16>, DataError> {
         let number = |(label, line): (&String, &u64)| {
             self.number(label).ok_or_else(|| DataError::UnknownClass {
                 train: train.to_owned(),

@@ -64,6 +64,11 @@ impl Cells {
         &self.text[start as usize..self.ends[row] as usize]
     }
 
+    /// Returns the number of fields.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Returns all fields in order.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         let mut start = 0;

@@ -1,22 +1,18 @@
 //! Learns the types of a table's columns, and what replaces missing values.
 
-use std::collections::HashMap;
-
 use super::DataError;
 use super::error::shown;
-use super::grid::{Cells, Grid};
+use super::grid::Grid;
 use super::options::{ColumnType, Columns, MissingRule};
-use super::schema::{
-    Column, Counts, Kind, Missing, Schema, categorical, has_decimal_comma, is_missing, number,
-    truth,
-};
+use super::schema::{Column, Kind, Missing, Schema, categorical};
+use super::values::{ColumnValues, Fields, Texts, are_boolean};
 use crate::text::escaped;
 
 /// Maximum number of different texts of a column that is taken for categorical without being
 /// called so.
 const MAX_GUESSED: usize = 64;
 
-/// Learns the schema of a grid's columns from these rows.
+/// Learns the schema of a grid's columns from these rows, and returns it with the columns' values.
 ///
 /// All rows of the grid tell the types, so that these do not depend on chance.
 pub(super) fn learn(
@@ -24,38 +20,48 @@ pub(super) fn learn(
     rows: &[usize],
     options: &Columns,
     decimal_comma: bool,
-) -> Result<Schema, DataError> {
+) -> Result<(Schema, Vec<ColumnValues>), DataError> {
     let mut columns = Vec::with_capacity(grid.names.len());
-    let all: Vec<usize> = (0..grid.rows()).collect();
+    let mut all = Vec::with_capacity(grid.names.len());
     for (index, name) in grid.names.iter().enumerate() {
-        let cells = grid.column(index);
-        let found = Found::look(cells);
+        let fields = Fields::look(grid.column(index));
         let chosen = options.types.iter().find(|(column, _)| column == name);
         let kind = match chosen.map(|(_, chosen)| *chosen) {
             Some(ColumnType::Numeric) => Kind::Numeric,
             Some(ColumnType::Boolean) => Kind::Boolean,
-            Some(ColumnType::Categorical) => categorical_of(grid, index, rows)?,
+            Some(ColumnType::Categorical) => {
+                categorical_of(grid, index, rows, &Texts::of(grid.column(index)))?
+            }
             // Texts and ignored columns are not in the grid.
             Some(ColumnType::Text | ColumnType::Ignored) | None => {
-                found.guess(grid, index, &all, rows)?
+                guess(grid, index, rows, &fields)?
             }
         };
-        let missing = missing(grid, index, rows, &kind, options, &found, decimal_comma)?;
+        let is_whole = fields.given == grid.rows();
+        let rule = rule(name, &kind, is_whole, options)?;
+        let values = fields.read(&kind, decimal_comma);
         columns.push(Column {
             name: name.clone(),
+            missing: missing(rule, &kind, &values, rows),
             kind,
-            missing,
         });
+        all.push(values);
     }
-    Schema::new(columns).map_err(|source| DataError::Schema {
+    let schema = Schema::new(columns).map_err(|source| DataError::Schema {
         path: grid.path.clone(),
         source,
-    })
+    })?;
+    Ok((schema, all))
 }
 
 /// Learns the texts of a categorical column, some of which must have a feature of their own.
-fn categorical_of(grid: &Grid, index: usize, rows: &[usize]) -> Result<Kind, DataError> {
-    match categorical(&counts(grid.column(index), rows), rows.len()) {
+fn categorical_of(
+    grid: &Grid,
+    index: usize,
+    rows: &[usize],
+    texts: &Texts<'_>,
+) -> Result<Kind, DataError> {
+    match categorical(&texts.counts(Some(rows)), rows.len()) {
         Kind::Categorical { values, .. } if values.is_empty() => Err(DataError::OnlyRareTexts {
             path: grid.path.clone(),
             column: grid.names[index].clone(),
@@ -64,120 +70,55 @@ fn categorical_of(grid: &Grid, index: usize, rows: &[usize]) -> Result<Kind, Dat
     }
 }
 
-/// Counts of a column's fields by their form.
-#[derive(Default)]
-struct Found {
-    /// Number of fields with a value.
-    given: usize,
-    /// Number of numbers, also of those with another decimal mark.
-    numbers: usize,
-    /// Number of fields that are `true` or `false`, `yes` or `no`, `t` or `f`, `y` or `n`.
-    words: [[usize; 2]; 4],
-}
-
-/// Texts that a boolean column has, without capital letters.
-const WORDS: [[&str; 2]; 4] = [["true", "false"], ["yes", "no"], ["t", "f"], ["y", "n"]];
-
-impl Found {
-    fn look(cells: &Cells) -> Self {
-        let mut found = Self::default();
-        for field in cells.iter() {
-            if is_missing(field) {
-                continue;
-            }
-            found.given += 1;
-            if is_number(field) || has_decimal_comma(field) {
-                found.numbers += 1;
-            } else if truth(field).is_some() {
-                for (pair, counts) in WORDS.iter().zip(&mut found.words) {
-                    for (word, count) in pair.iter().zip(counts) {
-                        *count += usize::from(field.eq_ignore_ascii_case(word));
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Returns `true` if all fields are the two words of a pair.
-    ///
-    /// A letter alone, such as `F`, may mean anything, so both must occur.
-    fn is_boolean(&self) -> bool {
-        let whole = |counts: &[usize; 2]| counts[0] + counts[1] == self.given;
-        let [true_false, yes_no, t_f, y_n] = &self.words;
-        whole(true_false)
-            || whole(yes_no)
-            || [t_f, y_n]
-                .iter()
-                .any(|it| whole(it) && it[0] > 0 && it[1] > 0)
-    }
-
-    /// Guesses the type of a column.
-    ///
-    /// If at least half of the fields are numbers, the others are mistakes.
-    fn guess(
-        &self,
-        grid: &Grid,
-        index: usize,
-        all: &[usize],
-        rows: &[usize],
-    ) -> Result<Kind, DataError> {
-        let name = &grid.names[index];
-        if self.given == 0 {
-            return Err(DataError::NoValues {
-                path: grid.path.clone(),
-                column: name.clone(),
-            });
-        }
-        if self.numbers * 2 >= self.given {
-            return Ok(Kind::Numeric);
-        }
-        if self.is_boolean() {
-            return Ok(Kind::Boolean);
-        }
-        let counts = counts(grid.column(index), all);
-        let distinct = counts.len();
-        let few = distinct <= 10 && distinct < self.given;
-        if few || (distinct <= MAX_GUESSED && distinct * 2 <= self.given) {
-            return categorical_of(grid, index, rows);
-        }
-        let example = counts.keys().next().copied().unwrap_or_default();
-        Err(DataError::ManyTexts {
-            path: grid.path.clone(),
-            name: escaped(name).to_string(),
-            distinct,
-            rows: self.given,
-            example: shown(example.as_bytes()),
-        })
-    }
-}
-
-/// Counts the texts of a column's fields, without missing ones.
-fn counts<'a>(cells: &'a Cells, rows: &[usize]) -> Counts<'a> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for &row in rows {
-        let field = cells.get(row);
-        if !is_missing(field) {
-            *counts.entry(field).or_default() += 1;
-        }
-    }
-    counts.into_iter().collect()
-}
-
-/// Returns the rule for a column's missing values, with what replaces them.
-fn missing(
+/// Guesses the type of a column.
+///
+/// If at least half of the fields are numbers, the others are mistakes.
+fn guess(
     grid: &Grid,
     index: usize,
     rows: &[usize],
-    kind: &Kind,
-    options: &Columns,
-    found: &Found,
-    decimal_comma: bool,
-) -> Result<Missing, DataError> {
+    fields: &Fields<'_>,
+) -> Result<Kind, DataError> {
     let name = &grid.names[index];
+    if fields.given == 0 {
+        return Err(DataError::NoValues {
+            path: grid.path.clone(),
+            column: name.clone(),
+        });
+    }
+    if fields.numbers * 2 >= fields.given {
+        return Ok(Kind::Numeric);
+    }
+    let texts = Texts::of(grid.column(index));
+    let counts = texts.counts(None);
+    if are_boolean(counts.keys().copied()) {
+        return Ok(Kind::Boolean);
+    }
+    let distinct = counts.len();
+    let few = distinct <= 10 && distinct < fields.given;
+    if few || (distinct <= MAX_GUESSED && distinct * 2 <= fields.given) {
+        return categorical_of(grid, index, rows, &texts);
+    }
+    let example = counts.keys().next().copied().unwrap_or_default();
+    Err(DataError::ManyTexts {
+        path: grid.path.clone(),
+        name: escaped(name).to_string(),
+        distinct,
+        rows: fields.given,
+        example: shown(example.as_bytes()),
+    })
+}
+
+/// Returns the rule for a column's missing values. `is_whole` says that there are none.
+fn rule(
+    name: &String,
+    kind: &Kind,
+    is_whole: bool,
+    options: &Columns,
+) -> Result<MissingRule, DataError> {
     let own = options.missing.iter().find(|(column, _)| column == name);
     let categorical = matches!(kind, Kind::Categorical { .. });
-    let rule = match own {
+    Ok(match own {
         Some((_, rule @ (MissingRule::Mean | MissingRule::Median))) if categorical => {
             return Err(DataError::NoMean {
                 column: name.clone(),
@@ -186,7 +127,7 @@ fn missing(
         }
         Some((_, rule)) => *rule,
         // Without missing values, a feature for them would cost gas and never be learned.
-        None if found.given == grid.rows() => match options.missing_everywhere {
+        None if is_whole => match options.missing_everywhere {
             rule @ (MissingRule::Mean | MissingRule::Median) if !categorical => rule,
             _ => MissingRule::Refuse,
         },
@@ -194,35 +135,20 @@ fn missing(
             MissingRule::Mean | MissingRule::Median if categorical => MissingRule::Own,
             rule => rule,
         },
-    };
-    let numbers = || numbers(grid, index, rows, kind, decimal_comma);
-    Ok(match rule {
-        MissingRule::Refuse => Missing::Refuse,
-        MissingRule::Mean => Missing::Mean(mean(&numbers())),
-        MissingRule::Median => Missing::Median(median(numbers())),
-        MissingRule::Own => Missing::Own(match kind {
-            Kind::Numeric => mean(&numbers()),
-            Kind::Boolean | Kind::Categorical { .. } => 0.0,
-        }),
     })
 }
 
-/// Returns the numbers of a column, without those that are missing or malformed.
-fn numbers(
-    grid: &Grid,
-    index: usize,
-    rows: &[usize],
-    kind: &Kind,
-    decimal_comma: bool,
-) -> Vec<f64> {
-    let cells = grid.column(index);
-    let fields = rows.iter().map(|row| cells.get(*row));
-    let fields = fields.filter(|field| !is_missing(field));
-    let value = |field: &str| match kind {
-        Kind::Boolean => truth(field).map(|value| f64::from(u8::from(value))),
-        _ => number(field, decimal_comma, "").ok(),
-    };
-    fields.filter_map(value).collect()
+/// Returns the rule with what replaces missing values, learned from these rows.
+fn missing(rule: MissingRule, kind: &Kind, values: &ColumnValues, rows: &[usize]) -> Missing {
+    match rule {
+        MissingRule::Refuse => Missing::Refuse,
+        MissingRule::Mean => Missing::Mean(mean(&values.numbers(rows))),
+        MissingRule::Median => Missing::Median(median(values.numbers(rows))),
+        MissingRule::Own => Missing::Own(match kind {
+            Kind::Numeric => mean(&values.numbers(rows)),
+            Kind::Boolean | Kind::Categorical { .. } => 0.0,
+        }),
+    }
 }
 
 // Numbers of examples are far below 2^52.
@@ -245,72 +171,9 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     }
 }
 
-/// Returns `true` if a text has the form of a number, as `f64` reads it.
-///
-/// It is much faster than reading.
-fn is_number(field: &str) -> bool {
-    let bytes = field.as_bytes();
-    let bytes = match bytes {
-        [b'+' | b'-', rest @ ..] => rest,
-        all => all,
-    };
-    let digits = |bytes: &[u8]| bytes.iter().take_while(|it| it.is_ascii_digit()).count();
-    let whole = digits(bytes);
-    let mut rest = &bytes[whole..];
-    let mut count = whole;
-    if let [b'.', after @ ..] = rest {
-        let fraction = digits(after);
-        count += fraction;
-        rest = &after[fraction..];
-    }
-    match rest {
-        [] => count > 0,
-        [b'e' | b'E', exponent @ ..] => {
-            let exponent = match exponent {
-                [b'+' | b'-', rest @ ..] => rest,
-                all => all,
-            };
-            let length = digits(exponent);
-            count > 0 && length > 0 && length == exponent.len()
-        }
-        _ => whole == 0 && count == 0 && field.parse::<f64>().is_ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn is_number_agrees_with_reading() {
-        for text in [
-            "1",
-            "-1",
-            "+1.5",
-            ".5",
-            "5.",
-            "1e5",
-            "1E-5",
-            "1e+300",
-            "inf",
-            "-Infinity",
-            "",
-            "+",
-            ".",
-            "e5",
-            "1e",
-            "1e+",
-            "1.2.3",
-            "1,5",
-            "0x10",
-            "1_000",
-            "12 ",
-            "nano",
-            "1-2",
-        ] {
-            assert_eq!(is_number(text), text.parse::<f64>().is_ok(), "{text}");
-        }
-    }
 
     #[test]
     fn median_is_in_the_middle() {

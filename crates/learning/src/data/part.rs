@@ -85,14 +85,23 @@ impl Part {
             lines: self.lines.clone(),
         }
     }
+}
 
-    /// Returns the examples at the indices `indices`, in that order.
-    pub(super) fn select(&self, indices: &[usize]) -> Self {
-        Self {
-            inputs: self.inputs.select(indices),
-            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+/// Rows of a file, some of which become the examples of a part.
+pub(super) trait Choose {
+    /// Returns the inputs at the indices `rows`, in that order.
+    fn chosen(&self, rows: &[usize]) -> Inputs;
+}
+
+impl<I: Choose> Raw<I> {
+    /// Returns the examples at the indices `rows`, in that order. `labels` has the class number of
+    /// each example of the file.
+    pub(super) fn part(&self, labels: &[u16], rows: &[usize]) -> Part {
+        Part {
+            inputs: self.inputs.chosen(rows),
+            labels: rows.iter().map(|&row| labels[row]).collect(),
             path: self.path.clone(),
-            lines: indices.iter().map(|&index| self.lines[index]).collect(),
+            lines: rows.iter().map(|&row| self.lines[row]).collect(),
         }
     }
 }
@@ -128,17 +137,17 @@ impl Inputs {
             other => other.clone(),
         }
     }
+}
 
-    fn select(&self, indices: &[usize]) -> Self {
+impl Choose for Inputs {
+    fn chosen(&self, rows: &[usize]) -> Inputs {
         match self {
-            Self::Text(texts) => {
-                Self::Text(indices.iter().map(|&index| texts[index].clone()).collect())
-            }
-            Self::Numbers(rows) => Self::Numbers(rows.select(Axis(0), indices)),
-            Self::Indexed(rows) => {
+            Self::Text(texts) => Self::Text(rows.iter().map(|&row| texts[row].clone()).collect()),
+            Self::Numbers(all) => Self::Numbers(all.select(Axis(0), rows)),
+            Self::Indexed(all) => {
                 let mut selected = SparseRows::default();
-                for &index in indices {
-                    if let Example::Indexed { indices, values } = rows.row(index) {
+                for &row in rows {
+                    if let Example::Indexed { indices, values } = all.row(row) {
                         for (at, &index) in indices.iter().enumerate() {
                             selected.push(index, values.map_or(1.0, |values| values[at]));
                         }

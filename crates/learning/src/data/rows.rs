@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 
 use super::error::LineFault;
-use super::grid::Grid;
+use super::grid::{Cells, Grid};
 use super::options::{ColumnType, Columns, Reading};
 use super::part::Inputs;
-use super::schema::{Field, Schema, Unfit};
+use super::schema::{Column, Field, Schema, Unfit};
 use super::table::index;
+use super::values::{ColumnValues, Fields, Values};
 use super::{
     DEFAULT_LABEL, DataError, MAX_BYTES, MAX_NUMBERS, ModelColumns, Raw, Source, TableFormat,
     arrangement, file, guess, table,
@@ -268,65 +269,101 @@ fn labeled(mut grid: Grid, label: &str) -> Raw<Grid> {
     }
 }
 
-/// Learns the schema of a table from these rows.
-pub(super) fn learn(raw: &Raw<Grid>, rows: &[usize], spec: &Spec<'_>) -> Result<Schema, DataError> {
+/// Learns the schema of a table from these rows, and returns it with the columns' values.
+pub(super) fn learn(
+    raw: &Raw<Grid>,
+    rows: &[usize],
+    spec: &Spec<'_>,
+) -> Result<(Schema, Vec<ColumnValues>), DataError> {
+    let comma = spec.reading.decimal_comma;
     // A file without rows says nothing about types, and other checks refuse it.
     if rows.is_empty() {
-        return Schema::numbers(raw.inputs.names.iter().cloned()).map_err(|source| {
-            DataError::Schema {
-                path: raw.path.clone(),
-                source,
-            }
-        });
+        let schema = Schema::numbers(raw.inputs.names.iter().cloned());
+        let schema = schema.map_err(|source| DataError::Schema {
+            path: raw.path.clone(),
+            source,
+        })?;
+        let values = read(&raw.inputs, &schema, comma);
+        return Ok((schema, values));
     }
-    let comma = spec.reading.decimal_comma;
-    let schema = guess::learn(&raw.inputs, rows, spec.columns, comma);
-    if schema.is_err() {
+    // Each column becomes at least one feature.
+    bounded(&raw.inputs, raw.inputs.names.len())?;
+    let learned = guess::learn(&raw.inputs, rows, spec.columns, comma);
+    if learned.is_err() {
         // Lines that could not be read may be the cause.
         raw.inputs.malformed.clone().finish()?;
     }
-    schema
+    learned
 }
 
-/// Replaces the fields of a table by numbers. The grid has the columns of the schema, in order.
-pub(super) fn expand(
+/// Reads the fields of a table. The grid has the columns of the schema, in order.
+pub(super) fn values<'a>(
     raw: Raw<Grid>,
-    schema: &Schema,
+    schema: &'a Schema,
+    learned: Option<Vec<ColumnValues>>,
     spec: &Spec<'_>,
     for_model: bool,
-) -> Result<Raw, DataError> {
-    let numbers = expanded(raw.inputs, schema, spec.reading.decimal_comma, for_model)?;
+) -> Result<Raw<Values<'a>>, DataError> {
+    let comma = spec.reading.decimal_comma;
     Ok(Raw {
         path: raw.path,
-        inputs: Inputs::Numbers(numbers),
+        inputs: checked(raw.inputs, schema, learned, comma, for_model)?,
         labels: raw.labels,
         lines: raw.lines,
     })
 }
 
-/// Returns the numbers of a grid that has the columns of the schema, in order.
-fn expanded(
-    mut grid: Grid,
+/// Reads the columns of a grid by the types of a schema.
+fn read(grid: &Grid, schema: &Schema, decimal_comma: bool) -> Vec<ColumnValues> {
+    let columns = schema.columns().iter().zip(&grid.columns);
+    let read = |(column, cells): (&Column, &Cells)| {
+        let fields = Fields::look(cells);
+        fields.read(&column.kind, decimal_comma)
+    };
+    columns.map(read).collect()
+}
+
+/// Returns the values of a grid that has the columns of the schema, in order.
+///
+/// `learned` are these values if the schema was learned from them.
+fn checked(
+    grid: Grid,
     schema: &Schema,
+    learned: Option<Vec<ColumnValues>>,
     decimal_comma: bool,
     for_model: bool,
-) -> Result<Array2<f64>, DataError> {
-    let (rows, width) = (grid.rows(), schema.width());
-    let count = rows.saturating_mul(width);
-    if count > MAX_NUMBERS {
+) -> Result<Values<'_>, DataError> {
+    bounded(&grid, schema.width())?;
+    let columns = learned.unwrap_or_else(|| read(&grid, schema, decimal_comma));
+    match Values::new(schema, columns, grid.rows()) {
+        Some(values) => grid.malformed.finish().map(|()| values),
+        None => Err(misfits(grid, schema, decimal_comma, for_model)),
+    }
+}
+
+/// Checks that the numbers of a grid's rows, each `features`, are not too many.
+fn bounded(grid: &Grid, features: usize) -> Result<(), DataError> {
+    let rows = grid.rows();
+    if rows.saturating_mul(features) > MAX_NUMBERS {
         return Err(DataError::TooManyNumbers {
-            path: grid.path,
+            path: grid.path.clone(),
             rows,
-            features: width,
+            features,
         });
     }
-    let mut numbers = vec![0.0; count];
+    Ok(())
+}
+
+/// Returns the error of a grid with fields that do not fit the schema.
+///
+/// It names lines, so it reads row by row.
+fn misfits(mut grid: Grid, schema: &Schema, decimal_comma: bool, for_model: bool) -> DataError {
+    let mut numbers = vec![0.0; schema.width()];
     let mut missing = vec![0_usize; grid.names.len()];
     let mut first_missing = None;
-    for row in 0..rows {
+    for row in 0..grid.rows() {
         let fields = grid.columns.iter().map(|cells| Field::Text(cells.get(row)));
-        let into = &mut numbers[row * width..(row + 1) * width];
-        match schema.write(fields, decimal_comma, into) {
+        match schema.write(fields, decimal_comma, &mut numbers) {
             Ok(()) => {}
             Err((_, Unfit::Fault(fault))) => grid.malformed.add(grid.lines[row], fault),
             Err((column, Unfit::Missing)) => {
@@ -339,34 +376,28 @@ fn expanded(
             }
         }
     }
-    grid.malformed.finish()?;
-    if let Some(line) = first_missing {
-        let columns: Vec<(String, usize)> = grid
-            .names
-            .into_iter()
-            .zip(missing)
-            .filter(|(_, count)| *count > 0)
-            .collect();
-        let total = columns.iter().map(|(_, count)| count).sum();
-        let path = grid.path;
-        return Err(if for_model {
-            DataError::MissingForModel {
-                path,
-                total,
-                line,
-                columns,
-            }
-        } else {
-            DataError::Missing {
-                path,
-                total,
-                line,
-                columns,
-            }
-        });
+    if let Err(malformed) = grid.malformed.finish() {
+        return malformed;
     }
-    // There are exactly that many numbers.
-    Ok(Array2::from_shape_vec((rows, width), numbers).unwrap_or_default())
+    let columns = grid.names.into_iter().zip(missing);
+    let columns: Vec<(String, usize)> = columns.filter(|(_, count)| *count > 0).collect();
+    let total = columns.iter().map(|(_, count)| count).sum();
+    let (path, line) = (grid.path, first_missing.unwrap_or_default());
+    if for_model {
+        DataError::MissingForModel {
+            path,
+            total,
+            line,
+            columns,
+        }
+    } else {
+        DataError::Missing {
+            path,
+            total,
+            line,
+            columns,
+        }
+    }
 }
 
 /// A whole table, whose rows a model predicts.
@@ -486,7 +517,7 @@ impl Table {
         let columns: Vec<usize> = order.into_iter().map(|it| inputs[it]).collect();
         let grid = self.grid.arranged(&columns);
         let schema = model.schema_of(&grid);
-        expanded(grid, &schema, decimal_comma, true)
+        checked(grid, &schema, None, decimal_comma, true).map(|values| values.all())
     }
 }
 

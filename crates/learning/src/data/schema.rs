@@ -1,6 +1,7 @@
 //! Types of a table's columns, and the numbers that stand for a row.
 
 mod error;
+mod field;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,6 +11,8 @@ use super::error::{LineFault, shown};
 use super::in_bounds;
 
 pub use error::SchemaError;
+pub use field::{Field, is_missing};
+pub(super) use field::{Unfit, Value, has_decimal_comma, number, truth};
 
 /// Maximum number of texts of a categorical column that are features of their own.
 pub(super) const MAX_VALUES: usize = 1_000;
@@ -220,76 +223,64 @@ impl Column {
         })
     }
 
-    /// Writes the numbers that stand for a field to `numbers`, which are as many zeros.
+    /// Reads a field.
     ///
     /// # Errors
     /// If the field does not fit the type, or is missing and refused.
-    fn write(
-        &self,
-        field: Field<'_>,
-        decimal_comma: bool,
-        numbers: &mut [f64],
-    ) -> Result<(), Unfit> {
+    pub(super) fn value(&self, field: Field<'_>, decimal_comma: bool) -> Result<Value, Unfit> {
         let text = match field {
             Field::Text(text) if !is_missing(text) => text,
-            Field::Text(_) | Field::Missing => return self.write_missing(numbers),
-            Field::Number(number) => {
-                return self.write_number(number, numbers);
+            Field::Text(_) | Field::Missing if self.missing.is_refused() => {
+                return Err(Unfit::Missing);
             }
+            Field::Text(_) | Field::Missing => return Ok(Value::Missing),
+            Field::Number(number) if self.kind == Kind::Numeric => {
+                return Ok(Value::Number(number));
+            }
+            // A class of a column such as `7` is a text in the table.
+            Field::Number(number) => return self.value(Field::Text(&number.to_string()), false),
         };
-        match &self.kind {
-            Kind::Numeric => {
-                numbers[0] = number(text, decimal_comma, &self.name)?;
-            }
+        Ok(match &self.kind {
+            Kind::Numeric => Value::Number(number(text, decimal_comma, &self.name)?),
             Kind::Boolean => {
                 let value = truth(text).ok_or_else(|| LineFault::NotBoolean {
                     column: self.name.clone(),
                     value: shown(text.as_bytes()),
                 })?;
-                numbers[0] = f64::from(u8::from(value));
+                Value::Number(f64::from(u8::from(value)))
             }
             Kind::Categorical { values, other } => {
-                match values.binary_search_by(|value| value.as_str().cmp(text)) {
-                    Ok(index) => numbers[index] = 1.0,
-                    Err(_) if *other => numbers[values.len()] = 1.0,
-                    // All are 0: no feature stands for a text that the training data lacked.
-                    Err(_) => {}
+                let found = values.binary_search_by(|value| value.as_str().cmp(text));
+                Value::Text(found.ok().or(other.then_some(values.len())))
+            }
+        })
+    }
+
+    /// Writes the numbers that stand for a value to `numbers`, which are as many zeros.
+    pub(super) fn write(&self, value: Value, numbers: &mut [f64]) {
+        match value {
+            Value::Number(number) => numbers[0] = number,
+            Value::Text(Some(index)) => numbers[index] = 1.0,
+            // All are 0: no feature stands for a text that the training data lacked.
+            Value::Text(None) => {}
+            Value::Missing => {
+                if let (Some(fill), false) = (self.missing.fill(), self.is_categorical()) {
+                    numbers[0] = fill;
+                }
+                if let (Missing::Own(_), Some(last)) = (self.missing, numbers.last_mut()) {
+                    *last = 1.0;
                 }
             }
         }
-        Ok(())
     }
 
-    /// Writes the numbers that stand for a number, which is no text.
-    fn write_number(&self, number: f64, numbers: &mut [f64]) -> Result<(), Unfit> {
-        match &self.kind {
-            Kind::Numeric => {
-                numbers[0] = number;
-                Ok(())
-            }
-            // A class of a column such as `7` is a text in the table.
-            Kind::Boolean | Kind::Categorical { .. } => {
-                let text = number.to_string();
-                self.write(Field::Text(&text), false, numbers)
-            }
-        }
-    }
-
-    fn write_missing(&self, numbers: &mut [f64]) -> Result<(), Unfit> {
-        let fill = self.missing.fill().ok_or(Unfit::Missing)?;
-        if !matches!(self.kind, Kind::Categorical { .. }) {
-            numbers[0] = fill;
-        }
-        if let (Missing::Own(_), Some(last)) = (self.missing, numbers.last_mut()) {
-            *last = 1.0;
-        }
-        Ok(())
+    fn is_categorical(&self) -> bool {
+        matches!(self.kind, Kind::Categorical { .. })
     }
 
     /// Returns `true` if all numbers are 0, which only an unknown text of a categorical column has.
     fn is_unseen(&self, numbers: &[f64]) -> bool {
-        let categorical = matches!(self.kind, Kind::Categorical { .. });
-        categorical && numbers.iter().all(|number| number.total_cmp(&0.0).is_eq())
+        self.is_categorical() && numbers.iter().all(|number| number.total_cmp(&0.0).is_eq())
     }
 
     /// Returns a field that becomes these numbers.
@@ -340,32 +331,6 @@ impl Column {
             Missing::Median(fill) => format!("{kind}, missing ones are the median, {fill}"),
             Missing::Own(_) => format!("{kind}, missing ones apart"),
         }
-    }
-}
-
-/// Value of a column in a row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Field<'a> {
-    /// Text of a table's field.
-    Text(&'a str),
-    /// Number that was never a text.
-    Number(f64),
-    /// No value.
-    Missing,
-}
-
-/// Reason why a field does not fit its column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// The value is missing, and the column refuses that.
-    Missing,
-    /// The value is of another type.
-    Fault(LineFault),
-}
-
-impl From<LineFault> for Unfit {
-    fn from(fault: LineFault) -> Self {
-        Self::Fault(fault)
     }
 }
 
@@ -530,8 +495,8 @@ impl Schema {
             let Some((own, after)) = rest.split_at_mut_checked(column.width()) else {
                 break;
             };
-            let written = column.write(field, decimal_comma, own);
-            written.map_err(|unfit| (index, unfit))?;
+            let value = column.value(field, decimal_comma);
+            column.write(value.map_err(|unfit| (index, unfit))?, own);
             rest = after;
         }
         Ok(())
@@ -545,75 +510,6 @@ fn once<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), SchemaErr
         None => Ok(()),
         Some(name) => Err(SchemaError::Twice(name.clone())),
     }
-}
-
-/// Returns `true` if a field stands for a missing value, by the customs of usual programs.
-#[must_use]
-pub fn is_missing(field: &str) -> bool {
-    matches!(
-        field,
-        "" | "NA" | "N/A" | "NaN" | "nan" | "null" | "NULL" | "None" | "?" | "-" | "."
-    )
-}
-
-/// Returns the truth value that a text says; `None` if it says none.
-pub(super) fn truth(text: &str) -> Option<bool> {
-    const TRUE: [&str; 5] = ["true", "yes", "t", "y", "1"];
-    const FALSE: [&str; 5] = ["false", "no", "f", "n", "0"];
-    let is = |word: &str| text.eq_ignore_ascii_case(word);
-    if TRUE.iter().any(|word| is(word)) {
-        Some(true)
-    } else {
-        FALSE.iter().any(|word| is(word)).then_some(false)
-    }
-}
-
-/// Reads a number of a column.
-pub(super) fn number(field: &str, decimal_comma: bool, column: &str) -> Result<f64, LineFault> {
-    let column = || column.to_owned();
-    let value = || shown(field.as_bytes());
-    let parsed = match (decimal_comma, field.split_once(',')) {
-        // A point would separate thousands.
-        (true, _) if field.contains('.') => {
-            return Err(LineFault::NotADecimalComma {
-                column: column(),
-                value: value(),
-            });
-        }
-        (true, Some((whole, fraction))) => format!("{whole}.{fraction}").parse().ok(),
-        _ => field.parse().ok(),
-    };
-    match parsed {
-        Some(number) if in_bounds(number) => Ok(number),
-        Some(_) => Err(LineFault::OutOfRange {
-            column: column(),
-            value: value(),
-        }),
-        None if !decimal_comma && has_decimal_comma(field) => Err(LineFault::DecimalComma {
-            column: column(),
-            value: value(),
-        }),
-        None => Err(LineFault::NotANumber {
-            column: column(),
-            value: value(),
-        }),
-    }
-}
-
-/// Returns `true` if a text is a number with a decimal comma, such as `1,5`.
-pub(super) fn has_decimal_comma(field: &str) -> bool {
-    let Some((whole, fraction)) = field.split_once(',') else {
-        return false;
-    };
-    let whole = whole.strip_prefix(['+', '-']).unwrap_or(whole);
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let both = !fraction.is_empty() && digits(whole);
-    let mantissa = fraction.split(['e', 'E']).next().unwrap_or_default();
-    both && !mantissa.is_empty() && digits(mantissa) && fraction_is_number(fraction)
-}
-
-fn fraction_is_number(fraction: &str) -> bool {
-    format!("0.{fraction}").parse::<f64>().is_ok()
 }
 
 /// Counts of texts, in the order of the texts.

@@ -5,7 +5,8 @@ use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::extractor::{Extracted, Extractor, Sort, extract, reserve};
+use super::clamp::clamp;
+use super::extractor::{Extracted, Extractor, Sort, extract, reserve, spread};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
 use super::text::TextRules;
@@ -177,6 +178,14 @@ impl Encoder {
         }
     }
 
+    /// Returns `true` if no sample within bounds exceeds those of the samples.
+    pub(super) fn admits(&self, bounds: Bounds) -> bool {
+        self.bounds().is_none_or(|own| {
+            own.max_number >= bounds.max_number
+                && own.max_squared_length >= bounds.max_squared_length
+        })
+    }
+
     /// Returns the kind of classifiers that the samples are for.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -308,7 +317,7 @@ impl Encoder {
             Form::Sparse => extracted.present(),
             Form::Dense16(..) | Form::Dense32(..) => extracted.known(),
         };
-        let (sample, clamped) = self.encode_extracted(&extracted)?;
+        let (sample, clamped) = self.encode_extracted(&extracted, &mut Scratch::default())?;
         Ok(Noted {
             sample,
             known,
@@ -383,37 +392,70 @@ impl Encoder {
     /// # Errors
     /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_counting(&self, example: Example<'_>) -> Result<(Vec<u8>, usize), EncodeError> {
-        self.encode_extracted(&extract(self.extractor.as_ref(), example)?)
+        self.encode_with(example, &mut Scratch::default())
     }
 
-    fn encode_extracted(&self, extracted: &Extracted) -> Result<(Vec<u8>, usize), EncodeError> {
-        let features = extracted.values();
-        for &(feature, value) in features {
-            if !in_bounds(value) {
-                return Err(EncodeError::OutOfRange {
+    /// Encodes like [`encode_counting`](Self::encode_counting), in memory that is used again.
+    pub(super) fn encode_with(
+        &self,
+        example: Example<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(Vec<u8>, usize), EncodeError> {
+        let extractor = self.extractor.as_ref();
+        match extractor.numbers(example) {
+            Some(values) => self.encode_values(values, &mut scratch.numbers),
+            None => self.encode_extracted(&extract(extractor, example)?, scratch),
+        }
+    }
+
+    fn encode_extracted(
+        &self,
+        extracted: &Extracted,
+        scratch: &mut Scratch,
+    ) -> Result<(Vec<u8>, usize), EncodeError> {
+        if let Form::Sparse = self.form {
+            let sample = self.encode_present(extracted.values().iter().copied())?;
+            return Ok((sample, 0));
+        }
+        spread(extracted, self.extractor.features(), &mut scratch.row);
+        self.encode_values(&scratch.row, &mut scratch.numbers)
+    }
+
+    /// Encodes features, of which those that are 1 are present.
+    fn encode_present(
+        &self,
+        features: impl Iterator<Item = (u16, f64)> + Clone,
+    ) -> Result<Vec<u8>, EncodeError> {
+        self.check_bounds(features.clone())?;
+        let mut present = Vec::new();
+        for (feature, value) in features.filter(|(_, value)| *value != 0.0) {
+            if !is_one(value) {
+                return Err(EncodeError::NotPresence {
+                    kind: self.kind,
                     feature: self.describe(feature),
                     value,
                 });
             }
+            present.push(feature);
+        }
+        Ok(encode_sparse(&present))
+    }
+
+    /// Encodes the values of all features, by way of `numbers` in a dense sample.
+    fn encode_values(
+        &self,
+        values: &[f64],
+        numbers: &mut Vec<i64>,
+    ) -> Result<(Vec<u8>, usize), EncodeError> {
+        let features = || (0..=u16::MAX).zip(values.iter().copied());
+        // Without a branch for each value, this is much faster than the search for a fault.
+        if !values.iter().fold(true, |all, it| all & in_bounds(*it)) {
+            self.check_bounds(features())?;
         }
         Ok(match &self.form {
-            Form::Sparse => {
-                let mut present = Vec::with_capacity(features.len());
-                for &(feature, value) in features.iter().filter(|(_, value)| *value != 0.0) {
-                    if !is_one(value) {
-                        return Err(EncodeError::NotPresence {
-                            kind: self.kind,
-                            feature: self.describe(feature),
-                            value,
-                        });
-                    }
-                    present.push(feature);
-                }
-                (encode_sparse(&present), 0)
-            }
+            Form::Sparse => (self.encode_present(features())?, 0),
             Form::Dense16(scaling, bounds, constant) => {
-                let values = scaling.apply(features);
-                let values = values.iter().map(|value| value * SCALE_16);
+                let values = scaling.apply(values).map(|value| value * SCALE_16);
                 let constant = constant.and_then(|number| i16::try_from(number).ok());
                 // The constant keeps its value, whatever the other numbers are.
                 let square = u128::from(constant.unwrap_or(0).unsigned_abs()).pow(2);
@@ -421,18 +463,42 @@ impl Encoder {
                     max_squared_length: bounds.max_squared_length.saturating_sub(square),
                     ..*bounds
                 };
-                let (mut numbers, outside) = clamped(values, &bounds);
-                numbers.extend(constant);
-                (encode_dense16(&numbers), outside)
+                let outside = clamp(values, &bounds, i16::MAX.into(), numbers);
+                let narrow = numbers.iter().map(|it| i16::try_from(*it).unwrap_or(0));
+                let narrow: Vec<i16> = narrow.chain(constant).collect();
+                (encode_dense16(&narrow), outside)
             }
             Form::Dense32(scaling, bounds) => {
-                let values = scaling.apply(features);
-                let (numbers, outside) =
-                    clamped(values.iter().map(|value| value * SCALE_32), bounds);
-                (encode_dense32(&numbers), outside)
+                let values = scaling.apply(values).map(|value| value * SCALE_32);
+                let outside = clamp(values, bounds, i32::MAX.into(), numbers);
+                let narrow = numbers.iter().map(|it| i32::try_from(*it).unwrap_or(0));
+                let narrow: Vec<i32> = narrow.collect();
+                (encode_dense32(&narrow), outside)
             }
         })
     }
+
+    /// Checks the values of features.
+    fn check_bounds(&self, features: impl Iterator<Item = (u16, f64)>) -> Result<(), EncodeError> {
+        for (feature, value) in features {
+            if !in_bounds(value) {
+                return Err(EncodeError::OutOfRange {
+                    feature: self.describe(feature),
+                    value,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Memory for encoding that is used again for each example.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// Values of all features.
+    row: Vec<f64>,
+    /// Numbers of a dense sample.
+    numbers: Vec<i64>,
 }
 
 // Data that contains 1 represents it exactly.
@@ -456,72 +522,3 @@ const ONE_16: u16 = 4_096;
 const SCALE_16: f64 = 4_096.0;
 /// One standard deviation in 32 bits, whose range covers 32,768 of them.
 const SCALE_32: f64 = 65_536.0;
-
-/// Rounds numbers and moves them within the bounds. Returns them with the number of moved ones.
-///
-/// A sample that is too long keeps its direction, except for rounding towards 0.
-fn clamped<T: Bounded + TryFrom<i64>>(
-    values: impl Iterator<Item = f64>,
-    bounds: &Bounds,
-) -> (Vec<T>, usize) {
-    let max = i64::from(bounds.max_number);
-    let mut moved = Vec::new();
-    let mut numbers: Vec<i64> = Vec::new();
-    for whole in values.map(f64::round) {
-        let number = within(whole, max).min(T::LARGEST);
-        moved.push(differs(number, whole));
-        numbers.push(number);
-    }
-    let square: u128 = numbers
-        .iter()
-        .map(|number| u128::from(number.unsigned_abs()).pow(2))
-        .sum();
-    if square > bounds.max_squared_length {
-        // Multiplies by the maximum length and divides by this one rounded up. The squared ratio is
-        // no larger than that of the squared lengths. Each factor is below 2^38, so that no product
-        // wraps.
-        let largest = bounds.max_squared_length.isqrt().cast_signed();
-        let length = (square - 1).isqrt().cast_signed() + 1;
-        for (number, moved) in numbers.iter_mut().zip(&mut moved) {
-            let shorter = i128::from(*number) * largest / length;
-            *moved |= shorter != i128::from(*number);
-            *number = i64::try_from(shorter).unwrap_or(*number);
-        }
-    }
-    let numbers = numbers
-        .into_iter()
-        .map(|number| T::try_from(number).unwrap_or(T::NONE))
-        .collect();
-    (numbers, moved.into_iter().filter(|moved| *moved).count())
-}
-
-/// Number of a dense encoding.
-trait Bounded {
-    /// Largest number; the smallest is one larger in size.
-    const LARGEST: i64;
-    /// Zero.
-    const NONE: Self;
-}
-
-impl Bounded for i16 {
-    const LARGEST: i64 = i16::MAX as i64;
-    const NONE: Self = 0;
-}
-
-impl Bounded for i32 {
-    const LARGEST: i64 = i32::MAX as i64;
-    const NONE: Self = 0;
-}
-
-/// Converts a whole number to an integer of at most `max` either way. A cast of a float saturates,
-/// and `max` is at most 2^31.
-#[allow(clippy::cast_possible_truncation)]
-fn within(whole: f64, max: i64) -> i64 {
-    (whole as i64).clamp(-max, max)
-}
-
-// Floats represent integers of 32 bits exactly, and the comparison is of whole numbers.
-#[allow(clippy::cast_precision_loss, clippy::float_cmp)]
-fn differs(number: i64, whole: f64) -> bool {
-    number as f64 != whole
-}

@@ -54,6 +54,14 @@ pub trait Extractor: Debug + Send + Sync {
     /// is malformed.
     fn extract(&self, example: Example<'_>) -> Result<Extracted, EncodeError>;
 
+    /// Returns the numbers of an example if they are the values of all features, in order; `None` if
+    /// [`extract`](Self::extract) must find the values.
+    ///
+    /// It saves time, and the values must be those that are extracted.
+    fn numbers<'a>(&self, _example: Example<'a>) -> Option<&'a [f64]> {
+        None
+    }
+
     /// Adds a feature without examples after the others. The name is trimmed and not empty.
     ///
     /// # Errors
@@ -307,6 +315,30 @@ pub(super) fn extract(
             Err(EncodeError::NoSuchFeature { feature, features })
         }
         _ => Ok(extracted),
+    }
+}
+
+/// Returns the values of all features of an example; 0 for those that it does not have.
+///
+/// They are in `row`, unless the example has them itself.
+pub(super) fn extract_dense<'a>(
+    extractor: &dyn Extractor,
+    example: Example<'a>,
+    row: &'a mut Vec<f64>,
+) -> Result<&'a [f64], EncodeError> {
+    if let Some(numbers) = extractor.numbers(example) {
+        return Ok(numbers);
+    }
+    spread(&extract(extractor, example)?, extractor.features(), row);
+    Ok(row)
+}
+
+/// Writes the values of all features to `row`; 0 for those that are not given.
+pub(super) fn spread(extracted: &Extracted, features: usize, row: &mut Vec<f64>) {
+    row.clear();
+    row.resize(features, 0.0);
+    for &(feature, value) in &extracted.values {
+        row[usize::from(feature)] = value;
     }
 }
 

@@ -54,6 +54,11 @@ impl Samples {
         &self.layout
     }
 
+    /// Replaces the properties common to all samples, of which only bounds may differ.
+    pub(crate) fn set_layout(&mut self, layout: Layout) {
+        self.layout = layout;
+    }
+
     /// Returns the number of samples.
     #[must_use]
     pub fn len(&self) -> usize {

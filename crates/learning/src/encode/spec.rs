@@ -99,8 +99,8 @@ impl Spec {
             reserved: parts.reserved,
             zero_based: parts.extractor.is_zero_based(),
             scaling: parts.scaling.map(|scaling| Standardization {
-                mean: scaling.mean.to_vec(),
-                deviation: scaling.deviation.to_vec(),
+                mean: scaling.mean,
+                deviation: scaling.deviation,
             }),
             bounds: parts.bounds.map(|bounds| Written {
                 largest_number: bounds.max_number,
@@ -228,8 +228,8 @@ impl Standardization {
             }
         }
         Ok(Scaling {
-            mean: self.mean.into(),
-            deviation: self.deviation.into(),
+            mean: self.mean,
+            deviation: self.deviation,
         })
     }
 }

@@ -44,9 +44,9 @@ impl Bounds {
         largest(encoding)?;
         let (mut max_number, mut max_squared_length) = (1, 1);
         for sample in samples {
-            let numbers = encoding.numbers(sample).map(i32::unsigned_abs);
-            max_number = numbers.fold(max_number, u32::max);
-            max_squared_length = max_squared_length.max(squared_length(encoding, sample));
+            let (number, squared_length) = extent(encoding, sample);
+            max_number = max_number.max(number);
+            max_squared_length = max_squared_length.max(squared_length);
         }
         Some(Self {
             max_number,
@@ -70,7 +70,7 @@ impl Bounds {
                 });
             }
         }
-        let squared_length = squared_length(encoding, sample);
+        let (_, squared_length) = extent(encoding, sample);
         if squared_length > self.max_squared_length {
             return Err(ContractError::SquaredLengthTooLarge {
                 item,
@@ -106,11 +106,14 @@ fn largest(encoding: Encoding) -> Option<u32> {
     }
 }
 
-fn squared_length(encoding: Encoding, sample: &[u8]) -> u128 {
-    encoding
-        .numbers(sample)
-        .map(|number| u128::from(number.unsigned_abs()).pow(2))
-        .sum()
+/// Returns the largest size of a dense sample's numbers, and their squared length.
+fn extent(encoding: Encoding, sample: &[u8]) -> (u32, u128) {
+    let sizes = encoding.numbers(sample).map(i32::unsigned_abs);
+    sizes.fold((0, 0), |(largest, sum), size| {
+        // A square of 32 bits fits 64.
+        let square = u64::from(size).pow(2);
+        (largest.max(size), sum + u128::from(square))
+    })
 }
 
 /// Checks that a parameter is from `least` to `max`.

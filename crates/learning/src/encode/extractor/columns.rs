@@ -90,6 +90,13 @@ impl Extractor for Columns {
         Ok(Extracted::new(values.collect()).with_unseen(unseen))
     }
 
+    fn numbers<'a>(&self, example: Example<'a>) -> Option<&'a [f64]> {
+        match example {
+            Example::Numbers(values) if values.len() == self.names.len() => Some(values),
+            _ => None,
+        }
+    }
+
     fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
         let columns = self.schema.columns().iter().cloned();
         let column = Column::numeric(name.to_owned());
