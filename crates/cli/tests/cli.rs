@@ -125,7 +125,7 @@ fn cli_help_lists_commands_and_examples() {
       up           Start a development chain with a model and a coordinator, to try everything
       deploy       Train an initial model and put it on the chain
       models       List the models of a registry
-      predict      Predict the class of a text, a row of numbers or a sample, free
+      predict      Predict the class of a text, a row of numbers, a picture or a sample, free
       evaluate     Measure a model on labeled data, free
       contribute   Teach a model: send labeled samples, with a deposit for each
       data         Export what others contributed, and mark likely lies

@@ -10,6 +10,7 @@ mod libsvm;
 mod options;
 mod parquet;
 mod part;
+mod pictures;
 mod reviews;
 mod rows;
 mod schema;
@@ -31,6 +32,7 @@ pub use options::{
     Reading, Separator,
 };
 pub use part::{Example, Part};
+pub use pictures::{FolderError, LeftOut, picture, pictures};
 pub use rows::Table;
 pub use schema::{Column, Field, Kind as ColumnKind, Missing, Schema, SchemaError, is_missing};
 
@@ -41,6 +43,7 @@ use part::{Choose, Inputs};
 /// Name of the column with the class, if no other is given.
 pub const DEFAULT_LABEL: &str = "label";
 
+use crate::pictures::Form;
 use crate::text::escaped_list;
 
 /// Default share of a data set without test data that is set aside for measuring.
@@ -78,7 +81,7 @@ pub enum Source {
     /// The mean sentiment of each is at least 0.25 or at most -0.25. If it is positive, the class
     /// is `positive`.
     MovieReviews,
-    /// The embedded pictures of handwritten digits: 1,797 of 8 × 8 pixels, in rows of 64 numbers.
+    /// The embedded pictures of handwritten digits: 1,797 of 8×8 pixels of 17 levels of grey.
     ///
     /// A pixel is 0 (white) to 16 (black), and the classes are `0` to `9`.
     Digits,
@@ -109,6 +112,17 @@ pub enum Source {
         /// File with the test data; `None` sets a share of `train` aside.
         test: Option<PathBuf>,
     },
+    /// Folders of pictures: each class is a folder of this name, with its PNG and JPEG files.
+    ///
+    /// The order is that of the names. Hidden files and those of other endings are left out.
+    Pictures {
+        /// Folder with the training data.
+        train: PathBuf,
+        /// Folder with the test data; `None` sets a share of `train` aside.
+        test: Option<PathBuf>,
+        /// Form in which pictures are read. For a model of pictures, its own form counts.
+        form: Form,
+    },
 }
 
 impl Source {
@@ -122,7 +136,8 @@ impl Source {
         }
     }
 
-    /// Returns the source that a user names: `movie-reviews`, `digits`, or a file.
+    /// Returns the source that a user names: `movie-reviews`, `digits`, a file, or a folder of
+    /// pictures.
     ///
     /// The ending of the file's name decides its format. `test` is a file with test data; the
     /// columns are those of a table.
@@ -171,6 +186,11 @@ impl Source {
             return Ok(embedded);
         }
         let test = test.map(Path::to_owned);
+        if train.is_dir() {
+            no_table()?;
+            let form = Form::default();
+            return Ok(Self::Pictures { train, test, form });
+        }
         // A text file is a table here, and lines without a header as the input of predictions.
         let format = match ending(&train) {
             Some("libsvm" | "svm") => {
@@ -246,6 +266,8 @@ pub struct Dataset {
     pub schema: Schema,
     /// `true` if the indices of libsvm files count from 0.
     pub zero_based: bool,
+    /// Form of the pictures; `None` for other sources.
+    pub pictures: Option<Form>,
 }
 
 impl Dataset {
@@ -256,6 +278,9 @@ impl Dataset {
     /// would learn the order of the rows.
     #[must_use]
     pub fn row_numbers(&self) -> Vec<String> {
+        if self.pictures.is_some() {
+            return Vec::new();
+        }
         let values = |part: &Part, feature: usize| -> Vec<f64> {
             let value = |example| match example {
                 Example::Numbers(numbers) => numbers.get(feature).copied(),
@@ -362,11 +387,22 @@ fn load_with(
 ) -> Result<Dataset, DataError> {
     let mut schema = Schema::default();
     let mut zero_based = model.zero_based;
+    let mut pictures = None;
     let parts = match source {
         Source::MovieReviews => split(&reviews::read()?, test_share, seed)?,
         Source::Digits => {
-            schema = digits::schema()?;
-            split(&digits::read()?, test_share, seed)?
+            schema = Schema::pixels(digits::FORM);
+            let raw = digits::read()?;
+            pictures = pictures::form_for(&raw.path, digits::FORM, model)?;
+            split(&raw, test_share, seed)?
+        }
+        Source::Pictures { train, test, form } => {
+            let form = pictures::form_of_folder(train, *form, model)?;
+            pictures = Some(form);
+            schema = Schema::pixels(form);
+            let read = |path: &PathBuf| pictures::read(path, form);
+            let (train, test) = (read(train)?, test.as_ref().map(read).transpose()?);
+            join_or_split(train, test, test_share, seed)?
         }
         Source::Table { train, test, .. } => {
             let table = rows::Spec::of(source)?;
@@ -420,6 +456,7 @@ fn load_with(
         columns: schema.features(),
         schema,
         zero_based,
+        pictures,
     })
 }
 
@@ -431,6 +468,8 @@ pub struct ModelInputs<'a> {
     /// `true` if the model learned from libsvm data whose indices count from 0. All further data
     /// does so, too.
     pub zero_based: bool,
+    /// Form of the model's pictures; `None` if it did not learn from pictures.
+    pub pictures: Option<Form>,
 }
 
 /// Reads further examples for a model with these `classes`, in the order of the file.
@@ -452,8 +491,9 @@ pub fn load_more(
         Source::MovieReviews => reviews::read()?,
         Source::Digits => {
             let mut raw = digits::read()?;
+            pictures::form_for(&raw.path, digits::FORM, model)?;
             if let Some(columns) = model.columns {
-                let order = arrangement(&raw.path, &digits::columns(), &columns.features())?;
+                let order = arrangement(&raw.path, &digits::FORM.names(), &columns.features())?;
                 raw.inputs = raw.inputs.arranged(&order);
             }
             raw
@@ -481,6 +521,9 @@ pub fn load_more(
             let lines = libsvm::parse(train, &file::read(train, None)?)?;
             let zero_based = model.zero_based || lines.has_zero();
             lines.based(train, zero_based)?
+        }
+        Source::Pictures { train, form, .. } => {
+            pictures::read(train, pictures::form_of_folder(train, *form, model)?)?
         }
     };
     if raw.labels.is_empty() {

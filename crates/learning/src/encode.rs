@@ -76,6 +76,7 @@ pub struct Encoded {
 /// - libsvm: it chooses the indices that are features. If `features` is given, they are chosen and
 ///   numbered like words; otherwise all indices up to the largest keep their order.
 /// - tables: every column is a feature, and `features` may only equal their number.
+/// - pictures: every pixel is a feature, and `features` may only equal their number.
 ///
 /// There are fewer features if there are fewer words or indices than `features`. Anything that is
 /// no feature is left out of a sample, as the model has no weight for it.
@@ -111,7 +112,8 @@ pub fn encode(
 ///
 /// # Errors
 /// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, or a feature
-/// cannot be reserved. Returns an error if options are for texts, and the data has none. Returns an
+/// cannot be reserved. Returns an error if `kind` takes no numbers, and the data has pictures of more
+/// than two levels of grey. Returns an error if options are for texts, and the data has none. Returns an
 /// error if there is a table of word vectors, and there are other options for texts or `kind` takes
 /// no numbers. Returns an error if options limit numbers or fix an intercept, and `kind`
 /// has no numbers or does not learn its intercept.
@@ -122,6 +124,13 @@ pub fn encode_with(
 ) -> Result<Encoded, EncodeError> {
     if options.vectors.is_some() && kind.encoding() == Encoding::Sparse {
         return Err(EncodeError::VectorsAreNumbers { kind });
+    }
+    if let Some(form) = dataset.pictures
+        && kind.encoding() == Encoding::Sparse
+        && form.levels() > 2
+    {
+        let levels = form.levels();
+        return Err(EncodeError::PicturesAreNumbers { kind, levels });
     }
     check_classes(dataset, kind, options)?;
     let extractor = extractor::learn(dataset, options)?;

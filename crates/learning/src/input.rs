@@ -1,5 +1,7 @@
 //! Encodes examples as users give them: a row, a list of features, or a file with many.
 
+mod pictures;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,10 +14,16 @@ use cotrain_protocol::{
 use thiserror::Error;
 
 use crate::{
-    data::{DataError, Example, Field, LineFault, Reading, Source, Table, TableFormat, load_more},
+    data::{
+        DataError, Example, Field, FolderError, LineFault, Reading, Source, Table, TableFormat,
+        load_more,
+    },
     encode::{EncodeError, Encoder, Noted, Sort},
+    pictures::PictureError,
     text::{escaped, escaped_list},
 };
+
+pub use pictures::{encode_picture, encode_picture_bytes, encode_pictures};
 
 /// Sample, with figures on what it holds of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +145,15 @@ pub enum InputError {
     /// The user gave a row to a model of texts.
     #[error("the model learned from text")]
     TextWanted,
+    /// The user gave a picture to a model of another sort.
+    #[error("the model did not learn from pictures")]
+    NoPictures,
+    /// A file or a folder of pictures cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The bytes are no picture that can be read.
+    #[error("cannot read the picture: {0}")]
+    Picture(#[from] PictureError),
     /// The user named a column of texts for a model of another sort.
     #[error("the model did not learn from texts")]
     NoTexts,

@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod initial;
 pub mod input;
 pub mod neighbors;
+pub mod pictures;
 pub mod score;
 pub mod text;
 pub mod train;

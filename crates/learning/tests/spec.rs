@@ -394,6 +394,7 @@ fn load_more_finds_the_columns_of_the_model_by_their_names() {
     let inputs = ModelInputs {
         columns: Some(columns),
         zero_based: false,
+        ..ModelInputs::default()
     };
     for table in ["x,class,y\n1,a,2\n3,b,4\n", "y,x,class\n2,1,a\n4,3,b\n"] {
         fs::write(&path, table).unwrap();

@@ -11,6 +11,7 @@ use cotrain_learning::Encoder;
 use cotrain_learning::data::{Example, Field};
 use cotrain_learning::encode::{EncodeError, Noted, Sort, TextRules, Tokenizer, hash};
 use cotrain_learning::input::{encode_fields, encode_row, encode_text};
+use cotrain_learning::pictures::{Form, Grey};
 use serde_json::{Value, json};
 
 /// Longest list of tokens that is written in full.
@@ -340,4 +341,80 @@ fn encoder_of_texts_keeps_its_vectors() {
 #[test]
 fn encoder_of_rows_keeps_its_vectors() {
     check("rows.json", &rows());
+}
+
+/// Forms of pictures, as in cards.
+const FORMS: &[&str] = &[
+    r#"{"width":1,"height":1,"levels":256}"#,
+    r#"{"width":3,"height":2,"levels":256}"#,
+    r#"{"width":2,"height":3,"levels":17,"ink":true}"#,
+    r#"{"width":5,"height":4,"levels":2}"#,
+    r#"{"width":4,"height":4,"levels":3,"ink":true}"#,
+];
+
+/// Sizes of pictures. Their bytes come from a formula, so that every byte occurs.
+const SIZES: &[(u32, u32)] = &[(1, 1), (3, 2), (4, 4), (7, 5), (2, 9)];
+
+/// Cards of pictures. Each encodes all pictures.
+const PICTURE_CARDS: &[&str] = &[
+    r#"{"classifier":"naive-bayes","features":{"pictures":{"width":3,"height":3,"levels":2,"ink":true}}}"#,
+    r#"{"classifier":"dense-nearest-centroid","features":{"pictures":{"width":2,"height":2,"levels":17,"ink":true}},"scaling":{"mean":[8.5,4.25,0.0,16.0],"deviation":[4.0,3.3,1.0,0.1]}}"#,
+    r#"{"classifier":"dense-perceptron","features":{"pictures":{"width":2,"height":1,"levels":256}},"scaling":{"mean":[127.5,100.0],"deviation":[64.0,30.0]},"bounds":{"largest-number":8192,"largest-squared-length":"100663296"},"constant":4096}"#,
+];
+
+/// Returns the pixels of a picture in red, green, blue and opacity. Every second picture is opaque.
+fn rgba(number: u32, (width, height): (u32, u32)) -> Vec<u8> {
+    let byte = |at: u32| {
+        let byte = (at * 167 + at / 4 * 29 + number * 71) % 256;
+        let opaque = at % 4 == 3 && number.is_multiple_of(2);
+        u8::try_from(if opaque { 255 } else { byte }).expect("a byte")
+    };
+    (0..width * height * 4).map(byte).collect()
+}
+
+fn pictures() -> Value {
+    let all: Vec<_> = (0..)
+        .zip(SIZES)
+        .map(|(number, &(width, height))| {
+            let rgba = rgba(number, (width, height));
+            let grey = Grey::of_rgba(width, height, &rgba).expect("a picture");
+            (rgba, grey)
+        })
+        .collect();
+    let read = all.iter().map(|(rgba, grey)| {
+        let levels = FORMS.iter().map(|text| {
+            let form: Form = serde_json::from_str(text).expect("a form");
+            json!({"form": card(text), "levels": form.apply(grey)})
+        });
+        let (width, height) = (grey.width(), grey.height());
+        let same = Form::new(
+            format!("{width}x{height}").parse().expect("a size"),
+            None,
+            false,
+        );
+        json!({
+            "width": width,
+            "height": height,
+            "rgba": hex(rgba),
+            "grey": same.expect("a form").apply(grey),
+            "scaled": levels.collect::<Vec<_>>(),
+        })
+    });
+    let encoders = PICTURE_CARDS.iter().map(|text| {
+        let encoder = encoder(text);
+        let form = encoder.pictures().expect("pictures");
+        let samples = all
+            .iter()
+            .map(|(_, grey)| noted(encoder.encode_noting(Example::Numbers(&form.apply(grey)))));
+        json!({"encoder": card(text), "encoded": samples.collect::<Vec<_>>()})
+    });
+    json!({
+        "pictures": read.collect::<Vec<_>>(),
+        "encoders": encoders.collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn encoder_of_pictures_keeps_its_vectors() {
+    check("pictures.json", &pictures());
 }

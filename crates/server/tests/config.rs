@@ -281,8 +281,8 @@ fn evaluate_reads_data_in_the_format_of_their_file_extension() {
         assert_eq!(
             told,
             format!(
-                "`evaluate.data` is \"{name}\" (file cotrain.toml), expected `movie-reviews`, `digits`, or a file \
-                 that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)"
+                "`evaluate.data` is \"{name}\" (file cotrain.toml), expected `movie-reviews`, `digits`, a file that \
+                 ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed), or a folder of pictures"
             )
         );
     }

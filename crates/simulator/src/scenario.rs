@@ -200,7 +200,9 @@ impl Scenario {
         let mut source = self.data.source.clone();
         let (train, test) = match &mut source {
             Source::MovieReviews | Source::Digits => return Ok(source),
-            Source::Table { train, test, .. } | Source::Libsvm { train, test } => (train, test),
+            Source::Table { train, test, .. }
+            | Source::Libsvm { train, test }
+            | Source::Pictures { train, test, .. } => (train, test),
         };
         let Some(folder) = data_dir.or(self.data.folder.as_deref()) else {
             return Err(ScenarioError::NoData {
@@ -243,7 +245,9 @@ impl Scenario {
         match &self.data.source {
             Source::MovieReviews => "embedded film-review sentences".to_owned(),
             Source::Digits => "embedded pictures of digits".to_owned(),
-            Source::Table { train, test, .. } | Source::Libsvm { train, test } => {
+            Source::Table { train, test, .. }
+            | Source::Libsvm { train, test }
+            | Source::Pictures { train, test, .. } => {
                 let test = test
                     .as_ref()
                     .map(|test| format!(" and {}", test.display()))

@@ -210,7 +210,7 @@ fn parse_names_impossible_values_and_what_is_allowed() {
     assert_snapshot!(said, @r#"
     mine.toml: `data.initial_share` is 1.5; expected a number from 0.0001 to 0.9999
     mine.toml: `data.initial_share` is NaN; expected a number from 0.0001 to 0.9999
-    mine.toml: `data.source` is `imdb`; known are movie-reviews, digits, csv, tsv, parquet, libsvm
+    mine.toml: `data.source` is `imdb`; known are movie-reviews, digits, csv, tsv, parquet, libsvm, pictures
     mine.toml: `data.train` is set; source `movie-reviews` has no such key: leave it out
     mine.toml: `data.label` is missing; name the column that holds the label
     mine.toml: `data.train` is missing; name the file of the training data

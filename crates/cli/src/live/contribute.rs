@@ -64,8 +64,8 @@ pub(crate) struct Contribute {
     /// Class of the one example, by name or by number
     #[arg(long, value_name = "CLASS", requires = "Input")]
     label: Option<String>,
-    /// Labeled examples: `movie-reviews`, `digits`, or a file that ends in .csv, .tsv,
-    /// .txt, .parquet or .libsvm
+    /// Labeled examples: `movie-reviews`, `digits`, a file that ends in .csv, .tsv, .txt, .parquet
+    /// or .libsvm, or a folder with a folder of pictures for each class
     #[arg(long, value_name = "DATA", conflicts_with_all = ["Input", "label"], help_heading = "Data")]
     data: Option<String>,
     #[command(flatten)]
@@ -197,7 +197,7 @@ async fn choose(
     author: Address,
 ) -> Result<Chosen, CommandError> {
     let mut chosen = match &arguments.data {
-        Some(data) => from_data(arguments, model, data)?,
+        Some(data) => from_data(session, arguments, model, data)?,
         None => Chosen {
             samples: vec![single(arguments, model)?],
             rows: Vec::new(),
@@ -298,11 +298,12 @@ async fn contributed_before(
 }
 
 fn from_data(
+    session: &Session,
     arguments: &Contribute,
     model: &LiveModel,
     data: &str,
 ) -> Result<Chosen, CommandError> {
-    let all = labeled(model, &arguments.columns, data)?;
+    let all = labeled(session, model, &arguments.columns, data)?;
     let count = all.len();
     let samples: Vec<_> = all
         .into_iter()
@@ -325,8 +326,8 @@ fn from_data(
 fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), CommandError> {
     let Some(input) = arguments.input.sample(model)? else {
         return Err(CommandError::Mistake(anyhow!(
-            "there is nothing to contribute; give --text, --row, --features or --sample with --label, or \
-             --data"
+            "there is nothing to contribute; give --text, --row, --picture, --features or --sample with \
+             --label, or --data"
         )));
     };
     let label = arguments.label.as_ref().ok_or_else(|| {

@@ -1,11 +1,14 @@
 //! Labeled data from the command line, and the choices for reading tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cotrain_learning::data::{
-    self, Charset, ColumnType, DEFAULT_LABEL, MissingRule, Reading, Separator, Source,
+    self, Charset, ColumnType, DEFAULT_LABEL, FolderError, LeftOut, MissingRule, Reading,
+    Separator, Source,
 };
+use cotrain_learning::pictures::{Form, Size};
+use cotrain_learning::text::escaped;
 
 use crate::error::CommandError;
 
@@ -73,7 +76,8 @@ impl Columns {
         let texts = self.text_column.as_deref();
         let (reading, columns) = (self.reading.reading(), self.chosen(types));
         let source = Source::chosen(data, test, &self.label_column, texts, reading, columns);
-        source.map_err(CommandError::mistake)
+        let source = source.map_err(CommandError::mistake)?;
+        types.pictures(source).map_err(CommandError::mistake)
     }
 
     /// Returns the settings with which a coordinator reads the same columns of a table. It takes
@@ -129,7 +133,8 @@ impl Columns {
     }
 }
 
-/// Types of the columns that a model is founded on, and what replaces missing values.
+/// Types of the columns that a model is founded on, what replaces missing values, and the form of
+/// pictures.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct TypeOptions {
@@ -151,6 +156,45 @@ pub(crate) struct TypeOptions {
         value_parser = missing_rule
     )]
     missing: Vec<(Option<String>, MissingRule)>,
+    /// Width and height to which pictures are shrunk or enlarged, in pixels [default: 16x16]
+    #[arg(long, value_name = "WxH", value_parser = str::parse::<Size>)]
+    picture_size: Option<Size>,
+    /// Number of levels of grey that a pixel has, 2 to 256; the learners of what is present take 2
+    /// [default: 256]
+    #[arg(long, value_name = "N")]
+    picture_levels: Option<u32>,
+    /// Black is the largest level and white is 0, as in scans; without it, white is the largest
+    #[arg(long)]
+    picture_ink: bool,
+}
+
+impl TypeOptions {
+    /// Returns a source with pictures in the form that the options choose.
+    fn pictures(&self, source: Source) -> Result<Source, FolderError> {
+        let given = [
+            ("--picture-size", self.picture_size.is_some()),
+            ("--picture-levels", self.picture_levels.is_some()),
+            ("--picture-ink", self.picture_ink),
+        ];
+        let Some((option, _)) = given.into_iter().find(|(_, given)| *given) else {
+            return Ok(source);
+        };
+        let size = self.picture_size.unwrap_or_default();
+        let form = Form::new(size, self.picture_levels, self.picture_ink)?;
+        source.with_form(form, option)
+    }
+}
+
+/// Returns the files and folders of pictures that are not read, in words.
+pub(crate) fn left_out(source: &Source) -> Result<Vec<String>, CommandError> {
+    let all = source.left_out().map_err(CommandError::mistake)?;
+    let told = |(folder, left_out): (PathBuf, LeftOut)| {
+        format!(
+            "left out of `{}`: {left_out}",
+            escaped(&folder.to_string_lossy())
+        )
+    };
+    Ok(all.into_iter().map(told).collect())
 }
 
 /// Parses a column with its type. The name may contain `=`.

@@ -45,8 +45,8 @@ or a doubled one.";
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Evaluate {
-    /// Data to measure on: `movie-reviews`, `digits`, or a file that ends in .csv, .tsv,
-    /// .txt, .parquet or .libsvm
+    /// Data to measure on: `movie-reviews`, `digits`, a file that ends in .csv, .tsv, .txt,
+    /// .parquet or .libsvm, or a folder with a folder of pictures for each class
     #[arg(
         long,
         value_name = "DATA",
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
-        let mut samples = labeled(&model, &arguments.columns, &arguments.data)?;
+        let mut samples = labeled(&session, &model, &arguments.columns, &arguments.data)?;
         let count = samples.len();
         samples.truncate(arguments.limit.unwrap_or(count));
         if samples.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use alloy_primitives::hex;
@@ -12,17 +12,22 @@ use cotrain_client::described::NoEncoder;
 pub(crate) use cotrain_learning::input::Encoded;
 use cotrain_learning::{
     Encoder,
-    data::{MAX_BYTES, Reading, Table, TableFormat},
+    data::{MAX_BYTES, Reading, Separator, Table, TableFormat},
     encode::Sort,
     input::{
         FileOptions, InputError, encode_features, encode_file, encode_labeled, encode_lines,
-        encode_row, encode_table, encode_text,
+        encode_picture, encode_pictures, encode_row, encode_table, encode_text,
     },
 };
 use cotrain_protocol::sample::Encoding;
 use serde::Serialize;
 
-use super::{connection::Session, data::Columns, model::LiveModel};
+use super::{
+    connection::Session,
+    data::{Columns, left_out},
+    model::LiveModel,
+    staged::guarded,
+};
 use crate::error::CommandError;
 
 /// One example in one of its possible forms, or a file of many.
@@ -35,6 +40,9 @@ pub(crate) struct Input {
     /// Row of data: values separated by commas, one per column, or `index:value …` for libsvm
     #[arg(long, value_name = "ROW", allow_hyphen_values = true)]
     pub(crate) row: Option<String>,
+    /// PNG or JPEG with a picture, for a model of pictures
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
     /// Indices of the features that are present, from 0, separated by commas
     #[arg(long, value_name = "LIST")]
     pub(crate) features: Option<String>,
@@ -150,6 +158,8 @@ impl Input {
             encode_text(encoder(model)?, text)
         } else if let Some(row) = &self.row {
             encode_row(encoder(model)?, row)
+        } else if let Some(path) = &self.picture {
+            encode_picture(encoder(model)?, path)
         } else if let Some(list) = &self.features {
             encode_features(&model.facts.parameters, list)
         } else if let Some(sample) = &self.sample {
@@ -246,6 +256,9 @@ fn not_encoded(error: InputError) -> CommandError {
     let next = match &error {
         InputError::TextWanted => "give it with --text",
         InputError::NotSparse { .. } => "give them with --row or --sample",
+        InputError::NoPictures => {
+            "give it what it learned from, such as --text, --row or --data with a table"
+        }
         InputError::NoTexts => "leave --text-column out",
         InputError::NoColumns { .. } => {
             "--text-column is for files that end in .csv, .tsv or .parquet"
@@ -257,16 +270,46 @@ fn not_encoded(error: InputError) -> CommandError {
     CommandError::Mistake(anyhow!("{error}; {next}"))
 }
 
+/// Encodes all pictures of a folder. It also returns a table of their files.
+pub(crate) fn pictures(
+    model: &LiveModel,
+    folder: &Path,
+) -> Result<(Vec<Encoded>, Table), CommandError> {
+    let encoder = encoder_of_data(model)?;
+    let all = encode_pictures(encoder, folder).map_err(not_encoded)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| CommandError::Fault(anyhow!(error));
+    writer.write_record(["file"]).map_err(failed)?;
+    for (path, _) in &all {
+        // The file's name may be a stranger's, and a spreadsheet must not obey it.
+        let (name, _) = guarded(&path.to_string_lossy());
+        writer.write_record([name]).map_err(failed)?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| anyhow!(error.to_string()))?;
+    let commas = Reading {
+        separator: Some(Separator::Comma),
+        ..Reading::default()
+    };
+    let table = Table::of_bytes(folder, bytes, &commas).map_err(CommandError::mistake)?;
+    Ok((all.into_iter().map(|(_, input)| input).collect(), table))
+}
+
 /// Samples with their classes.
 pub(crate) type Labeled = Vec<(u16, Encoded)>;
 
 /// Encodes labeled data by the rules of the model's card.
 pub(crate) fn labeled(
+    session: &Session,
     model: &LiveModel,
     columns: &Columns,
     data: &str,
 ) -> Result<Labeled, CommandError> {
     let encoder = encoder_of_data(model)?;
     let source = columns.source(data)?;
+    for left_out in left_out(&source)? {
+        session.narrator.say(left_out);
+    }
     encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)
 }

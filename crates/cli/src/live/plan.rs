@@ -28,7 +28,7 @@ use cotrain_results::measured::Measured;
 
 use super::{
     bounds::{describe_bounds, describe_features},
-    data::{Columns, TypeOptions},
+    data::{Columns, TypeOptions, left_out},
     encoder,
     wei::Wei,
     whole_seconds,
@@ -39,7 +39,8 @@ use crate::{error::CommandError, output::Narrator};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InitialOptions {
     /// Data to train and measure the initial model on: `movie-reviews` or `digits`, which come with
-    /// cotrain, or a file that ends in .csv, .tsv, .txt, .parquet or .libsvm
+    /// cotrain, a file that ends in .csv, .tsv, .txt, .parquet or .libsvm, or a folder with a folder
+    /// of pictures (.png, .jpg) for each class
     #[arg(
         long,
         value_name = "DATA",
@@ -357,6 +358,8 @@ pub(crate) struct Plan {
     pub(crate) evaluation: Measured,
     /// Number of examples that the initial model was trained on.
     pub(crate) trained_on: usize,
+    /// Files and folders of pictures that are not read, in words.
+    left_out: Vec<String>,
     /// Columns that seem to number or name the rows of the table.
     row_numbers: Vec<String>,
     /// Columns of a table with their types, in words; none of a table of numbers alone.
@@ -383,8 +386,13 @@ impl Plan {
         owner: Address,
     ) -> Result<(Self, Samples), CommandError> {
         check_texts(options)?;
-        let prepared = Prepared::read(&options.preparation()?).map_err(not_prepared)?;
-        let plan = Self::with_prepared(options, terms, owner, &prepared)?;
+        let preparation = options.preparation()?;
+        let left_out = left_out(&preparation.source)?;
+        let prepared = Prepared::read(&preparation).map_err(not_prepared)?;
+        let plan = Self {
+            left_out,
+            ..Self::with_prepared(options, terms, owner, &prepared)?
+        };
         Ok((plan, prepared.encoded.test))
     }
 
@@ -429,6 +437,7 @@ impl Plan {
             quantization: trained.quantization,
             evaluation: Measured::new(&trained.confusion, encoded.classes.clone()),
             trained_on: prepared.trained_on,
+            left_out: Vec::new(),
             row_numbers: prepared.row_numbers(),
             types: prepared
                 .dataset
@@ -442,9 +451,12 @@ impl Plan {
         })
     }
 
-    /// Tells the types of a table's columns, and warns of columns that a model should not learn
-    /// from.
+    /// Tells which pictures are not read and the types of a table's columns, and warns of columns
+    /// that a model should not learn from.
     pub(crate) fn warn(&self, narrator: &Narrator) {
+        for left_out in &self.left_out {
+            narrator.say(left_out);
+        }
         for (column, kind) in &self.types {
             narrator.say(format_args!("column `{}`: {kind}", escaped(column)));
         }

@@ -40,6 +40,8 @@ Examples:
   cotrain predict --file mail.csv --text-column body
   cotrain predict --data new.csv --out new-classes.csv      a table with the predictions as columns
   cotrain predict --data - < new.csv                        the same on stdin and stdout
+  cotrain predict --picture cat.png
+  cotrain predict --data photos --out photos.csv            a folder of pictures, a row for each
   cotrain predict --text 'dull' --verify           do not trust the node
 
 The columns of a table are found by the names in the model's card, in any order, and their types are
@@ -47,7 +49,7 @@ the card's. A column that the model does not know is refused, except for --label
 is a missing or a doubled one.
 Reserved columns may be left out, but only all of them. With --file, - is read without a header.
 
-With --data, the output has the columns of the input and four more: `class`; `score`, empty if there
+With --data, the output has the columns of the input (of a folder of pictures: `file`) and four more: `class`; `score`, empty if there
 is none; `known`, the number of words or columns that the model knows; `clipped`, the number of values
 outside the model's range. If the input has a column of such a name, the new one is called
 `predicted_class` and so on.
@@ -62,7 +64,7 @@ gives no score: this program computes it from the model's storage words, which i
 With --verify, the block's hash proves each storage word of the model (eth_getProof). With a --block-hash from
 another source, you trust the node only for the parameters that the model was created with.";
 
-/// Predict the class of a text, a row of numbers or a sample, free
+/// Predict the class of a text, a row of numbers, a picture or a sample, free
 ///
 /// The contract predicts in the node, or this program computes the same from the model's weights.
 #[derive(Debug, Args)]
@@ -75,7 +77,7 @@ pub(crate) struct Predict {
     /// header; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "Input")]
     file: Option<PathBuf>,
-    /// Table with a header, whose rows are predicted; - is stdin
+    /// Table with a header, whose rows are predicted, or a folder of pictures; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["Input", "file", "skip"])]
     data: Option<PathBuf>,
     /// File for the rows of --data with their predictions, as CSV; - is stdout [default: -]
@@ -267,29 +269,21 @@ fn inputs(
         drop: &arguments.reading.drop,
         reading: arguments.reading.reading(),
     };
+    if let Some(folder) = arguments.data.as_ref().filter(|it| it.is_dir()) {
+        refuse_for_tables(&options)?;
+        let (inputs, table) = input::pictures(model, folder)?;
+        return Ok((inputs, Some(table)));
+    }
     if let Some(path) = &arguments.data {
         let table = input::table(path, &options.reading)?;
         let inputs = input::rows(model, path, &table, &options)?;
         return Ok((inputs, Some(table)));
     }
     let Some(file) = &arguments.file else {
-        let given = [
-            ("--text-column", options.text_column.is_some()),
-            ("--label-column", options.label_column.is_some()),
-            ("--drop", !options.drop.is_empty()),
-        ];
-        let given = given
-            .iter()
-            .find(|(_, given)| *given)
-            .map(|(name, _)| *name);
-        if let Some(option) = given.or(options.reading.given()) {
-            return Err(CommandError::Mistake(anyhow!(
-                "{option} is for tables; give one with --data or --file"
-            )));
-        }
+        refuse_for_tables(&options)?;
         let sample = arguments.input.sample(model)?.ok_or_else(|| {
             CommandError::Mistake(anyhow!(
-                "there is nothing to predict; give --text, --row, --features, --sample, --file or --data"
+                "there is nothing to predict; give --text, --row, --picture, --features, --sample, --file or --data"
             ))
         })?;
         return Ok((vec![sample], None));
@@ -305,6 +299,25 @@ fn inputs(
         )));
     }
     Ok((some, None))
+}
+
+/// Refuses options for tables if there is none.
+fn refuse_for_tables(options: &FileOptions<'_>) -> Result<(), CommandError> {
+    let given = [
+        ("--text-column", options.text_column.is_some()),
+        ("--label-column", options.label_column.is_some()),
+        ("--drop", !options.drop.is_empty()),
+    ];
+    let given = given
+        .iter()
+        .find(|(_, given)| *given)
+        .map(|(name, _)| *name);
+    match given.or(options.reading.given()) {
+        None => Ok(()),
+        Some(option) => Err(CommandError::Mistake(anyhow!(
+            "{option} is for tables; give one with --data or --file"
+        ))),
+    }
 }
 
 /// Place for the rows of a table with their predictions.

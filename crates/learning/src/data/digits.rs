@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
-use super::schema::Schema;
 use super::{DataError, Raw, file};
+use crate::pictures::Form;
 
 /// Lines of 64 pixels and the digit, separated by commas, gzipped.
 static DIGITS: &[u8] = include_bytes!("../../data/digits.csv.gz");
@@ -13,11 +13,11 @@ static DIGITS: &[u8] = include_bytes!("../../data/digits.csv.gz");
 /// Name of the embedded file in messages.
 const NAME: &str = "digits.csv.gz";
 
-/// Width and height of a picture, in pixels.
-const SIDE: usize = 8;
+/// Form of the pictures.
+pub(super) const FORM: Form = Form::DIGITS;
 
 /// Number of pixels of a picture.
-const PIXELS: usize = SIDE * SIDE;
+const PIXELS: usize = 64;
 
 pub(super) fn read() -> Result<Raw, DataError> {
     let bytes = file::unpacked(Path::new(NAME), DIGITS.to_vec())?;
@@ -47,22 +47,6 @@ pub(super) fn read() -> Result<Raw, DataError> {
     })
 }
 
-/// Returns the columns: all are numbers.
-pub(super) fn schema() -> Result<Schema, DataError> {
-    Schema::numbers(columns()).map_err(|source| DataError::Schema {
-        path: PathBuf::from(NAME),
-        source,
-    })
-}
-
-/// Returns the names of the pixels, row by row: `r0c0` is the upper left one.
-pub(super) fn columns() -> Vec<String> {
-    let pixels = (0..SIDE).flat_map(|row| (0..SIDE).map(move |column| (row, column)));
-    pixels
-        .map(|(row, column)| format!("r{row}c{column}"))
-        .collect()
-}
-
 fn parse(line: &[u8]) -> Result<(Vec<f64>, &str), LineFault> {
     let text = str::from_utf8(line).map_err(|_| LineFault::NotUtf8 {
         column: "digit".to_owned(),
@@ -84,7 +68,7 @@ fn parse(line: &[u8]) -> Result<(Vec<f64>, &str), LineFault> {
     };
     let row = fields
         .iter()
-        .zip(columns())
+        .zip(FORM.names())
         .map(pixel)
         .collect::<Result<_, _>>()?;
     Ok((row, digit))

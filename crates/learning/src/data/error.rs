@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use parquet::errors::ParquetError;
 use thiserror::Error;
 
+use super::pictures::FolderError;
 use super::schema::SchemaError;
 use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER, MAX_NUMBERS};
 use crate::text::{escaped, escaped_list, escaped_to};
@@ -17,7 +18,7 @@ const KEY: &str = "in a scenario, data.";
 pub enum DataError {
     /// The name does not tell the format of the data.
     #[error(
-        "the data `{}` is neither `movie-reviews`, `digits` nor a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)",
+        "the data `{}` is neither `movie-reviews`, `digits`, a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed) nor a folder of pictures",
         path.display()
     )]
     Ending {
@@ -281,6 +282,9 @@ pub enum DataError {
         /// Option that the user gave.
         option: &'static str,
     },
+    /// Pictures cannot be read as data.
+    #[error(transparent)]
+    Pictures(#[from] FolderError),
     /// A column has too many different texts to be one of categories.
     #[error(
         "the column `{name}` of `{}` has {distinct} different texts in {rows} rows, such as `{example}`; leave it out with --drop ({KEY}drop), learn from the words in it with --text-column ({KEY}text), or say --type '{name}=categorical' ({KEY}types)",

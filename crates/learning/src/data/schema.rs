@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{LineFault, shown};
 use super::in_bounds;
+use crate::pictures::Form;
 
 pub use error::SchemaError;
 pub use field::{Field, is_missing};
@@ -356,6 +357,12 @@ impl Schema {
     /// [`SchemaError::Twice`].
     pub fn numbers(names: impl IntoIterator<Item = String>) -> Result<Self, SchemaError> {
         Self::new(names.into_iter().map(Column::numeric).collect())
+    }
+
+    /// Creates a schema of the pixels of pictures: all are numbers.
+    pub(crate) fn pixels(form: Form) -> Self {
+        // The only faults that columns of numbers can have are their names, and these all differ.
+        Self::numbers(form.names()).unwrap_or_default()
     }
 
     /// Returns the columns in order.

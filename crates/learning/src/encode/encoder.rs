@@ -12,6 +12,7 @@ use super::spec::{Parts, Spec, SpecError};
 use super::text::TextRules;
 use super::{EncodeError, Layout, Options, Samples, max_features};
 use crate::data::{Dataset, Example, ModelColumns, ModelInputs, in_bounds};
+use crate::pictures;
 use crate::text::escaped;
 use crate::vectors::{Table, TableId};
 
@@ -332,6 +333,12 @@ impl Encoder {
         self.extractor.columns()
     }
 
+    /// Returns the form of the pictures that it takes; `None` if it takes none.
+    #[must_use]
+    pub fn pictures(&self) -> Option<pictures::Form> {
+        self.extractor.pictures()
+    }
+
     /// Returns `true` if the libsvm data that the model learned from counted indices from 0.
     #[must_use]
     pub fn is_zero_based(&self) -> bool {
@@ -351,6 +358,7 @@ impl Encoder {
         ModelInputs {
             columns: self.columns(),
             zero_based: self.is_zero_based(),
+            pictures: self.pictures(),
         }
     }
 

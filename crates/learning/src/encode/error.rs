@@ -4,6 +4,7 @@ use cotrain_protocol::classifier::Kind;
 use thiserror::Error;
 
 use crate::data::{MAX_INDEX, MAX_NUMBER};
+use crate::pictures::Form;
 use crate::text::escaped;
 use crate::vectors::TableId;
 
@@ -36,7 +37,7 @@ pub enum EncodeError {
     },
     /// The data gives more features than the classifier can have.
     #[error(
-        "`{}` gives {features} features, but a {kind} has at most {max}{}; remove columns of a table, or set the number of features to keep only the most frequent words or indices",
+        "`{}` gives {features} features, but a {kind} has at most {max}{}; remove columns of a table, take smaller pictures, or set the number of features to keep only the most frequent words or indices",
         path.display(), beside_constant(*learns_intercept)
     )]
     TooManyFeatures {
@@ -67,6 +68,30 @@ pub enum EncodeError {
     VectorsAreNumbers {
         /// Kind of the classifier.
         kind: Kind,
+    },
+    /// A pixel has more than two levels of grey, and the classifier takes no numbers.
+    #[error(
+        "cannot use pictures of {levels} levels of grey with a {kind}, which only learns what is present; take 2 levels, or the learner {}",
+        Kind::DenseNearestCentroid.name()
+    )]
+    PicturesAreNumbers {
+        /// Kind of the classifier.
+        kind: Kind,
+        /// Number of levels.
+        levels: u32,
+    },
+    /// The level of a pixel is out of range.
+    #[error(
+        "pixel `{pixel}` is {value}, expected 0 to {} for {form}",
+        form.levels() - 1
+    )]
+    Pixel {
+        /// Name of the pixel.
+        pixel: String,
+        /// Its value.
+        value: f64,
+        /// Form of the pictures.
+        form: Form,
     },
     /// The options fix the intercept of a model that never learns one.
     #[error(

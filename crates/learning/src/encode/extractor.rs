@@ -3,6 +3,7 @@
 mod columns;
 mod hashed;
 mod indices;
+mod pictures;
 mod vectors;
 mod words;
 
@@ -19,11 +20,13 @@ use super::spec::{FeatureSpec, SpecError};
 use super::text::{TextRules, Tokenizer};
 use super::{EncodeError, Options, ReserveFault};
 use crate::data::{Dataset, Example, ModelColumns};
+use crate::pictures::Form;
 use crate::vectors::{Table, TableId};
 
 use columns::Columns;
 use hashed::Hashed;
 use indices::Indices;
+use pictures::Pictures;
 use vectors::Vectors;
 use words::Words;
 
@@ -73,6 +76,12 @@ pub trait Extractor: Debug + Send + Sync {
 
     /// Returns the columns of the tables that it takes; `None` if it takes none.
     fn columns(&self) -> Option<ModelColumns<'_>> {
+        None
+    }
+
+    /// Returns the form of the pictures that it takes, as rows of their pixels; `None` if it takes
+    /// none.
+    fn pictures(&self) -> Option<Form> {
         None
     }
 
@@ -235,7 +244,16 @@ pub(super) fn learn(
     }
     Ok(match sort {
         Sort::Text => learn_texts(dataset, options)?,
-        Sort::Numbers => Box::new(Columns::learn(dataset, options.features)?),
+        Sort::Numbers => match dataset.pictures {
+            Some(form) => {
+                let made = form.pixels();
+                if let Some(features) = options.features.filter(|features| *features != made) {
+                    return Err(EncodeError::NotTheExtractors { features, made });
+                }
+                Box::new(Pictures::new(form))
+            }
+            None => Box::new(Columns::learn(dataset, options.features)?),
+        },
         Sort::Indexed => Box::new(Indices::learn(dataset, options.features)),
     })
 }
@@ -292,6 +310,9 @@ pub(super) fn read(
     if reserved > 0 && matches!(spec, FeatureSpec::Hashed(_)) {
         return Err(SpecError::HashedReserved { reserved });
     }
+    if reserved > 0 && matches!(spec, FeatureSpec::Pictures(_)) {
+        return Err(SpecError::PicturesReserved { reserved });
+    }
     Ok(match spec {
         FeatureSpec::Words(words) => Arc::new(Words::read(words, rules)?),
         FeatureSpec::Hashed(features) => Arc::new(Hashed::read(features, rules)?),
@@ -299,6 +320,7 @@ pub(super) fn read(
         FeatureSpec::Table(columns) => Arc::new(Columns::typed(columns, reserved)?),
         FeatureSpec::Indices(indices) => Arc::new(Indices::read(&indices, zero_based)?),
         FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last, zero_based)),
+        FeatureSpec::Pictures(form) => Arc::new(Pictures::new(form)),
         FeatureSpec::Vectors(vectors) => Arc::new(Vectors::read(&vectors)?),
     })
 }

@@ -132,6 +132,13 @@ impl Spec {
         if !given && matches!(self.features, FeatureSpec::Vectors(_)) {
             return Err(SpecError::VectorsAreNumbers(kind));
         }
+        if let FeatureSpec::Pictures(form) = &self.features
+            && !given
+            && form.levels() > 2
+        {
+            let levels = form.levels();
+            return Err(SpecError::PicturesAreNumbers { kind, levels });
+        }
         let reserved = self.reserved;
         if reserved > 0 && (given || reserved >= features) {
             return Err(SpecError::Reserved { reserved, features });

@@ -14,7 +14,7 @@ use cotrain_indexer::{HostedModel, ModelInfo};
 use cotrain_learning::{
     data::{Example, Field},
     encode::{EncodeError, Encoder, Sort},
-    input::{Encoded, InputError, encode_fields},
+    input::{Encoded, InputError, encode_fields, encode_picture_bytes},
     score::Meaning,
     text::escaped,
 };
@@ -38,6 +38,11 @@ use super::{
 /// Maximum number of inputs in a request.
 const MAX: usize = 1_000;
 
+/// Maximum number of pixels of a picture.
+///
+/// A request of 1 MiB can have a hundred pictures of so many, which are decoded in some seconds.
+const MAX_PIXELS: u64 = 1 << 21;
+
 /// One input.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -48,6 +53,9 @@ pub(super) enum Input {
     /// number, a text, true or false, or null if it is missing. For models that learned from libsvm
     /// lines, the row has numbers by index, which count as in those lines.
     Row(Row),
+    /// Bytes of a PNG or JPEG of at most 2,097,152 pixels, for models that learned from pictures. A
+    /// row of their pixels does, too.
+    Picture(Data),
     /// Features as the contract takes them. For a sparse model, the indices of the features that
     /// are present; for a dense model, the value of each feature times its scale.
     Features(Vec<i32>),
@@ -63,14 +71,17 @@ impl<'de> Deserialize<'de> for Input {
             type Value = Input;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object with one of `text`, `row`, `features` and `sample`")
+                formatter.write_str(
+                    "an object with one of `text`, `row`, `picture`, `features` and `sample`",
+                )
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Input, A::Error> {
-                const KEYS: &[&str] = &["text", "row", "features", "sample"];
+                const KEYS: &[&str] = &["text", "row", "picture", "features", "sample"];
                 let input = match map.next_key::<String>()?.as_deref() {
                     Some("text") => Input::Text(map.next_value()?),
                     Some("row") => Input::Row(map.next_value()?),
+                    Some("picture") => Input::Picture(map.next_value()?),
                     Some("features") => Input::Features(map.next_value()?),
                     Some("sample") => Input::Sample(map.next_value()?),
                     Some(other) => return Err(A::Error::unknown_field(other, KEYS)),
@@ -350,6 +361,7 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
             .encode_noting(Example::Text(text))
             .map(Into::into)
             .map_err(not_encodable),
+        Input::Picture(bytes) => of_picture(encoder()?, &bytes.0),
         Input::Row(Row::Ordered(cells)) => {
             let fields: Vec<_> = cells
                 .iter()
@@ -401,6 +413,10 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
         }
         Encoding::Dense32 => Ok(encode_dense32(features)),
     }
+}
+
+fn of_picture(encoder: &Encoder, bytes: &[u8]) -> Result<Encoded, Problem> {
+    encode_picture_bytes(encoder, bytes, MAX_PIXELS).map_err(refused)
 }
 
 /// Encodes a row in the order of the model's columns.
@@ -531,6 +547,34 @@ mod tests {
         ] {
             assert!(sample(row).is_err(), "{row:?}");
         }
+    }
+
+    #[test]
+    fn of_picture_takes_the_bytes_of_a_picture_for_models_of_pictures() {
+        // Red at the left, then white above black.
+        let bytes = include_bytes!("../../../learning/tests/pictures/colors.png");
+        let input = serde_json::json!({"picture": alloy_primitives::hex::encode_prefixed(bytes)});
+        let Input::Picture(read) = serde_json::from_value(input).unwrap() else {
+            panic!("no picture");
+        };
+        let encoder = |features: &str| {
+            let card = format!(r#"{{"classifier":"naive-bayes","features":{features}}}"#);
+            serde_json::from_str::<Encoder>(&card).unwrap()
+        };
+        let pixels = r#"{"pictures":{"width":3,"height":2,"levels":2,"ink":true}}"#;
+        let pixels = encoder(pixels);
+        let encoded = of_picture(&pixels, &read.0).unwrap();
+        assert_eq!(encoded.sample, [0, 0, 0, 3, 0, 4, 0, 5]);
+        let row = of_order(
+            &pixels,
+            &[1, 0, 0, 1, 1, 1].map(|it| Field::Number(it.into())),
+        );
+        assert_eq!(row.unwrap(), encoded);
+        let told = |encoder, bytes: &[u8]| format!("{:?}", of_picture(encoder, bytes).unwrap_err());
+        let words = encoder(r#"{"words":["good"]}"#);
+        assert!(told(&words, bytes).contains("the model did not learn from pictures"));
+        assert!(told(&pixels, b"GIF89a").contains("it is neither a PNG nor a JPEG"));
+        assert!(told(&pixels, &bytes[..60]).contains("it is damaged"));
     }
 
     #[test]

@@ -312,7 +312,7 @@ fn evaluate(
         _ => wrong(
             figment,
             "evaluate.data",
-            "`movie-reviews`, `digits`, or a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed)",
+            "`movie-reviews`, `digits`, a file that ends in .csv, .tsv, .txt, .parquet or .libsvm (and .gz, where it is packed), or a folder of pictures",
         ),
     })?;
     Ok(Some(EvaluateSection {

@@ -5,6 +5,7 @@ use std::{collections::HashSet, fmt, path::PathBuf, str::FromStr};
 use cotrain_learning::{
     data::{Columns, Reading, Source, TableFormat},
     encode::{Limits, TextOptions, Tokenizer},
+    pictures::Form,
     text::{check_name, escaped_lines},
     vectors::{Table, embedded},
 };
@@ -245,6 +246,10 @@ impl Check<'_> {
                 "name the file of the training data",
             ),
         };
+        if table.source != "pictures" {
+            let keys = table.of_pictures();
+            keys.iter().try_for_each(|(key, set)| foreign(key, *set))?;
+        }
         if let Some(embedded) = Source::embedded(&table.source) {
             foreign("train", table.train.is_some())?;
             foreign("test", table.test.is_some())?;
@@ -261,6 +266,16 @@ impl Check<'_> {
                 Ok(Source::Libsvm {
                     train: train()?,
                     test: table.test.clone(),
+                })
+            }
+            "pictures" => {
+                foreign("label", table.label.is_some())?;
+                foreign("text", table.text.is_some())?;
+                no_table()?;
+                Ok(Source::Pictures {
+                    train: train()?,
+                    test: table.test.clone(),
+                    form: self.form(table)?,
                 })
             }
             source @ ("csv" | "tsv" | "parquet") => {
@@ -285,8 +300,21 @@ impl Check<'_> {
             other => self.impossible(
                 "data.source",
                 format!("`{other}`"),
-                "known are movie-reviews, digits, csv, tsv, parquet, libsvm",
+                "known are movie-reviews, digits, csv, tsv, parquet, libsvm, pictures",
             ),
+        }
+    }
+
+    /// Returns the form in which pictures are read.
+    fn form(&self, table: &DataTable) -> Result<Form, ScenarioError> {
+        let size = self.named("data.picture_size", table.picture_size.as_deref())?;
+        let ink = table.picture_ink.unwrap_or(false);
+        match Form::new(size.unwrap_or_default(), table.picture_levels, ink) {
+            Ok(form) => Ok(form),
+            Err(error) => {
+                let levels = table.picture_levels.unwrap_or_default();
+                self.impossible("data.picture_levels", levels, error.to_string())
+            }
         }
     }
 

@@ -39,6 +39,9 @@ pub(super) struct DataTable {
     pub(super) drop: Option<Vec<String>>,
     pub(super) types: Option<BTreeMap<String, String>>,
     pub(super) missing: Option<MissingTable>,
+    pub(super) picture_size: Option<String>,
+    pub(super) picture_levels: Option<u32>,
+    pub(super) picture_ink: Option<bool>,
     pub(super) test_share: Option<Number>,
     pub(super) features: Option<usize>,
     pub(super) hashed: Option<usize>,
@@ -73,6 +76,15 @@ impl DataTable {
             ("drop", self.drop.is_some()),
             ("types", self.types.is_some()),
             ("missing", self.missing.is_some()),
+        ]
+    }
+
+    /// Returns the keys that only folders of pictures have, each with whether it is given.
+    pub(super) fn of_pictures(&self) -> [(&'static str, bool); 3] {
+        [
+            ("picture_size", self.picture_size.is_some()),
+            ("picture_levels", self.picture_levels.is_some()),
+            ("picture_ink", self.picture_ink.is_some()),
         ]
     }
 }

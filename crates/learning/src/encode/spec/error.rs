@@ -38,6 +38,14 @@ pub(in crate::encode) enum SpecError {
     )]
     HashedReserved { reserved: usize },
     #[error(
+        "the number of reserved features is {reserved}, expected 0: a picture has all its pixels; leave it out"
+    )]
+    PicturesReserved { reserved: usize },
+    #[error(
+        "a pixel has {levels} levels of grey, but the samples of a {kind} only say which features are present; expected 2 levels"
+    )]
+    PicturesAreNumbers { kind: Kind, levels: u32 },
+    #[error(
         "there is a rule for texts, but the features are none of texts; leave out `tokenizer` and `word-pairs`"
     )]
     NoTexts,

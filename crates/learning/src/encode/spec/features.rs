@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Column, Schema};
+use crate::pictures::Form;
 
 /// Serialized form of an extractor: `features` in a model's card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub enum FeatureSpec {
     Indices(Vec<u32>),
     /// All indices from 1 to this one, in order.
     IndicesUpTo(u32),
+    /// Pixels of pictures, row by row.
+    Pictures(Form),
     /// Dimensions of a table of word vectors.
     Vectors(VectorsSpec),
 }
@@ -42,6 +45,7 @@ impl FeatureSpec {
             Self::Indices(indices) => indices.len(),
             // The number is widened: no supported machine has 16 bits.
             Self::Hashed(count) | Self::IndicesUpTo(count) => *count as usize,
+            Self::Pictures(form) => form.pixels(),
             Self::Vectors(vectors) => vectors.dimensions,
         }
     }
