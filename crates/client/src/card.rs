@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use cotrain_bindings::Revert;
 use cotrain_learning::{
     Encoder,
@@ -154,22 +154,30 @@ pub enum CardError {
 /// Bytes of a readable card, as its owner registered them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedCard {
+    registry: Address,
     deflated: Bytes,
     sha256: B256,
 }
 
 impl PublishedCard {
-    /// Reads a card that anyone may have written, and keeps its bytes.
+    /// Reads a card that anyone may have written to a registry, and keeps its bytes.
     ///
     /// # Errors
     /// Those of [`Card::from_bytes`].
-    pub fn read(registered: &Bytes) -> Result<(Card, Self), CardError> {
+    pub fn read(registry: Address, registered: &Bytes) -> Result<(Card, Self), CardError> {
         let (json, length) = inflate(registered)?;
         let published = Self {
+            registry,
             deflated: registered.slice(..length),
             sha256: <[u8; 32]>::from(Sha256::digest(&json)).into(),
         };
         Ok((Card::from_json(&json)?, published))
+    }
+
+    /// Returns the registry whose event has the card.
+    #[must_use]
+    pub fn registry(&self) -> Address {
+        self.registry
     }
 
     /// Returns the card's JSON as registered: deflated (zlib, RFC 1950), without any bytes that
@@ -372,7 +380,9 @@ mod tests {
         let deflated = deflated(json);
         let mut registered = deflated.clone();
         registered.extend(b"and more");
-        let (card, published) = PublishedCard::read(&registered.into()).unwrap();
+        let registry = Address::with_last_byte(9);
+        let (card, published) = PublishedCard::read(registry, &registered.into()).unwrap();
+        assert_eq!(published.registry(), registry);
         assert_eq!((card.name.as_str(), card.from_block), ("a", 7));
         assert_eq!(published.deflated(), &deflated);
         assert_eq!(published.sha256()[..], Sha256::digest(json)[..]);

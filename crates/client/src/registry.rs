@@ -201,7 +201,7 @@ async fn read_card(
 ) -> Result<Result<(Card, PublishedCard), CardError>, RegistryError> {
     let bytes = card_bytes(node, registry, entry).await;
     let bytes = bytes.map_err(|source| RegistryError::Node { registry, source })?;
-    let read = PublishedCard::read(&bytes);
+    let read = PublishedCard::read(registry, &bytes);
     if let Err(error) = &read {
         tracing::warn!(trainer = %entry.trainer, %error, "the model's card cannot be read");
     }

@@ -118,6 +118,7 @@ fn pieces(card: &PublishedCard) -> impl Stream<Item = io::Result<Bytes>> + Send 
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::Address;
     use flate2::{Compression, write::ZlibEncoder};
     use futures_util::TryStreamExt;
     use std::io::Write;
@@ -133,7 +134,7 @@ mod tests {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(json.as_bytes()).unwrap();
         let registered = encoder.finish().unwrap().into();
-        let (_, published) = PublishedCard::read(&registered).unwrap();
+        let (_, published) = PublishedCard::read(Address::ZERO, &registered).unwrap();
         let pieces: Vec<Bytes> = pieces(&published).try_collect().await.unwrap();
         assert!(pieces.len() > 3 && pieces.iter().all(|piece| piece.len() <= PIECE));
         assert_eq!(pieces.concat(), json.as_bytes());

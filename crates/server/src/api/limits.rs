@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -72,6 +73,18 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Share of the client of a request in its rate, for a request that stands for many.
+#[derive(Clone)]
+pub(super) struct Quota(Arc<dyn Fn(NonZeroU32) -> bool + Send + Sync>);
+
+impl Quota {
+    /// Counts further requests against the client's rate. Returns `false`, and counts none, if the
+    /// client may not make that many now.
+    pub(super) fn take(&self, further: u32) -> bool {
+        NonZeroU32::new(further).is_none_or(|further| (self.0)(further))
+    }
+}
+
 /// Limits the rate of each client's requests. Without a configured rate, there is no limit.
 pub(super) fn per_client(router: Router, config: &ApiSection) -> Router {
     let client = Client {
@@ -101,7 +114,15 @@ pub(super) fn per_client(router: Router, config: &ApiSection) -> Router {
     });
     router
         .layer(layer)
-        .layer(from_fn(move |request: Request, next: Next| {
+        .layer(from_fn(move |mut request: Request, next: Next| {
+            if let Ok(key) = client.extract(&request) {
+                let limiter = Arc::clone(limiter.limiter());
+                let quota = move |further| {
+                    let taken = limiter.check_key_n(&key, further);
+                    taken.is_ok_and(|now| now.is_ok())
+                };
+                request.extensions_mut().insert(Quota(Arc::new(quota)));
+            }
             if seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET) {
                 limiter.limiter().retain_recent();
             }

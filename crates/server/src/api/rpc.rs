@@ -3,11 +3,12 @@
 mod methods;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use cotrain_chain::node::Refusal;
+use cotrain_client::card::PublishedCard;
 use cotrain_learning::text::escaped_to;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -21,6 +22,7 @@ use super::{
     app::App,
     extract::{InBody, NoQuery},
     kinds::Kind,
+    limits::Quota,
     observe,
     problem::Problem,
 };
@@ -119,6 +121,7 @@ impl From<Refusal> for Fault {
 pub(super) async fn rpc(
     State(app): State<App>,
     _query: NoQuery,
+    quota: Option<Extension<Quota>>,
     InBody(body): InBody<Value>,
 ) -> Result<Response, Problem> {
     let Some(permits) = &app.rpc else {
@@ -142,6 +145,12 @@ pub(super) async fn rpc(
         }
         request => return Ok(Json(one(&app, request, &mut left).await).into_response()),
     };
+    // The request itself was counted already.
+    let further = u32::try_from(requests.len() - 1).unwrap_or(u32::MAX);
+    if quota.is_some_and(|Extension(quota)| !quota.take(further)) {
+        let detail = "each request of the batch counts against your rate, and it allows no more now; wait, or send fewer at a time";
+        return Err(Problem::new(&Kind::RATE_LIMITED, detail).retry_after(1));
+    }
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
         answers.push(one(&app, request, &mut left).await);
@@ -207,7 +216,16 @@ async fn forwarded(
             return (method.name, Err(fault));
         }
     };
-    let outcome = match method.bounded(given, app.index().head()) {
+    let contracts = app.index().contracts();
+    let is_followed = |address| {
+        contracts.iter().any(|contract| {
+            let info = contract.info();
+            let registry = info.published.as_ref().ok().map(PublishedCard::registry);
+            [info.facts.trainer, info.facts.classifier].contains(&address)
+                || registry == Some(address)
+        })
+    };
+    let outcome = match method.bounded(given, app.index().head(), is_followed) {
         Ok(given) => ask(app, method.name, given, left).await,
         Err(message) => Err(Fault::new(INVALID_PARAMETERS, message)),
     };

@@ -159,11 +159,15 @@ async fn rpc_is_off_limited_and_counted_as_configured() {
     assert!(answer.text().contains("api.rpc"), "{}", answer.text());
     let client = Client::with(|config| {
         config.rate = 1;
-        config.burst = 2;
+        config.burst = 3;
     })
     .await;
-    ask(&client, &chain).await;
+    // Each request of a batch counts; one that is refused costs no more than itself.
+    let batch = |requests| json!(vec![&chain; requests]);
+    let refused = client.post("/rpc", batch(4)).await;
+    assert_eq!(refused.problem(429), "rate-limited");
     ask(&client, &request("eth_x", &json!([]))).await;
+    ask(&client, &chain).await;
     assert_eq!(
         client.post("/rpc", &chain).await.problem(429),
         "rate-limited"

@@ -1,5 +1,6 @@
 //! The methods that are forwarded to the node, and the bounds of their parameters.
 
+use alloy_primitives::Address;
 use cotrain_chain::TRANSACTION_GAS_LIMIT;
 use serde_json::{Map, Value};
 
@@ -97,8 +98,14 @@ pub(super) fn find(name: &str) -> Option<&'static Method> {
 
 impl Method {
     /// Checks parameters against the bounds, and limits the gas of calls. `head` is the number of the
-    /// latest block. The error says what is expected.
-    pub(super) fn bounded(&self, mut given: Vec<Value>, head: u64) -> Result<Vec<Value>, String> {
+    /// latest block; `is_followed` is `true` of contracts whose logs may be read. The error says what
+    /// is expected.
+    pub(super) fn bounded(
+        &self,
+        mut given: Vec<Value>,
+        head: u64,
+        is_followed: impl Fn(Address) -> bool,
+    ) -> Result<Vec<Value>, String> {
         let (least, most) = match self.form {
             Form::Nothing => (0, 0),
             Form::Call | Form::Account => (1, 2),
@@ -128,7 +135,7 @@ impl Method {
                 words("the slots", slots, MAX_SLOTS)?;
                 block_of(block)?;
             }
-            (Form::Logs, [filter]) => check_filter(filter, head)?,
+            (Form::Logs, [filter]) => check_filter(filter, head, is_followed)?,
             (Form::Hash, [hash]) => word("the hash", hash)?,
             (Form::Account, [address, block @ ..]) => {
                 word("the address", address)?;
@@ -237,17 +244,32 @@ fn limit_gas(call: &mut Value) -> Result<(), String> {
 }
 
 /// Checks a filter of logs: of which contracts, and of how many blocks.
-fn check_filter(filter: &mut Value, head: u64) -> Result<(), String> {
+fn check_filter(
+    filter: &mut Value,
+    head: u64,
+    is_followed: impl Fn(Address) -> bool,
+) -> Result<(), String> {
     let filter = object("the filter", filter)?;
-    match filter.get("address") {
-        Some(Value::String(_)) => word("the address", &filter["address"])?,
+    let addresses = match filter.get("address") {
+        Some(address @ Value::String(_)) => std::slice::from_ref(address),
         Some(list @ Value::Array(addresses)) if !addresses.is_empty() => {
             words("the addresses", list, MAX_ADDRESSES)?;
+            addresses
         }
         _ => {
             return Err(
                 "the filter has no address, expected one contract or a list of them".to_owned(),
             );
+        }
+    };
+    for address in addresses {
+        let parsed = address.as_str().and_then(|text| text.parse().ok());
+        let parsed =
+            parsed.ok_or("the address is malformed, expected 0x and 40 hexadecimal digits")?;
+        if !is_followed(parsed) {
+            return Err(format!(
+                "the logs of {parsed} are not forwarded, only those of contracts that are followed here; use a node of your own, or a wallet's"
+            ));
         }
     }
     if let Some(topics) = filter.get("topics") {
@@ -311,7 +333,9 @@ mod tests {
     fn bounded(name: &str, given: &Value) -> Result<Value, String> {
         let method = find(name).expect("a method");
         let given = given.as_array().expect("a list").clone();
-        method.bounded(given, 5_000).map(Value::Array)
+        let followed = Address::with_last_byte(1);
+        let bounded = method.bounded(given, 5_000, |address| address == followed);
+        bounded.map(Value::Array)
     }
 
     #[test]
@@ -358,7 +382,8 @@ mod tests {
 
     #[test]
     fn bounded_refuses_other_parameters_and_says_what_is_expected() {
-        let (one, zeros) = ("0x01", |n: usize| vec!["0x0"; n]);
+        let one = Address::with_last_byte(1).to_string();
+        let zeros = |n: usize| vec!["0x0"; n];
         for (method, given, reason) in [
             ("eth_chainId", json!([1]), "1 parameters, expected 0"),
             ("eth_call", json!([]), "0 parameters, expected 1 or 2"),
@@ -419,6 +444,16 @@ mod tests {
             ("eth_getLogs", json!([{"address": zeros(17)}]), "at most 16"),
             (
                 "eth_getLogs",
+                json!([{"address": "0x1"}]),
+                "address is malformed",
+            ),
+            (
+                "eth_getLogs",
+                json!([{"address": [one, Address::ZERO]}]),
+                "0x0000000000000000000000000000000000000000 are not forwarded",
+            ),
+            (
+                "eth_getLogs",
                 json!([{"address": one, "fromBlock": "earliest"}]),
                 "5001 blocks",
             ),
@@ -455,7 +490,8 @@ mod tests {
 
     #[test]
     fn bounded_takes_what_pages_and_wallets_ask_for() {
-        let (one, zeros) = ("0x01", |n: usize| vec!["0x0"; n]);
+        let one = Address::with_last_byte(1).to_string();
+        let zeros = |n: usize| vec!["0x0"; n];
         for (method, given) in [
             ("eth_blockNumber", json!([])),
             (
@@ -468,7 +504,7 @@ mod tests {
             ),
             (
                 "eth_getLogs",
-                json!([{"address": zeros(16), "blockHash": one}]),
+                json!([{"address": vec![&one; 16], "blockHash": one}]),
             ),
             (
                 "eth_getLogs",
