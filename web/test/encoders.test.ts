@@ -233,7 +233,7 @@ describe("word vectors", () => {
       const found = vectorOf(table, text);
       expect(found.numbers, text).toEqual(numbers);
       expect([found.known, found.unknown], text).toEqual([known, unknown]);
-      expect(found.words.length).toBe(known);
+      expect(found.words.length).toBeGreaterThanOrEqual(known);
     }
   });
 

@@ -10,6 +10,7 @@ mod eigen;
 mod embedded;
 mod file;
 mod make;
+mod named;
 mod open;
 mod source;
 mod words;
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 pub use embedded::embedded;
 pub use file::TableError;
 pub use make::{MakeError, Making};
+pub use named::NamedTableError;
 pub use open::OpenError;
 pub use source::{SourceError, WordVectors};
 
@@ -113,11 +115,12 @@ impl fmt::Display for TableId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextVector {
     /// One number a dimension. Its length as a vector is at most [`LENGTH`]; all numbers are 0 if
-    /// the text has no known word.
+    /// `known` is 0.
     pub numbers: Vec<i16>,
-    /// Number of words, with repetitions, that the table knows.
+    /// Number of words, with repetitions, that the table knows, without punctuation.
     pub known: usize,
-    /// Number of words, with repetitions, that the table does not know. They are left out.
+    /// Number of words, with repetitions, that the table does not know, without punctuation. They
+    /// are left out.
     pub unknown: usize,
 }
 
@@ -223,7 +226,8 @@ impl Table {
     /// 2. A word becomes pieces, from its beginning: each is the longest one of the table that
     ///    fits. After the first one, only the pieces with `##` fit. If at some place none does,
     ///    the word is unknown and left out.
-    /// 3. The rows of all pieces are added.
+    /// 3. The rows of all pieces are added, also those of punctuation. But if no other word is
+    ///    known, the text is unknown, and all its numbers are 0.
     /// 4. Each sum is multiplied by 32,767 × 256 and divided by the square root of 65,536 times
     ///    the sum of the squared sums. The root is rounded up, and the quotient toward zero.
     #[must_use]
@@ -233,16 +237,20 @@ impl Table {
         let mut pieces = Vec::new();
         for word in words::words(&words::plain(text)) {
             pieces.clear();
+            let counted = usize::from(words::says_something(word));
             if self.split(word, &mut pieces) {
-                known += 1;
+                known += counted;
                 for &piece in &pieces {
                     for (sum, &number) in sums.iter_mut().zip(self.row(piece)) {
                         *sum += i64::from(number);
                     }
                 }
             } else {
-                unknown += 1;
+                unknown += counted;
             }
+        }
+        if known == 0 {
+            sums.fill(0);
         }
         TextVector {
             numbers: normalized(&sums),

@@ -8,11 +8,13 @@ use cotrain_learning::data::{Columns, Dataset, Example, Reading, Source, TableFo
 use cotrain_learning::encode::{EncodeError, Options, TextOptions, encode_with, suited_with};
 use cotrain_learning::initial::{self, Initial, Prepared};
 use cotrain_learning::vectors::{
-    MakeError, Making, OpenError, SourceError, Table, TableError, TextVector, WordVectors, embedded,
+    MakeError, Making, NamedTableError, OpenError, SourceError, Table, TableError, TableId,
+    TextVector, WordVectors, embedded,
 };
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 /// Returns the bytes of a table of two dimensions that share a byte, as docs/spec.md says.
 ///
@@ -111,17 +113,53 @@ fn encode_adds_the_rows_of_the_longest_pieces() {
     };
     // The rows are "!": (1, 0), "film": (4, -6), "films": (5, -8), "go": (6, -10) and
     // "##ing": (2, -2).
-    assert_eq!(of("!"), (vec![32_767, 0], 1, 0));
+    // Punctuation is added to words, but says nothing alone.
+    assert_eq!(of("!"), (vec![0, 0], 0, 0));
+    assert_eq!(of("! unheard !"), (vec![0, 0], 0, 1));
+    assert_eq!((of("film!").1, of("film!").2), (1, 0));
+    assert_ne!(of("film!").0, of("film").0);
     assert_eq!(table.pieces_of("Films"), Some(vec!["films"]));
     assert_eq!(table.pieces_of("going"), Some(vec!["go", "##ing"]));
     // (8, -12): the root of 65,536 * 208 is 3,692.1, and 8 * 32,767 * 256 / 3,693 is 18,171.4.
     assert_eq!(of("GOING"), (vec![18_171, -27_257], 1, 0));
     // A word with an unknown rest is unknown as a whole.
-    assert_eq!(of("gone, go"), (of("go").0, 1, 2));
+    assert_eq!(of("gone, go"), (of("go").0, 1, 1));
     assert_eq!(of("ing s"), (vec![0, 0], 0, 2));
     assert_eq!(of(" \n"), (vec![0, 0], 0, 0));
     assert_eq!(table.pieces_of("film films"), None);
     assert_eq!(table.pieces_of(""), None);
+}
+
+#[test]
+fn read_named_takes_only_the_table_that_a_card_names() {
+    let (table, bytes) = (small(), small().to_bytes());
+    assert_eq!(Table::read_named(&bytes, table.id()).unwrap(), table);
+    let mut damaged = bytes.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for other in [&damaged[..], &bytes[1..], b""] {
+        let error = Table::read_named(other, table.id()).unwrap_err();
+        let text = error.to_string();
+        let NamedTableError::Sha256 { found, .. } = error else {
+            panic!("{error}");
+        };
+        assert_ne!(found, table.id());
+        for id in [found, table.id()] {
+            assert!(text.contains(&id.hexadecimal()), "{text}");
+        }
+    }
+    let wider = TableId {
+        dimensions: 3,
+        ..table.id()
+    };
+    let error = Table::read_named(&bytes, wider).unwrap_err();
+    assert!(
+        matches!(error, NamedTableError::Dimensions { found: 2, .. }),
+        "{error}"
+    );
+    // A card may name anything, also what is no table.
+    let sha256 = sha2::Sha256::digest(b"no table").into();
+    let error = Table::read_named(b"no table", TableId { sha256, ..wider }).unwrap_err();
+    assert!(matches!(error, NamedTableError::Table(_)), "{error}");
 }
 
 #[test]
@@ -132,6 +170,7 @@ fn nearest_leaves_out_the_pieces_of_the_text() {
     assert_eq!(pieces, ["##s", "film"]);
     assert!((near[0].cosine - 1.0).abs() < 1e-9 && near[0].cosine > near[1].cosine);
     assert_eq!(small().nearest("unheard", 2), []);
+    assert_eq!(small().nearest("!", 2), []);
 }
 
 #[test]
@@ -157,7 +196,7 @@ fn embedded_is_at_most_a_megabyte_and_has_its_notice() {
 }
 
 /// Texts with every sort of character that programs in other languages could read differently.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 14] = [
     "",
     "a warm and funny film",
     "It's a 10/10, déjà-vu! x_1",
@@ -170,6 +209,8 @@ const TEXTS: [&str; 12] = [
     "ﬁne\u{a0}print\u{200b}here",
     "1,234.56 €",
     "\u{1f1}x NAÏVE café CAFE\u{301}",
+    "... !? + €",
+    "👍🏽 …",
 ];
 
 #[test]

@@ -43,11 +43,11 @@ export interface TextVector {
   readonly numbers: readonly number[];
   /** Sums of the rows of all pieces, from which the numbers follow. */
   readonly sums: readonly number[];
-  /** Number of words that the table knows, with repetitions. */
+  /** Number of words that the table knows, with repetitions and without punctuation. */
   readonly known: number;
-  /** Number of words that it does not know. */
+  /** Number of words that it does not know, without punctuation. */
   readonly unknown: number;
-  /** Known words in order, each with the numbers of its pieces. */
+  /** Known words and punctuation in order, each with the numbers of its pieces. */
   readonly words: readonly { word: string; pieces: readonly number[] }[];
 }
 
@@ -245,18 +245,29 @@ function addRow(
 export function vectorOf(table: Table, text: string): TextVector {
   const sums = new Array<number>(table.dimensions).fill(0);
   const words: { word: string; pieces: number[] }[] = [];
+  let known = 0;
   let unknown = 0;
   for (const word of wordsOf(text)) {
     const pieces = piecesOf(table, word);
     if (pieces === undefined) {
-      unknown += 1;
+      if (counts(word)) unknown += 1;
       continue;
     }
+    if (counts(word)) known += 1;
     words.push({ word, pieces });
     for (const piece of pieces) addRow(table, piece, sums, 1);
   }
-  const numbers = normalized(sums);
-  return { numbers, sums, known: words.length, unknown, words };
+  if (known === 0) sums.fill(0);
+  return { numbers: normalized(sums), sums, known, unknown, words };
+}
+
+/** Returns `true` if a word counts as one: punctuation and signs such as `+` do not. */
+function counts(word: string): boolean {
+  const first = characters(word)[0];
+  return (
+    first !== undefined &&
+    (is("alphanumeric", first) || is("pictographic", first))
+  );
 }
 
 /** Returns the numbers of a text without its known words of one spelling. */
@@ -266,6 +277,10 @@ export function numbersWithout(
   word: string,
 ): number[] {
   const sums = [...vector.sums];
+  // Without a word that counts, all numbers are 0.
+  if (!vector.words.some((one) => one.word !== word && counts(one.word))) {
+    return sums.map(() => 0);
+  }
   for (const one of vector.words) {
     if (one.word !== word) continue;
     for (const piece of one.pieces) addRow(table, piece, sums, -1);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_properties::{
     CodePointMapData, CodePointSetData,
-    props::{GeneralCategory, Ideographic},
+    props::{ExtendedPictographic, GeneralCategory, Ideographic},
 };
 
 /// Returns a text in lower case, decomposed (Unicode's form NFD), without nonspacing marks.
@@ -57,9 +57,16 @@ pub(super) fn joins(c: char) -> bool {
     c.is_alphanumeric() && !CodePointSetData::new::<Ideographic>().contains(c)
 }
 
+/// Returns `true` if a word that [`words`] returned counts as one: it consists of letters and digits,
+/// or is an ideograph or an emoji. Punctuation and signs such as `+` do not count.
+pub(super) fn says_something(word: &str) -> bool {
+    let is_emoji = |c| CodePointSetData::new::<ExtendedPictographic>().contains(c);
+    word.starts_with(|c: char| c.is_alphanumeric() || is_emoji(c))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{plain, words};
+    use super::{plain, says_something, words};
 
     fn read(text: &str) -> Vec<String> {
         words(&plain(text)).map(ToOwned::to_owned).collect()
@@ -91,5 +98,15 @@ mod tests {
         assert_eq!(read("映画はよかった"), ["映", "画", "はよかった"]);
         // An emoji, its joiner and a tone are a word each; the variation selector is a mark.
         assert_eq!(read("❤\u{fe0f}👍🏽"), ["❤", "👍", "🏽"]);
+    }
+
+    #[test]
+    fn says_something_is_true_of_letters_digits_and_emoji_only() {
+        for word in ["a", "é", "10", "好", "はよかった", "❤", "👍"] {
+            assert!(says_something(word), "{word}");
+        }
+        for word in [".", "…", "!", "，", "+", "€", "`", "🏽", "\u{200d}"] {
+            assert!(!says_something(word), "{word}");
+        }
     }
 }
