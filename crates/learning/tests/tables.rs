@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cotrain_learning::data::{
     Columns, DataError, Dataset, Example, Reading, Source, load, load_for, load_more,
 };
-use cotrain_learning::encode::{Encoder, encode, suited};
+use cotrain_learning::encode::{Encoder, Options, encode, encode_with, suited};
 use cotrain_learning::input::{encode_row, row_of};
 use cotrain_protocol::classifier::Kind;
 use flate2::Compression;
@@ -585,6 +585,38 @@ fn load_finds_the_columns_of_test_data_by_their_names() {
         dataset.test.examples().next(),
         Some(Example::Numbers(&[3.0, 4.0]))
     );
+}
+
+#[test]
+fn encode_with_reserves_columns_but_no_categories() {
+    let rows = "no,C,1\nyes,S,0\nno,C,0\nyes,S,1\n".repeat(10);
+    let text = format!("class,port,paid\n{rows}");
+    let dataset = Table::csv(&text).typed("paid=boolean").load().unwrap();
+    let reserving = |name: &str| {
+        let options = Options {
+            reserved: vec![name.to_owned()],
+            ..Options::default()
+        };
+        encode_with(&dataset, Kind::NaiveBayes, &options).map(|encoded| encoded.encoder)
+    };
+    let told = |name: &str| reserving(name).unwrap_err().to_string();
+    assert_eq!(
+        told("port=Q"),
+        "cannot reserve the feature `port=Q`: the categories of the column `port` are those of the \
+         data; add an example with `Q` to the data, or leave it out"
+    );
+    let known = "the data or another reserved feature has that name already; leave it out";
+    for name in ["port", "port=C", "paid"] {
+        assert_eq!(
+            told(name),
+            format!("cannot reserve the feature `{name}`: {known}")
+        );
+    }
+    // Only columns of categories have such features.
+    for name in ["paid=1", "harbor=Q"] {
+        let encoder = reserving(name).unwrap();
+        assert_eq!((encoder.reserved(), encoder.features()), (1, 4));
+    }
 }
 
 #[test]

@@ -282,6 +282,18 @@ pub enum ReserveFault {
     /// The model has a feature of this name.
     #[error("the data or another reserved feature has that name already; leave it out")]
     Known,
+    /// The name is a text of a column of categories, whose features are those of the data.
+    #[error(
+        "the categories of the column `{}` are those of the data; add an example with `{}` to the data, or leave it out",
+        escaped(column),
+        escaped(value)
+    )]
+    Category {
+        /// Name of the column.
+        column: String,
+        /// Text of the category.
+        value: String,
+    },
     /// The name is no word of texts.
     #[error(
         "texts are read as words of at least two letters, digits or underscores; name such a word"

@@ -1,5 +1,5 @@
 use super::{Extracted, Extractor, Sort, once};
-use crate::data::{Column, Dataset, Example, ModelColumns, Schema};
+use crate::data::{Column, ColumnKind, Dataset, Example, ModelColumns, Schema};
 use crate::encode::spec::{FeatureSpec, SpecError};
 use crate::encode::{EncodeError, ReserveFault};
 use crate::text::escaped_list;
@@ -98,6 +98,19 @@ impl Extractor for Columns {
     }
 
     fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
+        if self.names.iter().any(|known| known == name) {
+            return Err(ReserveFault::Known);
+        }
+        let category = |column: &Column| {
+            let value = name.strip_prefix(&column.name)?.strip_prefix('=')?;
+            matches!(column.kind, ColumnKind::Categorical { .. }).then(|| ReserveFault::Category {
+                column: column.name.clone(),
+                value: value.to_owned(),
+            })
+        };
+        if let Some(fault) = self.schema.columns().iter().find_map(category) {
+            return Err(fault);
+        }
         let columns = self.schema.columns().iter().cloned();
         let column = Column::numeric(name.to_owned());
         let columns = columns.chain(std::iter::once(column)).collect();
