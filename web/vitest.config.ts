@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/fuzz/**"],
+          exclude: ["test/fuzz/**", "test/browser/**"],
         },
       },
       {
@@ -16,6 +16,17 @@ export default defineConfig({
           include: ["test/fuzz/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          globalSetup: "test/browser/world.ts",
+          // One coordinator and one browser at a time: the last tests end the coordinator.
+          fileParallelism: false,
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
         },
       },
     ],

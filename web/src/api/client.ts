@@ -1,0 +1,133 @@
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.d.ts";
+
+export type Model = components["schemas"]["ModelView"];
+export type Contribution = components["schemas"]["ContributionView"];
+export type AccuracyPoint = components["schemas"]["AccuracyPoint"];
+export type Prediction = components["schemas"]["Prediction"];
+export type Predictions = components["schemas"]["Predictions"];
+export type Input = components["schemas"]["Input"];
+export type Page<Row> = { rows: Row[]; next: string | null };
+
+/** Maximum time of a request, in milliseconds. */
+const PATIENCE = 15_000;
+
+/** Failure of a request, in words. */
+export class Failure extends Error {
+  /** Kind of the problem, such as `unknown-model`; `away` if no answer came. */
+  readonly kind: string;
+  /** Seconds to wait before asking again, if the coordinator said so. */
+  readonly wait: number | undefined;
+
+  constructor(kind: string, message: string, wait?: number) {
+    super(message);
+    this.kind = kind;
+    this.wait = wait;
+  }
+}
+
+/** Asks the coordinator within the time limit; no answer is the failure `away`. */
+export async function ask(
+  input: RequestInfo | URL,
+  init?: RequestInit,
+): Promise<Response> {
+  const limits = [AbortSignal.timeout(PATIENCE)];
+  if (init?.signal) limits.push(init.signal);
+  if (input instanceof Request) limits.push(input.signal);
+  try {
+    return await fetch(input, { ...init, signal: AbortSignal.any(limits) });
+  } catch (cause) {
+    if (init?.signal?.aborted) throw cause;
+    throw new Failure("away", "The coordinator does not answer.");
+  }
+}
+
+const client = createClient<paths>({ baseUrl: location.origin, fetch: ask });
+
+/** Makes a failure of an answer that is no success. */
+export function failure(response: Response, body: unknown): Failure {
+  const problem = typeof body === "object" && body !== null ? body : {};
+  const text = (key: string): string | undefined => {
+    const value: unknown = Reflect.get(problem, key);
+    return typeof value === "string" ? value : undefined;
+  };
+  const kind = text("type")?.replace(/^.*\//, "") ?? `http-${response.status}`;
+  const message =
+    text("detail") ?? text("title") ?? `HTTP status ${response.status}`;
+  const wait = Number(response.headers.get("retry-after") ?? Number.NaN);
+  return new Failure(kind, message, Number.isFinite(wait) ? wait : undefined);
+}
+
+async function read<T>(
+  asked: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  const { data, error, response } = await asked;
+  if (data === undefined) throw failure(response, error);
+  return data;
+}
+
+/** Returns models after a trainer, by address. */
+export function listModels(
+  limit: number,
+  after?: string,
+): Promise<Page<Model>> {
+  const query = after === undefined ? { limit } : { limit, after };
+  return read(client.GET("/v1/models", { params: { query } })).then(paged);
+}
+
+/** Returns a model. */
+export function getModel(trainer: string): Promise<Model> {
+  return read(
+    client.GET("/v1/models/{trainer}", { params: { path: { trainer } } }),
+  );
+}
+
+/** Returns the chain's time in Unix seconds, which comes with a price. */
+export async function getTime(trainer: string): Promise<number> {
+  const price = await read(
+    client.GET("/v1/models/{trainer}/price", { params: { path: { trainer } } }),
+  );
+  return price.time;
+}
+
+/** Returns contributions after a position. */
+export function listContributions(
+  trainer: string,
+  after: number | undefined,
+  limit: number,
+): Promise<Page<Contribution>> {
+  const query = after === undefined ? { limit } : { limit, after };
+  return read(
+    client.GET("/v1/models/{trainer}/contributions", {
+      params: { path: { trainer }, query },
+    }),
+  ).then(paged);
+}
+
+/** Returns measurements after a number of contributions. */
+export function listAccuracy(
+  trainer: string,
+  after: number | undefined,
+  limit: number,
+): Promise<Page<AccuracyPoint>> {
+  const query = after === undefined ? { limit } : { limit, after };
+  return read(
+    client.GET("/v1/models/{trainer}/accuracy", {
+      params: { path: { trainer }, query },
+    }),
+  ).then(paged);
+}
+
+/** Asks the coordinator for a prediction. */
+export function predict(trainer: string, input: Input): Promise<Predictions> {
+  return read(
+    client.POST("/v1/models/{trainer}/predict", {
+      params: { path: { trainer } },
+      body: input,
+    }),
+  );
+}
+
+function paged<Row>(page: { rows: Row[]; next?: string | null }): Page<Row> {
+  return { rows: page.rows, next: page.next ?? null };
+}

@@ -1,0 +1,125 @@
+import {
+  encodeSparse,
+  reasonsOf,
+  type Column,
+  type Encoder,
+  type Model as Twin,
+} from "../twin/index.ts";
+import type { Example, Form, Value } from "./form.ts";
+import { rounded, widthOf } from "./inputs.ts";
+import type { Predictor } from "./predictor.ts";
+
+/** Maximum number of features that are looked through for examples. */
+const MAX_FEATURES = 4_096;
+/** Maximum number of examples. */
+const MAX_EXAMPLES = 10;
+/** Number of words of an example. */
+const WORDS = 3;
+/** One standard deviation in samples of a dense nearest centroid. */
+const ONE_DEVIATION = 65_536;
+
+/** Returns inputs to try: what is typical of a class by the model itself. */
+export function examplesOf(predictor: Predictor, form: Form): Example[] {
+  const { twin, encoder } = predictor;
+  if (!encoder) return [];
+  if (form.kind === "text") return typicalTexts(twin, encoder);
+  if (form.kind === "row") return typicalRows(twin, encoder);
+  if (form.kind === "pixels") {
+    return typicalRows(twin, encoder).map((example) =>
+      inked(example, form.ink),
+    );
+  }
+  return [];
+}
+
+/** Returns the value that a field begins with. */
+export function start(field: {
+  type: string;
+  values: readonly string[];
+  mayMiss: boolean;
+  usual: number | undefined;
+}): Value {
+  if (field.type === "numeric")
+    return field.usual ?? (field.mayMiss ? null : 0);
+  if (field.mayMiss) return null;
+  return field.type === "boolean" ? false : (field.values[0] ?? "");
+}
+
+/** Returns for each class the words that speak most for it. */
+function typicalTexts(twin: Twin, encoder: Encoder): Example[] {
+  if (encoder.extractor.sort !== "words") return [];
+  const found = new Map<number, { word: string; weight: number }[]>();
+  const words = encoder.extractor.words.slice(0, MAX_FEATURES);
+  // The last words may be reserved ones, of which the model has no example.
+  words.forEach((word, feature) => {
+    const { label, against, features } = reasonsOf(
+      twin,
+      encodeSparse([feature]),
+    );
+    const weight = features[0]?.weight ?? 0;
+    const of = weight > 0 ? label : against;
+    if (of === undefined || weight === 0) return;
+    const others = found.get(of) ?? [];
+    others.push({ word, weight: Math.abs(weight) });
+    found.set(of, others);
+  });
+  return [...found.entries()]
+    .sort(([a], [b]) => a - b)
+    .slice(0, MAX_EXAMPLES)
+    .map(([label, words]) => {
+      const strongest = words
+        .sort((a, b) => b.weight - a.weight)
+        .slice(0, WORDS);
+      return {
+        given: { text: strongest.map(({ word }) => word).join(" ") },
+        label,
+      };
+    });
+}
+
+/** Returns the row nearest to the mean of each class of a dense nearest centroid. */
+function typicalRows(twin: Twin, encoder: Encoder): Example[] {
+  const { state } = twin;
+  const { extractor, dense } = encoder;
+  if (state.sort !== "sums" || !dense || extractor.sort !== "columns")
+    return [];
+  const { mean, deviation } = dense.scaling;
+  const { headers, lanes, stride } = state.of;
+  return headers.slice(0, MAX_EXAMPLES).flatMap((header, label) => {
+    if (header.samples === 0) return [];
+    const numbers = mean.map((center, feature) => {
+      const sum = Number(lanes[label * stride + feature] ?? 0n);
+      return (
+        (sum / header.samples / ONE_DEVIATION) * (deviation[feature] ?? 1) +
+        center
+      );
+    });
+    let at = 0;
+    const row = extractor.columns.map((column) => {
+      const own = numbers.slice(at, at + widthOf(column));
+      at += own.length;
+      return valueOf(column, own);
+    });
+    return [{ given: { row }, label }];
+  });
+}
+
+/** Returns the value whose numbers are nearest to those of a column. */
+function valueOf(column: Column, numbers: readonly number[]): Value {
+  const [first = 0] = numbers;
+  if (column.type === "numeric") return rounded(first);
+  if (column.type === "boolean") return first >= 0.5;
+  // After the known texts may come the one for all others, and that for a missing value.
+  const known = numbers.slice(0, column.values.length);
+  const highest = known.indexOf(Math.max(...known));
+  return column.values[highest] ?? null;
+}
+
+/** Returns a picture with whole numbers from 0 to the ink. */
+function inked(example: Example, ink: number): Example {
+  if (!("row" in example.given)) return example;
+  const row = example.given.row.map((value) =>
+    Math.min(ink, Math.max(0, Math.round(Number(value)))),
+  );
+  return { ...example, given: { row } };
+}

@@ -1,0 +1,183 @@
+import type { Model } from "../api/client.ts";
+import {
+  denseNumbers,
+  encodeDense16,
+  encodeDense32,
+  encodeRow,
+  encodeSparse,
+  encodeText,
+  encodingOf,
+  nameOf,
+  predict,
+  readModel,
+  reasonsOf,
+  sparseFeatures,
+  wordReasons,
+  type Encoder,
+  type Model as Twin,
+  type Parameters,
+  type Table,
+} from "../twin/index.ts";
+import type { Given } from "./form.ts";
+
+/** Reason of an answer, with names. */
+export interface NamedReason {
+  /** Feature of a row; undefined of a word. */
+  feature: number | undefined;
+  /** Word or column. */
+  name: string;
+  /** Above 0 if it speaks for the answer, below 0 if against it. */
+  weight: number;
+}
+
+/** Answer of the model, as computed in the page. */
+export interface Answer {
+  label: number;
+  /** Certainty from 0 to 1; null if nothing speaks for either class. */
+  score: number | null;
+  /** Class that came second; undefined if there is none. */
+  against: number | undefined;
+  reasons: readonly NamedReason[];
+  /** Number of known words, columns or indices; null if that has no meaning. */
+  known: number | null;
+  clipped: number;
+  unseen: number;
+  sample: Uint8Array;
+}
+
+/** A model in the page: the twin with the weights of a block, and the encoder of its card. */
+export interface Predictor {
+  twin: Twin;
+  encoder: Encoder | undefined;
+  table: Table | undefined;
+}
+
+/** Returns the parameters of a model as the twin takes them. */
+export function parametersOf(model: Model): Parameters {
+  const { features, classes, parameters } = model;
+  const bounds = (): { maxNumber: number; maxSquaredLength: bigint } => {
+    if (!model.bounds)
+      throw new Error(
+        "the model has no bounds; expected some of a model of numbers",
+      );
+    const { maxNumber, maxSquaredLength } = model.bounds;
+    return { maxNumber, maxSquaredLength: BigInt(maxSquaredLength) };
+  };
+  const learningRate = parameters.learningRate ?? 0;
+  const intercept = BigInt(parameters.intercept ?? "0");
+  switch (model.learner) {
+    case "sparse-perceptron":
+      return { learner: model.learner, features, learningRate, intercept };
+    case "dense-perceptron":
+      return {
+        learner: model.learner,
+        features,
+        learningRate,
+        intercept,
+        bounds: bounds(),
+      };
+    case "naive-bayes":
+      return {
+        learner: model.learner,
+        classes,
+        features,
+        smoothing: parameters.smoothing ?? 0,
+      };
+    case "sparse-nearest-centroid":
+      return { learner: model.learner, classes, features };
+    case "dense-nearest-centroid":
+      return { learner: model.learner, classes, features, bounds: bounds() };
+    default:
+      throw new Error(
+        `this page does not know the learner ${model.learner}; is the coordinator newer than it?`,
+      );
+  }
+}
+
+/** Makes the twin of a model from the bytes of its weights. */
+export function twinOf(model: Model, weights: Uint8Array): Twin {
+  return readModel(parametersOf(model), weights);
+}
+
+/** Encodes an input. */
+function encoded(
+  predictor: Predictor,
+  given: Given,
+): Omit<Answer, "label" | "score" | "against" | "reasons"> {
+  const { encoder, table, twin } = predictor;
+  if ("features" in given) {
+    const encoding = encodingOf(twin.parameters.learner);
+    if (encoding === "sparse") {
+      const sample = encodeSparse(
+        [...new Set(given.features)].sort((a, b) => a - b),
+      );
+      return { sample, known: sample.length / 2, clipped: 0, unseen: 0 };
+    }
+    const encode = encoding === "dense16" ? encodeDense16 : encodeDense32;
+    return {
+      sample: encode(given.features),
+      known: null,
+      clipped: 0,
+      unseen: 0,
+    };
+  }
+  if (!encoder) throw new Error("the model has no encoder");
+  return "text" in given
+    ? encodeText(encoder, given.text, table)
+    : encodeRow(encoder, given.row);
+}
+
+/**
+ * Answers an input with reasons.
+ *
+ * @throws Error with words for people if the input does not fit the model.
+ */
+export function answer(predictor: Predictor, given: Given): Answer {
+  const input = encoded(predictor, given);
+  const { label, score } = predict(predictor.twin, input.sample);
+  const { against, features } = reasonsOf(predictor.twin, input.sample);
+  const reasons =
+    "text" in given
+      ? wordsIn(predictor, given.text)
+      : features.map(({ feature, weight }) => ({
+          feature,
+          name: nameIn(predictor.encoder, feature),
+          weight,
+        }));
+  return {
+    ...input,
+    label,
+    score,
+    against,
+    reasons: reasons.filter(({ weight }) => weight !== 0),
+  };
+}
+
+function nameIn(encoder: Encoder | undefined, feature: number): string {
+  return (encoder && nameOf(encoder, feature)) ?? `${feature}`;
+}
+
+/** Returns the known words of a text, each once, from the strongest reason to the weakest. */
+function wordsIn(
+  { twin, encoder, table }: Predictor,
+  text: string,
+): NamedReason[] {
+  if (!encoder) return [];
+  const weights = new Map<string, number>();
+  for (const { word, weight } of wordReasons(twin, encoder, text, table)) {
+    if (weight !== undefined) weights.set(word, weight);
+  }
+  return [...weights]
+    .map(([name, weight]) => ({ feature: undefined, name, weight }))
+    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+}
+
+/** Returns the features of a stored sample: those present, or all numbers. */
+export function storedFeatures(
+  model: Model,
+  sample: Uint8Array,
+): { present: number[] } | { numbers: number[] } {
+  return model.encoding === "sparse"
+    ? { present: sparseFeatures(sample) }
+    : { numbers: denseNumbers(model.encoding, sample) };
+}

@@ -1,0 +1,33 @@
+import { topics, type Topic } from "../help/topics.ts";
+
+/** Page that a path names. */
+export type Route =
+  | { page: "models" }
+  | { page: "model"; trainer: string }
+  | { page: "help"; topic: Topic | undefined }
+  | { page: "unknown"; path: string };
+
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+
+/** Returns `true` if a text has the form of an address. */
+export function isAddress(text: string): boolean {
+  return ADDRESS.test(text);
+}
+
+/** Returns the page of a path. */
+export function routeOf(path: string): Route {
+  const parts = path.split("/").filter((part) => part !== "");
+  const [first, second] = parts;
+  if (first === undefined) return { page: "models" };
+  if (first === "m" && parts.length === 2 && second && isAddress(second)) {
+    return { page: "model", trainer: second };
+  }
+  if (first === "help" && parts.length === 1) {
+    return { page: "help", topic: undefined };
+  }
+  if (first === "help" && parts.length === 2) {
+    const topic = topics.find((topic) => topic === second);
+    if (topic) return { page: "help", topic };
+  }
+  return { page: "unknown", path };
+}

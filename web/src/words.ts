@@ -1,0 +1,310 @@
+import { count, counted, percent } from "./text/numbers.ts";
+import { clockTime, duration } from "./text/time.ts";
+
+/** Chains that have a name for people, by id. */
+const chains: Readonly<Record<number, string>> = {
+  1: "Ethereum",
+  10: "OP Mainnet",
+  100: "Gnosis",
+  137: "Polygon",
+  8453: "Base",
+  31337: "development chain",
+  42161: "Arbitrum One",
+  11155111: "Sepolia",
+  84532: "Base Sepolia",
+};
+
+/** Learners in words, by the name that the API gives. */
+const learners: Readonly<Record<string, string>> = {
+  "sparse-perceptron": "perceptron",
+  "dense-perceptron": "perceptron of numbers",
+  "naive-bayes": "naive Bayes",
+  "sparse-nearest-centroid": "nearest centroid",
+  "dense-nearest-centroid": "nearest centroid of numbers",
+};
+
+/** All that the page says, in English. */
+export const words = {
+  name: "cotrain",
+  skip: "Skip to the content",
+  loading: "Loading",
+  retry: "Try again",
+  nav: { label: "Pages", models: "Models", help: "Help", api: "API" },
+  chain: (id: number) => chains[id] ?? `chain ${id}`,
+  block: (block: number) => `block ${count(block)}`,
+  learner: (name: string) => learners[name] ?? name,
+
+  state: {
+    away: (since: number) =>
+      `The coordinator does not answer since ${clockTime(since)}. What you see is from before; the page keeps asking.`,
+    notReady: (reason: string) => `The coordinator is not ready: ${reason}.`,
+    behind: (blocks: number) =>
+      `The coordinator is ${counted(blocks, "block")} behind the chain. Numbers may be old.`,
+    stale: (since: number) =>
+      `Live updates stopped at ${clockTime(since)}. The page tries again.`,
+    back: "The coordinator is back.",
+  },
+
+  failure: {
+    title: "This could not be loaded",
+    rate: (seconds: number) =>
+      `You asked more often than this coordinator allows. Try again in ${counted(seconds, "second")}.`,
+  },
+
+  unknown: {
+    title: "There is no such page",
+    text: "The address may be mistyped, or the page may belong to a newer version.",
+    home: "Go to the models",
+  },
+
+  models: {
+    title: "Models",
+    lead: "Each of these lives on a chain. Trying one is free. Teaching one costs a deposit, which you can take back if the model then agrees with you.",
+    search: "Search",
+    searchHint: "Name, class or address",
+    sort: "Sort by",
+    sorts: {
+      contributions: "Contributions",
+      accuracy: "Accuracy",
+      deposit: "Deposit now",
+      wait: "Wait",
+      name: "Name",
+    },
+    loadedOnly: (rows: number) =>
+      `Search and order cover the ${counted(rows, "model")} loaded so far.`,
+    all: (rows: number) => counted(rows, "model"),
+    found: (rows: number, of: number) =>
+      `${count(rows)} of ${counted(of, "model")}`,
+    more: "Load more",
+    empty: "This coordinator follows no model yet.",
+    emptyHint:
+      "Deploy one with the command cotrain deploy, or add one by its address.",
+    noMatch: "No model matches the search.",
+    hidden: (rows: number) =>
+      `${counted(rows, "model")} with unknown code: names written by strangers are hidden.`,
+    showNames: "Show all names",
+    hideNames: "Hide strangers’ names",
+    add: {
+      title: "Open a model by its address",
+      label: "Address of its trainer",
+      button: "Open",
+      form: (found: string) =>
+        `An address is 0x and 40 digits from 0 to 9 and a to f. This has ${counted(found.length, "character")}.`,
+      unknown:
+        "This coordinator does not follow that model. Ask its host to add the address.",
+      refused: (reason: string) => `It was refused: ${reason}`,
+    },
+  },
+
+  model: {
+    unnamed: "Model without a name",
+    hiddenName: "Name hidden",
+    hiddenWhy:
+      "Its code is unknown here, so what a stranger wrote about it is hidden until you ask.",
+    showName: "Show name and classes",
+    class: (label: number) => `class ${label}`,
+    classes: "Classes",
+    moreClasses: (rest: number) => `and ${count(rest)} more`,
+    accuracy: "Accuracy",
+    notMeasured: "not measured",
+    measuredOn: (samples: number) => `on ${counted(samples, "example")}`,
+    contributions: "Contributions",
+    deposit: "Deposit now",
+    free: "none: points only",
+    wait: "Back after",
+    verified: "Known code",
+    verifiedWhy:
+      "Both contracts run code of this release. It says nothing about the model’s quality or its host.",
+    unverified: "Unknown code",
+    unverifiedWhy:
+      "At least one contract runs code that this release does not know.",
+    by: "by",
+    open: "Open",
+  },
+
+  tryIt: {
+    title: "Try it",
+    lead: "Free, and nothing leaves this page: the model runs here, with the weights from the chain.",
+    text: "Your text",
+    textHint: "The answer follows as you type.",
+    row: "Your row",
+    pixels: "Draw",
+    pixelsHint:
+      "Draw with the pointer, or move with the arrow keys and press the space bar.",
+    clear: "Clear",
+    features: "Indices of present features, separated by commas",
+    numbers: (features: number) =>
+      `${counted(features, "number")}, separated by commas`,
+    examples: "Examples",
+    emptyAnswer: "Write something, or choose an example.",
+    answer: "The model says",
+    undecided: "Nothing speaks for either class.",
+    sure: (score: number) => percent(score),
+    meaning: {
+      "share-of-votes":
+        "of the weighted evidence speaks for it; 50 % is undecided",
+      posterior:
+        "probability as naive Bayes counts it, which is usually too sure of itself",
+      "relative-distance":
+        "nearness compared with the second nearest class; 50 % is undecided",
+    } as Readonly<Record<string, string>>,
+    nothingKnown:
+      "The model knows nothing of this. Its answer is the same for every text without a word that it knows.",
+    nothingKnownRow: "The model knows none of these values.",
+    clipped: (clipped: number) =>
+      `${counted(clipped, "value")} beyond the model’s range, moved to its bounds`,
+    unseen: (unseen: number) =>
+      `${counted(unseen, "text")} the model has never seen`,
+    reasons: "Why",
+    picture: "The pixels that speak for a class, the stronger the more",
+    speaksFor: "for",
+    moreReasons: (rest: number) => `${count(rest)} more with less weight`,
+    missing: "missing",
+    yes: "yes",
+    no: "no",
+    check: "Compare with the contract",
+    checking: "Asking the contract …",
+    contractSame: (name: string, block: string) =>
+      `The contract answers ${name} at ${block}, as this page does.`,
+    contractDiffers: (name: string, block: string) =>
+      `The contract answers ${name} at ${block}, and this page does not. Please report it.`,
+    contractSilent: (reason: string) =>
+      `The contract could not be asked: ${reason}`,
+    coordinatorSame:
+      "The coordinator computes the same class and the same score.",
+    coordinatorDiffers: (name: string) =>
+      `The coordinator computes ${name}, and this page does not. Please report it.`,
+    coordinatorSilent: (reason: string) =>
+      `The coordinator could not be asked: ${reason}`,
+    noEncoder:
+      "The owner published no encoder, so only features can be given as the contract takes them.",
+    cannotLoad: "The model could not be loaded into this page.",
+    weightsOf: (block: string) => `Weights of ${block}`,
+  },
+
+  accuracy: {
+    title: "Accuracy",
+    none: "Nobody has measured this model here. The coordinator measures if its host gives it test data.",
+    now: (share: string, samples: string) => `${share} on ${samples}`,
+    chart: "Accuracy by block",
+    table: "As a table",
+    block: "Block",
+    when: "When",
+    after: "After",
+    value: "Accuracy",
+    tested: "Tested on",
+    axisShare: "accuracy",
+    axisBlock: "block",
+    newest: (rows: number) => `The newest ${counted(rows, "measurement")}.`,
+  },
+
+  contributions: {
+    title: "Contributions",
+    none: "Nobody has contributed yet.",
+    newest: (rows: number, all: number) =>
+      rows >= all
+        ? counted(all, "contribution")
+        : `The newest ${count(rows)} of ${count(all)}`,
+    as: "taught as",
+    from: "by",
+    settled: {
+      open: "deposit waits",
+      refunded: "taken back by its author",
+      reported: "partly taken by others",
+      "taken-by-reports": "taken by others",
+      "claimed-late": "taken late",
+    } as Readonly<Record<string, string>>,
+    stored: "Stored for ever",
+    nothing: "no known word",
+    numbers: (rows: number) => counted(rows, "number"),
+    bytes: (length: number) => counted(length, "byte"),
+    more: (rest: number) => `and ${count(rest)} more`,
+  },
+
+  economy: {
+    title: "Money",
+    held: "Held by the contract",
+    heldHint: "open deposits and prepaid balances",
+    open: "Open deposits",
+    openHint: "neither taken back nor taken by others yet",
+    paid: "Paid out",
+    paidHint: "deposits taken back, or taken by others",
+    deposit: "Deposit of one contribution now",
+    depositHint:
+      "It falls while nobody contributes, and rises with each contribution.",
+    partly: (rows: number) => `of the newest ${counted(rows, "contribution")}`,
+    none: "Contributions to this model cost no deposit and earn points.",
+  },
+
+  parameters: {
+    title: "How it works",
+    learner: "Learner",
+    input: "Input",
+    features: "Features",
+    classes: "Classes",
+    incentive: "Incentive",
+    deposit: "deposit, refund and reports",
+    points: "points without money",
+    refund: "Deposit back",
+    refundText: (wait: number) =>
+      `after ${duration(wait)}, if the model then agrees`,
+    notice: "Reports",
+    noticeText: (notice: number) =>
+      `only after a notice of ${duration(notice)}`,
+    noNotice: "without notice",
+    owner: "Owner may take what is left",
+    any: "Anybody may take what is left",
+    afterText: (wait: number) => `after ${duration(wait)}`,
+    trainer: "Trainer",
+    classifier: "Classifier",
+    ownerAddress: "Owner",
+    relay: "Relayed here",
+    relayYes: "yes: contribute by signature, without gas",
+    no: "no",
+    bounds: "Largest number",
+    inputs: {
+      words: (number: number) =>
+        `text, by ${counted(number, "word")} that it knows`,
+      hashed: (number: number) =>
+        `text, by words hashed to ${counted(number, "feature")}`,
+      columns: (number: number) => `a row of ${counted(number, "column")}`,
+      indices: (number: number) => `${counted(number, "index", "indices")}`,
+      vectors: (number: number) =>
+        `text, by word vectors of ${counted(number, "number")}`,
+      raw: "samples as the contract takes them",
+    },
+    names: {
+      smoothing: "Smoothing",
+      learningRate: "Learning rate",
+      intercept: "Intercept",
+      costWeight: "Cost weight",
+    } as Readonly<Record<string, string>>,
+  },
+
+  warnings: {
+    title: "Before you rely on it",
+    "unknown-code":
+      "Its contracts run code that this release does not know. They may answer each asker differently and decide who gets each deposit.",
+    "not-measured": "Its accuracy has not been measured here.",
+    "old-measure": (since: number) =>
+      `Its accuracy was measured ${counted(since, "contribution")} ago.`,
+    guessing: (share: string) =>
+      `It was right in ${share} of the tests, which is no better than guessing.`,
+    "one-author": "All contributions loaded here come from one account.",
+    "owner-only": "All contributions loaded here come from its owner.",
+    "short-wait": (wait: number) =>
+      `A deposit can be taken back after ${duration(wait)}. So soon, hardly anybody has checked what was taught.`,
+    "owner-races": (wait: number) =>
+      `Its owner may take open deposits ${duration(wait)} after they can be taken back. Authors must be quick.`,
+    "no-encoder":
+      "Its owner published no encoder, so nobody can tell what its features mean.",
+    "development-chain":
+      "This is a development chain: its ether is play money.",
+  },
+
+  help: {
+    title: "Help",
+    lead: "One question a page.",
+    others: "Other questions",
+  },
+} as const;
