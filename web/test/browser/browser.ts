@@ -1,0 +1,114 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type Page,
+} from "playwright-core";
+import { afterAll, beforeAll, expect } from "vitest";
+
+const axe = readFileSync(
+  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
+  "utf8",
+);
+const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** What a page has done so far. */
+export interface Watch {
+  /** Messages in the console, and errors that nobody caught. */
+  noise: string[];
+  /** Requests to other origins. */
+  strangers: string[];
+}
+
+/** Size and colors of a view. */
+export interface View {
+  scheme: "light" | "dark";
+  width: number;
+}
+
+let browser: Browser;
+
+/** Starts a browser for the tests of a file. */
+export function useBrowser(): void {
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath,
+      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    });
+  });
+  afterAll(() => browser.close());
+}
+
+/** Opens a view, and watches what its page does. */
+export async function open(
+  origin: string,
+  view: View = { scheme: "light", width: 1280 },
+  options: { reducedMotion?: "reduce"; forcedColors?: "active" } = {},
+): Promise<{ context: BrowserContext; page: Page; watch: Watch }> {
+  const context = await browser.newContext({
+    baseURL: origin,
+    viewport: { width: view.width, height: 800 },
+    colorScheme: view.scheme,
+    ...options,
+  });
+  // Layout shifts are counted from the first paint on, without those that follow an input.
+  await context.addInitScript(() => {
+    const shifts = { sum: 0 };
+    Reflect.set(window, "shifts", shifts);
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        if (Reflect.get(entry, "hadRecentInput") !== true) {
+          shifts.sum += Number(Reflect.get(entry, "value"));
+        }
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const page = await context.newPage();
+  const watch: Watch = { noise: [], strangers: [] };
+  page.on("console", (message) =>
+    watch.noise.push(`${message.type()}: ${message.text()}`),
+  );
+  page.on("pageerror", (error) => watch.noise.push(String(error)));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${origin}/`) && !url.startsWith("data:"))
+      watch.strangers.push(url);
+  });
+  return { context, page, watch };
+}
+
+/** Checks what holds of every page. */
+export async function expectSound(page: Page, watch: Watch): Promise<void> {
+  // A script of the page's own origin alone may run, so axe comes by the debugger.
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => {
+    const tool = Reflect.get(window, "axe") as typeof import("axe-core");
+    const tags = [
+      "wcag2a",
+      "wcag2aa",
+      "wcag21a",
+      "wcag21aa",
+      "wcag22aa",
+      "best-practice",
+    ];
+    const { violations } = await tool.run(document, {
+      runOnly: { type: "tag", values: tags },
+      resultTypes: ["violations"],
+    });
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
+    );
+  });
+  expect(found).toEqual([]);
+  const { width, room, shifts } = await page.evaluate(() => ({
+    width: document.documentElement.scrollWidth,
+    room: window.innerWidth,
+    shifts: (Reflect.get(window, "shifts") as { sum: number }).sum,
+  }));
+  expect(width, "width of the content").toBeLessThanOrEqual(room);
+  expect(shifts, "sum of layout shifts").toBeLessThan(0.05);
+  expect(watch.noise, "messages in the console").toEqual([]);
+  expect(watch.strangers, "requests to other origins").toEqual([]);
+}

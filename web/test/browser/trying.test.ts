@@ -1,0 +1,191 @@
+import type { Page } from "playwright-core";
+import { expect, inject, it } from "vitest";
+import { open, useBrowser } from "./browser.ts";
+import { cotrain } from "./world.ts";
+
+const { page: origin, models, state } = inject("world");
+useBrowser();
+
+interface Told {
+  class: string;
+  score: string;
+}
+
+/** Asks the API itself, not by the page. */
+async function api(trainer: string, input: object): Promise<Told> {
+  const answer = await fetch(`${origin}/v1/models/${trainer}/predict`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(input),
+  });
+  const { predictions } = (await answer.json()) as {
+    predictions: { class: string; score: number }[];
+  };
+  const [first] = predictions;
+  if (!first) throw new Error("no prediction");
+  return { class: first.class, score: `${(first.score * 100).toFixed(1)} %` };
+}
+
+async function told(page: Page): Promise<Told> {
+  return {
+    class: await page.locator(".answer .class").innerText(),
+    score: await page.locator(".answer .score strong").innerText(),
+  };
+}
+
+it("answers a text while it is typed, as the API does", async () => {
+  const { context, page, watch } = await open(origin);
+  await page.goto(`/m/${models.text}`);
+  const input = page.getByLabel("Your text");
+  const texts = [
+    "a warm and funny film",
+    "dull, lifeless and too long",
+    "The best picture of the year?! NOT.",
+    "é İstanbul ﬁlm ΣΑΣ 電影 😀 funny_film",
+  ];
+  for (const text of texts) {
+    await input.fill("");
+    await input.pressSequentially(text);
+    expect(await told(page)).toEqual(await api(models.text, { text }));
+  }
+  await input.fill("a warm and funny film");
+  expect(await page.locator("li .name").allInnerTexts()).toContain("funny");
+  await input.fill("qwertz asdfgh");
+  await page.waitForSelector("text=The model knows nothing of this.");
+  // Examples fill the input, and each is answered by the class that it is typical of.
+  for (const button of await page.locator(".examples button").all()) {
+    await button.click();
+    const text = await input.inputValue();
+    expect(text).toBe(await button.innerText());
+    expect(await told(page)).toEqual(await api(models.text, { text }));
+  }
+  expect(watch.noise).toEqual([]);
+  await context.close();
+});
+
+it("compares with contract and coordinator on demand", async () => {
+  const { context, page, watch } = await open(origin);
+  await page.goto(`/m/${models.text}`);
+  await page.getByLabel("Your text").fill("a warm and funny film");
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await page.getByRole("button", { name: "Compare with the contract" }).click();
+  await page.waitForSelector("text=The coordinator computes the same class");
+  await page.waitForSelector(
+    "text=/The contract answers positive at block \\d+, as this page/",
+  );
+  expect(asked.filter((path) => path === "/rpc")).toHaveLength(2);
+  await page.getByLabel("Your text").fill("dull");
+  // What was found holds for the text that was compared, and for no other.
+  await expect
+    .poll(() => page.locator("text=The contract answers").count())
+    .toBe(0);
+  expect(watch.noise).toEqual([]);
+  await context.close();
+});
+
+it("answers a row of numbers, categories and truth values, as the API does", async () => {
+  const { context, page, watch } = await open(origin);
+  await page.goto(`/m/${models.row}`);
+  for (const [size, color, wild] of [
+    [22, "red", true],
+    [5, "blue", false],
+    [12.5, "green", true],
+  ] as const) {
+    await page.getByLabel("size").fill(String(size));
+    await page.getByLabel("color").selectOption(color);
+    await page.getByLabel("wild").selectOption(wild ? "yes" : "no");
+    expect(await told(page)).toEqual(
+      await api(models.row, { row: { size, color, wild } }),
+    );
+  }
+  await page.getByLabel("size").fill("1000000");
+  await page.waitForSelector("text=beyond the model’s range");
+  await page.getByLabel("size").fill("");
+  await page.waitForSelector(".answer .note.warn");
+  expect(watch.noise).toEqual([]);
+  await context.close();
+});
+
+it("answers a drawing, by pointer and by keyboard, as the API does", async () => {
+  const { context, page, watch } = await open(origin);
+  await page.goto(`/m/${models.picture}`);
+  const board = page.getByRole("application", { name: "Draw" });
+  await page.getByRole("button", { name: "Clear" }).click();
+  const box = await board.boundingBox();
+  if (!box) throw new Error("no board");
+  const at = (x: number, y: number): [number, number] => [
+    box.x + box.width * x,
+    box.y + box.height * y,
+  ];
+  await page.mouse.move(...at(0.55, 0.1));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.5, 0.5), { steps: 8 });
+  await page.mouse.move(...at(0.5, 0.9), { steps: 8 });
+  await page.mouse.up();
+  await board.press("ArrowRight");
+  await board.press("Space");
+  const shades = await board
+    .locator("rect")
+    .evaluateAll((all) =>
+      all.map((one) => Number(one.getAttribute("fill-opacity"))),
+    );
+  expect(shades.filter((shade) => shade > 0).length).toBeGreaterThan(8);
+  expect(shades[1]).toBe(1);
+  const row = shades.map((shade) => Math.round(shade * 16));
+  expect(await told(page)).toEqual(await api(models.picture, { row }));
+  expect(watch.noise).toEqual([]);
+  await context.close();
+});
+
+it("works by the keyboard alone", async () => {
+  const { context, page } = await open(origin);
+  await page.goto("/");
+  await page.waitForSelector("text=3 models");
+  const focused = (): Promise<string> =>
+    page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
+  await page.keyboard.press("Tab");
+  expect(await focused()).toBe("Skip to the content");
+  await page.keyboard.press("Enter");
+  for (let tabs = 0; tabs < 12 && (await focused()) !== "films"; tabs += 1) {
+    await page.keyboard.press("Tab");
+  }
+  expect(await focused()).toBe("films");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("textarea");
+  const isText = (): Promise<boolean> =>
+    page.evaluate(() => document.activeElement?.tagName === "TEXTAREA");
+  for (let tabs = 0; tabs < 12 && !(await isText()); tabs += 1)
+    await page.keyboard.press("Tab");
+  await page.keyboard.type("funny");
+  expect(await told(page)).toEqual(await api(models.text, { text: "funny" }));
+  await context.close();
+});
+
+it("shows a contribution as it comes, and predicts with it", async () => {
+  const { context, page, watch } = await open(origin);
+  await page.goto(`/m/${models.text}`);
+  await page.waitForSelector("text=Nobody has contributed yet.");
+  const text = "a warm and funny film";
+  await page.getByLabel("Your text").fill(text);
+  const before = await told(page);
+  const args = [
+    "--model",
+    "films",
+    "--text",
+    text,
+    "--label",
+    "positive",
+    "--dev",
+    "1",
+    "--yes",
+  ];
+  await cotrain(state, "contribute", ...args);
+  await page.waitForSelector("text=/1 contribution$/");
+  await page.waitForSelector(".words .word:has-text('funny')");
+  await expect.poll(() => told(page)).not.toEqual(before);
+  expect(await told(page)).toEqual(await api(models.text, { text }));
+  expect(await page.getByLabel("Your text").inputValue()).toBe(text);
+  expect(watch.noise).toEqual([]);
+  await context.close();
+});
