@@ -14,7 +14,7 @@ export interface Coordinator {
     data: string,
     options: readonly string[],
   ): Promise<string>;
-  /** Contributes labeled data to a model, and waits until the coordinator knows all of it. */
+  /** Contributes labeled data to a new model, and waits until the coordinator lists all of it. */
   contribute(trainer: string, data: string, options: string[]): Promise<void>;
   /** Returns an answer of the API. */
   get<T>(path: string): Promise<T>;
@@ -42,7 +42,12 @@ export async function start(): Promise<Coordinator> {
     );
   }
   const folder = await mkdtemp(join(tmpdir(), "cotrain-fuzz-"));
-  const env = { ...process.env, COTRAIN_STATE: join(folder, "state") };
+  // Other variables that begin with COTRAIN_ would be keys of the coordinator's configuration.
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith("COTRAIN_") || name === "COTRAIN_ANVIL",
+  );
+  const state = join(folder, "state");
+  const env = { ...Object.fromEntries(kept), COTRAIN_STATE: state };
   const place = { cwd: folder, env };
   const children: ChildProcess[] = [];
   const run = (
@@ -117,18 +122,19 @@ export async function start(): Promise<Coordinator> {
         return trainer;
       },
       async contribute(trainer, data, options) {
-        const path = `/v1/models/${trainer}`;
-        const count = async (): Promise<number> =>
-          (await get<{ contributions: number }>(path)).contributions;
-        const before = await count();
         const of = [
           "--dev=2",
           await write("more.csv", data),
           `--model=${trainer}`,
         ];
         await call(["contribute", ...chain, ...of, ...options]);
-        const rows = data.trim().split("\n").length - 1;
-        await until(async () => (await count()) === before + rows);
+        const wanted = data.trim().split("\n").length - 1;
+        // The list is written after the model's number of contributions is known.
+        const path = `/v1/models/${trainer}/contributions?limit=1000`;
+        await until(async () => {
+          const { rows } = await get<{ rows: unknown[] }>(path);
+          return rows.length >= wanted;
+        });
       },
       async post<T>(path: string, body: unknown) {
         const headers = { "content-type": "application/json" };
