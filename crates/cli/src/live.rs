@@ -29,6 +29,7 @@ pub(crate) mod options;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod relaying;
+pub(crate) mod sentence;
 pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod signed;

@@ -4,12 +4,12 @@
 const MAX_SWEEPS: usize = 30;
 
 /// Rows of a matrix.
-pub(super) type Rows = Vec<Vec<f64>>;
+pub(crate) type Rows = Vec<Vec<f64>>;
 
 /// Eigenvalues, the largest first, with the eigenvectors as rows in the same order.
-pub(super) struct Eigen {
-    pub(super) values: Vec<f64>,
-    pub(super) vectors: Rows,
+pub(crate) struct Eigen {
+    pub(crate) values: Vec<f64>,
+    pub(crate) vectors: Rows,
 }
 
 /// Returns the eigenvalues and eigenvectors of a symmetric matrix, by cyclic Jacobi rotations.
@@ -17,7 +17,7 @@ pub(super) struct Eigen {
 /// It only adds, subtracts, multiplies, divides and takes square roots, in a fixed order. A linear
 /// algebra library chooses other orders on other processors. The number of largest size in each
 /// eigenvector is positive; the first one of these if there are several.
-pub(super) fn eigen(mut matrix: Rows) -> Eigen {
+pub(crate) fn eigen(mut matrix: Rows) -> Eigen {
     let size = matrix.len();
     let mut vectors: Rows = (0..size)
         .map(|row| {

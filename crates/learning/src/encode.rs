@@ -19,12 +19,13 @@ pub use error::{EncodeError, ReserveFault};
 pub use extractor::{Extracted, Extractor, Sort};
 pub use limits::Limits;
 pub use samples::Samples;
-pub use spec::{FeatureSpec, VectorsSpec};
+pub use spec::{FeatureSpec, SentenceSpec, VectorsSpec};
 pub use text::{TextOptions, TextRules, Tokenizer, UnknownTokenizer, hash};
 
 pub(crate) use samples::{Layout, Row};
 
 use crate::data::{Dataset, Example, MAX_CLASSES, Part};
+use crate::sentences::Sentences;
 use crate::vectors::Table;
 
 /// Default number of words that a text model knows.
@@ -40,6 +41,8 @@ pub struct Options {
     pub text: TextOptions,
     /// Table of word vectors that turns texts into numbers. `None` chooses words.
     pub vectors: Option<Table>,
+    /// Sentence encoder that turns texts into numbers, instead of a table.
+    pub sentences: Option<Sentences>,
     /// Limits of the numbers that a dense model learns from.
     pub limits: Limits,
     /// `true` if samples of a dense perceptron get no constant number, so that its intercept stays
@@ -48,6 +51,26 @@ pub struct Options {
     /// Words, columns of 0 and 1, or indices from 1 that have no examples yet. They become the last
     /// features of a sparse model.
     pub reserved: Vec<String>,
+}
+
+impl Options {
+    /// Returns the encoder of texts as numbers, in words; `None` if texts are read as words.
+    fn numbers(&self) -> Option<&'static str> {
+        let vectors = self.vectors.as_ref().map(|_| "a table of word vectors");
+        let sentences = self.sentences.as_ref().map(|_| "a sentence encoder");
+        vectors.or(sentences)
+    }
+
+    /// Checks that nothing is chosen that an extractor of `made` features decides itself.
+    fn leave_texts_to_extractor(&self, made: usize) -> Result<(), EncodeError> {
+        if let Some(option) = self.text.set() {
+            return Err(EncodeError::OwnRules { option });
+        }
+        match self.features.filter(|features| *features != made) {
+            Some(features) => Err(EncodeError::NotTheExtractors { features, made }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A data set as samples.
@@ -114,16 +137,19 @@ pub fn encode(
 /// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, or a feature
 /// cannot be reserved. Returns an error if `kind` takes no numbers, and the data has pictures of more
 /// than two levels of grey. Returns an error if options are for texts, and the data has none. Returns an
-/// error if there is a table of word vectors, and there are other options for texts or `kind` takes
-/// no numbers. Returns an error if options limit numbers or fix an intercept, and `kind`
+/// error if there is a table of word vectors or a sentence encoder, and there are other options for
+/// texts or `kind` takes no numbers. Returns the faults of a sentence encoder. Returns an error if
+/// options limit numbers or fix an intercept, and `kind`
 /// has no numbers or does not learn its intercept.
 pub fn encode_with(
     dataset: &Dataset,
     kind: Kind,
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
-    if options.vectors.is_some() && kind.encoding() == Encoding::Sparse {
-        return Err(EncodeError::VectorsAreNumbers { kind });
+    if let Some(of) = options.numbers()
+        && kind.encoding() == Encoding::Sparse
+    {
+        return Err(EncodeError::VectorsAreNumbers { of, kind });
     }
     if let Some(form) = dataset.pictures
         && kind.encoding() == Encoding::Sparse
@@ -149,13 +175,7 @@ pub fn encode_by(
     options: &Options,
 ) -> Result<Encoded, EncodeError> {
     check_classes(dataset, kind, options)?;
-    if let Some(option) = options.text.set() {
-        return Err(EncodeError::OwnRules { option });
-    }
-    let made = extractor.features();
-    if let Some(features) = options.features.filter(|features| *features != made) {
-        return Err(EncodeError::NotTheExtractors { features, made });
-    }
+    options.leave_texts_to_extractor(extractor.features())?;
     encode_extracted(dataset, kind, extractor, options)
 }
 
@@ -229,10 +249,11 @@ pub fn suited(dataset: &Dataset) -> Kind {
 
 /// Returns the kind of classifier that fits a data set as the options encode it.
 ///
-/// With a table of word vectors it is the dense nearest centroid, otherwise that of [`suited`].
+/// With a table of word vectors or a sentence encoder it is the dense nearest centroid, otherwise
+/// that of [`suited`].
 #[must_use]
 pub fn suited_with(dataset: &Dataset, options: &Options) -> Kind {
-    match options.vectors {
+    match options.numbers() {
         Some(_) => Kind::DenseNearestCentroid,
         None => suited(dataset),
     }

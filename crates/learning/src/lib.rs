@@ -12,6 +12,7 @@
 
 pub mod agreement;
 pub mod data;
+mod eigen;
 pub mod encode;
 pub mod evaluation;
 pub mod initial;
@@ -19,6 +20,7 @@ pub mod input;
 pub mod neighbors;
 pub mod pictures;
 pub mod score;
+pub mod sentences;
 pub mod text;
 pub mod train;
 pub mod vectors;

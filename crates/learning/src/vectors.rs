@@ -6,7 +6,6 @@
 //! word vectors in text form, such as those of word2vec, `GloVe` or a sentence encoder.
 
 mod codes;
-mod eigen;
 mod embedded;
 mod file;
 mod make;

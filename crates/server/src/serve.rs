@@ -502,6 +502,11 @@ impl Services {
             return Ok(None);
         };
         let trainer = info.facts.trainer;
+        // A coordinator runs no network for texts of strangers.
+        if let Some(sentences) = encoder.missing_sentences() {
+            tracing::warn!(%trainer, %sentences, "the model needs a sentence encoder, so it is not measured here");
+            return Ok(None);
+        }
         let classes = card.map_or(&[][..], |card| &card.classes);
         let data = load_for(&section.data, TEST_SHARE, TEST_SEED, encoder.inputs())?;
         let samples =

@@ -288,7 +288,7 @@ pub(crate) fn chosen(name: &str) -> Result<Table, CommandError> {
     let table = Table::open(Path::new(name))
         .with_context(|| {
             format!(
-                "--encoder is neither `{EMBEDDED}`, for the table that comes with cotrain, nor a file with one"
+                "--encoder is neither `{EMBEDDED}`, for the table that comes with cotrain, nor `sentence`, for the program cotrain-sentence, nor a file with a table"
             )
         })
         .map_err(CommandError::Mistake)?;

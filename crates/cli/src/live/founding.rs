@@ -46,6 +46,7 @@ pub(crate) struct FromArgs {
             "word_pairs",
             "hashed",
             "encoder",
+            "dimensions",
             "learner",
             "reserve_classes",
             "reserve_features",

@@ -18,7 +18,7 @@ use cotrain_protocol::{ContractError, classifier::Classifier, parse_address};
 use super::{
     connection::{ModelArg, Session},
     context::cache_directory,
-    encoder,
+    encoder, sentence,
 };
 use crate::error::CommandError;
 
@@ -151,6 +151,7 @@ impl LiveModel {
             .and_then(|card| card.encoder.as_mut())
         {
             encoder::complete(encoder);
+            sentence::complete(encoder);
         }
         Self {
             described,

@@ -29,7 +29,7 @@ use cotrain_results::measured::Measured;
 use super::{
     bounds::{describe_bounds, describe_features},
     data::{Columns, TypeOptions, left_out},
-    encoder,
+    encoder, sentence,
     wei::Wei,
     whole_seconds,
 };
@@ -101,16 +101,21 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) hashed: Option<usize>,
-    /// Table of word vectors that turns texts into numbers: `table` for the one that comes with
-    /// cotrain, or a file that `cotrain encoder make` wrote. It helps a model of few examples; with
-    /// thousands, single words are better. The learner is dense-nearest-centroid by default
+    /// Encoder that turns texts into numbers: `table` for the table of word vectors that comes with
+    /// cotrain, a file that `cotrain encoder make` wrote, or `sentence` for the program
+    /// cotrain-sentence, which everyone who sends texts needs. An encoder helps a model of few
+    /// examples; with thousands, single words are better. The learner is dense-nearest-centroid by
+    /// default
     #[arg(
         long,
-        value_name = "TABLE|FILE",
+        value_name = "TABLE|FILE|sentence",
         conflicts_with_all = ["tokenizer", "word_pairs", "hashed", "features", "reserve_features"],
         help_heading = "Model"
     )]
     pub(crate) encoder: Option<String>,
+    /// Number of dimensions of a model with `--encoder sentence`: more cost more gas [default: 64]
+    #[arg(long, value_name = "N", requires = "encoder", help_heading = "Model")]
+    pub(crate) dimensions: Option<usize>,
     /// Additional classes without examples in the data, separated by commas: contributions can
     /// teach them later. A model's classes are fixed at creation; perceptrons always have two
     #[arg(
@@ -170,6 +175,17 @@ impl InitialOptions {
 
     /// Returns the options for making the initial model.
     fn preparation(&self) -> Result<initial::Options, CommandError> {
+        let (vectors, sentences) = match self.encoder.as_deref() {
+            Some(sentence::NAME) => (None, Some(sentence::chosen(self.dimensions)?)),
+            _ if self.dimensions.is_some() => {
+                return Err(CommandError::Mistake(anyhow!(
+                    "--dimensions is for `--encoder {}`, and a table has its own; leave it out, or make another \
+                     table with `cotrain encoder make`",
+                    sentence::NAME
+                )));
+            }
+            table => (table.map(encoder::chosen).transpose()?, None),
+        };
         Ok(initial::Options {
             source: self
                 .columns
@@ -185,7 +201,8 @@ impl InitialOptions {
                     word_pairs: self.word_pairs,
                     hashed: self.hashed,
                 },
-                vectors: self.encoder.as_deref().map(encoder::chosen).transpose()?,
+                vectors,
+                sentences,
                 limits: Limits {
                     number: self.max_number,
                     length: self.max_length,

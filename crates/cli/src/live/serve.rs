@@ -18,13 +18,15 @@ use super::{block_on, show};
 use crate::{error::CommandError, output, stop::stopped};
 
 /// Variables that the other commands read, and a coordinator does not.
-const NOT_OURS: [&str; 6] = [
+const NOT_OURS: [&str; 8] = [
     "COTRAIN_RPC",
     "COTRAIN_MODEL",
     "COTRAIN_KEY",
     "COTRAIN_STATE",
     "COTRAIN_CACHE",
     "COTRAIN_ANVIL",
+    "COTRAIN_SENTENCE",
+    "COTRAIN_SENTENCE_MODEL",
 ];
 
 const SERVE_EXAMPLES: &str = "\

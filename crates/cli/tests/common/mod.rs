@@ -80,6 +80,10 @@ impl Workspace {
     }
 
     /// Returns the output of a successful command.
+    #[allow(
+        dead_code,
+        reason = "not every test file has commands that need no more"
+    )]
     pub(crate) fn success(&self, arguments: &[&str]) -> String {
         let (status, stdout, stderr) = run(&mut self.command(arguments));
         assert_eq!(status, Some(0), "{arguments:?}: {stdout}{stderr}");
@@ -92,11 +96,13 @@ impl Workspace {
         run(&mut self.command(arguments))
     }
 
+    #[allow(dead_code, reason = "not every test file reads JSON")]
     pub(crate) fn json<T: DeserializeOwned>(&self, arguments: &[&str]) -> T {
         serde_json::from_str(&self.success(arguments)).expect("JSON")
     }
 
     /// Returns the message of a command that fails by a mistake of the user.
+    #[allow(dead_code, reason = "not every test file makes mistakes")]
     pub(crate) fn mistake(&self, arguments: &[&str]) -> String {
         let (status, stdout, stderr) = run(&mut self.command(arguments));
         assert_eq!(status, Some(2), "{arguments:?}: {stdout}{stderr}");

@@ -13,6 +13,7 @@ use super::text::TextRules;
 use super::{EncodeError, Layout, Options, Samples, max_features};
 use crate::data::{Dataset, Example, ModelColumns, ModelInputs, in_bounds};
 use crate::pictures;
+use crate::sentences::{SentenceEncoder, SentenceId};
 use crate::text::escaped;
 use crate::vectors::{Table, TableId};
 
@@ -289,6 +290,22 @@ impl Encoder {
         let with = self.extractor.with_table(table);
         self.extractor = with.ok_or_else(|| self.missing_table())?;
         Ok(())
+    }
+
+    /// Returns the sentence encoder that it needs and lacks, as after reading a card; `None` if it
+    /// can encode.
+    #[must_use]
+    pub fn missing_sentences(&self) -> Option<&SentenceId> {
+        self.extractor.missing_sentences()
+    }
+
+    /// Gives the encoder its sentence encoder. One that needs none stays as it is.
+    ///
+    /// The caller answers for it that this is the one of [`missing_sentences`](Self::missing_sentences).
+    pub fn set_sentences(&mut self, encoder: &Arc<dyn SentenceEncoder>) {
+        if let Some(with) = self.extractor.with_sentences(encoder) {
+            self.extractor = with;
+        }
     }
 
     /// Returns the name of a feature: a word, `#` with the number of a hashed one, the name of a

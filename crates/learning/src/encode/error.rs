@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::data::{MAX_INDEX, MAX_NUMBER};
 use crate::pictures::Form;
+use crate::sentences::{SentenceFault, SentenceId};
 use crate::text::escaped;
 use crate::vectors::TableId;
 
@@ -60,12 +61,25 @@ pub enum EncodeError {
         /// Identity of the table.
         id: TableId,
     },
-    /// A table of word vectors gives numbers, and the classifier takes none.
+    /// The sentence encoder of the model runs in another program, and nobody has given it.
     #[error(
-        "cannot use a table of word vectors with a {kind}, which only learns what is present; use the learner {}",
+        "cannot read texts here: the model needs the sentence encoder {id}; let `cotrain predict` or `cotrain contribute` read them on your machine, or send samples"
+    )]
+    NoSentences {
+        /// Identity of the sentence encoder.
+        id: SentenceId,
+    },
+    /// The sentence encoder failed.
+    #[error("cannot read texts: {0}")]
+    Sentences(SentenceFault),
+    /// An encoder gives numbers, and the classifier takes none.
+    #[error(
+        "cannot use {of} with a {kind}, which only learns what is present; use the learner {}",
         Kind::DenseNearestCentroid.name()
     )]
     VectorsAreNumbers {
+        /// Encoder of texts as numbers.
+        of: &'static str,
         /// Kind of the classifier.
         kind: Kind,
     },

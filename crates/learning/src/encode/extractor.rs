@@ -4,6 +4,7 @@ mod columns;
 mod hashed;
 mod indices;
 mod pictures;
+mod sentence;
 mod vectors;
 mod words;
 
@@ -19,14 +20,16 @@ use cotrain_protocol::sample::Encoding;
 use super::spec::{FeatureSpec, SpecError};
 use super::text::{TextRules, Tokenizer};
 use super::{EncodeError, Options, ReserveFault};
-use crate::data::{Dataset, Example, ModelColumns};
+use crate::data::{Dataset, Example, ModelColumns, Part};
 use crate::pictures::Form;
+use crate::sentences::{SentenceEncoder, SentenceId, Sentences};
 use crate::vectors::{Table, TableId};
 
 use columns::Columns;
 use hashed::Hashed;
 use indices::Indices;
 use pictures::Pictures;
+use sentence::Sentence;
 use vectors::Vectors;
 use words::Words;
 
@@ -101,6 +104,12 @@ pub trait Extractor: Debug + Send + Sync {
         false
     }
 
+    /// Returns `true` if all its features have one unit, so that dense samples scale them alike: by the
+    /// root of their mean variance.
+    fn has_one_unit(&self) -> bool {
+        false
+    }
+
     /// Returns the table of word vectors that it needs and lacks, as after reading a card; `None` if
     /// it can extract.
     fn missing_table(&self) -> Option<TableId> {
@@ -109,6 +118,17 @@ pub trait Extractor: Debug + Send + Sync {
 
     /// Returns this extractor with its table of word vectors; `None` if it needs no such table.
     fn with_table(&self, _table: &Table) -> Option<Arc<dyn Extractor>> {
+        None
+    }
+
+    /// Returns the sentence encoder that it needs and lacks, as after reading a card; `None` if it
+    /// can extract.
+    fn missing_sentences(&self) -> Option<&SentenceId> {
+        None
+    }
+
+    /// Returns this extractor with its sentence encoder; `None` if it needs none.
+    fn with_sentences(&self, _encoder: &Arc<dyn SentenceEncoder>) -> Option<Arc<dyn Extractor>> {
         None
     }
 
@@ -234,8 +254,7 @@ pub(super) fn learn(
         });
     };
     let sort = Sort::of(first);
-    let vectors = options.vectors.as_ref().map(|_| "a table of word vectors");
-    let option = options.text.set().or(vectors);
+    let option = options.text.set().or(options.numbers());
     if let Some(option) = option.filter(|_| sort != Sort::Text) {
         return Err(EncodeError::NoTexts {
             path: dataset.train.path().to_owned(),
@@ -260,8 +279,14 @@ pub(super) fn learn(
 
 /// Chooses an extractor for training texts.
 fn learn_texts(dataset: &Dataset, options: &Options) -> Result<Box<dyn Extractor>, EncodeError> {
-    if let Some(table) = &options.vectors {
-        return learn_vectors(table, options);
+    match (&options.vectors, &options.sentences) {
+        (Some(_), Some(_)) => {
+            let option = "the table of word vectors";
+            return Err(EncodeError::OwnRules { option });
+        }
+        (Some(table), None) => return learn_vectors(table, options),
+        (None, Some(sentences)) => return learn_sentences(&dataset.train, sentences, options),
+        (None, None) => {}
     }
     let chosen = options.text.tokenizer;
     let rules = TextRules {
@@ -279,14 +304,18 @@ fn learn_texts(dataset: &Dataset, options: &Options) -> Result<Box<dyn Extractor
 
 /// Chooses the extractor of a table of word vectors.
 fn learn_vectors(table: &Table, options: &Options) -> Result<Box<dyn Extractor>, EncodeError> {
-    if let Some(option) = options.text.set() {
-        return Err(EncodeError::OwnRules { option });
-    }
-    let made = table.dimensions();
-    match options.features.filter(|features| *features != made) {
-        Some(features) => Err(EncodeError::NotTheExtractors { features, made }),
-        None => Ok(Box::new(Vectors::new(table.clone()))),
-    }
+    options.leave_texts_to_extractor(table.dimensions())?;
+    Ok(Box::new(Vectors::new(table.clone())))
+}
+
+/// Chooses the extractor of a sentence encoder.
+fn learn_sentences(
+    train: &Part,
+    sentences: &Sentences,
+    options: &Options,
+) -> Result<Box<dyn Extractor>, EncodeError> {
+    options.leave_texts_to_extractor(sentences.dimensions())?;
+    Ok(Box::new(Sentence::learn(train, sentences.clone())?))
 }
 
 /// Checks the serialized form of an extractor with `reserved` features, and returns the extractor.
@@ -322,6 +351,7 @@ pub(super) fn read(
         FeatureSpec::IndicesUpTo(last) => Arc::new(Indices::up_to(last, zero_based)),
         FeatureSpec::Pictures(form) => Arc::new(Pictures::new(form)),
         FeatureSpec::Vectors(vectors) => Arc::new(Vectors::read(&vectors)?),
+        FeatureSpec::Sentence(sentence) => Arc::new(Sentence::read(&sentence)?),
     })
 }
 

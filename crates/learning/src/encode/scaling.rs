@@ -8,7 +8,8 @@ use crate::data::Part;
 pub(super) struct Scaling {
     /// Mean of each feature in the training part.
     pub(super) mean: Vec<f64>,
-    /// Standard deviation of each feature there (of the population), or 1 if that is 0.
+    /// Standard deviation of each feature there (of the population), or 1 if that is 0. If all
+    /// features have one unit, it is the root of the mean variance for each.
     pub(super) deviation: Vec<f64>,
 }
 
@@ -34,6 +35,12 @@ impl Scaling {
                 let from_mean = value - mean;
                 *sum += from_mean * from_mean;
             }
+        }
+        if extractor.has_one_unit() {
+            // There is at least one feature.
+            let width = f64::from(u16::try_from(features).unwrap_or(u16::MAX));
+            let mean = variance.iter().sum::<f64>() / width;
+            variance.fill(mean);
         }
         let deviation = variance.into_iter().map(|sum| match (sum / count).sqrt() {
             0.0 => 1.0,

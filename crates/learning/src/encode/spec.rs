@@ -15,7 +15,7 @@ use super::scaling::Scaling;
 use super::text::{TextRules, Tokenizer};
 
 pub(super) use error::SpecError;
-pub use features::{FeatureSpec, VectorsSpec};
+pub use features::{FeatureSpec, SentenceSpec, VectorsSpec};
 
 /// Serialized form of an encoder.
 ///
@@ -129,8 +129,13 @@ impl Spec {
         if given != (kind.encoding() != Encoding::Sparse) {
             return Err(SpecError::Scaling { kind, given });
         }
-        if !given && matches!(self.features, FeatureSpec::Vectors(_)) {
-            return Err(SpecError::VectorsAreNumbers(kind));
+        let numbers = match self.features {
+            FeatureSpec::Vectors(_) => Some("a table of word vectors"),
+            FeatureSpec::Sentence(_) => Some("a sentence encoder"),
+            _ => None,
+        };
+        if let Some(of) = numbers.filter(|_| !given) {
+            return Err(SpecError::AreNumbers { of, kind });
         }
         if let FeatureSpec::Pictures(form) = &self.features
             && !given

@@ -5,9 +5,9 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::codes::{Coded, coded};
-use super::eigen::{Eigen, Rows, eigen};
 use super::file::Contents;
 use super::{MAX_CODE_WIDTH, MAX_DIMENSIONS, MAX_NOTICE_BYTES, Table, WordVectors};
+use crate::eigen::{Eigen, Rows, eigen};
 
 /// Choices of how a table is made.
 #[derive(Debug, Clone, PartialEq)]

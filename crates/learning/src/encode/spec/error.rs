@@ -3,6 +3,7 @@ use thiserror::Error;
 
 use crate::data::{MAX_INDEX, SchemaError};
 use crate::encode::text::TextRules;
+use crate::sentences::{AxesError, SentenceIdError};
 use crate::text::escaped;
 use crate::vectors::MAX_DIMENSIONS;
 
@@ -55,9 +56,13 @@ pub(in crate::encode) enum SpecError {
     )]
     Sha256(String),
     #[error(
-        "the features are numbers of a table of word vectors, but the samples of a {0} only say which features are present"
+        "the features are numbers of {of}, but the samples of a {kind} only say which features are present"
     )]
-    VectorsAreNumbers(Kind),
+    AreNumbers { of: &'static str, kind: Kind },
+    #[error("{0}")]
+    Sentence(#[from] SentenceIdError),
+    #[error("{0}")]
+    Axes(#[from] AxesError),
     #[error("the table of word vectors has {0} dimensions, expected 1 to {MAX_DIMENSIONS}")]
     Dimensions(usize),
     #[error(

@@ -24,6 +24,8 @@ pub enum FeatureSpec {
     Pictures(Form),
     /// Dimensions of a table of word vectors.
     Vectors(VectorsSpec),
+    /// Dimensions of a sentence encoder.
+    Sentence(SentenceSpec),
 }
 
 /// Table of word vectors, by what its file is.
@@ -34,6 +36,22 @@ pub struct VectorsSpec {
     pub sha256: String,
     /// Number of dimensions.
     pub dimensions: usize,
+}
+
+/// Sentence encoder, by its weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentenceSpec {
+    /// Name for people.
+    pub name: String,
+    /// SHA-256 of the file of the weights, as 64 hexadecimal digits in lower case.
+    pub sha256: String,
+    /// Number of numbers in a vector of the encoder.
+    pub width: usize,
+    /// Axes of the dimensions, each as `width` hexadecimal digits in lower case: numbers of 4 bits in
+    /// two's complement. Left out: the numbers of the vectors are the features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axes: Option<Vec<String>>,
 }
 
 impl FeatureSpec {
@@ -47,6 +65,7 @@ impl FeatureSpec {
             Self::Hashed(count) | Self::IndicesUpTo(count) => *count as usize,
             Self::Pictures(form) => form.pixels(),
             Self::Vectors(vectors) => vectors.dimensions,
+            Self::Sentence(sentence) => sentence.axes.as_ref().map_or(sentence.width, Vec::len),
         }
     }
 }
