@@ -3,11 +3,16 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt,
+    process::{Child, Command, Stdio},
+};
 
-use common::Workspace;
-use cotrain_chain::anvil::AnvilConfig;
-use serde_json::Value;
+use common::{Workspace, block_on};
+use cotrain_chain::anvil::{Anvil, AnvilConfig};
+use serde_json::{Value, json};
 
 /// Program of four numbers a text. It adds a line to the file `asked` for each text. The variable
 /// `FAULT` makes it fail.
@@ -62,14 +67,21 @@ impl Encoding {
         Self { workspace }
     }
 
-    /// Runs a command with the program; returns its status, stdout and stderr.
-    fn run(&self, fault: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.workspace.command(arguments);
         command
             .env("COTRAIN_SENTENCE", self.workspace.path("program"))
-            .env("ASKED", self.workspace.path("asked"))
-            .env("FAULT", fault);
-        let output = command.output().expect("the program starts");
+            .env("ASKED", self.workspace.path("asked"));
+        command
+    }
+
+    /// Runs a command with the program; returns its status, stdout and stderr.
+    fn run(&self, fault: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = self.command(arguments);
+        let output = command
+            .env("FAULT", fault)
+            .output()
+            .expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         (
             output.status.code(),
@@ -215,4 +227,66 @@ fn deploy_checks_dimensions_and_the_program_before_it_reads_data() {
         told.contains("--dimensions is for `--encoder sentence`"),
         "{told}"
     );
+}
+
+/// A program that is told to stop when this is dropped, and ends by itself.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn up_serves_a_model_of_sentences_and_refuses_its_texts() {
+    let encoding = Encoding::new();
+    let model = [
+        &DEPLOY[1..6],
+        &["--port=0", "--api-port=0", "--state=s", "--json"],
+    ]
+    .concat();
+    let mut up = encoding.command(&[&["up"][..], &model].concat());
+    let up = up
+        .env("COTRAIN_ANVIL", Anvil::find().expect("anvil"))
+        .env_remove("COTRAIN_RPC")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut up = Stopped(up);
+    let mut stdout = BufReader::new(up.0.stdout.take().expect("piped"));
+    let mut text = String::new();
+    while !text.ends_with("\n}\n") {
+        assert_ne!(stdout.read_line(&mut text).expect("text"), 0, "{text}");
+    }
+    let ready: Value = serde_json::from_str(&text).expect("JSON");
+    let base = ready["api"].as_str().expect("a URL").trim_end_matches('/');
+    let trainer = ready["model"].as_str().expect("an address");
+    let url = format!("{base}/v1/models/{trainer}/predict");
+    let predict = |input: Value| -> (u16, Value) {
+        block_on(async {
+            let request = reqwest::Client::new().post(&url).json(&input);
+            let answer = request.send().await.expect("an answer");
+            let status = answer.status().as_u16();
+            (status, answer.json().await.expect("JSON"))
+        })
+    };
+    let (status, problem) = predict(json!({ "text": "warm" }));
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert_eq!(
+        (status, &problem["type"]),
+        (422, &json!("/problems/not-encodable")),
+        "{problem}"
+    );
+    assert!(
+        detail.contains("needs the sentence encoder `tiny`"),
+        "{problem}"
+    );
+    assert!(detail.contains("`cotrain predict`"), "{problem}");
+    let sample = format!("0x{}", "00".repeat(16));
+    let (status, found) = predict(json!({ "sample": sample }));
+    assert_eq!(status, 200, "{found}");
 }

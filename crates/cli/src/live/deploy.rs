@@ -128,6 +128,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), CommandError> {
         let key = options.key.key(session.node.chain_id())?;
         let (mut typed, given) = typed::<Deploy>("deploy");
         let owner = key.address();
+        arguments.model.initial.announce(&session.narrator);
         let (plan, founded) = match &arguments.from.from {
             None => (Plan::make(&arguments.model, owner)?, None),
             Some(from) => {

@@ -173,6 +173,16 @@ impl InitialOptions {
         test.map(|test| self.columns.source(&test)).transpose()
     }
 
+    /// Says if making the initial model takes minutes.
+    pub(crate) fn announce(&self, narrator: &Narrator) {
+        if self.encoder.as_deref() == Some(sentence::NAME) {
+            narrator.say(format_args!(
+                "the sentence encoder reads each text of the data once, some {} a second",
+                sentence::SPEED
+            ));
+        }
+    }
+
     /// Returns the options for making the initial model.
     fn preparation(&self) -> Result<initial::Options, CommandError> {
         let (vectors, sentences) = match self.encoder.as_deref() {

@@ -27,6 +27,9 @@ use process::{Ended, Process};
 /// Name of the encoder in options.
 pub(crate) const NAME: &str = "sentence";
 
+/// Number of texts that all-MiniLM-L6-v2 encodes in a second, on one core of 2026.
+pub(crate) const SPEED: u32 = 40;
+
 /// Name of the program that is searched for, unless [`VARIABLE`] is set.
 const PROGRAM: &str = "cotrain-sentence";
 

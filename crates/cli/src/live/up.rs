@@ -583,6 +583,7 @@ impl Running<'_> {
     /// Puts the model on the chain.
     async fn deploy(&self, node: &Node) -> Result<(Kept, Fresh), CommandError> {
         let key = Key::development(OWNER);
+        self.model.initial.announce(self.narrator);
         let plan = Plan::make(&self.model, key.address())?;
         plan.warn(self.narrator);
         let genesis = self.kept.genesis.unwrap_or_default().to_string();

@@ -219,6 +219,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), CommandError> {
             arguments.check_for_money()?;
         }
         let any = mechanism::Terms::Market(terms);
+        arguments.initial.announce(&session.narrator);
         let (plan, test) = Plan::with_terms(&arguments.initial, any, key.address())?;
         describe(&plan, &session.narrator);
         let items = first(&test, arguments.test_samples)?;
