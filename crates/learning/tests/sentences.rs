@@ -49,7 +49,7 @@ fn id(width: usize) -> SentenceId {
 }
 
 fn texts() -> Dataset {
-    dataset("0,abc\n1,cba\n0,abd\n")
+    dataset("0,abc\n1,cba\n0,abe\n")
 }
 
 fn dataset(rows: &str) -> Dataset {
