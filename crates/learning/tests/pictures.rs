@@ -365,8 +365,8 @@ fn digits(kind: Kind) -> Encoded {
 
 #[test]
 fn encoder_of_digits_takes_pictures() {
-    let encoded = digits(Kind::DenseNearestCentroid);
-    let encoder = &encoded.encoder;
+    let all = digits(Kind::DenseNearestCentroid);
+    let encoder = &all.encoder;
     assert_eq!(encoder.pictures(), Some(form("8x8", 17, true)));
     assert_eq!(
         encoder.summary().as_deref(),
@@ -379,7 +379,7 @@ fn encoder_of_digits_takes_pictures() {
     assert_eq!(card["features"], features);
     let read: Encoder = serde_json::from_value(card).unwrap();
     // A digit as a PNG of three times the size is the sample of its row.
-    let part = load_more(&Source::Digits, &encoded.classes, read.inputs()).unwrap();
+    let part = load_more(&Source::Digits, &all.classes, read.inputs()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for example in part.examples().take(20) {
         let Example::Numbers(levels) = example else {
@@ -411,12 +411,7 @@ fn encoder_of_digits_takes_pictures() {
         "{short}"
     );
     let settings = train::Options::default();
-    let trained = train(
-        Kind::DenseNearestCentroid,
-        &encoded.train,
-        &settings,
-        &encoded.test,
-    );
+    let trained = train(Kind::DenseNearestCentroid, &all.train, &settings, &all.test);
     // As a table of 64 columns, the digits gave the same.
     let accuracy = trained.unwrap().quantization.accuracy_quantized;
     assert!(accuracy > 0.88, "{accuracy}");

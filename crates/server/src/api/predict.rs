@@ -563,13 +563,13 @@ mod tests {
         };
         let pixels = r#"{"pictures":{"width":3,"height":2,"levels":2,"ink":true}}"#;
         let pixels = encoder(pixels);
-        let encoded = of_picture(&pixels, &read.0).unwrap();
-        assert_eq!(encoded.sample, [0, 0, 0, 3, 0, 4, 0, 5]);
+        let one = of_picture(&pixels, &read.0).unwrap();
+        assert_eq!(one.sample, [0, 0, 0, 3, 0, 4, 0, 5]);
         let row = of_order(
             &pixels,
             &[1, 0, 0, 1, 1, 1].map(|it| Field::Number(it.into())),
         );
-        assert_eq!(row.unwrap(), encoded);
+        assert_eq!(row.unwrap(), one);
         let told = |encoder, bytes: &[u8]| format!("{:?}", of_picture(encoder, bytes).unwrap_err());
         let words = encoder(r#"{"words":["good"]}"#);
         assert!(told(&words, bytes).contains("the model did not learn from pictures"));
