@@ -331,6 +331,64 @@ fn clean_marks_the_lies_and_deploy_founds_a_model_without_them() {
 }
 
 #[test]
+fn export_writes_the_numbers_of_hashed_words_and_of_word_vectors() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    workspace.put("train.csv", &texts(0, 40, false));
+    workspace.put("more.csv", &texts(100, 10, false));
+    for (encoder, column, form) in [
+        ("--hashed=100", "features", "libsvm"),
+        ("--encoder=table", "dimension_1", "csv"),
+    ] {
+        workspace.success(&[
+            "deploy",
+            "--data=train.csv",
+            "--text-column=text",
+            "--initial=20",
+            encoder,
+            "--name",
+            column,
+            "--dev=0",
+            "--yes",
+        ]);
+        let contribute = ["contribute", "--data=more.csv", "--text-column=text"];
+        workspace.success(&[&contribute[..], &["--dev=1", "--yes"]].concat());
+        let exported: Value = workspace.json(&[
+            "data",
+            "export",
+            "--bare",
+            "--out=out.csv",
+            "--force",
+            "--json",
+        ]);
+        assert_eq!(
+            (&exported["contributions"], &exported["inexact"]),
+            (&10.into(), &0.into())
+        );
+        let table = rows(&workspace.read("out.csv"));
+        assert_eq!(table[0][..2], ["label", column]);
+        assert_eq!(table[0].len(), if form == "csv" { 129 } else { 2 });
+        // A program that knows no words trains on the file.
+        let out = format!("out.{form}");
+        workspace.success(&["data", "export", "--bare", "--out", &out, "--force"]);
+        let other = format!("--name=other-{form}");
+        workspace.success(&["deploy", "--data", &out, &other, "--dev=0", "--yes"]);
+        // The model founded on the contributions reads texts.
+        let anew = format!("--name=anew-{form}");
+        let from = [
+            "deploy", "--from", column, &anew, "--dev=0", "--yes", "--json",
+        ];
+        let founded: Value = workspace.json(&from);
+        assert_eq!(founded["from"]["chosen"], 10);
+        let text = "the film number100 is good";
+        let predicted: Value = workspace.json(&["predict", "--text", text, "--json"]);
+        assert!(
+            predicted["predictions"][0]["known"].as_u64() > Some(0),
+            "{predicted}"
+        );
+    }
+}
+
+#[test]
 fn deploy_from_refuses_what_the_card_decides_and_too_few_samples() {
     let workspace = Workspace::new(&AnvilConfig::default());
     deploy(&workspace);

@@ -1,8 +1,9 @@
 //! Samples of contributions, turned back into what people gave: words, rows, indices with values.
 //!
 //! A contract stores no more than the encoder of the model's card kept. A text comes back as the
-//! words that the model knows. A number comes back as the shortest one that is encoded to the same
-//! integer, so most numbers of a table return as they were written.
+//! words that the model knows, or as numbers if its features are hashes or word vectors. A number
+//! comes back as the shortest one that is encoded to the same integer, so most numbers of a table
+//! return as they were written.
 
 use alloy_primitives::hex;
 use cotrain_learning::{Encoder, data::Example, encode::Sort};
@@ -13,9 +14,10 @@ use cotrain_protocol::sample::Encoding;
 pub enum DecodedForm {
     /// Texts of known words.
     Text,
-    /// Rows of numbers with these names. `Schema::fields` makes rows of a table with types of them.
+    /// Rows of numbers with these names: columns, or the dimensions of word vectors.
+    /// `Schema::fields` makes rows of a table with types of them.
     Columns(Vec<String>),
-    /// Indices with values.
+    /// Indices with values. Those of hashed words are the numbers of the features, from 0.
     Indexed,
     /// Bytes in hexadecimal digits, as `--sample` takes them. No card says what they mean.
     Bytes,
@@ -61,20 +63,63 @@ pub struct Decoder<'a> {
     known: Option<Known<'a>>,
 }
 
+/// Content of a model's samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Words of texts.
+    Words,
+    /// Hashes of the words of texts.
+    Hashes,
+    /// Numbers of texts: word vectors.
+    Vectors,
+    /// Values of columns.
+    Columns,
+    /// Values of indices.
+    Indices,
+}
+
+impl Content {
+    /// Returns the content of samples that have some encoding; `None` if it stays bytes.
+    fn of(encoder: &Encoder, encoding: Encoding) -> Option<Self> {
+        let sparse = encoding == Encoding::Sparse;
+        match encoder.takes() {
+            Sort::Numbers => Some(Self::Columns),
+            Sort::Indexed => Some(Self::Indices),
+            Sort::Text if encoder.is_hashed() => Some(Self::Hashes),
+            Sort::Text if encoder.text_rules().is_none() => (!sparse).then_some(Self::Vectors),
+            Sort::Text => sparse.then_some(Self::Words),
+        }
+    }
+
+    fn form(self, names: &[String]) -> DecodedForm {
+        match self {
+            Self::Words => DecodedForm::Text,
+            Self::Columns => DecodedForm::Columns(names.to_vec()),
+            Self::Vectors => {
+                let name = |name: &String| format!("dimension_{name}");
+                DecodedForm::Columns(names.iter().map(name).collect())
+            }
+            Self::Hashes | Self::Indices => DecodedForm::Indexed,
+        }
+    }
+}
+
 /// Facts of an encoder, by the number of the feature.
 #[derive(Debug, Clone)]
 struct Known<'a> {
     encoder: &'a Encoder,
+    content: Content,
     names: Vec<String>,
     /// Number that stands for one standard deviation.
     scale: f64,
 }
 
 impl<'a> Known<'a> {
-    fn of(encoder: &'a Encoder) -> Option<Self> {
+    fn of(encoder: &'a Encoder, encoding: Encoding) -> Option<Self> {
         let names = (0..encoder.features()).map(|feature| encoder.name(feature));
         Some(Self {
             encoder,
+            content: Content::of(encoder, encoding)?,
             names: names.collect::<Option<_>>()?,
             scale: encoder.scale().unwrap_or(1.0),
         })
@@ -106,35 +151,59 @@ impl<'a> Known<'a> {
             pairs.map(|pair| usize::from(u16::from_be_bytes([pair[0], pair[1]])))
         };
         let numbers = || encoding.numbers(sample).take(self.names.len()).enumerate();
-        Some(match (self.encoder.takes(), encoding) {
-            (Sort::Text, Encoding::Sparse) => {
+        Some(match (self.content, encoding) {
+            (Content::Words, _) => {
                 let words = present().map(|feature| self.names.get(feature).map(String::as_str));
                 Decoded::Text(words.collect::<Option<Vec<_>>>()?.join(" "))
             }
-            (Sort::Numbers, Encoding::Sparse) => {
+            (Content::Columns, Encoding::Sparse) => {
                 let mut row = vec![0.0; self.names.len()];
                 for feature in present() {
                     *row.get_mut(feature)? = 1.0;
                 }
                 Decoded::Numbers(row)
             }
-            (Sort::Numbers, _) => {
+            (Content::Columns | Content::Vectors, _) => {
                 let row = numbers().map(|(feature, number)| self.value(feature, number));
                 Decoded::Numbers(row.collect())
             }
-            (Sort::Indexed, Encoding::Sparse) => {
+            (Content::Indices | Content::Hashes, Encoding::Sparse) => {
                 indexed(present().map(|feature| Some((self.index(feature)?, 1.0))))?
             }
-            (Sort::Indexed, _) => indexed(numbers().map(|(feature, number)| {
-                Some((self.index(feature)?, self.value(feature, number)))
-            }))?,
-            // Such as texts as vectors: the words are gone.
-            _ => return None,
+            (Content::Indices | Content::Hashes, _) => {
+                indexed(numbers().map(|(feature, number)| {
+                    Some((self.index(feature)?, self.value(feature, number)))
+                }))?
+            }
         })
+    }
+
+    /// Encodes a decoded sample again; `None` if it is bytes, or the encoder refuses it.
+    fn encode(&self, decoded: &Decoded) -> Option<Vec<u8>> {
+        let feature = |index: &u32| u16::try_from(*index).ok();
+        let encoded = match (self.content, decoded) {
+            // The text itself is gone.
+            (Content::Vectors, Decoded::Numbers(numbers)) => {
+                let values = (0..=u16::MAX).zip(numbers.iter().copied());
+                self.encoder.encode_features(values.collect())
+            }
+            (Content::Hashes, Decoded::Indexed { indices, values }) => {
+                let features = indices.iter().map(feature).collect::<Option<Vec<_>>>()?;
+                let values = features.into_iter().zip(values.iter().copied());
+                self.encoder.encode_features(values.collect())
+            }
+            (_, decoded) => self.encoder.encode(decoded.example()?),
+        };
+        encoded.ok()
     }
 
     /// Returns the index of a feature, from 0.
     fn index(&self, feature: usize) -> Option<u32> {
+        if self.content == Content::Hashes {
+            return u32::try_from(feature)
+                .ok()
+                .filter(|_| feature < self.names.len());
+        }
         let index: u32 = self.names.get(feature)?.parse().ok()?;
         // The name counts as the model's data did.
         index.checked_sub(self.encoder.first_index())
@@ -161,23 +230,15 @@ impl<'a> Decoder<'a> {
     /// stay bytes.
     #[must_use]
     pub fn new(encoding: Encoding, encoder: Option<&'a Encoder>) -> Self {
-        let known = encoder
-            .and_then(Known::of)
-            .filter(|known| known.encoder.takes() != Sort::Text || encoding == Encoding::Sparse);
+        let known = encoder.and_then(|encoder| Known::of(encoder, encoding));
         Self { encoding, known }
     }
 
     /// Returns the form of all decoded samples.
     #[must_use]
     pub fn form(&self) -> DecodedForm {
-        let Some(known) = &self.known else {
-            return DecodedForm::Bytes;
-        };
-        match known.encoder.takes() {
-            Sort::Text => DecodedForm::Text,
-            Sort::Numbers => DecodedForm::Columns(known.names.clone()),
-            Sort::Indexed => DecodedForm::Indexed,
-        }
+        let known = self.known.as_ref();
+        known.map_or(DecodedForm::Bytes, |known| known.content.form(&known.names))
     }
 
     /// Decodes a sample. It also returns `true` if the encoder makes the same bytes of the result.
@@ -199,16 +260,14 @@ impl<'a> Decoder<'a> {
                 values: Vec::new(),
             },
         });
-        let again = decoded
-            .example()
-            .map(|example| known.encoder.encode(example));
-        let exact = matches!(again, Some(Ok(bytes)) if bytes == sample);
+        let exact = known.encode(&decoded).is_some_and(|bytes| bytes == sample);
         (decoded, exact)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use cotrain_learning::vectors::embedded;
     use cotrain_protocol::sample::{encode_dense16, encode_dense32, encode_sparse};
 
     use super::*;
@@ -345,6 +404,57 @@ mod tests {
             decoded(&dense, &sample),
             (Decoded::Indexed { indices, values }, true)
         );
+    }
+
+    #[test]
+    fn decode_returns_the_numbers_of_hashed_words() {
+        let hashed = encoder(r#"{"classifier":"naive-bayes","features":{"hashed":100}}"#);
+        let text = Example::Text("a warm and funny film");
+        let sample = hashed.encode(text).expect("a sample");
+        let decoder = Decoder::new(Encoding::Sparse, Some(&hashed));
+        assert_eq!(decoder.form(), DecodedForm::Indexed);
+        let (Decoded::Indexed { indices, values }, true) = decoder.decode(&sample) else {
+            panic!("{:?}", decoder.decode(&sample));
+        };
+        assert_eq!(values, [1.0; 4]);
+        let features: Vec<u16> = indices
+            .iter()
+            .map(|index| u16::try_from(*index).expect("a feature"))
+            .collect();
+        assert_eq!(encode_sparse(&features), sample);
+        let nothing = Decoded::Indexed {
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        let unknown = decoder.decode(&encode_sparse(&[100]));
+        assert_eq!(unknown, (nothing, false));
+    }
+
+    #[test]
+    fn decode_returns_the_numbers_of_word_vectors() {
+        let id = embedded().id();
+        let numbers = |number: &str| vec![number; id.dimensions].join(",");
+        let vectors = encoder(&format!(
+            r#"{{"classifier":"dense-nearest-centroid","features":{{"vectors":{{"sha256":"{}",
+                "dimensions":{}}}}},"scaling":{{"mean":[{}],"deviation":[{}]}}}}"#,
+            id.hexadecimal(),
+            id.dimensions,
+            numbers("11.5"),
+            numbers("2700"),
+        ));
+        let text = "a warm and funny film";
+        let sample = vectors.encode(Example::Text(text)).expect("a sample");
+        let decoder = Decoder::new(Encoding::Dense32, Some(&vectors));
+        let DecodedForm::Columns(names) = decoder.form() else {
+            panic!("{:?}", decoder.form());
+        };
+        assert_eq!(
+            (names.len(), names[0].as_str(), names[127].as_str()),
+            (128, "dimension_1", "dimension_128")
+        );
+        let (row, exact) = decoder.decode(&sample);
+        let whole = embedded().encode(text).numbers.into_iter().map(f64::from);
+        assert_eq!((row, exact), (Decoded::Numbers(whole.collect()), true));
     }
 
     #[test]

@@ -267,6 +267,12 @@ impl Encoder {
         self.extractor.text_rules()
     }
 
+    /// Returns `true` if its features are hashes of words, so that no feature names its words.
+    #[must_use]
+    pub fn is_hashed(&self) -> bool {
+        self.extractor.is_hashed()
+    }
+
     /// Returns a short description of the features for people, such as "hashed words"; `None` if
     /// their number says enough.
     #[must_use]
@@ -418,6 +424,16 @@ impl Encoder {
     /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_counting(&self, example: Example<'_>) -> Result<(Vec<u8>, usize), EncodeError> {
         self.encode_with(example, &mut Scratch::default())
+    }
+
+    /// Encodes values by the numbers of their features, as an example with these features is
+    /// encoded. Features that are not given are 0.
+    ///
+    /// # Errors
+    /// Returns the errors of [`encode`](Self::encode) for numbers.
+    pub fn encode_features(&self, values: Vec<(u16, f64)>) -> Result<Vec<u8>, EncodeError> {
+        let sample = self.encode_extracted(&Extracted::new(values), &mut Scratch::default());
+        sample.map(|(sample, _)| sample)
     }
 
     /// Encodes like [`encode_counting`](Self::encode_counting), in memory that is used again.

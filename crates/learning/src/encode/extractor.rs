@@ -132,6 +132,11 @@ pub trait Extractor: Debug + Send + Sync {
         None
     }
 
+    /// Returns `true` if its features are hashes of words, so that no feature names its words.
+    fn is_hashed(&self) -> bool {
+        false
+    }
+
     /// Returns the serialized form; `None` if it has none. An encoder without it cannot be written
     /// in a model's card.
     fn spec(&self) -> Option<FeatureSpec> {

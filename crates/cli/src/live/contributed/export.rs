@@ -24,8 +24,9 @@ Examples:
   cotrain data export --run runs/movie-reviews-1 --out run.csv.gz
 
 A contract stores what the encoder of the model's card kept. A text comes back as the words that the
-model knows, in the order of its features. A number comes back as the shortest one that is encoded to
-the same integer. Encoded again, every sample has the same bytes, unless its author did not use the
+model knows, in the order of its features. Hashed words come back as the numbers of their features,
+from 1, and word vectors as columns from dimension_1 on: the text itself is gone. A number comes back
+as the shortest one that is encoded to the same integer. Encoded again, every sample has the same bytes, unless its author did not use the
 card's encoder; these are counted. Without a card, a sample is its bytes.
 
 The columns are: position, time (Unix seconds) and utc, block, author, deposit_wei, settled (open,

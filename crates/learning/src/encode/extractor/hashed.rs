@@ -75,6 +75,10 @@ impl Extractor for Hashed {
         Some(self.rules)
     }
 
+    fn is_hashed(&self) -> bool {
+        true
+    }
+
     fn summary(&self) -> Option<String> {
         Some(format!("hashed {}", self.rules))
     }
