@@ -10,6 +10,7 @@
 
 mod accounts;
 mod client;
+mod encoders;
 mod markets;
 mod models;
 mod problem;
@@ -19,6 +20,7 @@ mod text;
 pub use self::{
     accounts::{AccountAnswer, DelegationBody, DelegationView},
     client::{ApiError, Client, MAX_ANSWER, MAX_WORDS, POLL_INTERVAL, Submitted},
+    encoders::EncoderView,
     markets::{MarketAction, MarketPhase, MarketStage, MarketTermsView, MarketView},
     models::{
         BoundsView, EncodingView, Incentive, IncentiveView, ModelView, ParametersView, Price,

@@ -7,6 +7,7 @@ use cotrain_chain::node::Node;
 use cotrain_learning::{
     Encoder,
     text::{escaped, escaped_list},
+    vectors::{Table, TableId},
 };
 
 use crate::{
@@ -201,6 +202,25 @@ impl DescribedModel {
         encoder.ok_or(NoEncoder::Unpublished { trainer })
     }
 
+    /// Returns the table of word vectors that the card's encoder needs and lacks; `None` if it can
+    /// encode, or there is none.
+    #[must_use]
+    pub fn missing_table(&self) -> Option<TableId> {
+        self.encoder().ok().and_then(Encoder::missing_table)
+    }
+
+    /// Gives the card's encoder a table of word vectors, if it is the one that the encoder lacks.
+    pub fn give_table(&mut self, table: &Table) {
+        if self.missing_table() != Some(table.id()) {
+            return;
+        }
+        let card = self.card.as_mut();
+        if let Some(encoder) = card.and_then(|card| card.encoder.as_mut()) {
+            // The encoder takes the table that it says it lacks.
+            let _ = encoder.set_table(table);
+        }
+    }
+
     /// Returns the reason of a reverted call as text, with the names of classes.
     #[must_use]
     pub fn explain(&self, reason: &Revert) -> String {
@@ -210,6 +230,7 @@ impl DescribedModel {
 
 #[cfg(test)]
 mod tests {
+    use cotrain_learning::vectors::{Making, WordVectors, embedded};
     use cotrain_protocol::{
         classifier::Parameters,
         mechanism::Terms,
@@ -280,6 +301,46 @@ mod tests {
                  contract sparse-perceptron, so samples of the card could mean something else"
             )
         );
+    }
+
+    #[test]
+    fn give_table_completes_only_the_encoder_that_lacks_it() {
+        let card = |sha256: &str, dimensions: usize| {
+            let zeros = vec!["0"; dimensions].join(",");
+            let ones = vec!["1"; dimensions].join(",");
+            format!(
+                r#"{{"classifier":"dense-nearest-centroid","features":{{"vectors":{{"sha256":"{sha256}",
+                    "dimensions":{dimensions}}}}},"scaling":{{"mean":[{zeros}],"deviation":[{ones}]}}}}"#
+            )
+        };
+        let with = |encoder: &str| {
+            let mut described = model("null", &["no", "yes"]);
+            let encoder = serde_json::from_str(encoder).expect("an encoder");
+            described.card.as_mut().expect("a card").encoder = Some(encoder);
+            described
+        };
+        let words = "good 1 0\nbad -1 0\nfilm 0 1\n".as_bytes();
+        let words = WordVectors::read(words, 3).expect("vectors");
+        let making = Making {
+            dimensions: 2,
+            width: 1,
+            half: 0.0,
+            notice: String::new(),
+        };
+        let (table, _) = Table::make(&words, &making).expect("a table");
+        let mut lacking = with(&card(&table.id().hexadecimal(), 2));
+        lacking.give_table(embedded());
+        assert_eq!(lacking.missing_table(), Some(table.id()));
+        lacking.give_table(&table);
+        assert_eq!(lacking.missing_table(), None);
+        // A card that says other dimensions lacks a table that nobody has.
+        let mut wider = with(&card(&table.id().hexadecimal(), 3));
+        wider.give_table(&table);
+        assert!(wider.missing_table().is_some());
+        // The embedded table is there without anyone's help.
+        let known = with(&card(&embedded().id().hexadecimal(), 128));
+        assert_eq!(known.missing_table(), None);
+        assert_eq!(model(FITTING, &["no", "yes"]).missing_table(), None);
     }
 
     #[test]

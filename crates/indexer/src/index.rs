@@ -15,6 +15,7 @@ use cotrain_client::{
     card::{Card, explain, explain_revert},
     registry::RegistryError,
 };
+use cotrain_learning::vectors::Table;
 use cotrain_protocol::{ContractError, classifier::Classifier, record::group_by_record};
 use tokio::sync::watch;
 
@@ -99,6 +100,8 @@ struct HealthState {
 struct Inner<S> {
     source: S,
     store: ChainStore,
+    /// Tables of word vectors, for the models whose cards name them.
+    tables: Vec<Table>,
     contracts: RwLock<BTreeMap<Address, Arc<dyn HostedContract<S>>>>,
     events: watch::Sender<i64>,
     health: HealthState,
@@ -126,9 +129,17 @@ impl<S: ContractSource> Index<S> {
     /// Creates an index that follows no contract yet.
     #[must_use]
     pub fn new(source: S, store: ChainStore) -> Self {
+        Self::with_tables(source, store, Vec::new())
+    }
+
+    /// Creates an index with tables of word vectors, which it gives to the models whose cards name
+    /// them.
+    #[must_use]
+    pub fn with_tables(source: S, store: ChainStore, tables: Vec<Table>) -> Self {
         Self(Arc::new(Inner {
             source,
             store,
+            tables,
             contracts: RwLock::default(),
             events: watch::Sender::new(0),
             health: HealthState::default(),
@@ -268,7 +279,10 @@ impl<S: ContractSource> Index<S> {
         from_block: Option<u64>,
         named: bool,
     ) -> Result<ModelInfo, FollowError> {
-        let info = self.0.source.info(registry, contract, from_block).await?;
+        let mut info = self.0.source.info(registry, contract, from_block).await?;
+        for table in &self.0.tables {
+            info.described.give_table(table);
+        }
         let words = info.facts.parameters.word_count();
         let reason = if !info.facts.own_code {
             Some("its code is not of this release".to_owned())

@@ -6,6 +6,7 @@ pub(crate) mod connections;
 mod contributions;
 mod docs;
 mod document;
+mod encoders;
 mod events;
 mod extract;
 mod fixed;
@@ -111,6 +112,8 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(card::card))
         .routes(routes!(models::price))
         .routes(routes!(predict::predict))
+        .routes(routes!(encoders::list))
+        .routes(routes!(encoders::one))
         .routes(routes!(contributions::list))
         .routes(routes!(contributions::one))
         .routes(routes!(contributions::claims))

@@ -8,6 +8,8 @@ use std::sync::{
 use cotrain_indexer::Index;
 use cotrain_relayer::Relayer;
 
+use crate::encoders::Encoders;
+
 /// Condition of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
@@ -21,15 +23,25 @@ pub struct Health {
 #[derive(Debug, Clone)]
 pub struct Coordinator {
     relayer: Relayer,
+    encoders: Encoders,
     leads: Arc<AtomicBool>,
 }
 
 impl Coordinator {
-    /// Creates a coordinator, which does not lead yet.
+    /// Creates a coordinator, which does not lead yet and has no tables of word vectors but the one
+    /// that is part of the program.
     #[must_use]
     pub fn new(relayer: Relayer) -> Self {
+        Self::with_encoders(relayer, Encoders::default())
+    }
+
+    /// Creates a coordinator that serves tables of word vectors. Its index gives them to models
+    /// ([`Index::with_tables`]).
+    #[must_use]
+    pub fn with_encoders(relayer: Relayer, encoders: Encoders) -> Self {
         Self {
             relayer,
+            encoders,
             leads: Arc::default(),
         }
     }
@@ -44,6 +56,12 @@ impl Coordinator {
     #[must_use]
     pub fn relayer(&self) -> &Relayer {
         &self.relayer
+    }
+
+    /// Returns the tables of word vectors.
+    #[must_use]
+    pub fn encoders(&self) -> &Encoders {
+        &self.encoders
     }
 
     /// Records whether this process leads.

@@ -3,7 +3,9 @@
 pub mod api;
 pub mod config;
 mod coordinator;
+mod encoders;
 mod serve;
 
 pub use coordinator::{Coordinator, Health};
+pub use encoders::Encoders;
 pub use serve::{ServeError, serve};

@@ -17,7 +17,10 @@ use cotrain_indexer::{
     ChainStore, Evaluation, EvaluationError, FollowError, HostedContract, Index, ModelError,
     ModelInfo, Step, StoreError, TestSamples, with_sources,
 };
-use cotrain_learning::data::{DataError, TEST_SHARE, load_for};
+use cotrain_learning::{
+    data::{DataError, TEST_SHARE, load_for},
+    vectors::OpenError,
+};
 use cotrain_protocol::Amount;
 use cotrain_relayer::{
     Queue, RelayTerms, Relayer, Sending,
@@ -34,6 +37,7 @@ use crate::{
     api,
     config::{Config, KeySource, Password},
     coordinator::Coordinator,
+    encoders::Encoders,
 };
 
 /// Interval at which a registry is asked for new models, and leadership is checked.
@@ -85,6 +89,9 @@ pub enum ServeError {
     /// There is nothing to follow.
     #[error("no model is named; set `registry` or `models`")]
     NoModels,
+    /// A file of a table of word vectors cannot be used.
+    #[error("cannot use a table of `encoders.files`; correct the list, or put the file there")]
+    Encoders(#[from] OpenError),
     /// The test data cannot be read.
     #[error("cannot read the data of `evaluate`")]
     Data(#[from] DataError),
@@ -136,6 +143,7 @@ pub async fn serve(
     let address = config.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
+    let encoders = Encoders::open(&config.encoders)?;
     let options = NodeOptions {
         timeout: config.node.timeout,
         retries: config.node.retries,
@@ -164,10 +172,10 @@ pub async fn serve(
             max_waiting: relay.max_waiting,
         });
     let keeper = config.keep.as_ref().and(sender);
-    let index = Index::new(node, queue.chain_store());
+    let index = Index::with_tables(node, queue.chain_store(), encoders.tables());
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
-    let coordinator = Coordinator::new(relayer);
+    let coordinator = Coordinator::with_encoders(relayer, encoders);
     let services = Arc::new(Services {
         config,
         coordinator: coordinator.clone(),

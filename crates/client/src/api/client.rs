@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
 use cotrain_chain::node::choose_cryptography;
-use cotrain_learning::text::escaped_to;
+use cotrain_learning::{
+    text::escaped_to,
+    vectors::{MAX_TABLE_BYTES, NamedTableError, Table, TableId},
+};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -22,6 +25,9 @@ use super::{
 
 /// Maximum time of an answer, from the request to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Maximum time of the answer with a table of word vectors, which may have 256 MiB.
+const TABLE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Interval between two requests for a state that is not final.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(300);
@@ -45,11 +51,17 @@ pub enum ApiError {
     /// The answer ended early.
     #[error("cannot read the coordinator's answer to its end; ask again")]
     Interrupted(#[source] reqwest::Error),
-    /// The answer is larger than [`MAX_ANSWER`].
+    /// The answer is larger than any answer to the request.
     #[error(
-        "cannot read the coordinator's answer: it has more than {MAX_ANSWER} bytes; check the coordinator's address"
+        "cannot read the coordinator's answer: it has more than {max} bytes; check the coordinator's address"
     )]
-    TooLarge,
+    TooLarge {
+        /// Maximum size, in bytes: [`MAX_ANSWER`], or more for a table of word vectors.
+        max: usize,
+    },
+    /// The answer is not the table of word vectors that was asked for.
+    #[error(transparent)]
+    Table(NamedTableError),
     /// The answer is not of this API.
     #[error("the answer is not a coordinator's; check its address: {message}")]
     Malformed {
@@ -294,6 +306,21 @@ impl Client {
         self.get(&of_model(trainer, &path)).await
     }
 
+    /// Returns a table of word vectors, whose SHA-256 is compared before it is read.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::Table`] if the answer is another table or none.
+    pub async fn encoder(&self, id: TableId) -> Result<Table, ApiError> {
+        let url = self.at(&format!("/v1/encoders/{}", id.hexadecimal()));
+        let response = send(self.http.get(url).timeout(TABLE_TIMEOUT)).await?;
+        if !response.status().is_success() {
+            return Err(refused(response).await);
+        }
+        let max = usize::try_from(MAX_TABLE_BYTES).unwrap_or(usize::MAX);
+        let bytes = body(response, max).await?;
+        Table::read_named(&bytes, id).map_err(ApiError::Table)
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         json(self.http.get(self.at(path))).await
     }
@@ -322,27 +349,32 @@ async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiErro
 
 /// Reads an answer, or the reason of a refusal.
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
-    let status = response.status();
-    let body = body(response).await;
-    if status.is_success() {
-        return serde_json::from_slice(&body?).map_err(|error| ApiError::Malformed {
-            message: escaped_to(&error.to_string(), MAX_WORDS).to_string(),
-        });
+    if !response.status().is_success() {
+        return Err(refused(response).await);
     }
-    let problem = match body {
-        Ok(body) => Problem::read(&body),
-        // The status alone is reason enough.
-        Err(ApiError::TooLarge) => Problem::default(),
-        Err(error) => return Err(error),
-    };
-    Err(ApiError::Refused {
-        status,
-        problem: Box::new(problem),
+    let body = body(response, MAX_ANSWER).await?;
+    serde_json::from_slice(&body).map_err(|error| ApiError::Malformed {
+        message: escaped_to(&error.to_string(), MAX_WORDS).to_string(),
     })
 }
 
-/// Reads a body of bounded size.
-async fn body(mut response: Response) -> Result<Vec<u8>, ApiError> {
+/// Returns the reason of a refusal.
+async fn refused(response: Response) -> ApiError {
+    let status = response.status();
+    let problem = match body(response, MAX_ANSWER).await {
+        Ok(body) => Problem::read(&body),
+        // The status alone is reason enough.
+        Err(ApiError::TooLarge { .. }) => Problem::default(),
+        Err(error) => return error,
+    };
+    ApiError::Refused {
+        status,
+        problem: Box::new(problem),
+    }
+}
+
+/// Reads a body of at most `max` bytes.
+async fn body(mut response: Response, max: usize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     loop {
         let chunk = response.chunk().await;
@@ -350,8 +382,8 @@ async fn body(mut response: Response) -> Result<Vec<u8>, ApiError> {
         let Some(chunk) = chunk else {
             return Ok(body);
         };
-        if chunk.len() > MAX_ANSWER - body.len() {
-            return Err(ApiError::TooLarge);
+        if chunk.len() > max - body.len() {
+            return Err(ApiError::TooLarge { max });
         }
         body.extend_from_slice(&chunk);
     }

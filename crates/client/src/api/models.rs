@@ -37,7 +37,7 @@ pub struct ModelView {
     /// Names of the classes by label; empty if the owner published none.
     pub class_names: Vec<String>,
     /// Whether texts or rows can be predicted: the owner published an encoder, which turns them
-    /// into samples.
+    /// into samples, and the coordinator has its table of word vectors if it needs one.
     pub encodes: bool,
     /// Learner, such as `sparse-perceptron`.
     pub learner: String,

@@ -10,6 +10,7 @@ use cotrain_client::api::{
     Hash, Incentive, IncentiveView, MAX_ANSWER, MarketAction, MarketPhase, MarketStage, ModelView,
     POLL_INTERVAL, Price, Problem, SignedBatchBody, Status, SubmissionView, Submitted, Wei,
 };
+use cotrain_learning::vectors::{NamedTableError, embedded};
 use cotrain_protocol::trainer::{Delegation, SignedBatch};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -525,11 +526,11 @@ async fn body_is_read_up_to_the_maximum() {
     server.client().submission(ID).await.expect("it fits");
     fits.push(' ');
     let error = refusal(Answer::new(200, &fits)).await;
-    assert!(matches!(error, ApiError::TooLarge), "{error:?}");
+    assert!(matches!(error, ApiError::TooLarge { .. }), "{error:?}");
     assert!(error.to_string().contains("more than 8388608 bytes"));
     // The client stops reading an answer that never ends.
     let error = refusal(Answer::endless(200)).await;
-    assert!(matches!(error, ApiError::TooLarge), "{error:?}");
+    assert!(matches!(error, ApiError::TooLarge { .. }), "{error:?}");
     // A refusal is reported even if its body never ends.
     let error = refusal(Answer::endless(422)).await;
     assert!(error.is_mistake());
@@ -538,6 +539,37 @@ async fn body_is_read_up_to_the_maximum() {
         words.as_deref(),
         Some("HTTP status 422 Unprocessable Entity")
     );
+}
+
+#[tokio::test]
+async fn encoder_is_checked_before_it_is_used() {
+    let (table, file) = (embedded(), embedded().to_bytes());
+    let path = format!("GET /v1/encoders/{}", table.id().hexadecimal());
+    let ask = async |answer: Answer| {
+        let server = Server::new([answer]);
+        let answer = server.client().encoder(table.id()).await;
+        assert_eq!(server.asked(), [path.clone()]);
+        answer
+    };
+    assert_eq!(&ask(Answer::bytes(&file)).await.expect("a table"), table);
+    let mut damaged = file.clone();
+    damaged[1_000] ^= 1;
+    for wrong in [&damaged[..], &file[..1_000], b""] {
+        let error = ask(Answer::bytes(wrong)).await.expect_err("another one");
+        let ApiError::Table(NamedTableError::Sha256 { found, .. }) = error else {
+            panic!("{error:?}");
+        };
+        assert!(found != table.id() && !error.is_mistake());
+        for id in [found, table.id()] {
+            assert!(error.to_string().contains(&id.hexadecimal()), "{error}");
+        }
+    }
+    let error = ask(Answer::bytes(&file).cut(1)).await.expect_err("cut");
+    assert!(matches!(error, ApiError::Interrupted(_)), "{error:?}");
+    let unknown = ask(Answer::json(404, &json!({"detail": "no table"}))).await;
+    let unknown = unknown.expect_err("a refusal");
+    assert!(unknown.is_mistake());
+    assert_eq!(unknown.to_string(), "the coordinator refused: no table");
 }
 
 #[tokio::test]

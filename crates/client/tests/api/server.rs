@@ -38,6 +38,16 @@ impl Answer {
         )
     }
 
+    /// Makes an answer with status 200 whose body is no text.
+    pub(crate) fn bytes(body: &[u8]) -> Self {
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n"
+        );
+        Self::raw([head.as_bytes(), body].concat())
+    }
+
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::new(status, &body.to_string())
     }

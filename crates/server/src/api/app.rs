@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{kinds::Kind, problem::Problem};
-use crate::{config::ApiSection, coordinator::Coordinator};
+use crate::{config::ApiSection, coordinator::Coordinator, encoders::Encoders};
 
 /// Maximum number of bodies with reads of the chain that are worked on at the same time. The answers
 /// to each may have 4 MiB.
@@ -68,6 +68,10 @@ impl Shared {
 
     pub(super) fn relayer(&self) -> &Relayer {
         self.coordinator.relayer()
+    }
+
+    pub(super) fn encoders(&self) -> &Encoders {
+        self.coordinator.encoders()
     }
 
     /// Returns the model of a trainer.

@@ -71,6 +71,8 @@ kinds! {
         "The account delegates nothing to this coordinator's keeper, or its time is over.";
     NOT_SERVED, "not-served", NOT_FOUND, "This is not served here",
         "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep].";
+    UNKNOWN_ENCODER, "unknown-encoder", NOT_FOUND, "The table of word vectors is unknown",
+        "This coordinator does not have a table with that SHA-256. /v1/encoders lists those that it has.";
     METHOD_NOT_ALLOWED, "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
         "The header Allow has the methods that the path takes.";
     TOO_LARGE, "too-large", PAYLOAD_TOO_LARGE, "The body is too large",
@@ -81,6 +83,8 @@ kinds! {
         "This client makes more requests than it may. Wait as many seconds as Retry-After has.";
     NO_ENCODER, "no-encoder", UNPROCESSABLE_ENTITY, "The model has no encoder",
         "Its owner has published none that fits the contract, so texts and rows cannot become samples here. Send features or a sample.";
+    NO_TABLE, "no-table", UNPROCESSABLE_ENTITY, "The model's table of word vectors is not here",
+        "The model reads texts by a table that this coordinator does not have. Its operator can add the file to encoders.files. Send features or a sample.";
     NOT_ENCODABLE, "not-encodable", UNPROCESSABLE_ENTITY, "The input cannot be encoded",
         "The input is not of the sort that the model learned from; the detail says what it expects.";
     SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",

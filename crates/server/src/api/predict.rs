@@ -520,7 +520,15 @@ fn refused(error: InputError) -> Problem {
 }
 
 fn not_encodable(error: EncodeError) -> Problem {
-    Problem::new(&Kind::NOT_ENCODABLE, error)
+    match error {
+        EncodeError::NoTable { id } => {
+            let detail = format!(
+                "the coordinator lacks the model's table of word vectors, the one with {id}; send `features` or a `sample`"
+            );
+            Problem::new(&Kind::NO_TABLE, detail).with("sha256", id.hexadecimal())
+        }
+        error => Problem::new(&Kind::NOT_ENCODABLE, error),
+    }
 }
 
 #[cfg(test)]

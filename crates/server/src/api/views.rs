@@ -2,7 +2,7 @@
 
 use cotrain_client::api::{Account, Data, Hash, ModelView, Wei};
 use cotrain_indexer::{
-    Claimable, HostedModel,
+    Claimable, HostedModel, ModelInfo,
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionRow, Settled},
 };
 use cotrain_relayer::{Relayer, rows::TransactionRow};
@@ -22,7 +22,7 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
         name: card.map(|card| card.name.clone()),
         description: card.map(|card| card.description.clone()),
         class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),
-        encodes: card.is_some_and(|card| card.encoder.is_some()),
+        encodes: encodes(info),
         learner: info.facts.parameters.kind().name().to_owned(),
         encoding: info.facts.parameters.encoding().into(),
         classes: info.facts.parameters.classes(),
@@ -44,6 +44,11 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
         relay_fee: relayer.terms().map(|terms| Wei(terms.min_fee)),
         keeper: relayer.keeper().map(Account),
     }
+}
+
+/// Returns `true` if texts or rows can be predicted here.
+pub(super) fn encodes(info: &ModelInfo) -> bool {
+    info.encoder().is_ok() && info.missing_table().is_none()
 }
 
 /// Contribution to a model.

@@ -113,10 +113,8 @@ mod tests {
         assert!(allowed("keep.x").starts_with("`keep.enabled`, `keep.interval`, "));
         let without = allowed("x.y");
         assert!(without.starts_with("`listen`, `log`, "), "{without}");
-        assert!(
-            without.ends_with(
-                "`from_block`, [node], [key], [relay], [keep], [score], [evaluate], [api]"
-            )
-        );
+        assert!(without.ends_with(
+            "`from_block`, [node], [key], [relay], [keep], [score], [evaluate], [encoders], [api]"
+        ));
     }
 }

@@ -45,6 +45,7 @@ struct Given {
     keep: KeepGiven,
     score: ScoreGiven,
     evaluate: EvaluateGiven,
+    encoders: EncodersGiven,
     api: ApiSection,
 }
 
@@ -133,6 +134,13 @@ struct EvaluateGiven {
     every: u64,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EncodersGiven {
+    #[serde(deserialize_with = "forms::texts")]
+    files: Vec<String>,
+}
+
 /// Reads a configuration from merged sources.
 pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
     refuse_unknown_keys(figment)?;
@@ -155,6 +163,12 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
         keep: keep(&given.keep),
         score,
         evaluate: evaluate(figment, given.evaluate)?,
+        encoders: given
+            .encoders
+            .files
+            .into_iter()
+            .map(PathBuf::from)
+            .collect(),
         api: given.api,
     };
     if let Some(section) = config.sends().filter(|_| config.key.is_none()) {

@@ -42,6 +42,8 @@ pub struct Config {
     pub score: Option<ScoreOptions>,
     /// Options of measuring models; `None` if there is no data to measure with.
     pub evaluate: Option<EvaluateSection>,
+    /// Files of tables of word vectors.
+    pub encoders: Vec<PathBuf>,
     /// Options of the HTTP API.
     pub api: ApiSection,
 }

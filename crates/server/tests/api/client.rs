@@ -13,7 +13,7 @@ use cotrain_chain::node::Node;
 use cotrain_indexer::{HostedModel, Index, store::note};
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use cotrain_relayer::{Queue, RelayTerms, Relayer};
-use cotrain_server::{Coordinator, api::router, config::ApiSection};
+use cotrain_server::{Coordinator, Encoders, api::router, config::ApiSection};
 use cotrain_test_support::items;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     pub(crate) api: ApiSection,
     pub(crate) terms: Option<RelayTerms>,
     pub(crate) keeper: Option<Address>,
+    pub(crate) encoders: Encoders,
 }
 
 /// Router over a coordinator with a database of its own.
@@ -107,6 +108,7 @@ impl Setup {
                 max_waiting: 1_000,
             }),
             keeper: Some(KEEPER),
+            encoders: Encoders::default(),
         }
     }
 }
@@ -122,14 +124,15 @@ impl Api {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("api.sqlite");
         let queue = Queue::open(&database.to_string_lossy()).await.unwrap();
-        let index = Index::new(node, queue.chain_store());
+        let tables = setup.encoders.tables();
+        let index = Index::with_tables(node, queue.chain_store(), tables);
         for (contract, from_block) in contracts {
             let added = index.add(registry, *contract, *from_block, true).await;
             added.unwrap();
         }
         index.catch_up().await.unwrap();
         let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
-        let coordinator = Coordinator::new(relayer);
+        let coordinator = Coordinator::with_encoders(relayer, setup.encoders);
         let stop = CancellationToken::new();
         Self {
             router: router(coordinator.clone(), &setup.api, &stop),

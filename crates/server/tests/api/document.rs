@@ -33,6 +33,8 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /metrics",
             "GET /problems/{kind}",
             "POST /rpc",
+            "GET /v1/encoders",
+            "GET /v1/encoders/{sha256}",
             "GET /v1/events",
             "GET /v1/events/stream",
             "GET /v1/markets",

@@ -4,6 +4,7 @@ mod client;
 mod world;
 
 mod document;
+mod encoders;
 mod events;
 mod limits;
 mod markets;
