@@ -36,6 +36,7 @@ impl Prepared {
     ) -> Result<Self, SimulateError> {
         let file = || scenario.file().to_owned();
         let source = scenario.data_source(folder)?;
+        let vectors = scenario.table(folder)?;
         let dataset = data::load(&source, scenario.data.test_share, seed).map_err(|source| {
             SimulateError::Data {
                 file: file(),
@@ -46,7 +47,7 @@ impl Prepared {
         let options = encode::Options {
             features: scenario.data.features,
             text: scenario.data.text.clone(),
-            vectors: scenario.data.vectors.clone(),
+            vectors,
             limits: model.limits,
             fixed_intercept: model.fixed_intercept,
             ..encode::Options::default()

@@ -8,7 +8,8 @@ use std::{
 use cotrain_learning::{
     data::Source,
     encode::{Limits, TextOptions},
-    vectors::Table,
+    text::escaped,
+    vectors::{Table, embedded},
 };
 use cotrain_protocol::classifier::Kind;
 use serde::Deserialize;
@@ -163,13 +164,16 @@ impl Scenario {
         struct DataPaths {
             train: Option<Spanned<PathBuf>>,
             test: Option<Spanned<PathBuf>>,
+            encoder: Option<Spanned<PathBuf>>,
         }
         let mut text = self.text.clone();
         let folder = data_dir.or(self.data.folder.as_deref());
         let (Some(folder), Ok(paths)) = (folder, toml::from_str::<Paths>(&text)) else {
             return text;
         };
-        let mut paths: Vec<_> = [paths.data.train, paths.data.test]
+        let vectors = self.data.vectors.as_ref().and_then(Vectors::file);
+        let encoder = paths.data.encoder.filter(|_| vectors.is_some());
+        let mut paths: Vec<_> = [paths.data.train, paths.data.test, encoder]
             .into_iter()
             .flatten()
             .collect();
@@ -216,6 +220,29 @@ impl Scenario {
         Ok(source)
     }
 
+    /// Returns the table of word vectors that turns texts into numbers; `None` if words do.
+    ///
+    /// Its file is in `data_dir`, or beside the scenario's own file if `data_dir` is `None`.
+    pub(crate) fn table(&self, data_dir: Option<&Path>) -> Result<Option<Table>, ScenarioError> {
+        let path = match &self.data.vectors {
+            None => return Ok(None),
+            Some(Vectors::Embedded) => return Ok(Some(embedded().clone())),
+            Some(Vectors::File(path)) => path,
+        };
+        let folder = data_dir.or(self.data.folder.as_deref());
+        let folder = folder.ok_or_else(|| ScenarioError::NoData {
+            name: self.name.clone(),
+            files: self.data_summary(),
+        })?;
+        let table = Table::open(&folder.join(path));
+        let table = table.map_err(|source| ScenarioError::Vectors {
+            file: self.file.clone(),
+            name: escaped(&path.to_string_lossy()).to_string(),
+            source,
+        });
+        table.map(Some)
+    }
+
     /// Checks that the data has every class that an agent targets; only the data tells its classes.
     pub(crate) fn check_targets(&self, classes: u16) -> Result<(), ScenarioError> {
         for (index, agent) in self.agents.iter().enumerate() {
@@ -242,7 +269,7 @@ impl Scenario {
     /// Returns a short description of the data that the scenario needs.
     #[must_use]
     pub fn data_summary(&self) -> String {
-        match &self.data.source {
+        let data = match &self.data.source {
             Source::MovieReviews => "embedded film-review sentences".to_owned(),
             Source::Digits => "embedded pictures of digits".to_owned(),
             Source::Table { train, test, .. }
@@ -254,6 +281,10 @@ impl Scenario {
                     .unwrap_or_default();
                 format!("{}{test}", train.display())
             }
+        };
+        match self.data.vectors.as_ref().and_then(Vectors::file) {
+            Some(table) => format!("{data} and {}", table.display()),
+            None => data,
         }
     }
 }
@@ -272,11 +303,33 @@ pub(crate) struct Data {
     /// Rules by which texts are read.
     pub(crate) text: TextOptions,
     /// Table of word vectors that turns texts into numbers.
-    pub(crate) vectors: Option<Table>,
+    pub(crate) vectors: Option<Vectors>,
     /// Number of training samples, from the first one on; `None` for all.
     pub(crate) train_samples: Option<usize>,
     /// Share of the training samples that the initial model learns from.
     pub(crate) initial_share: f64,
+}
+
+/// Table of word vectors of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Vectors {
+    /// Table that is part of the program.
+    Embedded,
+    /// File of a table, with the path as in the scenario's file.
+    File(PathBuf),
+}
+
+impl Vectors {
+    /// Name of the table that is part of the program.
+    pub(crate) const EMBEDDED: &str = "table";
+
+    /// Returns the path of the file; `None` for the table that is part of the program.
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Embedded => None,
+            Self::File(path) => Some(path),
+        }
+    }
 }
 
 /// Model of a scenario.

@@ -1,6 +1,12 @@
 //! Tests which scenario files are accepted, and the messages for the others.
 
-use cotrain_simulator::scenario::{Scenario, ScenarioError};
+use std::path::Path;
+
+use cotrain_learning::vectors::{Making, Table, WordVectors};
+use cotrain_simulator::{
+    scenario::{Scenario, ScenarioError},
+    truth::Truth,
+};
 use insta::assert_snapshot;
 
 const GOOD: &str = r#"
@@ -357,6 +363,70 @@ fn text_to_run_again_works_from_any_place() {
     assert!(named.contains("\"/named/sub/train.csv\""), "{named}");
     let embedded = Scenario::find("movie-reviews").expect("a scenario");
     assert_eq!(embedded.text_to_run_again(None), embedded.text());
+}
+
+#[test]
+fn table_is_the_embedded_one_or_a_file_beside_the_scenario() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = "good 1 0\nbad -1 0\nfilm 0 1\n".as_bytes();
+    let making = Making {
+        dimensions: 2,
+        width: 1,
+        half: 0.0,
+        notice: String::new(),
+    };
+    let words = WordVectors::read(words, 3).expect("vectors");
+    let (small, _) = Table::make(&words, &making).expect("a table");
+    std::fs::write(folder.path().join("small.cotvec"), small.to_bytes()).expect("written");
+    std::fs::write(folder.path().join("none.cotvec"), "none").expect("written");
+    let texts = "source = \"movie-reviews\"\ntrain_samples = 200";
+    let scenario = |name: &str, folder: Option<&Path>| {
+        let encoder = format!("{texts}\nencoder = \"{name}\"");
+        let text = GOOD
+            .replace("source = \"movie-reviews\"", &encoder)
+            .replace("sparse-perceptron", "dense-nearest-centroid");
+        let folder = folder.map(Path::to_owned);
+        Scenario::parse("mine", "mine.toml", &text, folder).expect("a scenario")
+    };
+    let features = |name: &str, own: Option<&Path>, named: Option<&Path>| {
+        Truth::load(&scenario(name, own), 1, named).map(|truth| truth.encoder().features())
+    };
+    let here = Some(folder.path());
+    assert_eq!(features("table", None, None).expect("embedded"), 128);
+    assert_eq!(features("small.cotvec", here, None).expect("a file"), 2);
+    let elsewhere = Some(Path::new("/elsewhere"));
+    let named = features("small.cotvec", elsewhere, here);
+    assert_eq!(named.expect("a file in the named folder"), 2);
+    let again = scenario("small.cotvec", here).text_to_run_again(None);
+    let whole = folder.path().join("small.cotvec");
+    assert!(
+        again.contains(&format!("encoder = \"{}\"", whole.display())),
+        "{again}"
+    );
+    let embedded = scenario("table", here);
+    assert_eq!(embedded.text_to_run_again(None), embedded.text());
+
+    let error = features("small.cotvec", None, None).expect_err("no folder");
+    assert!(error.is_users_mistake());
+    assert_snapshot!(error, @"scenario `mine` needs embedded film-review sentences and small.cotvec: say with `--data DIR` in which folder they are");
+    for (name, cause) in [
+        ("tabel", "cannot read "),
+        ("none.cotvec", "it begins with 0x6e6f6e65"),
+    ] {
+        let error = features(name, here, None).expect_err("no table");
+        assert!(error.is_users_mistake());
+        let said = format!("{error}");
+        assert!(
+            said.starts_with(&format!(
+                "mine.toml: `data.encoder` is `{name}`, which is neither `table`"
+            )),
+            "{said}"
+        );
+        let source = std::error::Error::source(&error)
+            .expect("a cause")
+            .to_string();
+        assert!(source.contains(cause), "{source}");
+    }
 }
 
 #[test]

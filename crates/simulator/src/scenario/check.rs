@@ -7,12 +7,11 @@ use cotrain_learning::{
     encode::{Limits, TextOptions, Tokenizer},
     pictures::Form,
     text::{check_name, escaped_lines},
-    vectors::{Table, embedded},
 };
 use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
-    Data, Incentive, Model, Participant, Scenario, ScenarioError, Strategy,
+    Data, Incentive, Model, Participant, Scenario, ScenarioError, Strategy, Vectors,
     file::{AgentTable, DataTable, File, MissingTable, ModelTable},
     values::{Duration, Number},
 };
@@ -201,15 +200,11 @@ impl Check<'_> {
         })
     }
 
-    /// Returns the table of word vectors that the scenario names.
-    fn vectors(&self, table: &DataTable) -> Result<Option<Table>, ScenarioError> {
+    /// Returns the name of the table of word vectors.
+    fn vectors(&self, table: &DataTable) -> Result<Option<Vectors>, ScenarioError> {
         let Some(name) = &table.encoder else {
             return Ok(None);
         };
-        if name != "table" {
-            let value = format!("`{name}`");
-            return self.impossible("data.encoder", value, "the only one is `table`");
-        }
         let others = [
             ("data.tokenizer", table.tokenizer.is_some()),
             ("data.word_pairs", table.word_pairs.is_some()),
@@ -220,7 +215,11 @@ impl Check<'_> {
             let allowed = "`data.encoder` reads texts by its own rules: leave one of the two out";
             return self.impossible(key, "set", allowed);
         }
-        Ok(Some(embedded().clone()))
+        Ok(Some(if name == Vectors::EMBEDDED {
+            Vectors::Embedded
+        } else {
+            Vectors::File(name.into())
+        }))
     }
 
     fn source(&self, table: &DataTable) -> Result<Source, ScenarioError> {

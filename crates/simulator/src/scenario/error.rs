@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cotrain_learning::text::escaped;
+use cotrain_learning::{text::escaped, vectors::OpenError};
 
 /// Reason why a scenario cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,18 @@ pub enum ScenarioError {
         name: String,
         /// Description of the needed files.
         files: String,
+    },
+    /// The table of word vectors cannot be read.
+    #[error(
+        "{file}: `data.encoder` is `{name}`, which is neither `table`, for the table that comes with cotrain, nor a file with one"
+    )]
+    Vectors {
+        /// The scenario's file.
+        file: String,
+        /// Value of the key, escaped.
+        name: String,
+        /// Cause of the failure.
+        source: OpenError,
     },
     /// The file cannot be read.
     #[error("cannot read the scenario {}", path.display())]
