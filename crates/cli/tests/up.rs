@@ -179,9 +179,22 @@ impl Up {
     }
 
     fn get(&self, path: &str) -> Option<(u16, Value)> {
+        self.ask(&format!(
+            "GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    fn post(&self, path: &str, body: &str) -> Option<(u16, Value)> {
+        self.ask(&format!(
+            "POST /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    fn ask(&self, request: &str) -> Option<(u16, Value)> {
         let address = self.text("api").trim_start_matches("http://");
         let mut stream = TcpStream::connect(address.trim_end_matches('/')).ok()?;
-        let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
@@ -307,6 +320,150 @@ fn saved(workspace: &Workspace, up: &Up) {
         let chain: Value = serde_json::from_slice(&text).unwrap_or_default();
         chain["best_block_number"].as_u64() >= Some(head)
     });
+}
+
+// ---------------------------------------------------------------- Tables of word vectors
+
+/// Makes `small.cotvec`, a table of the words of the mail, and returns its SHA-256.
+fn table(workspace: &Workspace) -> String {
+    let words =
+        "win 1 0 0\nmoney 1 0.2 0\nlunch -1 0 0\nfree 1 0 0.3\nsee -1 0.1 0\nnoon -1 0 0.2\n";
+    fs::write(workspace.path("words.txt"), words).expect("written");
+    let make = [
+        "encoder",
+        "make",
+        "words.txt",
+        "--out",
+        "small.cotvec",
+        "--dimensions",
+        "2",
+    ];
+    let made = workspace.success(&[&make[..], &["--code", "1", "--json"]].concat());
+    let made: Value = serde_json::from_str(&made).expect("JSON");
+    made["sha256"].as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn up_serves_the_table_of_word_vectors_that_its_model_reads_texts_by() {
+    let workspace = Workspace::new();
+    let sha256 = table(&workspace);
+    let model = [&Workspace::MODEL[..], &["--encoder", "small.cotvec"]].concat();
+    let up = workspace.start(&model);
+    // The file is needed at the first start only.
+    fs::remove_file(workspace.path("small.cotvec")).expect("removed");
+    let served = |up: &Up| {
+        let (_, tables) = up.get("v1/encoders").expect("an answer");
+        let rows = tables["rows"].as_array().expect("rows").iter();
+        let own = rows.filter(|row| row["sha256"] == sha256.as_str());
+        assert_eq!(own.count(), 1, "{tables}");
+        let path = format!("v1/models/{}", up.text("model"));
+        up.until("the model is measured", || {
+            up.get(&path)
+                .is_some_and(|(_, model)| model["accuracy"].is_f64())
+        });
+        let (_, model) = up.get(&path).expect("an answer");
+        assert_eq!(model["encodes"], true);
+        let texts = r#"[{"text": "win money"}, {"text": "..."}]"#;
+        let (status, answer) = up
+            .post(&format!("{path}/predict"), texts)
+            .expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        let predictions = &answer["predictions"];
+        assert_eq!(
+            (&predictions[0]["class"], &predictions[0]["known"]),
+            (&"spam".into(), &2.into())
+        );
+        assert_eq!(predictions[1]["known"], 0);
+    };
+    served(&up);
+
+    // A machine without the table fetches it once, from the coordinator that `up` told of.
+    let stored = workspace
+        .path("state/encoders")
+        .join(format!("{sha256}.cotvec"));
+    let bytes = fs::read(&stored).expect("stored by `up`");
+    let predict = ["predict", "--text", "free money", "--json"];
+    let outcome = |arguments: &[&str]| {
+        let output = workspace.command(arguments).output().expect("it starts");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    for before in [None, Some(&bytes[1..])] {
+        match before {
+            None => fs::remove_file(&stored).expect("removed"),
+            Some(damaged) => fs::write(&stored, damaged).expect("written"),
+        }
+        let (status, stdout, stderr) = outcome(&predict);
+        assert_eq!(status, Some(0), "{stderr}");
+        assert!(stdout.contains(r#""class": "spam""#), "{stdout}");
+        assert!(
+            stderr.contains("fetched the model's table of word vectors"),
+            "{stderr}"
+        );
+        assert_eq!(fs::read(&stored).expect("a file"), bytes);
+    }
+    let (_, _, stderr) = outcome(&predict);
+    assert!(!stderr.contains("fetched"), "{stderr}");
+
+    // Contributions of such a model are numbers, and found another one.
+    workspace.success(&CONTRIBUTE);
+    let (_, stdout, stderr) = outcome(&["data", "export", "--bare", "--out", "-"]);
+    assert!(
+        !stderr.contains("are not what the card's encoder makes"),
+        "{stderr}"
+    );
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(
+        (lines.len(), lines[0]),
+        (2, "label,dimension_1,dimension_2"),
+        "{stdout}"
+    );
+    let win = lines[1].split(',').collect::<Vec<_>>();
+    assert_eq!(win[0], "spam");
+    let square: f64 = win[1..]
+        .iter()
+        .map(|it| it.parse::<f64>().expect("a number").powi(2))
+        .sum();
+    assert!((square.sqrt() - 32_767.0).abs() < 10.0, "{stdout}");
+
+    // A coordinator that does not answer, or does not have the table.
+    fs::remove_file(&stored).expect("removed");
+    let nobody = [&predict[..], &["--coordinator", "http://127.0.0.1:1"]].concat();
+    let (status, stdout, stderr) = outcome(&nobody);
+    assert_eq!((status, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(
+        stderr.contains(&sha256) && stderr.contains("`cotrain encoder add FILE`"),
+        "{stderr}"
+    );
+    let (status, _, stderr) = outcome(&["predict", "--sample", "0x0000000000000000"]);
+    assert_eq!(status, Some(0), "a sample needs no table: {stderr}");
+
+    up.kill();
+    let up = workspace.start(&[]);
+    served(&up);
+    up.stop();
+}
+
+#[test]
+fn serve_stops_at_a_file_that_is_no_table() {
+    let workspace = Workspace::new();
+    for (name, cause) in [
+        ("mail.csv", "it begins with 0x636c6173"),
+        ("none.cotvec", "No such file"),
+    ] {
+        let set = format!("encoders.files={name}");
+        let serve = ["serve", "--set", "listen=127.0.0.1:0", "--set", &set];
+        let output = workspace.command(&serve).output().expect("it starts");
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        for expected in ["`encoders.files`", name, cause] {
+            assert!(stderr.contains(expected), "{stderr}");
+        }
+    }
 }
 
 // ---------------------------------------------------------------- Restarts after a kill

@@ -48,6 +48,21 @@ pub(crate) struct ModelArg {
     pub(crate) model: Option<String>,
 }
 
+/// Coordinator that a command asks for what is not on this machine.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Chain")]
+pub(crate) struct CoordinatorArg {
+    /// Coordinator from which a missing table of word vectors is fetched [default: that of the last
+    /// `cotrain up`]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "COTRAIN_COORDINATOR",
+        hide_env_values = true
+    )]
+    pub(crate) coordinator: Option<Url>,
+}
+
 /// A node that answers, with the registry and the model that later commands use.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -57,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) node_from: &'static str,
     /// Model deployed last on this chain.
     pub(crate) last_model: Option<Address>,
+    /// Coordinator that `cotrain up` started over this chain.
+    pub(crate) coordinator: Option<Url>,
     pub(crate) narrator: Narrator,
 }
 
@@ -94,6 +111,7 @@ impl Connection {
             registry,
             node_from,
             last_model: context.model.filter(|_| here),
+            coordinator: context.coordinator.filter(|_| here),
             narrator,
         })
     }

@@ -20,7 +20,7 @@ use super::{
     acting::Acting,
     block_on,
     chosen::{Chosen, LeftOut},
-    connection::Session,
+    connection::{CoordinatorArg, Session},
     data::Columns,
     errors::{not_contributed, unanswered, unfollowed},
     following::{closed_in, follow},
@@ -95,6 +95,8 @@ pub(crate) struct Contribute {
     relay: RelayArgs,
     #[command(flatten)]
     acting: Acting,
+    #[command(flatten)]
+    coordinator: CoordinatorArg,
 }
 
 #[derive(Serialize)]
@@ -127,7 +129,7 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.acting.connection.open().await?;
         let key = arguments.acting.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &arguments.acting.model).await?;
+        let mut model = LiveModel::find(&session, &arguments.acting.model).await?;
         let description = model.facts.terms.mechanism().description();
         if arguments.relay.relay.is_some() && !description.takes_signed_batches {
             return Err(CommandError::Mistake(anyhow!(
@@ -135,6 +137,11 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), CommandError> {
                 model.facts.trainer,
                 description.title
             )));
+        }
+        if arguments.input.text.is_some() || arguments.data.is_some() {
+            let coordinator = arguments.coordinator.coordinator.as_ref();
+            let coordinator = coordinator.or(arguments.relay.relay.as_ref());
+            model.fetch_table(&session, coordinator).await?;
         }
         let relaying = match &arguments.relay.relay {
             Some(url) => Some(Relaying {

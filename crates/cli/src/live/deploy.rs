@@ -549,6 +549,7 @@ fn remember(
         rpc: Some(session.node.url().clone()),
         registry: Some(deployed.registry),
         model: Some(deployed.trainer),
+        coordinator: session.coordinator.clone(),
     }
     .save()
 }

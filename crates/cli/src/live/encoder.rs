@@ -8,23 +8,27 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
+use cotrain_client::{api::Client, described::DescribedModel};
 use cotrain_learning::{
-    Encoder,
     text::escaped,
     vectors::{MAX_PIECES, Making, Table, TableId, WordVectors, embedded},
 };
 use cotrain_results::format::counted;
 use serde::Serialize;
+use url::Url;
 
 use super::{
     context::{state_directory, write_whole},
     show,
     staged::Staged,
 };
-use crate::error::CommandError;
+use crate::{error::CommandError, output::Narrator};
 
 /// Name of the table that is part of the program, in options.
 const EMBEDDED: &str = "table";
+
+/// Ending of the names of stored tables.
+pub(crate) const EXTENSION: &str = "cotvec";
 
 /// Number of near pieces that `show` lists.
 const NEAR: usize = 10;
@@ -296,33 +300,87 @@ pub(crate) fn chosen(name: &str) -> Result<Table, CommandError> {
     Ok(table)
 }
 
-/// Gives an encoder its table if an earlier command stored it. A table that is not there, or not
-/// the right one, is reported when a text is encoded.
-pub(crate) fn complete(encoder: &mut Encoder) {
-    let Some(id) = encoder.missing_table() else {
+/// Gives a model's encoder its table if an earlier command stored it. A table that is not there, or
+/// not the right one, is fetched or reported when a text is encoded.
+pub(crate) fn complete(model: &mut DescribedModel) {
+    let Some(id) = model.missing_table() else {
         return;
     };
-    let stored = stored(id).map(|path| Table::open(&path));
+    let stored = directory().map(|directory| Table::open(&stored(&directory, id)));
     if let Ok(Ok(table)) = stored {
-        // The encoder compares the SHA-256 of what was read.
-        let _ = encoder.set_table(&table);
+        // The SHA-256 of what was read is compared.
+        model.give_table(&table);
     }
+}
+
+/// Fetches the table that a model's encoder lacks from a coordinator, checks it, and stores it for
+/// later commands. Does nothing if the encoder lacks none.
+pub(crate) async fn fetch(
+    model: &mut DescribedModel,
+    coordinator: Option<&Url>,
+    narrator: &Narrator,
+) -> Result<(), CommandError> {
+    let Some(id) = model.missing_table() else {
+        return Ok(());
+    };
+    let add = format!(
+        "add the file with the SHA-256 {} by `cotrain encoder add FILE`",
+        id.hexadecimal()
+    );
+    let Some(coordinator) = coordinator else {
+        return Err(CommandError::Mistake(anyhow!(
+            "cannot read texts: the table of word vectors of the model is missing; {add}, or name a \
+             coordinator that has it with --coordinator"
+        )));
+    };
+    let client = Client::new(coordinator).map_err(anyhow::Error::from)?;
+    let from = client.shown();
+    let context = || {
+        format!(
+            "cannot read texts: the table of word vectors of the model is missing, and the coordinator {from} \
+             did not give it; {add}, or name another coordinator with --coordinator"
+        )
+    };
+    let table = client.encoder(id).await.map_err(|error| {
+        let is_mistake = error.is_mistake();
+        let error = anyhow!(error).context(context());
+        if is_mistake {
+            CommandError::Mistake(error)
+        } else {
+            CommandError::Fault(error)
+        }
+    })?;
+    let path = store(&table)?;
+    narrator.say(format_args!(
+        "fetched the model's table of word vectors from {from}, {}; it is stored as {}",
+        counted(table.to_bytes().len() as u64, "byte"),
+        path.display()
+    ));
+    model.give_table(&table);
+    Ok(())
 }
 
 /// Stores a table in the state directory, and returns its path there.
 fn store(table: &Table) -> Result<PathBuf, CommandError> {
-    let path = stored(table.id())?;
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)
-            .with_context(|| format!("cannot make {}", directory.display()))?;
-    }
+    store_in(&directory()?, table)
+}
+
+/// Stores a table in a directory under its SHA-256, and returns its path.
+pub(crate) fn store_in(directory: &Path, table: &Table) -> Result<PathBuf, CommandError> {
+    let path = stored(directory, table.id());
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
     write_whole(&path, &table.to_bytes())?;
     Ok(path)
 }
 
-fn stored(id: TableId) -> Result<PathBuf, CommandError> {
-    let name = format!("{}.cotvec", id.hexadecimal());
-    Ok(state_directory()?.join("encoders").join(name))
+/// Returns the directory of the tables that commands find.
+fn directory() -> Result<PathBuf, CommandError> {
+    Ok(state_directory()?.join("encoders"))
+}
+
+fn stored(directory: &Path, id: TableId) -> PathBuf {
+    directory.join(format!("{}.{EXTENSION}", id.hexadecimal()))
 }
 
 #[cfg(test)]

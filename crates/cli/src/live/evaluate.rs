@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg},
+    connection::{Connection, CoordinatorArg, ModelArg},
     data::Columns,
     input::{Encoded, Labeled, Misfits, labeled},
     model::LiveModel,
@@ -66,6 +66,8 @@ pub(crate) struct Evaluate {
     model: ModelArg,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    coordinator: CoordinatorArg,
     /// Print one JSON object to stdout
     #[arg(long, help_heading = None::<&str>)]
     json: bool,
@@ -86,7 +88,9 @@ struct Evaluated {
 pub(crate) fn run(arguments: &Evaluate) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let mut model = LiveModel::find(&session, &arguments.model).await?;
+        let coordinator = arguments.coordinator.coordinator.as_ref();
+        model.fetch_table(&session, coordinator).await?;
         let mut samples = labeled(&session, &model, &arguments.columns, &arguments.data)?;
         let count = samples.len();
         samples.truncate(arguments.limit.unwrap_or(count));

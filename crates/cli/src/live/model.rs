@@ -14,6 +14,7 @@ use cotrain_client::{
     weights,
 };
 use cotrain_protocol::{ContractError, classifier::Classifier, parse_address};
+use url::Url;
 
 use super::{
     connection::{ModelArg, Session},
@@ -145,18 +146,29 @@ impl LiveModel {
     }
 
     fn of(mut described: DescribedModel) -> Self {
+        encoder::complete(&mut described);
         if let Some(encoder) = described
             .card
             .as_mut()
             .and_then(|card| card.encoder.as_mut())
         {
-            encoder::complete(encoder);
             sentence::complete(encoder);
         }
         Self {
             described,
             origin: String::new(),
         }
+    }
+
+    /// Fetches the table of word vectors that the model reads texts by, if it is not on this machine.
+    /// The coordinator is the one given or, if there is none, the session's.
+    pub(crate) async fn fetch_table(
+        &mut self,
+        session: &Session,
+        coordinator: Option<&Url>,
+    ) -> Result<(), CommandError> {
+        let coordinator = coordinator.or(session.coordinator.as_ref());
+        encoder::fetch(&mut self.described, coordinator, &session.narrator).await
     }
 
     /// Returns the number of a class, by its name or its number.

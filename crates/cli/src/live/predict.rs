@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg, Session},
+    connection::{Connection, CoordinatorArg, ModelArg, Session},
     data::ReadingOptions,
     input::{self, Encoded, Input, Misfits},
     model::LiveModel,
@@ -111,6 +111,8 @@ pub(crate) struct Predict {
     model: ModelArg,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    coordinator: CoordinatorArg,
     /// Print one JSON object to stdout
     #[arg(long, help_heading = None::<&str>)]
     json: bool,
@@ -156,9 +158,13 @@ fn block_hash(text: &str) -> Result<B256, String> {
 pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let mut model = LiveModel::find(&session, &arguments.model).await?;
         Target::new(&session, Some(&model)).tell(&session);
         let place = Output::of(arguments)?;
+        if arguments.input.text.is_some() || arguments.file.is_some() || arguments.data.is_some() {
+            let coordinator = arguments.coordinator.coordinator.as_ref();
+            model.fetch_table(&session, coordinator).await?;
+        }
         let (inputs, table) = inputs(arguments, &model)?;
         let misfits = Misfits::of(&inputs);
         misfits.warn(&session, &model);

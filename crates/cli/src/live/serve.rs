@@ -18,8 +18,9 @@ use super::{block_on, show};
 use crate::{error::CommandError, output, stop::stopped};
 
 /// Variables that the other commands read, and a coordinator does not.
-const NOT_OURS: [&str; 8] = [
+const NOT_OURS: [&str; 9] = [
     "COTRAIN_RPC",
+    "COTRAIN_COORDINATOR",
     "COTRAIN_MODEL",
     "COTRAIN_KEY",
     "COTRAIN_STATE",

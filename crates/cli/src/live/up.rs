@@ -45,6 +45,7 @@ use super::{
     block_on,
     context::CommandContext,
     deploying::{self, narrate, not_deployed},
+    encoder,
     gas_fees::GasFeeArgs,
     options::{self, Options},
     plan::{ModelOptions, Plan},
@@ -545,7 +546,7 @@ impl Running<'_> {
             self.kept = kept;
             self.fresh = Some(fresh);
         }
-        let context = self.kept.context(node.url());
+        let mut context = self.kept.context(node.url());
         let config = configuration(self.api_port, self.folder, &context, self.evaluated()?)?;
         let (ready, listens) = oneshot::channel();
         let serving = serve(config, term.clone(), |address| {
@@ -559,6 +560,7 @@ impl Running<'_> {
                 self.narrator.say("all of it runs again");
             } else {
                 // Only a running model is worth storing for later commands.
+                context.coordinator = Some(format!("http://{address}/").parse()?);
                 context.save()?;
                 tell(
                     self.arguments,
@@ -586,6 +588,9 @@ impl Running<'_> {
         self.model.initial.announce(self.narrator);
         let plan = Plan::make(&self.model, key.address())?;
         plan.warn(self.narrator);
+        if let Some(name) = &self.model.initial.encoder {
+            self.folder.keep_table(&encoder::chosen(name)?)?;
+        }
         let genesis = self.kept.genesis.unwrap_or_default().to_string();
         let journal = self.folder.path().join(format!("deploy-{genesis}"));
         let mut facts = plan.deployment.facts().map_err(CommandError::mistake)?;
@@ -673,12 +678,18 @@ fn configuration(
     let rpc = context.rpc.as_ref().map(Url::to_string).unwrap_or_default();
     let registry = context.registry.unwrap_or_default();
     let database = folder.database();
+    let tables = folder.tables()?;
+    let tables: Vec<_> = tables
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
     let flags = [
         ("listen", format!("127.0.0.1:{api_port}")),
         ("database", format!("\"{}\"", database.display())),
         ("registry", format!("\"{registry}\"")),
         ("node.url", rpc),
         ("node.poll", "200 ms".to_owned()),
+        ("encoders.files", toml::Value::from(tables).to_string()),
         // The node belongs to this program: if it does not answer, it has ended.
         ("node.retries", "1".to_owned()),
         ("key.development", RELAYER.to_string()),

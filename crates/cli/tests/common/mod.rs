@@ -117,6 +117,7 @@ pub(crate) fn program(folder: PathBuf) -> Command {
     for variable in [
         "RUST_LOG",
         "COTRAIN_REGISTRY",
+        "COTRAIN_COORDINATOR",
         "COTRAIN_MODEL",
         "COTRAIN_KEY",
     ] {

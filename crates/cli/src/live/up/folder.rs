@@ -9,6 +9,7 @@ use std::{
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
 use cotrain_client::lock::{Lock, Use};
+use cotrain_learning::vectors::Table;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use url::Url;
@@ -17,6 +18,7 @@ use crate::{
     error::CommandError,
     live::{
         context::{CommandContext, cache_directory, write_whole},
+        encoder,
         options::Options,
     },
 };
@@ -27,6 +29,8 @@ const CHAIN: &str = "anvil.json";
 const EARLIER: &str = "anvil.earlier.json";
 const DATABASE: &str = "coordinator.sqlite";
 const LOCK: &str = "lock";
+/// Directory of the tables of word vectors that the models read texts by.
+const ENCODERS: &str = "encoders";
 /// Name of folders without `--state`, in the cache directory.
 const TEMPORARY: &str = "up";
 
@@ -65,7 +69,7 @@ impl Kept {
         }
     }
 
-    /// Returns the state for later commands.
+    /// Returns the state for later commands, without the coordinator, which has no address yet.
     pub(super) fn context(&self, rpc: &Url) -> CommandContext {
         CommandContext {
             chain_id: self.chain_id,
@@ -73,6 +77,7 @@ impl Kept {
             rpc: Some(rpc.clone()),
             registry: self.registry,
             model: self.model,
+            coordinator: None,
         }
     }
 
@@ -147,6 +152,31 @@ impl Folder {
 
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// Keeps a table of word vectors for the coordinator.
+    pub(super) fn keep_table(&self, table: &Table) -> Result<(), CommandError> {
+        encoder::store_in(&self.path.join(ENCODERS), table).map(drop)
+    }
+
+    /// Returns the files of the kept tables of word vectors.
+    pub(super) fn tables(&self) -> Result<Vec<PathBuf>, CommandError> {
+        let directory = self.path.join(ENCODERS);
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(CommandError::Mistake(
+                    anyhow!(error).context(format!("cannot read {}", directory.display())),
+                ));
+            }
+        };
+        let paths = entries.map(|entry| Ok(entry?.path()));
+        let mut tables = paths.collect::<Result<Vec<_>, io::Error>>()?;
+        // A file that was being written when the program was killed has another name.
+        tables.retain(|path| path.extension().is_some_and(|it| it == encoder::EXTENSION));
+        tables.sort();
+        Ok(tables)
     }
 
     /// Returns the process that used the folder last, if it was killed.
@@ -241,7 +271,7 @@ impl Folder {
             let entry = entry?;
             let name = entry.file_name();
             let text = name.to_string_lossy();
-            let ours = [KEPT, CHAIN, EARLIER].contains(&&*text)
+            let ours = [KEPT, CHAIN, EARLIER, ENCODERS].contains(&&*text)
                 || text.starts_with("coordinator.")
                 || text.starts_with("deploy-");
             if ours {
