@@ -42,7 +42,6 @@ export const words = {
       `The coordinator is ${counted(blocks, "block")} behind the chain. Numbers may be old.`,
     stale: (since: number) =>
       `Live updates stopped at ${clockTime(since)}. The page tries again.`,
-    back: "The coordinator is back.",
   },
 
   failure: {
@@ -124,7 +123,7 @@ export const words = {
 
   tryIt: {
     title: "Try it",
-    lead: "Free, and nothing leaves this page: the model runs here, with the weights from the chain.",
+    lead: "Free. The model runs in this page with the weights from the chain, and what you write stays here unless you compare.",
     text: "Your text",
     textHint: "The answer follows as you type.",
     row: "Your row",
@@ -193,8 +192,6 @@ export const words = {
     after: "After",
     value: "Accuracy",
     tested: "Tested on",
-    axisShare: "accuracy",
-    axisBlock: "block",
     newest: (rows: number) => `The newest ${counted(rows, "measurement")}.`,
   },
 
@@ -214,7 +211,6 @@ export const words = {
       "taken-by-reports": "taken by others",
       "claimed-late": "taken late",
     } as Readonly<Record<string, string>>,
-    stored: "Stored for ever",
     nothing: "no known word",
     numbers: (rows: number) => counted(rows, "number"),
     bytes: (length: number) => counted(length, "byte"),
@@ -261,7 +257,6 @@ export const words = {
     relay: "Relayed here",
     relayYes: "yes: contribute by signature, without gas",
     no: "no",
-    bounds: "Largest number",
     inputs: {
       words: (number: number) =>
         `text, by ${counted(number, "word")} that it knows`,
@@ -273,12 +268,12 @@ export const words = {
         `text, by word vectors of ${counted(number, "number")}`,
       raw: "samples as the contract takes them",
     },
-    names: {
-      smoothing: "Smoothing",
-      learningRate: "Learning rate",
-      intercept: "Intercept",
-      costWeight: "Cost weight",
-    } as Readonly<Record<string, string>>,
+    smoothing: "Smoothing",
+    smoothingText: (amount: number) => `${amount} added to each count`,
+    rate: "Learning rate",
+    rateText: (rate: number) =>
+      `${count(rate)} a mistake, in the contract’s units`,
+    cost: "Cost weight",
   },
 
   warnings: {

@@ -1,4 +1,4 @@
-import { ask, failure, Failure } from "../api/client.ts";
+import { ask, failure, Failure, listModels } from "../api/client.ts";
 
 /** Interval between two questions, in milliseconds. */
 const INTERVAL = 4_000;
@@ -66,6 +66,12 @@ function standing(body: unknown): Health {
   return { state: "ready", head: ready.head ?? undefined, behind };
 }
 
+/** Finds out which chain it is, for pages that show no model. */
+async function findChain(): Promise<void> {
+  const found = await listModels(1).catch(() => undefined);
+  chain ??= found?.rows[0]?.chainId;
+}
+
 /** Asks again and again while the page is visible. Returns how to stop. */
 export function start(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -80,6 +86,7 @@ export function start(): () => void {
       if (found.state === "ready") {
         head = found.head ?? head;
         if (wasAway) returns += 1;
+        if (chain === undefined) void findChain();
       }
     }
     clearTimeout(timer);
