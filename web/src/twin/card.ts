@@ -10,6 +10,7 @@ import type { Encoder, Extractor, Scaling } from "./encoder.ts";
 import { featuresOf } from "./encoder.ts";
 import { UnusableError } from "./error.ts";
 import { type Learner, encodingOf } from "./parameters.ts";
+import { type PictureForm, pixelNames } from "./pictures.ts";
 import type { Bounds } from "./sample.ts";
 import type { TextRules } from "./tokens.ts";
 
@@ -141,6 +142,7 @@ export function readEncoder(value: unknown): Encoder {
       ? undefined
       : wholeNumber(1, 32_767)(card["constant"], "its constant");
   const encoder = { learner, extractor, reserved, constant, dense: undefined };
+  const picture = extractor.sort === "columns" ? extractor.picture : undefined;
   const features = featuresOf(encoder);
   const constants = constant === undefined ? 0 : 1;
   const max = (encoding === "sparse" ? 65_536 : 4_096) - constants;
@@ -159,6 +161,10 @@ export function readEncoder(value: unknown): Encoder {
     }
     if (extractor.sort === "vectors") {
       throw fault(`a ${learner} takes no word vectors`);
+    }
+    const levels = picture?.levels ?? 2;
+    if (levels > 2) {
+      throw fault(`a ${learner} takes pictures of 2 levels, not of ${levels}`);
     }
     return encoder;
   }
@@ -186,6 +192,7 @@ function readExtractor(
     "vectors",
     "columns",
     "table",
+    "pictures",
     "indices",
     "indices-up-to",
   ] as const;
@@ -244,6 +251,11 @@ function readExtractor(
       }
       return ofColumns(columns);
     }
+    case "pictures": {
+      const picture = readPicture(given);
+      const columns = pixelNames(picture).map(numeric);
+      return { ...ofColumns(columns), picture };
+    }
     case "indices": {
       const index = wholeNumber(1, MAX_INDEX);
       const fromOne = listOf(given, "an index", index);
@@ -278,7 +290,10 @@ function numeric(name: string): Column {
   };
 }
 
-function ofColumns(columns: Column[]): Extractor {
+/** Extractor of the columns of a table. */
+type OfColumns = Extract<Extractor, { sort: "columns" }>;
+
+function ofColumns(columns: Column[]): OfColumns {
   columns.forEach(checkColumn);
   const names = columns.flatMap(featureNames);
   checkOnce(
@@ -286,7 +301,23 @@ function ofColumns(columns: Column[]): Extractor {
     "the list of columns",
   );
   checkOnce(names, "the list of features");
-  return { sort: "columns", columns, names };
+  return { sort: "columns", columns, names, picture: undefined };
+}
+
+function readPicture(value: unknown): PictureForm {
+  const keys = ["width", "height", "levels", "ink"];
+  const form = fieldsOf(value, "the form of pictures", keys);
+  const side = wholeNumber(1, 65_536);
+  const width = side(form["width"], "the width of pictures");
+  const height = side(form["height"], "the height of pictures");
+  if (width * height > 65_536) {
+    throw fault(
+      `its pictures have ${width}x${height} pixels, expected at most 65536`,
+    );
+  }
+  const levels = wholeNumber(2, 256)(form["levels"], "the levels of grey");
+  const ink = truth(form["ink"] ?? false, "the choice of ink");
+  return { width, height, levels, ink };
 }
 
 function readColumn(value: unknown): Column {

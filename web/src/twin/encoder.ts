@@ -4,6 +4,7 @@ import { type Column, type Field, MAX_NUMBER } from "./columns.ts";
 import * as columns from "./columns.ts";
 import { InputError } from "./error.ts";
 import { isqrt } from "./integer.ts";
+import { type Picture, type PictureForm, levelsOf } from "./pictures.ts";
 import type { Learner } from "./parameters.ts";
 import { encodingOf } from "./parameters.ts";
 import {
@@ -42,6 +43,8 @@ export type Extractor =
       readonly columns: readonly Column[];
       /** Name of each feature. */
       readonly names: readonly string[];
+      /** Form of pictures, if the columns are their pixels. */
+      readonly picture: PictureForm | undefined;
     }
   | {
       readonly sort: "indices";
@@ -217,11 +220,37 @@ export function encodeRow(encoder: Encoder, row: readonly Field[]): Encoded {
     if (columns.isUnseen(column, numbers)) unseen += 1;
     return numbers;
   });
+  if (extractor.picture !== undefined) checkLevels(extractor.picture, numbers);
   return encode(encoder, {
     values: inOrder(numbers),
     known: numbers.length,
     unseen,
   });
+}
+
+function checkLevels(
+  { levels }: PictureForm,
+  numbers: readonly number[],
+): void {
+  const wrong = numbers.find((level) => !(level >= 0 && level <= levels - 1));
+  if (wrong !== undefined) {
+    throw new InputError(
+      `a pixel is ${wrong}, expected a level of grey from 0 to ${levels - 1}`,
+    );
+  }
+}
+
+/**
+ * Encodes a picture.
+ *
+ * @throws InputError if the model did not learn from pictures.
+ */
+export function encodePicture(encoder: Encoder, picture: Picture): Encoded {
+  const { extractor } = encoder;
+  if (extractor.sort !== "columns" || extractor.picture === undefined) {
+    throw notOf(extractor, "a picture");
+  }
+  return encodeRow(encoder, levelsOf(extractor.picture, picture));
 }
 
 /**

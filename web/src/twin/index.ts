@@ -18,6 +18,7 @@ export {
 } from "./evidence.ts";
 export * from "./model.ts";
 export * from "./parameters.ts";
+export { type Picture, type PictureForm, levelsOf } from "./pictures.ts";
 export * from "./price.ts";
 export { type WordReason, wordReasons } from "./words.ts";
 export { type Reason, type Reasons, reasonsOf } from "./reasons.ts";
