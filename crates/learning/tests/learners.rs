@@ -483,6 +483,77 @@ fn bayes() -> Vec<Value> {
     ]
 }
 
+/// Returns models whose second class has a score that is larger by a little more or less than
+/// 2^-110 of it.
+///
+/// The counts are multiples of two sets whose sums of powers are equal up to the fifth (the problem
+/// of Prouhet, Tarry and Escott). So the products of the six factors differ by a constant alone.
+fn near_ties() -> Vec<Value> {
+    let parameters = Parameters::NaiveBayes {
+        classes: 2,
+        features: 6,
+        smoothing: u32::MAX,
+    };
+    let (first, second) = ([0, 5, 6, 16, 17, 22], [1, 2, 10, 12, 20, 21]);
+    [(7, "less"), (8, "more")]
+        .map(|(times, than)| {
+            let counts = |set: [u64; 6]| {
+                let lanes = (0_usize..).zip(set);
+                lanes.fold(U256::ZERO, |word, (lane, count)| {
+                    word | U256::from(count * times) << (lane * 16)
+                })
+            };
+            let total = u128::from(times * first.iter().sum::<u64>());
+            let headers = [header(9, total); 2];
+            let words = [headers[0], headers[1], counts(first), counts(second)];
+            let about = format!("scores that differ by {than} than the tolerance");
+            let steps = vec![Step::Predict(encode_sparse(&[0, 1, 2, 3, 4, 5]))];
+            model(&about, parameters, &words, steps)
+        })
+        .into()
+}
+
+/// Returns models whose classes have the same counts in opposite orders. Their scores are equal, and
+/// the truncation of long products differs.
+fn long_ties() -> Vec<Value> {
+    let parameters = Parameters::NaiveBayes {
+        classes: 2,
+        features: 2_560,
+        smoothing: 77,
+    };
+    let all: Vec<u16> = (0..2_560).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(16);
+    (0..2)
+        .map(|number| {
+            let counts: Vec<u64> = (0..2_560).map(|_| rng.random_range(0..60_000)).collect();
+            let total = u128::from(counts.iter().sum::<u64>());
+            let packed = |counts: Vec<u64>| -> Vec<U256> {
+                let word = |lanes: &[u64]| {
+                    let lanes = (0_usize..).zip(lanes);
+                    lanes.fold(U256::ZERO, |word, (lane, count)| {
+                        word | U256::from(*count) << (lane * 16)
+                    })
+                };
+                counts.chunks(16).map(word).collect()
+            };
+            let reversed = counts.iter().rev().copied().collect();
+            let (first, second) = if number == 0 {
+                (counts, reversed)
+            } else {
+                (reversed, counts)
+            };
+            let headers = [header(9, total); 2];
+            let words = [&headers[..], &packed(first), &packed(second)].concat();
+            let steps = vec![
+                Step::Predict(encode_sparse(&all)),
+                Step::Predict(encode_sparse(&all[1_000..1_560])),
+            ];
+            let about = format!("equal scores of 2,560 factors {number}");
+            model(&about, parameters, &words, steps)
+        })
+        .collect()
+}
+
 fn centroids() -> Vec<Value> {
     let sparse = Parameters::SparseNearestCentroid {
         classes: 3,
@@ -636,6 +707,8 @@ fn check(name: &str, now: &Value) {
 fn classifier_keeps_its_vectors() {
     let mut models = perceptrons();
     models.extend(bayes());
+    models.extend(near_ties());
+    models.extend(long_ties());
     models.extend(centroids());
     models.push(refusals());
     models.extend(random_models());
