@@ -1,8 +1,10 @@
 //! `cotrain data`: the contributions of others, as data for anyone.
 
 pub(crate) mod clean;
+pub(crate) mod destination;
 pub(crate) mod export;
 pub(crate) mod judged;
+pub(crate) mod layout;
 pub(crate) mod source;
 pub(crate) mod table;
 

@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::{
     super::{block_on, show},
+    destination::Destination,
     export::{no_json_on_stdout, warn},
     judged::{Judged, Rule, by_author, judge},
+    layout::{Marks, Row},
     source::{Origin, RunFacts, Selection, Source},
-    table::{Destination, Row},
 };
 use crate::error::CommandError;
 
@@ -124,7 +125,11 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), CommandError> {
     no_json_on_stdout(&arguments.to.out, arguments.json)?;
     block_on(async {
         let mut source = arguments.selection.open().await?;
-        let mut table = arguments.to.begin(&source)?;
+        let marks = match source.origin {
+            Origin::Run(_) => Marks::Known,
+            Origin::Model { .. } => Marks::Judged,
+        };
+        let mut table = arguments.to.begin(&source, marks)?;
         let all = source.all().await?;
         let mut judged = judge(&source, &all, arguments.rule);
         if let Origin::Run(run) = &source.origin {

@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use super::{
     super::{block_on, show},
+    destination::{Destination, OutputFile},
+    layout::{Marks, Row},
     source::Selection,
-    table::{Destination, Output, Row, Table},
+    table::Table,
 };
 use crate::{error::CommandError, output::Narrator};
 
@@ -69,7 +71,7 @@ pub(crate) fn run(arguments: &Export) -> Result<(), CommandError> {
     no_json_on_stdout(&arguments.to.out, arguments.json)?;
     block_on(async {
         let mut source = arguments.selection.open().await?;
-        let mut table = arguments.to.begin(&source)?;
+        let mut table = arguments.to.begin(&source, Marks::None)?;
         let encoder = source.encoder.clone();
         let decoder = Decoder::new(source.encoding, encoder.as_ref());
         loop {
@@ -109,7 +111,7 @@ pub(crate) fn run(arguments: &Export) -> Result<(), CommandError> {
 }
 
 /// Checks that stdout is not asked for a table and for JSON.
-pub(super) fn no_json_on_stdout(out: &Output, json: bool) -> Result<(), CommandError> {
+pub(super) fn no_json_on_stdout(out: &OutputFile, json: bool) -> Result<(), CommandError> {
     if out.is_stdout() && json {
         return Err(CommandError::Mistake(anyhow!(
             "cannot print JSON beside the table: --out - writes it to stdout too; name a file, or leave --json out"
