@@ -336,6 +336,28 @@ fn mixed(rows: u32) -> String {
     table
 }
 
+/// A query is left out, which is no reason to be silent about it.
+#[test]
+fn deploy_and_evaluate_count_queries() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let lines = "1 qid:1 1:1 3:1\n0 qid:1 2:1\n1 1:1\n0 2:1 3:1\n".repeat(5);
+    workspace.put("ranked.svm", &lines);
+    let told = "10 examples of libsvm data have `qid:`, which is left out";
+    let deploy = [
+        "deploy",
+        "--data=ranked.svm",
+        "--name=ranked",
+        "--dev=0",
+        "--yes",
+    ];
+    let (status, _, stderr) = workspace.outcome(&deploy);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert_eq!(stderr.matches(told).count(), 1, "{stderr}");
+    let (status, _, stderr) = workspace.outcome(&["evaluate", "--data=ranked.svm"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert_eq!(stderr.matches(told).count(), 1, "{stderr}");
+}
+
 #[test]
 fn deploy_types_columns_and_predict_writes_tables_with_the_classes() {
     let workspace = Workspace::new(&AnvilConfig::default());

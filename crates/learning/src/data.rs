@@ -27,6 +27,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 pub use error::{DataError, LineFault, MalformedLine};
+pub(crate) use file::limited;
 pub use options::{
     Charset, ColumnType, Columns, MissingRule, NoCharset, NoColumnType, NoMissingRule, NoSeparator,
     Reading, Separator,
@@ -105,7 +106,7 @@ pub enum Source {
     /// Lines of `label index:value …`: a whole number, then indices from 0 or 1 in any order.
     ///
     /// If an index of either file is 0, both count from 0. `#` starts a comment, and `qid:n` after
-    /// the label is left out. An index that is absent has the value 0.
+    /// the label is left out and counted. An index that is absent has the value 0.
     Libsvm {
         /// File with the training data.
         train: PathBuf,
@@ -363,7 +364,7 @@ fn consecutive(before: f64, after: f64) -> bool {
 /// If a table has missing values without a rule for them, or a column of texts that is none of
 /// categories.
 pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
-    load_with(source, test_share, seed, ModelInputs::default())
+    load_with(source, test_share, seed, None)
 }
 
 /// Reads a data set, as [`load`] does, for a model. Its columns decide the types.
@@ -376,15 +377,18 @@ pub fn load_for(
     seed: u64,
     model: ModelInputs<'_>,
 ) -> Result<Dataset, DataError> {
-    load_with(source, test_share, seed, model)
+    load_with(source, test_share, seed, Some(model))
 }
 
 fn load_with(
     source: &Source,
     test_share: f64,
     seed: u64,
-    model: ModelInputs<'_>,
+    model: Option<ModelInputs<'_>>,
 ) -> Result<Dataset, DataError> {
+    // A class of the model may be called like a missing value.
+    let keeps_labels = model.is_some();
+    let model = model.unwrap_or_default();
     let mut schema = Schema::default();
     let mut zero_based = model.zero_based;
     let mut pictures = None;
@@ -405,7 +409,7 @@ fn load_with(
             join_or_split(train, test, test_share, seed)?
         }
         Source::Table { train, test, .. } => {
-            let table = rows::Spec::of(source)?;
+            let table = rows::Spec::of(source, keeps_labels)?;
             if let Some(text) = table.text {
                 let read = |path: &PathBuf| rows::texts(path, text, &table);
                 let (train, test) = (read(train)?, test.as_ref().map(read).transpose()?);
@@ -499,7 +503,8 @@ pub fn load_more(
             raw
         }
         Source::Table { train, .. } => {
-            let table = rows::Spec::of(source)?;
+            // A class that the model does not have is refused below, whatever it is called.
+            let table = rows::Spec::of(source, true)?;
             if let Some(text) = table.text {
                 rows::texts(train, text, &table)?
             } else {
@@ -577,14 +582,6 @@ impl ModelColumns<'_> {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.schema.names()
-    }
-
-    /// Returns the names of the columns that every table must have.
-    #[must_use]
-    pub fn needed(&self) -> Vec<String> {
-        let mut names = self.names();
-        names.truncate(names.len().saturating_sub(self.reserved));
-        names
     }
 
     fn wanted(&self) -> Wanted {

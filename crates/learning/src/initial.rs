@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
 use crate::{
-    data::{self, DataError, Dataset, Example, Source},
+    data::{self, DataError, Dataset, Example, Part, Source},
     encode::{self, EncodeError, Encoded, Encoder, suited_with},
     input::{InputError, encode_labeled},
     text::escaped,
@@ -184,7 +184,10 @@ impl Prepared {
         let few = samples.len();
         let test = if let Some(source) = test {
             let labeled = encode_labeled(&encoder, &source, &classes).map_err(Box::new)?;
-            let test = labeled.iter().map(|(label, it)| (&*it.sample, *label));
+            let test = labeled
+                .samples
+                .iter()
+                .map(|(label, it)| (&*it.sample, *label));
             encoder.samples(classes.len(), test)
         } else {
             let aside = data::test_count(few, data::TEST_SHARE);
@@ -215,6 +218,13 @@ impl Prepared {
     pub fn row_numbers(&self) -> Vec<String> {
         let dataset = self.dataset.as_ref();
         dataset.map(Dataset::row_numbers).unwrap_or_default()
+    }
+
+    /// Returns the number of examples of libsvm data with a query, which was left out.
+    #[must_use]
+    pub fn queries(&self) -> usize {
+        let parts = self.dataset.iter().flat_map(|it| [&it.train, &it.test]);
+        parts.map(Part::queries).sum()
     }
 
     /// Trains the model on its part of the training data, and measures it on the test data.

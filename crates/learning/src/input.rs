@@ -3,7 +3,8 @@
 mod pictures;
 
 use std::{
-    fs,
+    fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -15,8 +16,8 @@ use thiserror::Error;
 
 use crate::{
     data::{
-        DataError, Example, Field, FolderError, LineFault, Reading, Source, Table, TableFormat,
-        load_more,
+        DataError, Example, Field, FolderError, LineFault, MAX_BYTES, Reading, Source, Table,
+        TableFormat, limited, load_more,
     },
     encode::{EncodeError, Encoder, Noted, Sort},
     pictures::PictureError,
@@ -112,7 +113,10 @@ pub enum InputError {
     #[error(transparent)]
     Field(#[from] LineFault),
     /// A row has too few or too many fields.
-    #[error("the row has {found} fields, expected {wanted} separated by commas: {columns}")]
+    #[error(
+        "the row has {found} {}, expected {wanted} separated by commas: {columns}",
+        if *found == 1 { "field" } else { "fields" }
+    )]
     FieldCount {
         /// Number of fields found.
         found: usize,
@@ -453,6 +457,15 @@ pub fn encode_lines(
     encode_all(encoder, path, lines.collect())
 }
 
+/// Samples of labeled data, in the order of the data.
+#[derive(Debug)]
+pub struct Labeled {
+    /// Class number and sample of each example.
+    pub samples: Vec<(u16, Encoded)>,
+    /// Number of examples of libsvm data with a query, which was left out.
+    pub queries: usize,
+}
+
 /// Encodes labeled data for a model with these classes.
 ///
 /// # Errors
@@ -462,7 +475,7 @@ pub fn encode_labeled(
     encoder: &Encoder,
     source: &Source,
     classes: &[String],
-) -> Result<Vec<(u16, Encoded)>, InputError> {
+) -> Result<Labeled, InputError> {
     let part = load_more(source, classes, encoder.inputs())?;
     let sample = |(index, (example, &label)): (usize, (_, &u16))| {
         let noted = encoder.encode_noting(example);
@@ -474,7 +487,11 @@ pub fn encode_labeled(
         Ok((label, noted.into()))
     };
     let examples = part.examples().zip(part.labels());
-    examples.enumerate().map(sample).collect()
+    let samples: Result<_, InputError> = examples.enumerate().map(sample).collect();
+    Ok(Labeled {
+        samples: samples?,
+        queries: part.queries(),
+    })
 }
 
 /// Encodes examples, each with its line.
@@ -506,10 +523,36 @@ fn begins_with_numbers(path: &Path) -> bool {
 }
 
 fn read(path: &Path) -> Result<String, InputError> {
-    fs::read_to_string(path).map_err(|source| InputError::Read {
+    let file = File::open(path).map_err(|source| InputError::Read {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    read_lines(path, file)
+}
+
+/// Reads a text whose lines are examples. Errors name `path`.
+///
+/// # Errors
+/// If the text cannot be read or is no UTF-8.
+/// [`DataError::TooLarge`] if it has more than [`MAX_BYTES`] bytes.
+pub fn read_lines(path: &Path, source: impl io::Read) -> Result<String, InputError> {
+    read_within(path, source, MAX_BYTES)
+}
+
+fn read_within(path: &Path, source: impl io::Read, max: u64) -> Result<String, InputError> {
+    let read = limited(source, max).and_then(|bytes| {
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    });
+    let path = || path.to_owned();
+    match read {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(DataError::TooLarge { path: path() }.into()),
+        Err(source) => Err(InputError::Read {
+            path: path(),
+            source,
+        }),
+    }
 }
 
 /// Returns the lines of a text that are not blank, with their numbers from 1.
@@ -569,6 +612,8 @@ fn entries(row: &str, first: u32) -> Result<(Vec<u32>, Vec<f64>), InputError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn encoder(json: &str) -> Encoder {
@@ -660,6 +705,30 @@ mod tests {
             message(encode_features(&dense, "1")),
             "the samples of a dense perceptron are numbers"
         );
+    }
+
+    #[test]
+    fn read_within_refuses_more_bytes() {
+        let path = Path::new("-");
+        assert_eq!(read_within(path, &b"ab\n"[..], 3).expect("a text"), "ab\n");
+        // It ends in the middle of a letter, and an endless source ends, too.
+        let told = message(read_within(path, "abé".as_bytes(), 3));
+        assert!(told.starts_with("`-` has more than 1024 MiB"), "{told}");
+        let told = read_within(path, io::repeat(b'a'), 1_000);
+        assert!(matches!(
+            told,
+            Err(InputError::Data(DataError::TooLarge { .. }))
+        ));
+        let told = read_within(path, &[0xff][..], 3);
+        assert!(matches!(told, Err(InputError::Read { .. })));
+    }
+
+    #[test]
+    fn encode_fields_counts_one_field() {
+        let one = encode_fields(&columns(), &[Field::Number(1.0)]);
+        assert!(message(one).starts_with("the row has 1 field, expected 3"));
+        let four = encode_fields(&columns(), &[Field::Number(1.0); 4]);
+        assert!(message(four).starts_with("the row has 4 fields, expected 3"));
     }
 
     #[test]

@@ -306,7 +306,7 @@ fn table_reads_fields_by_the_names_of_their_columns() {
     assert!(
         short
             .to_string()
-            .ends_with("line 3: 1 fields, expected 2 as in the header")
+            .ends_with("line 3: 1 field, expected 2 as in the header")
     );
 }
 
@@ -374,7 +374,7 @@ fn load_names_every_malformed_line_of_a_table() {
         files.told(files.csv(None)),
         "`train` has 8 malformed lines; correct or remove them:
   line 3: column `x` has `abc`, expected a number
-  line 4: 1 fields, expected 2 as in the header
+  line 4: 1 field, expected 2 as in the header
   line 5: 3 fields, expected 2 as in the header
   line 6: column `class` is empty, expected a class
   line 7: column `x` has `inf`, expected a number between -1e100 and 1e100

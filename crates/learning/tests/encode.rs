@@ -522,7 +522,7 @@ fn encode_with_puts_reserved_features_after_the_others() {
         "{told}"
     );
     let columns = encoder.columns().unwrap();
-    assert_eq!(columns.needed(), ["x", "y"]);
+    assert_eq!(columns.names(), ["x", "y", "z", "w"]);
     table.test_for(Some(columns)).unwrap();
     csv("class,x,y,z,w\n0,1,0,0,0\n1,0,1,1,0\n", None)
         .test_for(Some(columns))

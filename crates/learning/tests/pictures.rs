@@ -514,7 +514,7 @@ fn encode_labeled_refuses_pictures_of_another_sort_of_model() {
         r#"{"classifier":"naive-bayes","features":{"pictures":{"width":2,"height":1,"levels":2}}}"#,
     );
     // The model's own form counts.
-    let samples = encode_labeled(&pixels, &of, &classes).unwrap();
+    let samples = encode_labeled(&pixels, &of, &classes).unwrap().samples;
     assert_eq!(samples.len(), 8);
     assert_eq!((samples[0].0, &*samples[0].1.sample), (0, &[0, 1][..]));
     let table = encoder(r#"{"classifier":"naive-bayes","features":{"columns":["r0c0","r0c1"]}}"#);

@@ -25,6 +25,19 @@ pub fn counted(number: u64, noun: &str) -> String {
     )
 }
 
+/// Returns as text how many examples of libsvm data have a query, which no model here learns from;
+/// `None` if there are none.
+#[must_use]
+pub fn left_out_queries(queries: usize) -> Option<String> {
+    (queries > 0).then(|| {
+        format!(
+            "{} of libsvm data {} `qid:`, which is left out: no model here learns from queries",
+            counted(queries as u64, "example"),
+            if queries == 1 { "has" } else { "have" },
+        )
+    })
+}
+
 /// Returns the lines of a table. The first two columns are aligned left, numbers right.
 #[must_use]
 pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {

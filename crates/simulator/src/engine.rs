@@ -500,6 +500,8 @@ impl<'a> Engine<'a> {
             confusion: Confusion::of_model(classifier, &self.data.test),
             classes: self.data.classes.clone(),
             columns: self.data.columns.clone(),
+            queries: self.data.queries,
+            features: self.data.encoder.summary(),
             data: DataSizes {
                 initial: self.data.initial as u64,
                 remaining: (self.data.train.len() - self.data.initial) as u64,

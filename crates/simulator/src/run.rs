@@ -40,6 +40,11 @@ pub struct Run {
     pub classes: Vec<String>,
     /// Columns of a table with their types, in words; none if all are plain numbers.
     pub columns: Vec<(String, String)>,
+    /// Number of examples of libsvm data with a query, which was left out.
+    pub queries: usize,
+    /// Features that are made of texts, in words, with the tokenizer that was given or chosen for
+    /// the data; `None` if their number says enough.
+    pub features: Option<String>,
     /// Numbers of contributions, claims and transactions.
     pub counts: Counts,
     /// Gas used, by purpose.

@@ -128,6 +128,13 @@ fn parse_refuses_impossible_rules_for_texts() {
     mine.toml: `data.word_pairs` is set; only data of texts has it: name the column `text`, or leave it out
     mine.toml: `data.hashed` is set; only data of texts has it: name the column `text`, or leave it out
     ");
+    // The type of a column names the texts as well as the key `text` does.
+    let typed = "source = \"csv\"\ntrain = \"a.csv\"\nlabel = \"kind\"\ntokenizer = \"unicode\"\n";
+    for column in ["text = \"x\"", "types = { x = \"text\" }"] {
+        parse(&GOOD.replace(source, &format!("{typed}{column}"))).expect("a scenario");
+    }
+    let numbers = refusal(source, &format!("{typed}types = {{ x = \"numeric\" }}"));
+    assert!(numbers.contains("`data.tokenizer` is set; only data of texts"));
     for rule in [
         "tokenizer = \"unicode\"",
         "word_pairs = true",

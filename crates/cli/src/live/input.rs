@@ -16,10 +16,11 @@ use cotrain_learning::{
     encode::Sort,
     input::{
         FileOptions, InputError, encode_features, encode_file, encode_labeled, encode_lines,
-        encode_picture, encode_pictures, encode_row, encode_table, encode_text,
+        encode_picture, encode_pictures, encode_row, encode_table, encode_text, read_lines,
     },
 };
 use cotrain_protocol::sample::Encoding;
+use cotrain_results::format::left_out_queries;
 use serde::Serialize;
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
     model::LiveModel,
     staged::guarded,
 };
-use crate::error::CommandError;
+use crate::{error::CommandError, output::Narrator};
 
 /// One example in one of its possible forms, or a file of many.
 #[derive(Debug, Clone, Default, Args)]
@@ -186,8 +187,8 @@ pub(crate) fn file(
     let encoder = encoder_of_data(model)?;
     let samples = if path == Path::new(STDIN) && options.text_column.is_none() {
         options.check_lines(path).map_err(CommandError::mistake)?;
-        let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
-        encode_lines(encoder, path, &text.map_err(CommandError::Mistake)?)
+        let text = read_lines(path, io::stdin().lock());
+        text.and_then(|text| encode_lines(encoder, path, &text))
     } else {
         encode_file(encoder, path, options)
     };
@@ -299,6 +300,13 @@ pub(crate) fn pictures(
 /// Samples with their classes.
 pub(crate) type Labeled = Vec<(u16, Encoded)>;
 
+/// Tells how many examples of libsvm data have a query, which the model does not learn from.
+pub(crate) fn tell_queries(narrator: &Narrator, queries: usize) {
+    if let Some(told) = left_out_queries(queries) {
+        narrator.say(told);
+    }
+}
+
 /// Encodes labeled data by the rules of the model's card.
 pub(crate) fn labeled(
     session: &Session,
@@ -311,5 +319,7 @@ pub(crate) fn labeled(
     for left_out in left_out(&source)? {
         session.narrator.say(left_out);
     }
-    encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)
+    let labeled = encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)?;
+    tell_queries(&session.narrator, labeled.queries);
+    Ok(labeled.samples)
 }

@@ -29,7 +29,9 @@ use cotrain_results::measured::Measured;
 use super::{
     bounds::{describe_bounds, describe_features},
     data::{Columns, TypeOptions, left_out},
-    encoder, sentence,
+    encoder,
+    input::tell_queries,
+    sentence,
     wei::Wei,
     whole_seconds,
 };
@@ -389,6 +391,8 @@ pub(crate) struct Plan {
     left_out: Vec<String>,
     /// Columns that seem to number or name the rows of the table.
     row_numbers: Vec<String>,
+    /// Number of examples with a query, which the model does not learn from.
+    queries: usize,
     /// Columns of a table with their types, in words; none of a table of numbers alone.
     types: Vec<(String, String)>,
     /// First example of the test data as an option, such as `--text`, and its class.
@@ -466,6 +470,7 @@ impl Plan {
             trained_on: prepared.trained_on,
             left_out: Vec::new(),
             row_numbers: prepared.row_numbers(),
+            queries: prepared.queries(),
             types: prepared
                 .dataset
                 .as_ref()
@@ -492,6 +497,7 @@ impl Plan {
                 "if a type is not what the column means, say --type NAME=TYPE, or leave the column out with --drop"
             ));
         }
+        tell_queries(narrator, self.queries);
         for column in &self.row_numbers {
             narrator.say(format_args!(
                 "warning: the column `{}` seems to number the rows, and the model learns from it; if so, \

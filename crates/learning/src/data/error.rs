@@ -423,8 +423,10 @@ fn missing_counts(columns: &[(String, usize)]) -> String {
     let mut text: Vec<String> = shown
         .map(|(name, count)| format!("{count} in `{}`", escaped(name)))
         .collect();
-    if columns.len() > SHOWN {
-        text.push(format!("more in {} other columns", columns.len() - SHOWN));
+    match columns.len().saturating_sub(SHOWN) {
+        0 => {}
+        1 => text.push("more in another column".to_owned()),
+        more => text.push(format!("more in {more} other columns")),
     }
     text.join(", ")
 }
@@ -451,7 +453,10 @@ pub struct MalformedLine {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum LineFault {
-    #[error("{found} fields, expected {wanted} as in the header")]
+    #[error(
+        "{found} {}, expected {wanted} as in the header",
+        if *found == 1 { "field" } else { "fields" }
+    )]
     FieldCount { found: usize, wanted: usize },
     #[error(
         "it follows a blank line, which has no meaning in a table of one column; write \"\" for an empty text"
@@ -488,6 +493,12 @@ pub enum LineFault {
     NoValue { column: String },
     #[error("column `{}` is empty, expected a class", escaped(column))]
     EmptyLabel { column: String },
+    #[error(
+        "column `{}` has `{value}`, which stands for a missing class; remove the line, or say --missing '{}=own' ({KEY}missing) if `{value}` is a class",
+        escaped(column),
+        escaped(column)
+    )]
+    MissingLabel { column: String, value: String },
     #[error("the label is `{value}`, expected an integer")]
     LabelNotInteger { value: String },
     #[error("the query is `{value}`, expected an integer")]

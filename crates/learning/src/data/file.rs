@@ -47,7 +47,7 @@ pub(super) fn unpacked(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DataError
 }
 
 /// Reads everything; `None` if there are more than `max` bytes.
-pub(super) fn limited(source: impl Read, max: u64) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn limited(source: impl Read, max: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     source.take(max + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= max).then_some(bytes))

@@ -111,7 +111,7 @@ fn guess(
 
 /// Returns the rule for a column's missing values. `is_whole` says that there are none.
 fn rule(
-    name: &String,
+    name: &str,
     kind: &Kind,
     is_whole: bool,
     options: &Columns,
@@ -121,7 +121,7 @@ fn rule(
     Ok(match own {
         Some((_, rule @ (MissingRule::Mean | MissingRule::Median))) if categorical => {
             return Err(DataError::NoMean {
-                column: name.clone(),
+                column: name.to_owned(),
                 rule: rule.name(),
             });
         }

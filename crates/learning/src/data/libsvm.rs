@@ -55,7 +55,7 @@ impl Lines {
 
 /// Reads lines as `dump_svmlight_file` of scikit-learn writes them.
 ///
-/// `qid:n` before the entries is left out: no model here learns from queries.
+/// `qid:n` before the entries is left out and counted: no model here learns from queries.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, DataError> {
     let mut malformed = Malformed::new(path);
     let mut found = Lines {
@@ -70,7 +70,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, DataError> {
     let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
     for (line, number) in bytes.split(|&byte| byte == end).zip(1..) {
         match parse_line(line, &mut entries) {
-            Ok(Some(label)) => {
+            Ok(Some((label, has_query))) => {
                 if entries.first().is_some_and(|(index, _)| *index == 0) {
                     found.zero.get_or_insert(number);
                 }
@@ -80,7 +80,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, DataError> {
                 for &(index, value) in &entries {
                     found.rows.push(index, value);
                 }
-                found.rows.end_row();
+                found.rows.end_row(has_query);
                 found.labels.push(label.to_string());
                 found.numbers.push(number);
             }
@@ -94,8 +94,12 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, DataError> {
 
 /// Reads the entries of a line into `entries`, by increasing index.
 ///
-/// It returns the label of the line, or `None` if the line is blank or a comment.
-fn parse_line(line: &[u8], entries: &mut Vec<(u32, f64)>) -> Result<Option<i64>, LineFault> {
+/// It returns the label of the line, with `true` if there is a query. It returns `None` if the line
+/// is blank or a comment.
+fn parse_line(
+    line: &[u8],
+    entries: &mut Vec<(u32, f64)>,
+) -> Result<Option<(i64, bool)>, LineFault> {
     entries.clear();
     let mut words = line
         .split(|&byte| byte == b'#')
@@ -109,9 +113,11 @@ fn parse_line(line: &[u8], entries: &mut Vec<(u32, f64)>) -> Result<Option<i64>,
     let label = whole(label).ok_or_else(|| LineFault::LabelNotInteger {
         value: shown(label),
     })?;
+    let mut has_query = false;
     for (at, word) in words.enumerate() {
         match word.strip_prefix(b"qid:") {
             Some(query) if at == 0 => {
+                has_query = true;
                 number::<i64>(query).ok_or_else(|| LineFault::Query {
                     value: shown(query),
                 })?;
@@ -124,7 +130,7 @@ fn parse_line(line: &[u8], entries: &mut Vec<(u32, f64)>) -> Result<Option<i64>,
     }
     match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(LineFault::IndexTwice { index: pair[0].0 }),
-        None => Ok(Some(label)),
+        None => Ok(Some((label, has_query))),
     }
 }
 

@@ -64,6 +64,15 @@ impl Part {
         }
     }
 
+    /// Returns the number of examples of libsvm data with a query, which was left out.
+    #[must_use]
+    pub fn queries(&self) -> usize {
+        match &self.inputs {
+            Inputs::Indexed(rows) => rows.queries.iter().filter(|it| **it).count(),
+            Inputs::Text(_) | Inputs::Numbers(_) => 0,
+        }
+    }
+
     /// Returns the class number of each example.
     #[must_use]
     pub fn labels(&self) -> &[u16] {
@@ -152,7 +161,7 @@ impl Choose for Inputs {
                             selected.push(index, values.map_or(1.0, |values| values[at]));
                         }
                     }
-                    selected.end_row();
+                    selected.end_row(all.queries[row]);
                 }
                 Self::Indexed(selected)
             }
@@ -168,6 +177,8 @@ pub(super) struct SparseRows {
     values: Option<Vec<f64>>,
     /// End of each row, as an offset in `indices`.
     ends: Vec<usize>,
+    /// `true` for each row with a query, which is left out.
+    queries: Vec<bool>,
 }
 
 impl SparseRows {
@@ -194,9 +205,10 @@ impl SparseRows {
         }
     }
 
-    /// Ends the unfinished row.
-    pub(super) fn end_row(&mut self) {
+    /// Ends the unfinished row. `has_query` says that it has a query.
+    pub(super) fn end_row(&mut self, has_query: bool) {
         self.ends.push(self.indices.len());
+        self.queries.push(has_query);
     }
 
     fn row(&self, index: usize) -> Example<'_> {

@@ -6,9 +6,9 @@ use ndarray::Array2;
 
 use super::error::LineFault;
 use super::grid::{Cells, Grid};
-use super::options::{ColumnType, Columns, Reading};
+use super::options::{ColumnType, Columns, MissingRule, Reading};
 use super::part::Inputs;
-use super::schema::{Column, Field, Schema, Unfit};
+use super::schema::{Column, Field, Schema, Unfit, is_missing};
 use super::table::index;
 use super::values::{ColumnValues, Fields, Values};
 use super::{
@@ -25,11 +25,14 @@ pub(super) struct Spec<'a> {
     pub(super) text: Option<&'a str>,
     reading: &'a Reading,
     columns: &'a Columns,
+    /// `true` if a class may be called like a missing value.
+    keeps_labels: bool,
 }
 
 impl<'a> Spec<'a> {
-    /// Returns the table of a source. `source` must be one.
-    pub(super) fn of(source: &'a Source) -> Result<Self, DataError> {
+    /// Returns the table of a source. `source` must be one. `keeps_labels` lets classes be called
+    /// like missing values, as the rule [`MissingRule::Own`] of the label column does.
+    pub(super) fn of(source: &'a Source, keeps_labels: bool) -> Result<Self, DataError> {
         let Source::Table {
             format,
             train,
@@ -48,17 +51,24 @@ impl<'a> Spec<'a> {
         Ok(Self {
             format: *format,
             label,
-            text: text_column(train, text.as_deref(), columns)?,
+            text: text_column(train, text.as_deref(), label, columns)?,
             reading,
             columns,
+            keeps_labels: keeps_labels || columns.missing.contains(&kept(label)),
         })
     }
+}
+
+/// Returns the rule by which a missing value of the label column is a class of its own.
+fn kept(label: &str) -> (String, MissingRule) {
+    (label.to_owned(), MissingRule::Own)
 }
 
 /// Returns the column with the text, which two options can name.
 fn text_column<'a>(
     path: &Path,
     given: Option<&'a str>,
+    label: &str,
     columns: &'a Columns,
 ) -> Result<Option<&'a str>, DataError> {
     let typed = columns.types.iter();
@@ -81,10 +91,11 @@ fn text_column<'a>(
         });
     }
     // The other columns are not read, so there is nothing else to choose.
-    let others = Columns {
+    let mut others = Columns {
         types: Vec::new(),
         ..columns.clone()
     };
+    others.missing.retain(|it| *it != kept(label));
     let typed = columns.types.iter().any(|(_, it)| *it != ColumnType::Text);
     match others.given().or(typed.then_some("--type")) {
         None => Ok(Some(text)),
@@ -105,7 +116,7 @@ pub(super) fn texts(path: &Path, text: &str, spec: &Spec<'_>) -> Result<Raw, Dat
         }
         Ok(vec![label, text])
     })?;
-    let raw = labeled(grid, spec.label);
+    let raw = labeled(grid, spec);
     raw.inputs.malformed.finish()?;
     let texts = raw.inputs.columns[0].iter().map(str::to_owned).collect();
     Ok(Raw {
@@ -142,7 +153,7 @@ pub(super) fn numbers(
         let inputs = order.into_iter().map(|it| inputs[it]);
         Ok(std::iter::once(label).chain(inputs).collect())
     })?;
-    Ok(labeled(grid, spec.label))
+    Ok(labeled(grid, spec))
 }
 
 /// Returns the indices of the columns to learn from, in the order of the table.
@@ -181,12 +192,14 @@ fn chosen(
         typed.is_some_and(|(_, it)| *it == ColumnType::Ignored)
     };
     if !is_optional {
-        refuse_contradictions(columns)?;
+        refuse_contradictions(columns, &header[label])?;
         for (name, _) in &columns.types {
             known("--type", name, true)?;
         }
-        for (name, _) in &columns.missing {
-            known("--missing", name, true)?;
+        for rule in &columns.missing {
+            if *rule != kept(&header[label]) {
+                known("--missing", &rule.0, true)?;
+            }
         }
     }
     let is_chosen = |&column: &usize| {
@@ -198,7 +211,7 @@ fn chosen(
 }
 
 /// Checks that no two options choose differently for a column.
-fn refuse_contradictions(columns: &Columns) -> Result<(), DataError> {
+fn refuse_contradictions(columns: &Columns, label: &str) -> Result<(), DataError> {
     let twice = |options, column: &String| DataError::OptionTwice {
         options,
         column: column.clone(),
@@ -219,7 +232,8 @@ fn refuse_contradictions(columns: &Columns) -> Result<(), DataError> {
         if columns.missing[..at].iter().any(|(other, _)| other == name) {
             return Err(twice("two of --missing", name));
         }
-        let left_out = !columns.only.is_empty() && !columns.only.contains(name);
+        let named = columns.only.contains(name) || name == label;
+        let left_out = !columns.only.is_empty() && !named;
         let ignored = (name.clone(), ColumnType::Ignored);
         if left_out || columns.drop.contains(name) || columns.types.contains(&ignored) {
             return Err(twice("--missing and --columns, --drop or --type", name));
@@ -253,12 +267,19 @@ fn no_inputs(path: &Path, label: &str) -> DataError {
 }
 
 /// Splits the first column of a grid, which has the classes, from the others.
-fn labeled(mut grid: Grid, label: &str) -> Raw<Grid> {
+fn labeled(mut grid: Grid, spec: &Spec<'_>) -> Raw<Grid> {
     let labels = grid.take_first();
+    // Many tables call two classes `+` and `-`.
+    let is_refused = |text: &str| !spec.keeps_labels && text != "-" && is_missing(text);
     for (text, line) in labels.iter().zip(&grid.lines) {
+        let column = || spec.label.to_owned();
         if text.is_empty() {
-            let column = label.to_owned();
+            let column = column();
             grid.malformed.add(*line, LineFault::EmptyLabel { column });
+        } else if is_refused(text) {
+            let (column, value) = (column(), text.to_owned());
+            let fault = LineFault::MissingLabel { column, value };
+            grid.malformed.add(*line, fault);
         }
     }
     Raw {

@@ -6,7 +6,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::clamp::clamp;
-use super::extractor::{Extracted, Extractor, Sort, extract, reserve, spread};
+use super::extractor::{Extracted, Extractor, Sort, extract, reserve, spread, whole};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
 use super::text::TextRules;
@@ -443,7 +443,7 @@ impl Encoder {
         scratch: &mut Scratch,
     ) -> Result<(Vec<u8>, usize), EncodeError> {
         let extractor = self.extractor.as_ref();
-        match extractor.numbers(example) {
+        match whole(extractor, example) {
             Some(values) => self.encode_values(values, &mut scratch.numbers),
             None => self.encode_extracted(&extract(extractor, example)?, scratch),
         }

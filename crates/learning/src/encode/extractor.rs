@@ -375,6 +375,12 @@ pub(super) fn extract(
     }
 }
 
+/// Returns the values of all features if the example has them itself.
+pub(super) fn whole<'a>(extractor: &dyn Extractor, example: Example<'a>) -> Option<&'a [f64]> {
+    let numbers = extractor.numbers(example);
+    numbers.filter(|numbers| numbers.len() == extractor.features())
+}
+
 /// Returns the values of all features of an example; 0 for those that it does not have.
 ///
 /// They are in `row`, unless the example has them itself.
@@ -383,8 +389,8 @@ pub(super) fn extract_dense<'a>(
     example: Example<'a>,
     row: &'a mut Vec<f64>,
 ) -> Result<&'a [f64], EncodeError> {
-    if let Some(numbers) = extractor.numbers(example) {
-        return Ok(numbers);
+    if let Some(values) = whole(extractor, example) {
+        return Ok(values);
     }
     spread(&extract(extractor, example)?, extractor.features(), row);
     Ok(row)

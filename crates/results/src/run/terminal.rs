@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chart::{Chart, Dash, Line},
-    format::{aligned, count, share},
+    format::{aligned, count, left_out_queries, share},
 };
 
 const WIDTH: usize = 80;
@@ -207,6 +207,8 @@ fn totals(run: &Run) -> Vec<String> {
         let lines = relaying(run, relay).into_iter().enumerate();
         rows.extend(lines.map(|(index, line)| (if index == 0 { "relaying" } else { "" }, line)));
     }
+    rows.extend(left_out_queries(run.queries).map(|told| ("data", told)));
+    rows.extend(run.features.iter().map(|it| ("features", it.clone())));
     rows.extend(
         run.columns
             .iter()
@@ -426,6 +428,24 @@ mod tests {
         assert!(!text(&run, PLAIN).contains("\ncolumn "));
         run.columns = vec![("sex\u{1b}".to_owned(), "boolean".to_owned())];
         assert!(text(&run, PLAIN).contains("column        sex\\u{1b}: boolean"));
+    }
+
+    #[test]
+    fn text_counts_queries() {
+        let mut run = fixture::run();
+        assert!(!text(&run, PLAIN).contains("qid"));
+        run.queries = 1;
+        assert!(text(&run, PLAIN).contains("data          1 example of libsvm data has `qid:`"));
+        run.queries = 1_200;
+        assert!(text(&run, PLAIN).contains("1,200 examples of libsvm data have `qid:`"));
+    }
+
+    #[test]
+    fn text_names_the_tokenizer() {
+        let mut run = fixture::run();
+        assert!(!text(&run, PLAIN).contains("\nfeatures "));
+        run.features = Some("words by the tokenizer `unicode`".to_owned());
+        assert!(text(&run, PLAIN).contains("features      words by the tokenizer `unicode`"));
     }
 
     #[test]

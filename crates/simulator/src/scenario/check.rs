@@ -159,7 +159,8 @@ impl Check<'_> {
     }
 
     fn text(&self, table: &DataTable) -> Result<TextOptions, ScenarioError> {
-        let texts = table.source == "movie-reviews" || table.text.is_some();
+        let typed = || table.types.iter().flatten().any(|(_, it)| it == "text");
+        let texts = table.source == "movie-reviews" || table.text.is_some() || typed();
         let keys = [
             ("data.tokenizer", table.tokenizer.is_some()),
             ("data.word_pairs", table.word_pairs.is_some()),
