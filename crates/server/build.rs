@@ -23,12 +23,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         )
         .into());
     }
-    let entries: String = files
+    let entries: Vec<String> = files
         .iter()
         .map(|(name, path)| format!("    ({name:?}, include_bytes!({path:?})),\n"))
         .collect();
     let out = Path::new(&env::var("OUT_DIR")?).join("page.rs");
-    fs::write(out, format!("&[\n{entries}]\n"))?;
+    fs::write(out, format!("&[\n{}]\n", entries.concat()))?;
     Ok(())
 }
 

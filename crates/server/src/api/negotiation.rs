@@ -49,14 +49,14 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let values = values.iter().map(|value| value.parse().unwrap());
         values.map(|value| (name.clone(), value)).collect()
     }
 
     #[test]
     fn quality_reads_all_ranges_of_all_headers() {
-        let sent = headers(ACCEPT, &["text/html;q=0.5, */*;q=0.1", "Application/JSON"]);
+        let sent = headers(&ACCEPT, &["text/html;q=0.5, */*;q=0.1", "Application/JSON"]);
         assert_eq!(quality(&sent, ACCEPT, "text/html"), Some(0.5));
         assert_eq!(quality(&sent, ACCEPT, "application/json"), Some(1.0));
         assert_eq!(quality(&sent, ACCEPT, "text/plain"), None);
@@ -72,7 +72,7 @@ mod tests {
             ("gzip;q=0, *", false),
             ("identity", false),
         ] {
-            let sent = headers(ACCEPT_ENCODING, &[sent]);
+            let sent = headers(&ACCEPT_ENCODING, &[sent]);
             assert_eq!(takes_coding(&sent, "gzip"), takes, "{sent:?}");
         }
         assert!(!takes_coding(&HeaderMap::new(), "gzip"));
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn has_tag_compares_weakly_with_each_tag() {
-        let sent = headers(IF_NONE_MATCH, &["\"a\", W/\"b\""]);
+        let sent = headers(&IF_NONE_MATCH, &["\"a\", W/\"b\""]);
         for (tag, has) in [
             ("\"a\"", true),
             ("\"b\"", true),
@@ -89,6 +89,6 @@ mod tests {
         ] {
             assert_eq!(has_tag(&sent, tag), has, "{tag}");
         }
-        assert!(has_tag(&headers(IF_NONE_MATCH, &["*"]), "\"c\""));
+        assert!(has_tag(&headers(&IF_NONE_MATCH, &["*"]), "\"c\""));
     }
 }

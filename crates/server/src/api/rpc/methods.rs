@@ -439,6 +439,17 @@ mod tests {
                 "at most 16",
             ),
             ("eth_feeHistory", json!([8, "latest", ["a"]]), "at most 16"),
+        ] {
+            let refused = bounded(method, &given).expect_err("a refusal");
+            assert!(refused.contains(reason), "{method}: {refused}");
+        }
+    }
+
+    #[test]
+    fn bounded_refuses_logs_of_other_contracts_and_of_many_blocks() {
+        let one = Address::with_last_byte(1).to_string();
+        let zeros = |n: usize| vec!["0x0"; n];
+        for (method, given, reason) in [
             ("eth_getLogs", json!([{}]), "no address"),
             ("eth_getLogs", json!([{"address": []}]), "no address"),
             ("eth_getLogs", json!([{"address": zeros(17)}]), "at most 16"),
