@@ -131,6 +131,7 @@ export const words = {
     pixelsHint:
       "Draw with the pointer, or move with the arrow keys and press the space bar.",
     clear: "Clear",
+    file: "Or a picture from a file",
     features: "Indices of present features, separated by commas",
     numbers: (features: number) =>
       `${counted(features, "number")}, separated by commas`,
@@ -177,6 +178,8 @@ export const words = {
       `The coordinator could not be asked: ${reason}`,
     noEncoder:
       "The owner published no encoder, so only features can be given as the contract takes them.",
+    unreadable: (reason: string) =>
+      `This page cannot read how the owner’s data become samples: ${reason}`,
     cannotLoad: "The model could not be loaded into this page.",
     weightsOf: (block: string) => `Weights of ${block}`,
   },
@@ -263,6 +266,8 @@ export const words = {
       hashed: (number: number) =>
         `text, by words hashed to ${counted(number, "feature")}`,
       columns: (number: number) => `a row of ${counted(number, "column")}`,
+      pictures: (width: number, height: number) =>
+        `a picture of ${width} by ${height} pixels`,
       indices: (number: number) => `${counted(number, "index", "indices")}`,
       vectors: (number: number) =>
         `text, by word vectors of ${counted(number, "number")}`,

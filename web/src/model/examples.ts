@@ -25,9 +25,7 @@ export function examplesOf(predictor: Predictor, form: Form): Example[] {
   if (form.kind === "text") return typicalTexts(twin, encoder);
   if (form.kind === "row") return typicalRows(twin, encoder);
   if (form.kind === "pixels") {
-    return typicalRows(twin, encoder).map((example) =>
-      inked(example, form.ink),
-    );
+    return typicalRows(twin, encoder).map((example) => drawn(example, form));
   }
   return [];
 }
@@ -115,11 +113,15 @@ function valueOf(column: Column, numbers: readonly number[]): Value {
   return column.values[highest] ?? null;
 }
 
-/** Returns a picture with whole numbers from 0 to the ink. */
-function inked(example: Example, ink: number): Example {
+/** Returns a picture with whole numbers between paper and ink. */
+function drawn(
+  example: Example,
+  { ink, paper }: { ink: number; paper: number },
+): Example {
   if (!("row" in example.given)) return example;
+  const [low, high] = [Math.min(ink, paper), Math.max(ink, paper)];
   const row = example.given.row.map((value) =>
-    Math.min(ink, Math.max(0, Math.round(Number(value)))),
+    Math.min(high, Math.max(low, Math.round(Number(value)))),
   );
   return { ...example, given: { row } };
 }

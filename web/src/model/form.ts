@@ -1,4 +1,5 @@
 import type { Input } from "../api/client.ts";
+import type { PictureForm } from "../twin/index.ts";
 
 /** Column of a row, as a form asks for it. */
 export interface Field {
@@ -21,7 +22,16 @@ export type Value = number | boolean | string | null;
 export type Form =
   | { kind: "text" }
   | { kind: "row"; fields: readonly Field[] }
-  | { kind: "pixels"; rows: number; columns: number; ink: number }
+  | {
+      kind: "pixels";
+      rows: number;
+      columns: number;
+      /** Level of a pixel that is drawn, and of one that is not. */
+      ink: number;
+      paper: number;
+      /** Rule by which a file becomes a picture; undefined if the card has none. */
+      file: PictureForm | undefined;
+    }
   | { kind: "indices"; features: number }
   | { kind: "numbers"; features: number };
 

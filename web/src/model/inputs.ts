@@ -3,6 +3,9 @@ import { words } from "../words.ts";
 import { pictureOf, type Field, type Form } from "./form.ts";
 import type { Model } from "../api/client.ts";
 
+/** Maximum number of fields of a form. */
+const MAX_FIELDS = 500;
+
 /** Returns what a model takes, in words. */
 export function inputOf(encoder: Encoder | undefined): string {
   const text = words.parameters.inputs;
@@ -15,8 +18,12 @@ export function inputOf(encoder: Encoder | undefined): string {
       return text.hashed(extractor.count);
     case "vectors":
       return text.vectors(extractor.dimensions);
-    case "columns":
-      return text.columns(extractor.columns.length);
+    case "columns": {
+      const { picture, columns } = extractor;
+      return picture
+        ? text.pictures(picture.width, picture.height)
+        : text.columns(columns.length);
+    }
     case "indices":
       return text.indices(extractor.indices.length);
   }
@@ -36,8 +43,14 @@ export function formOf(model: Model, encoder: Encoder | undefined): Form {
     case "vectors":
       return { kind: "text" };
     case "columns": {
-      const picture = pictureOf(extractor.columns.map((column) => column.name));
-      if (picture) return { kind: "pixels", ...picture, ink: inkOf(encoder) };
+      const names = extractor.columns.map((column) => column.name);
+      const size = pictureOf(names);
+      if (size) {
+        const file = extractor.picture;
+        return { kind: "pixels", ...size, ...levelsOf(encoder), file };
+      }
+      // So many fields fit no form; the row can still be given as the contract takes it.
+      if (names.length > MAX_FIELDS) return raw;
       return { kind: "row", fields: fieldsOf(encoder) };
     }
     case "indices":
@@ -45,15 +58,21 @@ export function formOf(model: Model, encoder: Encoder | undefined): Form {
   }
 }
 
-/** Returns the value of a full pixel: the power of two above the usual values. */
-function inkOf({ dense }: Encoder): number {
-  if (!dense) return 1;
+/** Returns the levels of a drawn pixel and of one that is not. */
+function levelsOf({ extractor, dense }: Encoder): {
+  ink: number;
+  paper: number;
+} {
+  const form = extractor.sort === "columns" ? extractor.picture : undefined;
+  if (form) {
+    const [low, high] = [0, form.levels - 1];
+    return form.ink ? { ink: high, paper: low } : { ink: low, paper: high };
+  }
+  if (!dense) return { ink: 1, paper: 0 };
+  // A table of pixels does not say its levels: a power of two above the usual values is likely.
   const { mean, deviation } = dense.scaling;
-  const high = Math.max(
-    1,
-    ...mean.map((value, at) => value + (deviation[at] ?? 0) / 2),
-  );
-  return 2 ** Math.ceil(Math.log2(high));
+  const usual = mean.map((value, at) => value + (deviation[at] ?? 0) / 2);
+  return { ink: 2 ** Math.ceil(Math.log2(Math.max(1, ...usual))), paper: 0 };
 }
 
 function fieldsOf(encoder: Encoder): Field[] {

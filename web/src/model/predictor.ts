@@ -50,6 +50,8 @@ export interface Predictor {
   twin: Twin;
   encoder: Encoder | undefined;
   table: Table | undefined;
+  /** Reason why the encoder of the card cannot be used; undefined if it can, or there is none. */
+  unreadable: string | undefined;
 }
 
 /** Returns the parameters of a model as the twin takes them. */

@@ -1,13 +1,18 @@
-import { ask, failure, type Model } from "../api/client.ts";
+import { ask, failure, Failure, type Model } from "../api/client.ts";
 import {
   readEncoder,
   readTable,
+  UnusableError,
   type Encoder,
   type Table,
 } from "../twin/index.ts";
+import type { Predictor } from "./predictor.ts";
 
 /** Maximum size of a card that the page reads, in bytes. */
 const MAX_CARD = 16 << 20;
+
+/** Kinds of answers that tell that a table is not there. */
+const MISSING: readonly string[] = ["not-found", "unknown-encoder"];
 
 /** Weights of a model after a block. */
 export interface Weights {
@@ -34,7 +39,7 @@ export async function readWeights(
 }
 
 /** Reads the encoder of a model's card; undefined if the card has none. */
-export async function readCard(model: Model): Promise<Encoder | undefined> {
+async function readCard(model: Model): Promise<Encoder | undefined> {
   if (!model.encodes) return undefined;
   const response = await ask(`/v1/models/${model.trainer}/card`);
   if (!response.ok) throw failure(response, await bodyOf(response));
@@ -43,7 +48,7 @@ export async function readCard(model: Model): Promise<Encoder | undefined> {
 }
 
 /** Reads the table of word vectors that an encoder names, if it does. */
-export async function readVectors(
+async function readVectors(
   encoder: Encoder | undefined,
 ): Promise<Table | undefined> {
   if (encoder?.extractor.sort !== "vectors") return undefined;
@@ -75,5 +80,23 @@ async function bounded(response: Response): Promise<string> {
       throw new Error("the model's card has more than 16 MiB; expected less");
     }
     text += decoder.decode(part.value, { stream: true });
+  }
+}
+
+/** Encoder of a card with its table of word vectors. */
+export type Described = Pick<Predictor, "encoder" | "table" | "unreadable">;
+
+/** Reads card and table. What this page cannot read is told, since a newer card may have it. */
+export async function readDescription(model: Model): Promise<Described> {
+  try {
+    const encoder = await readCard(model);
+    const table = await readVectors(encoder);
+    return { encoder, table, unreadable: undefined };
+  } catch (error) {
+    const isForeign =
+      error instanceof UnusableError ||
+      (error instanceof Failure && MISSING.includes(error.kind));
+    if (!isForeign) throw error;
+    return { encoder: undefined, table: undefined, unreadable: error.message };
   }
 }

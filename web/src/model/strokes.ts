@@ -19,10 +19,10 @@ export function line(from: Point, to: Point): Point[] {
   }));
 }
 
-/** Returns pixels, row by row, with the ink of a stroke: whole numbers from 0 to `ink`. */
+/** Returns pixels, row by row, with the ink of a stroke: whole numbers between paper and ink. */
 export function stroked(
   values: readonly number[],
-  { columns, ink }: { columns: number; ink: number },
+  { columns, ink, paper }: { columns: number; ink: number; paper: number },
   points: readonly Point[],
 ): number[] {
   return values.map((value, at) => {
@@ -31,9 +31,8 @@ export function stroked(
     const distance = Math.min(
       ...points.map((point) => Math.hypot(point.x - x, point.y - y)),
     );
-    const fresh = Math.round(
-      ink * Math.max(0, Math.min(1, 1.6 * (1 - distance / REACH))),
-    );
-    return Math.max(value, fresh);
+    const cover = Math.max(0, Math.min(1, 1.6 * (1 - distance / REACH)));
+    const fresh = Math.round(paper + cover * (ink - paper));
+    return ink > paper ? Math.max(value, fresh) : Math.min(value, fresh);
   });
 }

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { expect, inject, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
@@ -134,6 +135,30 @@ it("answers a drawing, by pointer and by keyboard, as the API does", async () =>
   expect(shades[1]).toBe(1);
   const row = shades.map((shade) => Math.round(shade * 16));
   expect(await told(page)).toEqual(await api(models.picture, { row }));
+  expect(watch.noise).toEqual([]);
+  await context.close();
+});
+
+it("answers a picture from a file, as the API does", async () => {
+  const { context, page, watch } = await open(origin);
+  await page.goto(`/m/${models.picture}`);
+  const file = await readFile("../crates/learning/tests/pictures/colors.png");
+  const input = page.getByLabel("Or a picture from a file");
+  await input.setInputFiles({
+    name: "colors.png",
+    mimeType: "image/png",
+    buffer: file,
+  });
+  const picture = `0x${file.toString("hex")}`;
+  await expect
+    .poll(() => told(page))
+    .toEqual(await api(models.picture, { picture }));
+  await input.setInputFiles({
+    name: "text.png",
+    mimeType: "image/png",
+    buffer: Buffer.from("no picture"),
+  });
+  await page.waitForSelector("text=the file is no picture");
   expect(watch.noise).toEqual([]);
   await context.close();
 });

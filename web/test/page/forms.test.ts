@@ -48,6 +48,16 @@ describe("pictureOf", () => {
   });
 });
 
+describe("stroked on white", () => {
+  it("darkens down to the ink", () => {
+    const blank = Array.from({ length: 9 }, () => 255);
+    const size = { columns: 3, ink: 0, paper: 255 };
+    const drawn = stroked(blank, size, [{ x: 1.5, y: 1.5 }]);
+    expect(drawn[4]).toBe(0);
+    expect(drawn.every((value) => value >= 0 && value <= 255)).toBe(true);
+  });
+});
+
 describe("given inputs", () => {
   it("are read as whole numbers", () => {
     expect(readNumbers("1, 2;3  -4")).toEqual([1, 2, 3, -4]);
@@ -67,7 +77,7 @@ describe("given inputs", () => {
 describe("stroked", () => {
   it("gives ink to pixels near a line, and takes none away", () => {
     const blank = Array.from({ length: 64 }, () => 0);
-    const size = { columns: 8, ink: 16 };
+    const size = { columns: 8, ink: 16, paper: 0 };
     const drawn = stroked(
       blank,
       size,
