@@ -8,7 +8,7 @@ use cotrain_protocol::classifier::{Bounds, Classifier, Evidence, Fraction, Param
 use cotrain_protocol::sample::{Encoding, Item, encode_batch};
 use serde_json::{Value, json};
 
-/// What is done with a model.
+/// Step of a vector: something that is done with a model.
 pub(crate) enum Step {
     /// Predicts the class of a sample.
     Predict(Vec<u8>),
