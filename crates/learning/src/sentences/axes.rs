@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use crate::eigen::{Rows, eigen};
+use crate::eigen::{eigen, scatter};
 
 /// Largest size of a rounded number.
 const LARGEST: i8 = 7;
@@ -47,25 +47,7 @@ impl Axes {
         for sum in &mut mean {
             *sum /= count;
         }
-        let mut scatter: Rows = vec![vec![0.0; width]; width];
-        for vector in vectors() {
-            let centered: Vec<f64> = vector
-                .iter()
-                .zip(&mean)
-                .map(|(&it, mean)| f64::from(it) - mean)
-                .collect();
-            for (row, (sums, one)) in scatter.iter_mut().zip(&centered).enumerate() {
-                for (sum, other) in sums[row..].iter_mut().zip(&centered[row..]) {
-                    *sum += one * other;
-                }
-            }
-        }
-        for row in 0..width {
-            for column in 0..row {
-                scatter[row][column] = scatter[column][row];
-            }
-        }
-        let vectors = eigen(scatter).vectors;
+        let vectors = eigen(scatter(vectors(), &mean)).vectors;
         Self(vectors.iter().take(axes).map(|it| rounded(it)).collect())
     }
 

@@ -52,6 +52,37 @@ pub(crate) fn eigen(mut matrix: Rows) -> Eigen {
     Eigen { values, vectors }
 }
 
+/// Returns the sums of the products of the numbers of vectors, less their means: their covariance
+/// times their count. Sums are in the order of the vectors.
+pub(crate) fn scatter<'a>(vectors: impl Iterator<Item = &'a [f32]>, mean: &[f64]) -> Rows {
+    let width = mean.len();
+    let mut sums = vec![vec![0.0; width]; width];
+    for vector in vectors {
+        let from_mean = difference(vector, mean);
+        for (row, (sums, &one)) in sums.iter_mut().zip(&from_mean).enumerate() {
+            // The matrix is symmetric: this is one half.
+            for (sum, &other) in sums[row..].iter_mut().zip(&from_mean[row..]) {
+                *sum += one * other;
+            }
+        }
+    }
+    for row in 1..width {
+        let (above, from) = sums.split_at_mut(row);
+        for (mirrored, above) in from[0].iter_mut().zip(above) {
+            *mirrored = above[row];
+        }
+    }
+    sums
+}
+
+/// Returns the numbers of a vector, less their means.
+pub(crate) fn difference(vector: &[f32], mean: &[f64]) -> Vec<f64> {
+    let numbers = vector.iter().zip(mean);
+    numbers
+        .map(|(&number, mean)| f64::from(number) - mean)
+        .collect()
+}
+
 /// Turns a vector around if its number of largest size is negative.
 fn signed(vector: Vec<f64>) -> Vec<f64> {
     let largest = vector.iter().fold(0.0_f64, |largest, &value| {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::codes::{Coded, coded};
 use super::file::Contents;
 use super::{MAX_CODE_WIDTH, MAX_DIMENSIONS, MAX_NOTICE_BYTES, Table, WordVectors};
-use crate::eigen::{Eigen, Rows, eigen};
+use crate::eigen::{Eigen, difference, eigen, scatter};
 
 /// Choices of how a table is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ impl Table {
             return Err(MakeError::Notice(making.notice.len()));
         }
         let mean = mean(source);
-        let eigen = eigen(scatter(source, &mean));
+        let eigen = eigen(scatter(source.vectors(), &mean));
         let total: f64 = eigen.values.iter().sum();
         if total == 0.0 {
             return Err(MakeError::Equal);
@@ -175,35 +175,6 @@ fn mean(source: &WordVectors) -> Vec<f64> {
         *sum /= count;
     }
     mean
-}
-
-/// Returns the sums of the products of all pairs of numbers, around the mean.
-fn scatter(source: &WordVectors, mean: &[f64]) -> Rows {
-    let width = source.width();
-    let mut sums = vec![vec![0.0; width]; width];
-    for vector in source.vectors() {
-        let from_mean = difference(vector, mean);
-        for (row, (sums, &one)) in sums.iter_mut().zip(&from_mean).enumerate() {
-            // The matrix is symmetric: this is one half.
-            for (sum, &other) in sums[row..].iter_mut().zip(&from_mean[row..]) {
-                *sum += one * other;
-            }
-        }
-    }
-    for row in 1..width {
-        let (above, from) = sums.split_at_mut(row);
-        for (mirrored, above) in from[0].iter_mut().zip(above) {
-            *mirrored = above[row];
-        }
-    }
-    sums
-}
-
-fn difference(vector: &[f32], mean: &[f64]) -> Vec<f64> {
-    let numbers = vector.iter().zip(mean);
-    numbers
-        .map(|(&number, mean)| f64::from(number) - mean)
-        .collect()
 }
 
 /// Returns the sum of the products, from the first to the last.
