@@ -329,7 +329,7 @@ fn table(workspace: &Workspace) -> String {
     let words =
         "win 1 0 0\nmoney 1 0.2 0\nlunch -1 0 0\nfree 1 0 0.3\nsee -1 0.1 0\nnoon -1 0 0.2\n";
     fs::write(workspace.path("words.txt"), words).expect("written");
-    let make = [
+    let arguments = [
         "encoder",
         "make",
         "words.txt",
@@ -338,8 +338,8 @@ fn table(workspace: &Workspace) -> String {
         "--dimensions",
         "2",
     ];
-    let made = workspace.success(&[&make[..], &["--code", "1", "--json"]].concat());
-    let made: Value = serde_json::from_str(&made).expect("JSON");
+    let told = workspace.success(&[&arguments[..], &["--code", "1", "--json"]].concat());
+    let made: Value = serde_json::from_str(&told).expect("JSON");
     made["sha256"].as_str().expect("a text").to_owned()
 }
 

@@ -158,13 +158,8 @@ fn block_hash(text: &str) -> Result<B256, String> {
 pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
-        let mut model = LiveModel::find(&session, &arguments.model).await?;
-        Target::new(&session, Some(&model)).tell(&session);
+        let model = find(arguments, &session).await?;
         let place = Output::of(arguments)?;
-        if arguments.input.text.is_some() || arguments.file.is_some() || arguments.data.is_some() {
-            let coordinator = arguments.coordinator.coordinator.as_ref();
-            model.fetch_table(&session, coordinator).await?;
-        }
         let (inputs, table) = inputs(arguments, &model)?;
         let misfits = Misfits::of(&inputs);
         misfits.warn(&session, &model);
@@ -261,6 +256,17 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), CommandError> {
             None => Ok(()),
         }
     })
+}
+
+/// Finds the model, with the table that it reads the given texts by.
+async fn find(arguments: &Predict, session: &Session) -> Result<LiveModel, CommandError> {
+    let mut model = LiveModel::find(session, &arguments.model).await?;
+    Target::new(session, Some(&model)).tell(session);
+    if arguments.input.text.is_some() || arguments.file.is_some() || arguments.data.is_some() {
+        let coordinator = arguments.coordinator.coordinator.as_ref();
+        model.fetch_table(session, coordinator).await?;
+    }
+    Ok(model)
 }
 
 /// Returns the inputs that the options give, without those to skip, and their table if it is to be

@@ -49,6 +49,7 @@ use super::{
     gas_fees::GasFeeArgs,
     options::{self, Options},
     plan::{ModelOptions, Plan},
+    sentence,
     serve::classify,
     show,
     spending::says_yes,
@@ -588,7 +589,8 @@ impl Running<'_> {
         self.model.initial.announce(self.narrator);
         let plan = Plan::make(&self.model, key.address())?;
         plan.warn(self.narrator);
-        if let Some(name) = &self.model.initial.encoder {
+        let table = self.model.initial.encoder.as_ref();
+        if let Some(name) = table.filter(|name| *name != sentence::NAME) {
             self.folder.keep_table(&encoder::chosen(name)?)?;
         }
         let genesis = self.kept.genesis.unwrap_or_default().to_string();

@@ -48,7 +48,8 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
 
 /// Returns `true` if texts or rows can be predicted here.
 pub(super) fn encodes(info: &ModelInfo) -> bool {
-    info.encoder().is_ok() && info.missing_table().is_none()
+    let encoder = info.encoder();
+    encoder.is_ok_and(|it| it.missing_table().is_none() && it.missing_sentences().is_none())
 }
 
 /// Contribution to a model.
