@@ -216,13 +216,13 @@ fn encode_refuses_what_it_cannot_encode() {
     );
     assert_eq!(
         told(&libsvm("0 1:1\n1 65537:1\n"), Kind::NaiveBayes, None),
-        "`train` gives 65537 features, but a naive Bayes has at most 65536; remove columns of a table, \
+        "`train` gives 65537 features, but a naive Bayes has at most 65536; remove columns of a table, take smaller pictures, \
          or set the number of features to keep only the most frequent words or indices"
     );
     assert_eq!(
         told(&libsvm("0 1:1\n1 4097:1\n"), Kind::DensePerceptron, None),
         "`train` gives 4097 features, but a dense perceptron has at most 4095 beside the constant \
-         through which it learns its intercept, which can be fixed instead; remove columns of a table, or set the number of features to keep only the most frequent words or indices"
+         through which it learns its intercept, which can be fixed instead; remove columns of a table, take smaller pictures, or set the number of features to keep only the most frequent words or indices"
     );
     for (dataset, features) in [
         (libsvm("0\n1\n"), None),

@@ -99,7 +99,7 @@ fn parse_lists_the_known_keys_for_an_unknown_one() {
       |
     4 | inital_share = 0.5
       | ^^^^^^^^^^^^
-    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `separator`, `decimal_comma`, `encoding`, `columns`, `drop`, `types`, `missing`, `test_share`, `features`, `hashed`, `tokenizer`, `word_pairs`, `encoder`, `train_samples`, `initial_share`
+    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `separator`, `decimal_comma`, `encoding`, `columns`, `drop`, `types`, `missing`, `picture_size`, `picture_levels`, `picture_ink`, `test_share`, `features`, `hashed`, `tokenizer`, `word_pairs`, `encoder`, `train_samples`, `initial_share`
     ");
 }
 
