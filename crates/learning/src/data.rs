@@ -425,12 +425,11 @@ fn load_with(
                     None => order(raw.labels.len(), test_share, seed)?.1,
                 };
                 let learned;
-                (schema, learned) = match columns {
-                    Some(columns) => (columns.schema_of(&raw.inputs), None),
-                    None => {
-                        let (schema, values) = rows::learn(&raw, &learned_from, &table)?;
-                        (schema, Some(values))
-                    }
+                (schema, learned) = if let Some(columns) = columns {
+                    (columns.schema_of(&raw.inputs), None)
+                } else {
+                    let (schema, values) = rows::learn(&raw, &learned_from, &table)?;
+                    (schema, Some(values))
                 };
                 let values =
                     |raw, learned| rows::values(raw, &schema, learned, &table, columns.is_some());

@@ -91,7 +91,7 @@ fn guess(
     }
     let texts = Texts::of(grid.column(index));
     let counts = texts.counts(None);
-    if are_boolean(counts.keys().copied()) {
+    if are_boolean(&counts.keys().copied()) {
         return Ok(Kind::Boolean);
     }
     let distinct = counts.len();

@@ -164,8 +164,8 @@ impl<'a> Lines<'a> {
         if let Some(skipped) = self.bytes.get(self.at..start)
             && !skipped.contains(&b'\r')
         {
-            let ends = skipped.iter().filter(|byte| **byte == b'\n').count();
-            self.line += ends as u64;
+            let ends = skipped.iter().map(|byte| u64::from(*byte == b'\n'));
+            self.line += ends.sum::<u64>();
             self.at = start;
         }
         while let Some(&byte) = self.bytes.get(self.at) {

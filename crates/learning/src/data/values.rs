@@ -150,7 +150,7 @@ enum Form {
 impl ColumnValues {
     /// Returns `true` if all fields fit a column of the type that they were read as.
     pub(super) fn fit(&self, column: &Column) -> bool {
-        !self.is_unfit && !(self.has_missing && column.missing == Missing::Refuse)
+        !(self.is_unfit || self.has_missing && column.missing == Missing::Refuse)
     }
 
     /// Returns the numbers of some rows, without those that are missing or malformed; none of a
@@ -206,14 +206,13 @@ impl<'a> Texts<'a> {
     /// Counts the texts in all rows, or in some of them, without missing ones.
     pub(super) fn counts(&self, rows: Option<&[usize]>) -> Counts<'a> {
         let mut counts = vec![0; self.distinct.len()];
-        match rows {
-            Some(rows) => {
-                let texts = rows.iter().map(|row| self.indices[*row] as usize);
-                texts.for_each(|text| counts[text] += 1);
+        if let Some(rows) = rows {
+            for row in rows {
+                counts[self.indices[*row] as usize] += 1;
             }
-            None => {
-                let texts = self.indices.iter().map(|text| *text as usize);
-                texts.for_each(|text| counts[text] += 1);
+        } else {
+            for text in &self.indices {
+                counts[*text as usize] += 1;
             }
         }
         let counts = self.distinct.iter().copied().zip(counts);
@@ -225,7 +224,7 @@ impl<'a> Texts<'a> {
 /// Returns `true` if all texts are the two words of a pair that stands for truth values.
 ///
 /// A letter alone, such as `F`, may mean anything, so both must occur.
-pub(super) fn are_boolean<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> bool {
+pub(super) fn are_boolean<'a>(texts: &(impl Iterator<Item = &'a str> + Clone)) -> bool {
     let has = |word: &str| texts.clone().any(|text| text.eq_ignore_ascii_case(word));
     let whole = |pair: &[&str; 2]| {
         let in_pair = |text: &str| pair.iter().any(|word| text.eq_ignore_ascii_case(word));

@@ -27,7 +27,9 @@ impl Scaling {
             }
             count += 1.0;
         }
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut mean {
+            *sum /= count;
+        }
         let mut variance = vec![0.0; features];
         for example in part.examples() {
             let values = extract_dense(extractor, example, &mut row)?;

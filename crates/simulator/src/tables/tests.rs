@@ -78,6 +78,8 @@ fn run() -> Run {
         confusion: Confusion::new(2, []).expect("no labels"),
         classes: vec!["no".to_owned(), "yes".to_owned()],
         columns: Vec::new(),
+        queries: 0,
+        features: None,
         counts: Counts::default(),
         gas: Gas::default(),
         facts: vec![],
