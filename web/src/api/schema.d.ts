@@ -822,6 +822,12 @@ export interface components {
             row: components["schemas"]["Row"];
         } | {
             /**
+             * @description Bytes of a PNG or JPEG of at most 2,097,152 pixels, for models that learned from pictures. A
+             *     row of their pixels does, too.
+             */
+            picture: components["schemas"]["Data"];
+        } | {
+            /**
              * @description Features as the contract takes them. For a sparse model, the indices of the features that
              *     are present; for a dense model, the value of each feature times its scale.
              */
