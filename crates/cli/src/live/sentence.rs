@@ -56,8 +56,8 @@ struct Waits {
 }
 
 const WAITS: Waits = Waits {
-    start: Duration::from_secs(120),
-    answer: Duration::from_secs(60),
+    start: Duration::from_mins(2),
+    answer: Duration::from_mins(1),
 };
 
 /// Starts the sentence encoder for a new model with so many dimensions.
