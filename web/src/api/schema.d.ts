@@ -103,6 +103,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/encoders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the tables of word vectors that the coordinator has, by their SHA-256.
+         * @description It predicts the texts of models whose card names one of them.
+         */
+        get: operations["listEncoders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/encoders/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the file of a table of word vectors.
+         * @description Compare its SHA-256 before you use it. The answer may be kept forever.
+         */
+        get: operations["getEncoder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -754,6 +794,22 @@ export interface components {
              */
             until: number;
         };
+        /** @description Table of word vectors that a coordinator has. */
+        EncoderView: {
+            /** @description Size of the table's file, in bytes. */
+            bytes: number;
+            /** @description Number of dimensions: the features of a text. */
+            dimensions: number;
+            /** @description Source of the vectors, and their license. */
+            notice: string;
+            /** @description Number of words and parts of words. */
+            pieces: number;
+            /**
+             * @description SHA-256 of the table's file, 64 hexadecimal digits in lower case. A model's card names its
+             *     table by it.
+             */
+            sha256: string;
+        };
         /**
          * @description Encoding of the bytes of samples.
          * @enum {string}
@@ -1082,7 +1138,7 @@ export interface components {
             description?: string | null;
             /**
              * @description Whether texts or rows can be predicted: the owner published an encoder, which turns them
-             *     into samples.
+             *     into samples, and the coordinator has its table of word vectors if it needs one.
              */
             encodes: boolean;
             /** @description Encoding of samples. */
@@ -1361,6 +1417,27 @@ export interface components {
             }[];
         };
         /** @description Rows with the path of those that follow. */
+        Rows_EncoderView: {
+            /** @description Path of the next page; null on the last page. */
+            next?: string | null;
+            /** @description Rows in ascending order. */
+            rows: {
+                /** @description Size of the table's file, in bytes. */
+                bytes: number;
+                /** @description Number of dimensions: the features of a text. */
+                dimensions: number;
+                /** @description Source of the vectors, and their license. */
+                notice: string;
+                /** @description Number of words and parts of words. */
+                pieces: number;
+                /**
+                 * @description SHA-256 of the table's file, 64 hexadecimal digits in lower case. A model's card names its
+                 *     table by it.
+                 */
+                sha256: string;
+            }[];
+        };
+        /** @description Rows with the path of those that follow. */
         Rows_EventView: {
             /** @description Path of the next page; null on the last page. */
             next?: string | null;
@@ -1612,7 +1689,7 @@ export interface components {
                 description?: string | null;
                 /**
                  * @description Whether texts or rows can be predicted: the owner published an encoder, which turns them
-                 *     into samples.
+                 *     into samples, and the coordinator has its table of word vectors if it needs one.
                  */
                 encodes: boolean;
                 /** @description Encoding of samples. */
@@ -2190,6 +2267,175 @@ export interface operations {
             };
             /** @description The body does not match the schema. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEncoders: {
+        parameters: {
+            query?: {
+                /** @description Only tables after this SHA-256. */
+                after?: string;
+                /** @description Maximum number of rows. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tables. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rows_EncoderView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEncoder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ETag` of an answer that the client has: if it is that of the table, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description SHA-256 of the table's file, 64 hexadecimal digits in lower case. */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file of the table. */
+            200: {
+                headers: {
+                    /** @description Permission to keep the file. */
+                    "Cache-Control"?: string;
+                    /** @description SHA-256 of the file. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The client has the table. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The table is unknown. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
