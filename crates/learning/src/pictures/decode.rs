@@ -153,6 +153,11 @@ impl Grey {
         self.pixels.chunks_exact(self.width as usize)
     }
 
+    /// Returns the picture mirrored at its diagonal: its columns become rows.
+    pub(super) fn transposed(&self) -> Self {
+        self.clone().upright(5)
+    }
+
     /// Turns the picture upright, by the orientation of its Exif data (Exif 3.0, 4.6.5.1, tag
     /// 0x0112): 1 is upright, 2 to 4 are mirrored or upside down, and 5 to 8 lie on a side.
     fn upright(self, orientation: u32) -> Self {
