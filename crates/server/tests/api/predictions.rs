@@ -224,7 +224,7 @@ async fn predict_refuses_what_is_no_input() {
         ),
         (
             r#"{"texts": "a"}"#,
-            "the body: `texts` is unknown, expected `text`, `row`, `features`, `sample`",
+            "the body: `texts` is unknown, expected `text`, `row`, `picture`, `features`, `sample`",
         ),
         (
             r#"[{"features": [1, 1.5]}]"#,
