@@ -2,6 +2,7 @@
 
 use alloy_primitives::Address;
 use cotrain_chain::TRANSACTION_GAS_LIMIT;
+use cotrain_learning::text::escaped_to;
 use serde_json::{Map, Value};
 
 /// Maximum number of blocks of one `eth_getLogs`. Nodes that many people share allow about as many.
@@ -41,6 +42,10 @@ const CALL: [&str; 13] = [
     "chainId",
     "accessList",
 ];
+
+/// Fields of a filter of logs. Some nodes also read other spellings, such as `fromblock`, which would
+/// not be checked.
+const FILTER: [&str; 5] = ["address", "topics", "fromBlock", "toBlock", "blockHash"];
 
 /// Form of a method's parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,22 +222,27 @@ fn block_of(value: &Value) -> Result<(), String> {
     Err("the block is malformed, expected a number such as 0x1f, a name such as latest, or an object with blockHash or blockNumber".to_owned())
 }
 
-fn object<'a>(what: &str, value: &'a mut Value) -> Result<&'a mut Map<String, Value>, String> {
-    value
-        .as_object_mut()
-        .ok_or_else(|| format!("{what} is no object"))
+/// Checks an object that has no other fields than these.
+fn object<'a>(
+    what: &str,
+    value: &'a mut Value,
+    fields: &[&str],
+) -> Result<&'a mut Map<String, Value>, String> {
+    let object = value.as_object_mut();
+    let object = object.ok_or_else(|| format!("{what} is no object"))?;
+    match object.keys().find(|name| !fields.contains(&name.as_str())) {
+        None => Ok(object),
+        Some(other) => Err(format!(
+            "{what} has a field `{}`, expected only {}",
+            escaped_to(other, MAX_WORD),
+            fields.join(", ")
+        )),
+    }
 }
 
 /// Sets the gas of a call to that of the largest transaction, if it has none or more.
 fn limit_gas(call: &mut Value) -> Result<(), String> {
-    let call = object("the call", call)?;
-    if let Some(other) = call.keys().find(|name| !CALL.contains(&name.as_str())) {
-        let other = cotrain_learning::text::escaped_to(other, MAX_WORD).to_string();
-        return Err(format!(
-            "the call has a field `{other}`, expected only {}",
-            CALL.join(", ")
-        ));
-    }
+    let call = object("the call", call, &CALL)?;
     let gas = match call.get("gas") {
         None | Some(Value::Null) => TRANSACTION_GAS_LIMIT,
         Some(given) => number(given)
@@ -249,7 +259,7 @@ fn check_filter(
     head: u64,
     is_followed: impl Fn(Address) -> bool,
 ) -> Result<(), String> {
-    let filter = object("the filter", filter)?;
+    let filter = object("the filter", filter, &FILTER)?;
     let addresses = match filter.get("address") {
         Some(address @ Value::String(_)) => std::slice::from_ref(address),
         Some(list @ Value::Array(addresses)) if !addresses.is_empty() => {
@@ -482,6 +492,17 @@ mod tests {
                 "eth_getLogs",
                 json!([{"address": one, "fromBlock": 1}]),
                 "malformed",
+            ),
+            // A node written in Go takes these for `fromBlock` and `address`, and the last one counts.
+            (
+                "eth_getLogs",
+                json!([{"address": one, "fromBloc\u{212a}": "0x0"}]),
+                "a field `fromBloc",
+            ),
+            (
+                "eth_getLogs",
+                json!([{"address": one, "addreſs": Address::ZERO}]),
+                "a field `addre",
             ),
             (
                 "eth_getLogs",
