@@ -878,8 +878,8 @@ export interface components {
             row: components["schemas"]["Row"];
         } | {
             /**
-             * @description Bytes of a PNG or JPEG of at most 2,097,152 pixels, for models that learned from pictures. A
-             *     row of their pixels does, too.
+             * @description Bytes of a PNG or JPEG of at most 2,097,152 pixels, for models that learned from pictures.
+             *     All pictures of a request have at most 33,554,432. A row of their pixels does, too.
              */
             picture: components["schemas"]["Data"];
         } | {

@@ -15,7 +15,8 @@ pub fn encode_picture(encoder: &Encoder, path: &Path) -> Result<Encoded, InputEr
     Ok(encoder.encode_noting(Example::Numbers(&levels))?.into())
 }
 
-/// Encodes the bytes of a PNG or JPEG with at most `max_pixels` pixels.
+/// Encodes the bytes of a PNG or JPEG with at most `max_pixels` pixels, and returns the number of its
+/// pixels, too.
 ///
 /// # Errors
 /// If the model did not learn from pictures, or the bytes are no such picture.
@@ -23,10 +24,12 @@ pub fn encode_picture_bytes(
     encoder: &Encoder,
     bytes: &[u8],
     max_pixels: u64,
-) -> Result<Encoded, InputError> {
+) -> Result<(Encoded, u64), InputError> {
     let form = encoder.pictures().ok_or(InputError::NoPictures)?;
-    let levels = form.apply(&Grey::read(bytes, max_pixels)?);
-    Ok(encoder.encode_noting(Example::Numbers(&levels))?.into())
+    let picture = Grey::read(bytes, max_pixels)?;
+    let encoded = encoder.encode_noting(Example::Numbers(&form.apply(&picture)))?;
+    let pixels = u64::from(picture.width()) * u64::from(picture.height());
+    Ok((encoded.into(), pixels))
 }
 
 /// Encodes all pictures in a folder and in the folders below it, each with its path, in the order of

@@ -15,6 +15,7 @@ use cotrain_learning::{
     data::{Example, Field},
     encode::{EncodeError, Encoder, Sort},
     input::{Encoded, InputError, encode_fields, encode_picture_bytes},
+    pictures::PictureError,
     score::Meaning,
     text::escaped,
 };
@@ -26,6 +27,7 @@ use serde::{
         value::{MapAccessDeserializer, SeqAccessDeserializer},
     },
 };
+use tokio_util::sync::CancellationToken;
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{
@@ -39,9 +41,13 @@ use super::{
 const MAX: usize = 1_000;
 
 /// Maximum number of pixels of a picture.
-///
-/// A request of 1 MiB can have a hundred pictures of so many, which are decoded in some seconds.
 const MAX_PIXELS: u64 = 1 << 21;
+
+/// Maximum number of pixels of all pictures of a request.
+///
+/// A picture of one color has some hundred bytes, however many pixels it has. So a request of 1 MiB
+/// could have a thousand of the largest ones, whose decoding takes ten seconds of a core.
+const MAX_ALL_PIXELS: u64 = 1 << 25;
 
 /// One input.
 #[derive(Debug, ToSchema)]
@@ -53,8 +59,8 @@ pub(super) enum Input {
     /// number, a text, true or false, or null if it is missing. For models that learned from libsvm
     /// lines, the row has numbers by index, which count as in those lines.
     Row(Row),
-    /// Bytes of a PNG or JPEG of at most 2,097,152 pixels, for models that learned from pictures. A
-    /// row of their pixels does, too.
+    /// Bytes of a PNG or JPEG of at most 2,097,152 pixels, for models that learned from pictures.
+    /// All pictures of a request have at most 33,554,432. A row of their pixels does, too.
     Picture(Data),
     /// Features as the contract takes them. For a sparse model, the indices of the features that
     /// are present; for a dense model, the value of each feature times its scale.
@@ -294,22 +300,35 @@ pub(super) async fn predict(
     let Inputs(inputs) = body;
     let model = app.model(&path.trainer)?;
     let now = app.now();
+    // If the request runs out of time or its client leaves, this is dropped, and the work ends.
+    let stop = CancellationToken::new();
+    let _stops = stop.clone().drop_guard();
     // Many inputs of a large model take long enough to delay other requests.
-    tokio::task::spawn_blocking(move || answer(&model, &inputs, now))
+    tokio::task::spawn_blocking(move || answer(&model, &inputs, now, &stop))
         .await
         .unwrap_or_else(|_| Err(Problem::new(&Kind::INTERNAL, "the prediction failed")))
         .map(Json)
 }
 
-fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions, Problem> {
+fn answer(
+    model: &HostedModel,
+    inputs: &[Input],
+    now: u64,
+    stop: &CancellationToken,
+) -> Result<Predictions, Problem> {
     let summary = model.summary(now);
     let info = model.info();
     let names = info.card.as_ref().map(|card| &card.classes);
+    let mut pixels = MAX_ALL_PIXELS;
     let predictions = inputs
         .iter()
         .enumerate()
         .map(|(at, input)| {
-            let predicted = sample(info, input).and_then(|encoded| {
+            if stop.is_cancelled() {
+                let detail = "nobody waits for the predictions any more";
+                return Err(Problem::new(&Kind::TIMED_OUT, detail));
+            }
+            let predicted = sample(info, input, &mut pixels).and_then(|encoded| {
                 let scored = model.predict(&encoded.sample).map_err(Problem::from)?;
                 Ok((scored, encoded))
             });
@@ -334,8 +353,8 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
     })
 }
 
-/// Encodes an input as a sample.
-fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
+/// Encodes an input as a sample. `pixels` is the number of pixels that pictures may still have.
+fn sample(info: &ModelInfo, input: &Input, pixels: &mut u64) -> Result<Encoded, Problem> {
     let encoder = || {
         info.encoder().map_err(|error| {
             let cause = match &error {
@@ -361,7 +380,7 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
             .encode_noting(Example::Text(text))
             .map(Into::into)
             .map_err(not_encodable),
-        Input::Picture(bytes) => of_picture(encoder()?, &bytes.0),
+        Input::Picture(bytes) => of_picture(encoder()?, &bytes.0, pixels),
         Input::Row(Row::Ordered(cells)) => {
             let fields: Vec<_> = cells
                 .iter()
@@ -415,8 +434,23 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn of_picture(encoder: &Encoder, bytes: &[u8]) -> Result<Encoded, Problem> {
-    encode_picture_bytes(encoder, bytes, MAX_PIXELS).map_err(refused)
+/// Encodes a picture, and takes its pixels from those that are `left` to the request.
+fn of_picture(encoder: &Encoder, bytes: &[u8], left: &mut u64) -> Result<Encoded, Problem> {
+    match encode_picture_bytes(encoder, bytes, MAX_PIXELS.min(*left)) {
+        Ok((encoded, pixels)) => {
+            *left = left.saturating_sub(pixels);
+            Ok(encoded)
+        }
+        Err(InputError::Picture(PictureError::Pixels { width, height, .. }))
+            if width * height <= MAX_PIXELS =>
+        {
+            let detail = format!(
+                "the pictures of the request have more than {MAX_ALL_PIXELS} pixels in all; send fewer at a time"
+            );
+            Err(Problem::new(&Kind::NOT_ENCODABLE, detail))
+        }
+        Err(error) => Err(refused(error)),
+    }
 }
 
 /// Encodes a row in the order of the model's columns.
@@ -571,14 +605,23 @@ mod tests {
         };
         let pixels = r#"{"pictures":{"width":3,"height":2,"levels":2,"ink":true}}"#;
         let pixels = encoder(pixels);
-        let one = of_picture(&pixels, &read.0).unwrap();
+        let mut left = 1_000;
+        let one = of_picture(&pixels, &read.0, &mut left).unwrap();
         assert_eq!(one.sample, [0, 0, 0, 3, 0, 4, 0, 5]);
         let row = of_order(
             &pixels,
             &[1, 0, 0, 1, 1, 1].map(|it| Field::Number(it.into())),
         );
         assert_eq!(row.unwrap(), one);
-        let told = |encoder, bytes: &[u8]| format!("{:?}", of_picture(encoder, bytes).unwrap_err());
+        // The picture has 24x16 pixels, and further ones must have no more than are left.
+        assert_eq!(left, 616);
+        of_picture(&pixels, &read.0, &mut left).unwrap();
+        let refused = of_picture(&pixels, &read.0, &mut left).unwrap_err();
+        assert!(format!("{refused:?}").contains("more than 33554432 pixels in all"));
+        let told = |encoder, bytes: &[u8]| {
+            let refused = of_picture(encoder, bytes, &mut MAX_ALL_PIXELS.clone());
+            format!("{:?}", refused.unwrap_err())
+        };
         let words = encoder(r#"{"words":["good"]}"#);
         assert!(told(&words, bytes).contains("the model did not learn from pictures"));
         assert!(told(&pixels, b"GIF89a").contains("it is neither a PNG nor a JPEG"));
