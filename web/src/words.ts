@@ -36,7 +36,7 @@ export const words = {
 
   state: {
     away: (since: number) =>
-      `The coordinator does not answer since ${clockTime(since)}. What you see is from before; the page keeps asking.`,
+      `The coordinator has not answered since ${clockTime(since)}. What you see is from before; the page keeps asking.`,
     notReady: (reason: string) => `The coordinator is not ready: ${reason}.`,
     behind: (blocks: number) =>
       `The coordinator is ${counted(blocks, "block")} behind the chain. Numbers may be old.`,
@@ -46,6 +46,7 @@ export const words = {
 
   failure: {
     title: "This could not be loaded",
+    unknownModel: "This model is not followed here",
     rate: (seconds: number) =>
       `You asked more often than this coordinator allows. Try again in ${counted(seconds, "second")}.`,
   },
@@ -174,6 +175,8 @@ export const words = {
       "The coordinator computes the same class and the same score.",
     coordinatorDiffers: (name: string) =>
       `The coordinator computes ${name}, and this page does not. Please report it.`,
+    coordinatorLearns:
+      "The model learns just now, so the coordinator’s answer belongs to other weights. Compare again.",
     coordinatorSilent: (reason: string) =>
       `The coordinator could not be asked: ${reason}`,
     noEncoder:

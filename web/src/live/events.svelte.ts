@@ -24,11 +24,14 @@ export interface ModelEvent {
   block: number;
 }
 
-type Listener = (event: ModelEvent) => void;
+/** Hears each event; undefined if some may have been missed, so anything may have changed. */
+type Listener = (event: ModelEvent | undefined) => void;
 
 const listeners = new Set<Listener>();
 let source: EventSource | undefined;
 let last: string | undefined;
+/** `true` once a stream was open. */
+let wasOpen = false;
 let wait: number = SOON;
 let retry: ReturnType<typeof setTimeout> | undefined;
 /** Time at which the stream stopped, in milliseconds; undefined while it runs. */
@@ -37,10 +40,14 @@ let stopped = $state<number | undefined>();
 /** Returns the time at which live updates stopped, undefined while they come. */
 export const stoppedAt = (): number | undefined => stopped;
 
-/** Calls a function for each event. Returns how to stop. */
+/** Calls a function for each event, and after a gap. Returns how to stop. */
 export function listen(listener: Listener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+function tell(event: ModelEvent | undefined): void {
+  for (const listener of listeners) listener(event);
 }
 
 function read(message: MessageEvent<string>): void {
@@ -51,19 +58,22 @@ function read(message: MessageEvent<string>): void {
   } catch {
     return;
   }
-  for (const listener of listeners) listener(event);
+  tell(event);
 }
 
 function open(): void {
   close();
-  // A hidden page holds no connection: a browser opens only six to a server. The coordinator
-  // sends what came meanwhile once the page is seen again.
+  // A hidden page holds no connection: a browser opens only six to a server. Once it is seen again,
+  // the coordinator sends what came after the last event.
   if (document.hidden) return;
   const query = last === undefined ? "" : `?after=${encodeURIComponent(last)}`;
   source = new EventSource(`/v1/events/stream${query}`);
   source.onopen = () => {
     stopped = undefined;
     wait = SOON;
+    // Before the first event there is no id to go on from.
+    if (wasOpen && last === undefined) tell(undefined);
+    wasOpen = true;
   };
   source.onerror = () => {
     stopped ??= Date.now();

@@ -12,32 +12,28 @@ const abi = [
   },
 ] as const;
 
-/** Answer of a contract. */
-export interface ContractAnswer {
-  label: number;
-  /** Block whose state the contract was asked in. */
-  block: number;
-}
-
-/** Asks a classifier's contract for the class of a sample, after the newest block. */
+/** Asks a classifier's contract for the class of a sample, after a block. */
 export async function askContract(
   classifier: string,
   sample: `0x${string}`,
-): Promise<ContractAnswer> {
-  const block = await send("eth_blockNumber", []);
+  block: number,
+): Promise<number> {
   const data = encodeFunctionData({
     abi,
     functionName: "predict",
     args: [[sample]],
   });
-  const result = await send("eth_call", [{ to: classifier, data }, block]);
+  const result = await send("eth_call", [
+    { to: classifier, data },
+    `0x${block.toString(16)}`,
+  ]);
   const [label] = decodeFunctionResult({
     abi,
     functionName: "predict",
     data: result,
   });
   if (label === undefined) throw new Error("the contract returned no class");
-  return { label: Number(label), block: Number(block) };
+  return Number(label);
 }
 
 /** Sends a call to the node, through the coordinator. */

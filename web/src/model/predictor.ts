@@ -48,6 +48,8 @@ export interface Answer {
 /** A model in the page: the twin with the weights of a block, and the encoder of its card. */
 export interface Predictor {
   twin: Twin;
+  /** Block of the weights. */
+  block: number;
   encoder: Encoder | undefined;
   table: Table | undefined;
   /** Reason why the encoder of the card cannot be used; undefined if it can, or there is none. */

@@ -1,6 +1,7 @@
+import type { Page } from "playwright-core";
 import { expect, inject, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
-import { end, start } from "./world.ts";
+import { cotrain, end, start } from "./world.ts";
 
 const world = inject("world");
 useBrowser();
@@ -34,6 +35,13 @@ it("tells a coordinator that is not ready or behind", async () => {
   await context.close();
 });
 
+function hide(page: Page, isHidden: boolean): Promise<void> {
+  return page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
+
 it("holds one stream, and none while it is hidden", async () => {
   const { context, page } = await open(world.page);
   let [opened, closed] = [0, 0];
@@ -50,15 +58,51 @@ it("holds one stream, and none while it is hidden", async () => {
   await page.getByRole("link", { name: "Models", exact: true }).click();
   await page.waitForSelector("text=3 models");
   expect([opened, closed]).toEqual([1, 0]);
-  const hide = (isHidden: boolean): Promise<void> =>
-    page.evaluate((value) => {
-      Object.defineProperty(document, "hidden", { value, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }, isHidden);
-  await hide(true);
+  await hide(page, true);
   await expect.poll(() => closed).toBe(1);
-  await hide(false);
+  await hide(page, false);
   await expect.poll(() => opened).toBe(2);
+  await context.close();
+});
+
+it("reads anew what came while it was hidden, before the first event", async () => {
+  const { context, page } = await open(world.page);
+  await page.goto(`/m/${world.models.row}`);
+  await page.waitForSelector("text=Nobody has contributed yet.");
+  await hide(page, true);
+  const args = ["--model", "plants", "--row", "22,red,true"];
+  args.push("--label", "tree", "--dev", "1", "--yes");
+  await cotrain(world.state, "contribute", ...args);
+  await hide(page, false);
+  await page.waitForSelector("text=/1 contribution$/");
+  await context.close();
+});
+
+it("compares anew while the model learns, and tells no difference", async () => {
+  const { context, page } = await open(world.page);
+  let asked = 0;
+  await page.route("**/predict", async (route) => {
+    asked += 1;
+    const response = await route.fetch();
+    const json = (await response.json()) as { block: number };
+    const label = { label: 1, class: "positive", score: 0.9 };
+    const other = { ...json, block: json.block + 1, predictions: [label] };
+    await route.fulfill({ response, json: asked === 1 ? other : json });
+  });
+  await page.goto(`/m/${world.models.text}`);
+  await page.getByLabel("Your text").fill("dull");
+  await page.getByRole("button", { name: "Compare with the contract" }).click();
+  await page.waitForSelector("text=The coordinator computes the same class");
+  expect(asked).toBe(2);
+  await context.close();
+});
+
+it("tells a model that the coordinator does not follow", async () => {
+  const { context, page } = await open(world.page);
+  await page.goto(`/m/0x${"0".repeat(39)}1`);
+  await page.waitForSelector("h1:has-text('This model is not followed here')");
+  await page.getByRole("link", { name: "Go to the models" }).click();
+  await page.waitForSelector("text=3 models");
   await context.close();
 });
 
@@ -68,7 +112,7 @@ it("outlasts a coordinator that is killed and comes back", async () => {
   const input = page.getByLabel("Your text");
   await input.fill("a warm and funny film");
   await end(world, "SIGKILL");
-  await page.waitForSelector("text=The coordinator does not answer since");
+  await page.waitForSelector("text=The coordinator has not answered since");
   // The model is in the page, so it goes on answering.
   await input.fill("dull");
   expect(await page.locator(".answer .class").innerText()).toBe("negative");
