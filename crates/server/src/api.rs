@@ -39,8 +39,6 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 use tower_http::{
-    CompressionLevel,
-    compression::CompressionLayer,
     cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
 };
@@ -77,7 +75,7 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
     let limited = timed
         .merge(forwarding.layer(DefaultBodyLimit::max(max_body)))
         .layer(from_fn_with_state(app.clone(), limits::at_a_time))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(headers::compression())
         .layer(map_response(headers::weaken))
         .merge(streams)
         .with_state(app.clone());

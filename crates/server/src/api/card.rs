@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::State,
     http::{
@@ -20,6 +21,7 @@ use super::{
     app::App,
     extract::{InPath, NoQuery, OfModel},
     fixed::REVALIDATED,
+    headers::AsIs,
     kinds::Kind,
     models::Conditional,
     negotiation::{has_tag, takes_coding},
@@ -97,7 +99,8 @@ pub(super) async fn card(
         let coding = [(CONTENT_ENCODING, DEFLATE)];
         (about, json, coding, card.deflated().0.clone()).into_response()
     } else {
-        (about, json, Body::from_stream(pieces(card))).into_response()
+        let inflated = Body::from_stream(pieces(card));
+        (Extension(AsIs), about, json, inflated).into_response()
     })
 }
 

@@ -1,7 +1,7 @@
 //! Tables of word vectors, which encode the texts of some models.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -17,6 +17,7 @@ use utoipa::IntoParams;
 use super::{
     app::App,
     extract::{InPath, InQuery, NoQuery},
+    headers::AsIs,
     kinds::Kind,
     negotiation::has_tag,
     page::{Rows, limit, rows},
@@ -128,7 +129,8 @@ pub(super) async fn one(
         return Ok((StatusCode::NOT_MODIFIED, about.0, about.1).into_response());
     }
     let octets = [(CONTENT_TYPE, "application/octet-stream")];
-    Ok((about.0, about.1, octets, stored.file.clone()).into_response())
+    let file = stored.file.clone();
+    Ok((Extension(AsIs), about.0, about.1, octets, file).into_response())
 }
 
 /// Reads a SHA-256.

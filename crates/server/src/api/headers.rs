@@ -1,9 +1,9 @@
-//! Headers by which browsers restrict what a page may do.
+//! Headers by which browsers restrict what a page may do, and the compression of answers.
 
 use axum::{
     Router,
     http::{
-        HeaderName, HeaderValue,
+        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
         header::{
             CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, REFERRER_POLICY,
             X_CONTENT_TYPE_OPTIONS,
@@ -11,6 +11,13 @@ use axum::{
     },
     middleware::map_response,
     response::Response,
+};
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{And, DefaultPredicate},
+    },
 };
 
 /// Adds to each answer of a router the content security policy, and headers that keep browsers from
@@ -31,6 +38,27 @@ pub(super) fn secured(router: Router, policy: &'static str) -> Router {
             response
         }
     }))
+}
+
+/// Mark of an answer that [`compression`] leaves as it is.
+///
+/// It is for answers whose compression costs much more than it costs a client to ask for them: a card
+/// of 16 MiB becomes some kilobytes, and a table of word vectors stays as large as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AsIs;
+
+/// Returns the layer that compresses answers for clients that take gzip.
+pub(super) fn compression() -> CompressionLayer<And<DefaultPredicate, IsCompressed>> {
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(DefaultPredicate::new().and(is_compressed as IsCompressed))
+}
+
+/// Predicate over the parts of an answer.
+type IsCompressed = fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool;
+
+fn is_compressed(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<AsIs>().is_none()
 }
 
 /// Marks the `ETag` of a compressed answer as weak: the same one belongs to the answer as it is, and a

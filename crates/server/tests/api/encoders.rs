@@ -65,6 +65,8 @@ async fn encoder_is_the_file_and_may_be_kept_forever() {
         );
         assert_eq!(answer.header("etag"), format!("\"{sha256}\""));
         assert_eq!(Table::read_named(&answer.body, table.id()).unwrap(), table);
+        let same = client.get_with(&path, "accept-encoding", "gzip").await;
+        assert_eq!(same.body, answer.body, "it is compressed already");
         let tag = answer.header("etag");
         let again = client.get_with(&path, "if-none-match", tag).await;
         assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
