@@ -27,7 +27,7 @@ pub(crate) enum Marks {
     None,
     /// Marks by a rule.
     Judged,
-    /// Marks by a rule. and what really is a lie, as in a simulated run.
+    /// Marks by a rule, and what really is a lie, as in a simulated run.
     Known,
 }
 
