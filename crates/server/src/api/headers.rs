@@ -49,9 +49,10 @@ pub(super) struct AsIs;
 
 /// Returns the layer that compresses answers for clients that take gzip.
 pub(super) fn compression() -> CompressionLayer<And<DefaultPredicate, IsCompressed>> {
+    let own: IsCompressed = is_compressed;
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(DefaultPredicate::new().and(is_compressed as IsCompressed))
+        .compress_when(DefaultPredicate::new().and(own))
 }
 
 /// Predicate over the parts of an answer.

@@ -619,8 +619,8 @@ mod tests {
         let refused = of_picture(&pixels, &read.0, &mut left).unwrap_err();
         assert!(format!("{refused:?}").contains("more than 33554432 pixels in all"));
         let told = |encoder, bytes: &[u8]| {
-            let refused = of_picture(encoder, bytes, &mut MAX_ALL_PIXELS.clone());
-            format!("{:?}", refused.unwrap_err())
+            let mut left = MAX_ALL_PIXELS;
+            format!("{:?}", of_picture(encoder, bytes, &mut left).unwrap_err())
         };
         let words = encoder(r#"{"words":["good"]}"#);
         assert!(told(&words, bytes).contains("the model did not learn from pictures"));
