@@ -99,6 +99,12 @@ fn predict_evaluate_and_contribute_take_pictures() {
     workspace.put("text.png", "no picture");
     let told = workspace.mistake(&["predict", "--picture", "text.png"]);
     assert!(told.contains("it is neither a PNG nor a JPEG"), "{told}");
+    fs::write(workspace.path("cut.png"), &png(40, 3)[..50]).expect("written");
+    let told = workspace.mistake(&["predict", "--picture", "cut.png"]);
+    assert!(
+        told.trim_end().ends_with("; save it again as a PNG"),
+        "{told}"
+    );
 
     let measured: Value = workspace.json(&["evaluate", "--data", "pets", "--json"]);
     assert_eq!(

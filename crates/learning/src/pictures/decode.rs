@@ -55,7 +55,7 @@ pub enum PictureError {
     },
     /// The PNG is damaged.
     #[error("it is damaged: {0}; save it again as a PNG")]
-    Png(#[from] png::DecodingError),
+    Png(String),
     /// The JPEG is damaged, or of a kind that is not read.
     #[error(
         "it is damaged, or a JPEG of a rare kind: {0}; save it again as a baseline JPEG or a PNG"
@@ -66,6 +66,12 @@ pub enum PictureError {
         "it is a JPEG of {0} colors, such as cyan, magenta, yellow and black; save it in red, green and blue"
     )]
     Inks(u8),
+}
+
+impl From<png::DecodingError> for PictureError {
+    fn from(error: png::DecodingError) -> Self {
+        Self::Png(crate::text::escaped_to(&error.to_string(), 200).to_string())
+    }
 }
 
 impl From<DecodeErrors> for PictureError {
