@@ -90,7 +90,10 @@ pub enum DataError {
         encoding: &'static str,
     },
     /// The Parquet file is damaged, or packed in a way that cannot be read.
-    #[error("cannot read `{}` as Parquet", path.display())]
+    #[error(
+        "cannot read `{}` as Parquet: it is damaged, or packed by another method than Snappy, gzip and Zstandard; write it again",
+        path.display()
+    )]
     Parquet {
         /// Path of the file.
         path: PathBuf,

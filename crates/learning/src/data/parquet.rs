@@ -193,7 +193,12 @@ fn describe(field: &Type) -> String {
         return "lists of values".to_owned();
     }
     match (info.logical_type_ref(), info.converted_type()) {
-        (Some(logical), _) => format!("values of the type {logical:?}"),
+        (Some(logical), _) => {
+            // Only its name: the rest is the library's fields, as in `Timestamp(TimestampType { … })`.
+            let name = format!("{logical:?}");
+            let end = name.find(|it: char| !it.is_alphanumeric());
+            format!("values of the type {}", &name[..end.unwrap_or(name.len())])
+        }
         (None, ConvertedType::NONE) => format!("values of the type {}", field.get_physical_type()),
         (None, converted) => format!("values of the type {converted}"),
     }

@@ -144,7 +144,11 @@ fn load_refuses_parquet_that_is_no_flat_table() {
         ),
         (
             "message m { REQUIRED INT32 class; REQUIRED INT32 day (DATE); }",
-            "the column `day` of `t.parquet` has values of the type Date",
+            "the column `day` of `t.parquet` has values of the type Date, expected numbers",
+        ),
+        (
+            "message m { REQUIRED INT32 class; REQUIRED INT32 day (TIME(MILLIS,true)); }",
+            "the column `day` of `t.parquet` has values of the type Time, expected numbers",
         ),
     ] {
         let table = Table::new("t.parquet", written(schema));
@@ -162,7 +166,7 @@ fn load_refuses_parquet_that_is_no_flat_table() {
     for damaged in [&b"PAR1"[..], b"", b"class,x\n1,2\n"] {
         let told = Table::new("t.parquet", damaged).told();
         assert!(
-            told.starts_with("cannot read `t.parquet` as Parquet: "),
+            told.starts_with("cannot read `t.parquet` as Parquet: it is damaged, or packed by"),
             "{told}"
         );
     }
