@@ -62,6 +62,18 @@ fn encoder_makes_shows_and_adds_a_table() {
         .join(format!("{sha256}.cotvec"));
     let file = fs::read(folder.join("small.cotvec")).expect("the table");
     assert_eq!(fs::read(stored).expect("the stored table"), file);
+
+    // A card may name the table that is there: it is replaced only if that is said.
+    let other = [&command[..], &["--dimensions", "1", "--code", "1"]].concat();
+    let (status, _, stderr) = run(folder, &other);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("replace it with --force"), "{stderr}");
+    assert_eq!(
+        fs::read(folder.join("small.cotvec")).expect("the table"),
+        file
+    );
+    let replaced = json(folder, &[&other[..], &["--force"]].concat());
+    assert_ne!(replaced["sha256"], made["sha256"]);
 }
 
 #[test]

@@ -75,6 +75,9 @@ struct Make {
     /// File to write the table to
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    force: bool,
     /// Number of dimensions of the table: the features of a model
     #[arg(long, value_name = "N", default_value_t = 128)]
     dimensions: usize,
@@ -165,6 +168,7 @@ pub(crate) fn run(arguments: &EncoderCommand) -> Result<(), CommandError> {
 }
 
 fn make(arguments: &Make) -> Result<(), CommandError> {
+    let out = Staged::begin(&arguments.out, arguments.force)?;
     let path = &arguments.vectors;
     let named = || format!("{}", path.display());
     let file = File::open(path)
@@ -181,7 +185,7 @@ fn make(arguments: &Make) -> Result<(), CommandError> {
     };
     let (table, kept) = Table::make(&source, &making).map_err(CommandError::mistake)?;
     let bytes = table.to_bytes();
-    Staged::begin(&arguments.out, true)?.write_whole(&bytes)?;
+    out.write_whole(&bytes)?;
     let shown = Shown {
         variance_kept: Some(kept),
         passed_over: Some(source.passed_over()),
