@@ -1,7 +1,10 @@
 //! Plan of a deployment: the initial model, its card and its incentive. The plan is complete before
 //! the first transaction.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alloy_primitives::Address;
 use anyhow::{anyhow, bail};
@@ -556,6 +559,15 @@ fn example(encoder: &Encoder, (example, class): (Example<'_>, &str)) -> Option<(
     (option.len() <= MAX_LENGTH).then_some((option, quoted(class)?))
 }
 
+/// Returns the form of an example's option for a model of `data`, if no example is fit to be shown.
+pub(crate) fn placeholder(data: &str) -> &'static str {
+    if Path::new(data).is_dir() {
+        "--picture FILE"
+    } else {
+        "--row ROW"
+    }
+}
+
 /// Quotes a text for a shell; `None` if the text contains characters that cannot be seen.
 fn quoted(text: &str) -> Option<String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
@@ -699,6 +711,12 @@ mod tests {
         assert_eq!(option(indexed).as_deref(), Some("--row '1:1 5:1'"));
         assert_eq!(option(Example::Text("--dev")), None);
         assert_eq!(option(Example::Text(&"long ".repeat(50))), None);
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().to_str().expect("UTF-8");
+        assert_eq!(
+            [placeholder(folder), placeholder("t.csv")],
+            ["--picture FILE", "--row ROW"]
+        );
         let (_, class) = example(&indices, (indexed, "a class")).expect("an example");
         let typed = encoder(
             r#"{"table":[{"name":"a","type":"boolean"},{"name":"b","type":"categorical","values":["it's"]}]}"#,

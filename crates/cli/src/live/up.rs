@@ -48,7 +48,7 @@ use super::{
     encoder,
     gas_fees::GasFeeArgs,
     options::{self, Options},
-    plan::{ModelOptions, Plan},
+    plan::{ModelOptions, Plan, placeholder},
     sentence,
     serve::classify,
     show,
@@ -734,7 +734,10 @@ fn tell(
             "positive".to_owned(),
         ),
         Some(found) => found,
-        None => ("--row ROW".to_owned(), "CLASS".to_owned()),
+        None => (
+            placeholder(&model.initial.data).to_owned(),
+            "CLASS".to_owned(),
+        ),
     };
     let ready = Ready {
         rpc: context.rpc.clone().context("the node's address")?,
