@@ -136,6 +136,8 @@ export const words = {
     features: "Indices of present features, separated by commas",
     numbers: (features: number) =>
       `${counted(features, "number")}, separated by commas`,
+    noNumbers:
+      "These are no whole numbers, so the answer is to those before. Separate whole numbers by commas.",
     examples: "Examples",
     emptyAnswer: "Write something, or choose an example.",
     answer: "The model says",

@@ -73,6 +73,13 @@ it("reads anew what came while it was hidden, before the first event", async () 
   const args = ["--model", "plants", "--row", "22,red,true"];
   args.push("--label", "tree", "--dev", "1", "--yes");
   await cotrain(world.state, "contribute", ...args);
+  // Its event has passed before the page is seen again.
+  await expect
+    .poll(async () => {
+      const path = `/v1/events?trainer=${world.models.row}`;
+      return (await fetch(world.page + path)).text();
+    })
+    .toContain('"contributed"');
   await hide(page, false);
   await page.waitForSelector("text=/1 contribution$/");
   await context.close();
