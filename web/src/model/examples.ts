@@ -1,12 +1,13 @@
 import {
   encodeSparse,
   reasonsOf,
+  widthOf,
   type Column,
   type Encoder,
   type Model as Twin,
 } from "../twin/index.ts";
 import type { Example, Form, Value } from "./form.ts";
-import { rounded, widthOf } from "./inputs.ts";
+import { rounded } from "./inputs.ts";
 import type { Predictor } from "./predictor.ts";
 
 /** Maximum number of features that are looked through for examples. */

@@ -1,4 +1,4 @@
-import type { Column, Encoder } from "../twin/index.ts";
+import { widthOf, type Encoder } from "../twin/index.ts";
 import { words } from "../words.ts";
 import { pictureOf, type Field, type Form } from "./form.ts";
 import type { Model } from "../api/client.ts";
@@ -94,12 +94,6 @@ function fieldsOf(encoder: Encoder): Field[] {
           : undefined,
     };
   });
-}
-
-/** Returns the number of features of a column. */
-export function widthOf({ type, values, other, missing }: Column): number {
-  const own = missing?.rule === "own" ? 1 : 0;
-  return own + (type === "categorical" ? values.length + (other ? 1 : 0) : 1);
 }
 
 /** Returns a number with three significant digits. */

@@ -12,7 +12,9 @@ import {
   readModel,
   reasonsOf,
   sparseFeatures,
+  widthOf,
   wordReasons,
+  type Column,
   type Encoder,
   type Model as Twin,
   type Parameters,
@@ -22,7 +24,7 @@ import type { Given } from "./form.ts";
 
 /** Reason of an answer, with names. */
 export interface NamedReason {
-  /** Feature of a row; undefined of a word. */
+  /** Feature, or column of a row; undefined of a word. */
   feature: number | undefined;
   /** Word or column. */
   name: string;
@@ -140,14 +142,17 @@ export function answer(predictor: Predictor, given: Given): Answer {
   const input = encoded(predictor, given);
   const { label, score } = predict(predictor.twin, input.sample);
   const { against, features } = reasonsOf(predictor.twin, input.sample);
+  const extractor = predictor.encoder?.extractor;
   const reasons =
     "text" in given
       ? wordsIn(predictor, given.text)
-      : features.map(({ feature, weight }) => ({
-          feature,
-          name: nameIn(predictor.encoder, feature),
-          weight,
-        }));
+      : "row" in given && extractor?.sort === "columns"
+        ? byColumn(extractor.columns, features)
+        : features.map(({ feature, weight }) => ({
+            feature,
+            name: nameIn(predictor.encoder, feature),
+            weight,
+          }));
   return {
     ...input,
     label,
@@ -155,6 +160,28 @@ export function answer(predictor: Predictor, given: Given): Answer {
     against,
     reasons: reasons.filter(({ weight }) => weight !== 0),
   };
+}
+
+/**
+ * Returns the reasons of a row, each column once, from the strongest to the weakest. The features of
+ * a column count together: that of another color than the given one speaks, too.
+ */
+function byColumn(
+  columns: readonly Column[],
+  reasons: readonly { feature: number; weight: number }[],
+): NamedReason[] {
+  const weights = new Map(reasons.map((one) => [one.feature, one.weight]));
+  let feature = 0;
+  return columns
+    .map((column, at) => {
+      let weight = 0;
+      for (let width = widthOf(column); width > 0; width -= 1) {
+        weight += weights.get(feature) ?? 0;
+        feature += 1;
+      }
+      return { feature: at, name: column.name, weight };
+    })
+    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
 }
 
 function nameIn(encoder: Encoder | undefined, feature: number): string {

@@ -2,7 +2,7 @@
 
 export { fromHex, toHex } from "./bytes.ts";
 export { readEncoder } from "./card.ts";
-export type { Column, Field, Missing } from "./columns.ts";
+export { type Column, type Field, type Missing, widthOf } from "./columns.ts";
 export * from "./encoder.ts";
 export {
   InputError,

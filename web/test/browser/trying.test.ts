@@ -107,6 +107,9 @@ it("answers a row of numbers, categories and truth values, as the API does", asy
       await api(models.row, { row: { size, color, wild } }),
     );
   }
+  // The three colors are features of their own, and one reason together.
+  const reasons = await page.locator("li .name").allInnerTexts();
+  expect(reasons.sort()).toEqual(["color", "size", "wild"]);
   await page.getByLabel("size").fill("1000000");
   await page.waitForSelector("text=beyond the model’s range");
   await page.getByLabel("size").fill("");
