@@ -6,6 +6,8 @@ mod labels;
 mod parquet;
 #[path = "tables/reading.rs"]
 mod reading;
+#[path = "tables/shapes.rs"]
+mod shapes;
 #[path = "tables/types.rs"]
 mod types;
 

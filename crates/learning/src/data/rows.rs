@@ -1,5 +1,6 @@
 //! Rows of tables: from the fields of a file to texts and numbers.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
@@ -244,10 +245,11 @@ fn refuse_contradictions(columns: &Columns, label: &str) -> Result<(), DataError
 
 /// Returns the index of each column of the training data in the test data.
 fn as_in(train: &Grid, path: &Path, found: &[String]) -> Result<Vec<usize>, DataError> {
+    let index: HashMap<&String, usize> = found.iter().zip(0..).collect();
     let order: Option<Vec<usize>> = train
         .names
         .iter()
-        .map(|name| found.iter().position(|it| it == name))
+        .map(|name| index.get(name).copied())
         .collect();
     order
         .filter(|order| order.len() == found.len())

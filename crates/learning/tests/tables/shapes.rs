@@ -1,0 +1,90 @@
+use std::fmt::Write as _;
+
+use cotrain_learning::encode::encode;
+use cotrain_protocol::classifier::Kind;
+
+use super::{Table, gzipped, numbers};
+
+#[test]
+fn load_reads_any_number_within_the_bounds() {
+    let text = "class,x\na,1e18\nb,-1e-300\na,1e100\nb,-0\n";
+    let rows = Table::csv(text).with_test(text).rows();
+    assert_eq!(rows, [[1e18], [-1e-300], [1e100], [-0.0]]);
+}
+
+#[test]
+fn load_names_values_that_are_no_numbers() {
+    let values = [
+        "1e308",
+        "1e400",
+        "-Infinity",
+        "$15",
+        "\"1,000\"",
+        "2020-01-31",
+    ];
+    for value in values {
+        let rows: String = (0..9).fold(String::new(), |mut rows, row| {
+            let _ = writeln!(rows, "{},{row}", row % 2);
+            rows
+        });
+        let told = Table::csv(format!("class,x\n{rows}1,{value}\n")).told();
+        let wanted = format!(
+            "line 11: column `x` has `{}`, expected",
+            value.trim_matches('"')
+        );
+        assert!(told.contains(&wanted), "{told}");
+    }
+}
+
+#[test]
+fn load_reads_gzip_of_several_members_and_plain_files_that_are_named_so() {
+    let members = [gzipped(b"class,x\na,1\n"), gzipped(b"b,2\n")].concat();
+    for content in [members, b"class,x\na,1\nb,2\n".to_vec()] {
+        let table = Table::new("t.csv.gz", &content).with_test(&content);
+        assert_eq!(table.rows(), [[1.0], [2.0]]);
+    }
+}
+
+#[test]
+fn load_takes_256_classes() {
+    let rows: String = (0..256).fold("class,x\n".to_owned(), |mut rows, row| {
+        let _ = writeln!(rows, "k{row},{row}");
+        rows
+    });
+    let dataset = Table::csv(&rows).with_test(&rows).load().unwrap();
+    assert_eq!(dataset.classes.len(), 256);
+    let encoded = encode(&dataset, Kind::DenseNearestCentroid, None).unwrap();
+    assert_eq!(encoded.classes.len(), 256);
+}
+
+#[test]
+fn encode_refuses_more_columns_than_a_model_has_features() {
+    let line = |of: &dyn Fn(usize) -> String| (0..70_000).map(of).collect::<Vec<_>>().join(",");
+    let header = line(&|column| format!("c{column}"));
+    let [one, two] = ["1.5", "2.5"].map(|value| line(&|_| value.to_owned()));
+    let text = format!("class,{header}\na,{one}\nb,{two}\n");
+    let dataset = Table::csv(&text).with_test(&text).load().unwrap();
+    let told = encode(&dataset, Kind::DenseNearestCentroid, None).unwrap_err();
+    assert!(
+        told.to_string()
+            .contains("gives 70000 features, but a dense nearest centroid has at most"),
+        "{told}"
+    );
+}
+
+/// A column without differences tells nothing, and must not spoil the others.
+#[test]
+fn encode_makes_nothing_of_a_constant_column() {
+    let rows = |constant: &str| {
+        let text =
+            format!("class,x,y\na,1,{constant}\nb,2,{constant}\na,3,{constant}\nb,4,{constant}\n");
+        let dataset = Table::csv(&text).with_test(&text).load().unwrap();
+        assert_eq!(numbers(&dataset)[0].len(), 2);
+        let encoded = encode(&dataset, Kind::DenseNearestCentroid, None).unwrap();
+        let samples = encoded.train.iter().map(|(sample, _)| sample.to_vec());
+        samples.collect::<Vec<_>>()
+    };
+    assert_eq!(rows("7"), rows("1e18"));
+    // The second number of a sample has four bytes.
+    assert!(rows("7").iter().all(|sample| sample[4..] == [0; 4]));
+}
