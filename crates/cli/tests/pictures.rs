@@ -37,7 +37,7 @@ fn put_pictures(workspace: &Workspace) {
 }
 
 #[test]
-fn predict_evaluate_and_contribute_take_pictures() {
+fn deploy_refuses_wrong_options_for_pictures() {
     let workspace = Workspace::new(&AnvilConfig::default());
     put_pictures(&workspace);
     let deploy = ["deploy", "--data", "pets", "--dev", "0", "--yes"];
@@ -70,7 +70,13 @@ fn predict_evaluate_and_contribute_take_pictures() {
         texts.contains("--picture-size is for a folder of pictures"),
         "{texts}"
     );
+}
 
+#[test]
+fn predict_evaluate_and_contribute_take_pictures() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    put_pictures(&workspace);
+    let deploy = ["deploy", "--data", "pets", "--dev", "0", "--yes"];
     let size = ["--picture-size", "2x2", "--picture-ink"];
     let (status, _, stderr) = workspace.outcome(&[&deploy[..], &size].concat());
     assert_eq!(status, Some(0), "{stderr}");

@@ -41,6 +41,9 @@ use classes::Classes;
 use grid::Grid;
 use part::{Choose, Inputs};
 
+/// Option that names the column with the texts.
+const TEXT_COLUMN: &str = "--text-column";
+
 /// Name of the column with the class, if no other is given.
 pub const DEFAULT_LABEL: &str = "label";
 
@@ -175,7 +178,11 @@ impl Source {
         columns: Columns,
     ) -> Result<Self, DataError> {
         let train = PathBuf::from(name);
-        let no_table = || match reading.given().or_else(|| columns.given()) {
+        let for_tables = || {
+            let option = text_column.map(|_| TEXT_COLUMN).or(reading.given());
+            option.or_else(|| columns.given())
+        };
+        let no_table = || match for_tables() {
             None => Ok(()),
             Some(option) => Err(DataError::NotForTable {
                 path: train.clone(),

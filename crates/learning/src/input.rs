@@ -37,7 +37,7 @@ pub struct Encoded {
     pub known: Option<usize>,
     /// Number of values outside the model's range, which the encoder moved to its bounds.
     pub clipped: usize,
-    /// Number of texts in categorical columns that the model does not know.
+    /// Number of texts in categorical columns, or of indices, that the model does not know.
     pub unseen: usize,
 }
 

@@ -416,14 +416,17 @@ fn encode_noting_counts_what_a_sample_does_not_hold() {
     let entries = libsvm("0 1:1 3:1\n1 3:1\n");
     for kind in [Kind::SparsePerceptron, Kind::DensePerceptron] {
         let encoded = encode(&entries, kind, None).unwrap();
-        let known = |indices: &[u32]| {
-            let values = None;
-            noted(&encoded, Example::Indexed { indices, values }).0
+        let counts = |indices: &[u32], values: Option<&[f64]>| {
+            let example = Example::Indexed { indices, values };
+            let noted = encoded.encoder.encode_noting(example).unwrap();
+            (noted.known, noted.unseen)
         };
-        assert_eq!(known(&[0, 2]), 2);
-        assert_eq!(known(&[2, 7_000]), 1);
-        assert_eq!(known(&[7_000]), 0);
-        assert_eq!(known(&[]), 0);
+        assert_eq!(counts(&[0, 2], None), (2, 0));
+        assert_eq!(counts(&[2, 7_000], None), (1, 1));
+        assert_eq!(counts(&[7_000], None), (0, 1));
+        assert_eq!(counts(&[], None), (0, 0));
+        // A 0 says what leaving the index out says.
+        assert_eq!(counts(&[2, 7_000], Some(&[1.0, 0.0])), (1, 0));
     }
 }
 

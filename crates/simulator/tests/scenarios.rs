@@ -396,7 +396,10 @@ fn table_is_the_embedded_one_or_a_file_beside_the_scenario() {
         Scenario::parse("mine", "mine.toml", &text, folder).expect("a scenario")
     };
     let features = |name: &str, own: Option<&Path>, named: Option<&Path>| {
-        Truth::load(&scenario(name, own), 1, named).map(|truth| truth.encoder().features())
+        let truth = Truth::load(&scenario(name, own), 1, named);
+        truth
+            .map(|truth| truth.encoder().features())
+            .map_err(Box::new)
     };
     let here = Some(folder.path());
     assert_eq!(features("table", None, None).expect("embedded"), 128);

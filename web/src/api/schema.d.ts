@@ -1250,7 +1250,7 @@ export interface components {
              *     class.
              */
             score?: number | null;
-            /** @description Number of texts in columns of categories that the model does not know. */
+            /** @description Number of texts in columns of categories, or of indices, that the model does not know. */
             unseen: number;
         };
         /** @description Predictions of a model. */

@@ -81,7 +81,7 @@ export interface Encoded {
   readonly known: number;
   /** Number of values that were moved to the bounds. */
   readonly clipped: number;
-  /** Number of texts in categorical columns that the model does not know. */
+  /** Number of texts in categorical columns, or of indices with a value, that the model does not know. */
   readonly unseen: number;
 }
 
@@ -297,6 +297,7 @@ export function encodeIndices(
   if (extractor.sort !== "indices") throw notOf(extractor, "indices");
   const values = new Map<number, number>();
   const seen = new Set<number>();
+  let unseen = 0;
   for (const [index, value] of row) {
     if (!Number.isInteger(index) || index < extractor.first) {
       throw new InputError(
@@ -307,10 +308,12 @@ export function encodeIndices(
       throw new InputError(`the index ${index} is there twice; give it once`);
     }
     seen.add(index);
+    if (value === 0) continue;
     const feature = extractor.features.get(index - extractor.first);
-    if (feature !== undefined && value !== 0) values.set(feature, value);
+    if (feature === undefined) unseen += 1;
+    else values.set(feature, value);
   }
-  return encode(encoder, { values, known: values.size, unseen: 0 });
+  return encode(encoder, { values, known: values.size, unseen });
 }
 
 /**

@@ -141,7 +141,7 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), CommandError> {
         if arguments.input.text.is_some() || arguments.data.is_some() {
             let coordinator = arguments.coordinator.coordinator.as_ref();
             let coordinator = coordinator.or(arguments.relay.relay.as_ref());
-            model.fetch_table(&session, coordinator).await?;
+            model.prepare_texts(&session, coordinator).await?;
         }
         let relaying = match &arguments.relay.relay {
             Some(url) => Some(Relaying {
@@ -229,7 +229,7 @@ async fn choose(
         }
     }
     // Only the remaining inputs count: the unknown ones are not contributed.
-    if let Some(message) = misfits(&chosen).describe_unseen() {
+    if let Some(message) = misfits(&chosen).describe_unseen(model) {
         session.narrator.say(format_args!("warning: {message}"));
     }
     if let Some(message) = misfits(&chosen).describe_clipped() {

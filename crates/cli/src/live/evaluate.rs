@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), CommandError> {
         let session = arguments.connection.open().await?;
         let mut model = LiveModel::find(&session, &arguments.model).await?;
         let coordinator = arguments.coordinator.coordinator.as_ref();
-        model.fetch_table(&session, coordinator).await?;
+        model.prepare_texts(&session, coordinator).await?;
         let mut samples = labeled(&session, &model, &arguments.columns, &arguments.data)?;
         let count = samples.len();
         samples.truncate(arguments.limit.unwrap_or(count));

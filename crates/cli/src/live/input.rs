@@ -63,7 +63,8 @@ pub(crate) struct Misfits {
     pub(crate) clipped_inputs: usize,
     /// Number of all numbers outside the model's range.
     pub(crate) clipped_values: usize,
-    /// Number of inputs with a text in a categorical column that the model does not know.
+    /// Number of inputs with a text in a categorical column, or with an index, that the model does not
+    /// know.
     pub(crate) unseen_inputs: usize,
 }
 
@@ -91,17 +92,25 @@ impl Misfits {
         if let Some(message) = self.describe_clipped() {
             session.narrator.say(format_args!("warning: {message}"));
         }
-        if let Some(message) = self.describe_unseen() {
+        if let Some(message) = self.describe_unseen(model) {
             session.narrator.say(format_args!("warning: {message}"));
         }
     }
 
-    /// Returns as text how many inputs have a category that the model does not know; `None` if there
-    /// are none.
-    pub(crate) fn describe_unseen(&self) -> Option<String> {
+    /// Returns as text how many inputs have a category or an index that the model does not know; `None`
+    /// if there are none.
+    pub(crate) fn describe_unseen(&self, model: &LiveModel) -> Option<String> {
+        let encoder = model.encoder().ok();
+        let things = match encoder.filter(|encoder| encoder.takes() == Sort::Indexed) {
+            Some(encoder) => format!(
+                "an index that is no feature of the model, which counts from {}",
+                encoder.first_index()
+            ),
+            None => "a text in a column of categories that the model does not know".to_owned(),
+        };
         (self.unseen_inputs > 0).then(|| {
             format!(
-                "{} of {} inputs {} a text in a column of categories that the model does not know",
+                "{} of {} inputs {} {things}",
                 self.unseen_inputs,
                 self.inputs,
                 if self.unseen_inputs == 1 {

@@ -27,6 +27,8 @@ use crate::error::CommandError;
 #[derive(Debug, Clone)]
 pub(crate) struct LiveModel {
     described: DescribedModel,
+    /// `true` if a sentence encoder reads its texts.
+    reads_sentences: bool,
     /// The source of its address, as text.
     pub(crate) origin: String,
 }
@@ -147,27 +149,28 @@ impl LiveModel {
 
     fn of(mut described: DescribedModel) -> Self {
         encoder::complete(&mut described);
-        if let Some(encoder) = described
-            .card
-            .as_mut()
-            .and_then(|card| card.encoder.as_mut())
-        {
-            sentence::complete(encoder);
-        }
+        let card = described.card.as_mut();
+        let encoder = card.and_then(|card| card.encoder.as_mut());
+        let reads_sentences = encoder.is_some_and(sentence::complete);
         Self {
             described,
+            reads_sentences,
             origin: String::new(),
         }
     }
 
     /// Fetches the table of word vectors that the model reads texts by, if it is not on this machine.
-    /// The coordinator is the one given or, if there is none, the session's.
-    pub(crate) async fn fetch_table(
+    /// The coordinator is the one given or, if there is none, the session's. Says how long texts
+    /// take if a sentence encoder reads them.
+    pub(crate) async fn prepare_texts(
         &mut self,
         session: &Session,
         coordinator: Option<&Url>,
     ) -> Result<(), CommandError> {
         let coordinator = coordinator.or(session.coordinator.as_ref());
+        if self.reads_sentences {
+            sentence::announce(&session.narrator);
+        }
         encoder::fetch(&mut self.described, coordinator, &session.narrator).await
     }
 

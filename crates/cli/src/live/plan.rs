@@ -181,10 +181,7 @@ impl InitialOptions {
     /// Says if making the initial model takes minutes.
     pub(crate) fn announce(&self, narrator: &Narrator) {
         if self.encoder.as_deref() == Some(sentence::NAME) {
-            narrator.say(format_args!(
-                "the sentence encoder reads each text of the data once, some {} a second",
-                sentence::SPEED
-            ));
+            sentence::announce(narrator);
         }
     }
 

@@ -264,7 +264,7 @@ async fn find(arguments: &Predict, session: &Session) -> Result<LiveModel, Comma
     Target::new(session, Some(&model)).tell(session);
     if arguments.input.text.is_some() || arguments.file.is_some() || arguments.data.is_some() {
         let coordinator = arguments.coordinator.coordinator.as_ref();
-        model.fetch_table(session, coordinator).await?;
+        model.prepare_texts(session, coordinator).await?;
     }
     Ok(model)
 }

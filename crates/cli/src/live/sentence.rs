@@ -20,7 +20,7 @@ use cotrain_learning::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::CommandError;
+use crate::{error::CommandError, output::Narrator};
 
 use process::{Ended, Process};
 
@@ -28,7 +28,7 @@ use process::{Ended, Process};
 pub(crate) const NAME: &str = "sentence";
 
 /// Number of texts that all-MiniLM-L6-v2 encodes in a second, on one core of 2026.
-pub(crate) const SPEED: u32 = 40;
+const SPEED: u32 = 40;
 
 /// Name of the program that is searched for, unless [`VARIABLE`] is set.
 const PROGRAM: &str = "cotrain-sentence";
@@ -71,12 +71,22 @@ pub(crate) fn chosen(dimensions: Option<usize>) -> Result<Sentences, CommandErro
         .map_err(|error| CommandError::Mistake(anyhow!("--dimensions: {error}")))
 }
 
-/// Gives an encoder its sentence encoder if it needs one. The program starts with the first text.
-pub(crate) fn complete(encoder: &mut Encoder) {
-    if let Some(id) = encoder.missing_sentences() {
-        let program: Arc<dyn SentenceEncoder> = Arc::new(Program::new(Some(id.clone())));
-        encoder.set_sentences(&program);
-    }
+/// Says how long texts take.
+pub(crate) fn announce(narrator: &Narrator) {
+    narrator.say(format_args!(
+        "the sentence encoder reads each text of the data once, some {SPEED} a second"
+    ));
+}
+
+/// Gives an encoder its sentence encoder, and returns `true` if it needs one. The program starts with
+/// the first text.
+pub(crate) fn complete(encoder: &mut Encoder) -> bool {
+    let Some(id) = encoder.missing_sentences() else {
+        return false;
+    };
+    let program: Arc<dyn SentenceEncoder> = Arc::new(Program::new(Some(id.clone())));
+    encoder.set_sentences(&program);
+    true
 }
 
 /// The program, which is started when it is needed.

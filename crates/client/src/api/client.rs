@@ -151,6 +151,8 @@ impl Client {
         choose_cryptography();
         let http = reqwest::Client::builder()
             .timeout(timeout)
+            // A table of word vectors has a longer time, but not to wait for its next bytes.
+            .read_timeout(timeout)
             // A redirect turns a POST into a GET, whose answer would look as if the coordinator had
             // known the batch before.
             .redirect(reqwest::redirect::Policy::none())
@@ -408,6 +410,9 @@ mod tests {
             panic!("{error:?}");
         };
         assert!(cause.is_timeout(), "{cause:?}");
+        // A table may take long, but its bytes must keep coming.
+        let id = TableId::parse(&"0".repeat(64), 2).expect("a SHA-256");
+        client.encoder(id).await.expect_err("no answer");
         assert!(start.elapsed() < Duration::from_secs(20));
     }
 }

@@ -548,7 +548,7 @@ async fn encoder_is_checked_before_it_is_used() {
     let ask = async |answer: Answer| {
         let server = Server::new([answer]);
         let answer = server.client().encoder(table.id()).await;
-        assert_eq!(server.asked(), [path.clone()]);
+        assert_eq!(server.asked(), std::slice::from_ref(&path));
         answer
     };
     assert_eq!(&ask(Answer::bytes(&file)).await.expect("a table"), table);

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::pictures::FolderError;
 use super::schema::SchemaError;
-use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER, MAX_NUMBERS};
+use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER, MAX_NUMBERS, TEXT_COLUMN};
 use crate::text::{escaped, escaped_list, escaped_to};
 
 /// Text before the name of a key, in messages that name an option.
@@ -278,7 +278,7 @@ pub enum DataError {
         column: String,
     },
     /// An option for tables is given for data of another sort.
-    #[error("{option} is for tables of numbers, categories and truth values; leave it out for `{}`", path.display())]
+    #[error("{option} is for tables of {}; leave it out for `{}`", columns_of(option), path.display())]
     NotForTable {
         /// Path of the file.
         path: PathBuf,
@@ -420,6 +420,14 @@ pub enum DataError {
 }
 
 /// Returns columns with their number of missing values.
+/// Returns the contents of the tables that an option is for.
+fn columns_of(option: &str) -> &'static str {
+    match option {
+        TEXT_COLUMN => "texts",
+        _ => "numbers, categories and truth values",
+    }
+}
+
 fn missing_counts(columns: &[(String, usize)]) -> String {
     const SHOWN: usize = 10;
     let shown = columns.iter().take(SHOWN);

@@ -42,8 +42,8 @@ pub struct Noted {
     pub known: usize,
     /// Number of values that lay outside the range of the encoding and were moved to its bounds.
     pub clamped: usize,
-    /// Number of texts of categorical columns that the training data did not have, so that no
-    /// feature stands for them.
+    /// Number of texts of categorical columns that the training data did not have, or of indices with
+    /// a value, for which no feature stands.
     pub unseen: usize,
 }
 
@@ -430,9 +430,23 @@ impl Encoder {
     /// encoded. Features that are not given are 0.
     ///
     /// # Errors
-    /// Returns the errors of [`encode`](Self::encode) for numbers.
+    /// Returns the errors of [`encode`](Self::encode) for numbers. Returns
+    /// [`EncodeError::WrongWidth`] if there is no feature with one of the numbers.
     pub fn encode_features(&self, values: Vec<(u16, f64)>) -> Result<Vec<u8>, EncodeError> {
-        let sample = self.encode_extracted(&Extracted::new(values), &mut Scratch::default());
+        let extracted = Extracted::new(values);
+        let wanted = self.extractor.features();
+        let last = extracted.values().last();
+        if let Some(found) = last.map(|&(feature, _)| usize::from(feature) + 1)
+            && found > wanted
+        {
+            return Err(EncodeError::WrongWidth {
+                found,
+                wanted,
+                reserved: 0,
+                columns: "the features".to_owned(),
+            });
+        }
+        let sample = self.encode_extracted(&extracted, &mut Scratch::default());
         sample.map(|(sample, _)| sample)
     }
 

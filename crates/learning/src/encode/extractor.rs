@@ -177,7 +177,7 @@ impl Extracted {
     }
 
     /// Sets the number of the example's parts that no feature stands for, though their sort has
-    /// features: texts of categorical columns.
+    /// features: texts of categorical columns, and indices.
     #[must_use]
     pub fn with_unseen(self, unseen: usize) -> Self {
         Self { unseen, ..self }

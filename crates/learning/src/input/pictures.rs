@@ -27,9 +27,9 @@ pub fn encode_picture_bytes(
 ) -> Result<(Encoded, u64), InputError> {
     let form = encoder.pictures().ok_or(InputError::NoPictures)?;
     let picture = Grey::read(bytes, max_pixels)?;
-    let encoded = encoder.encode_noting(Example::Numbers(&form.apply(&picture)))?;
+    let sample = encoder.encode_noting(Example::Numbers(&form.apply(&picture)))?;
     let pixels = u64::from(picture.width()) * u64::from(picture.height());
-    Ok((encoded.into(), pixels))
+    Ok((sample.into(), pixels))
 }
 
 /// Encodes all pictures in a folder and in the folders below it, each with its path, in the order of

@@ -158,6 +158,12 @@ fn chosen_refuses_choices_for_data_that_is_no_table() {
                 "--drop is for tables of numbers, categories and truth values; leave it out for `{data}`"
             )
         );
+        let (reading, columns) = (Reading::default(), Columns::default());
+        let refused = Source::chosen(data, None, "class", Some("text"), reading, columns);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            format!("--text-column is for tables of texts; leave it out for `{data}`")
+        );
     }
 }
 

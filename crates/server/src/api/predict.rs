@@ -274,7 +274,7 @@ pub(super) struct Prediction {
     known: Option<usize>,
     /// Number of values of the input outside the model's range, which were moved to its bounds.
     clipped: usize,
-    /// Number of texts in columns of categories that the model does not know.
+    /// Number of texts in columns of categories, or of indices, that the model does not know.
     unseen: usize,
 }
 
@@ -437,9 +437,9 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
 /// Encodes a picture, and takes its pixels from those that are `left` to the request.
 fn of_picture(encoder: &Encoder, bytes: &[u8], left: &mut u64) -> Result<Encoded, Problem> {
     match encode_picture_bytes(encoder, bytes, MAX_PIXELS.min(*left)) {
-        Ok((encoded, pixels)) => {
+        Ok((sample, pixels)) => {
             *left = left.saturating_sub(pixels);
-            Ok(encoded)
+            Ok(sample)
         }
         Err(InputError::Picture(PictureError::Pixels { width, height, .. }))
             if width * height <= MAX_PIXELS =>

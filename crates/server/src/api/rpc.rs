@@ -242,7 +242,8 @@ async fn ask(
     let result = match app.index().node().forward(method, given).await {
         Ok(answered) => answered?,
         Err(error) => {
-            tracing::warn!(%error, "cannot forward a read to the node");
+            // Strangers decide how often this happens; the follower warns of a node that is away.
+            tracing::debug!(%error, "cannot forward a read to the node");
             let message = "the node does not answer; try again later";
             return Err(Fault::new(INTERNAL, message));
         }

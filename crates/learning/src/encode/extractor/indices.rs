@@ -94,13 +94,19 @@ impl Extractor for Indices {
         let Example::Indexed { indices, values } = example else {
             return Err(self.takes().mismatch(example));
         };
-        let value_of = |(at, &index): (usize, &u32)| {
-            let number = (*self.numbers.get(index as usize)?)?;
-            let value = values.map_or(Some(1.0), |values| values.get(at).copied())?;
-            (value != 0.0).then_some((number, value))
-        };
-        let values = indices.iter().enumerate().filter_map(value_of);
-        Ok(Extracted::new(values.collect()))
+        let mut found = Vec::with_capacity(indices.len());
+        let mut unseen = 0;
+        for (at, &index) in indices.iter().enumerate() {
+            let value = values.map_or(Some(1.0), |values| values.get(at).copied());
+            let Some(value) = value.filter(|value| *value != 0.0) else {
+                continue;
+            };
+            match self.numbers.get(index as usize) {
+                Some(&Some(number)) => found.push((number, value)),
+                _ => unseen += 1,
+            }
+        }
+        Ok(Extracted::new(found).with_unseen(unseen))
     }
 
     fn reserve(&mut self, name: &str) -> Result<(), ReserveFault> {
