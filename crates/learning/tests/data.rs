@@ -531,8 +531,8 @@ fn load_names_mistakes_in_a_header() {
         (
             b"class,\xff\n1,2\n",
             None,
-            "line 1 of `train` is not UTF-8: `class,\u{fffd}`; name its encoding, such as --encoding \
-             windows-1252 (in a scenario, data.encoding)",
+            "line 1 of `train` is not UTF-8; it seems to be windows-1252, as `class,ÿ`: if that is right, \
+             say --encoding windows-1252 (in a scenario, data.encoding)",
         ),
     ];
     for (train, text, wanted) in cases {

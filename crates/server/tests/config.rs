@@ -251,10 +251,12 @@ fn list_is_read_from_files_and_variables() {
 /// It does not assume libsvm.
 #[test]
 fn evaluate_reads_data_in_the_format_of_their_file_extension() {
-    let data = |name: &str| {
-        let text = format!("[evaluate]\ndata = \"{name}\"\ntext = \"body\"");
+    let read = |name: &str, more: &str| {
+        let text = format!("[evaluate]\ndata = \"{name}\"\n{more}");
         of_text(&text).map(|config| config.evaluate.unwrap().data)
     };
+    let data = |name: &str| read(name, "");
+    let texts = |name: &str| read(name, "text = \"body\"");
     let table = |name: &str, format| Source::Table {
         format,
         train: name.into(),
@@ -269,13 +271,15 @@ fn evaluate_reads_data_in_the_format_of_their_file_extension() {
         test: None,
     };
     assert_eq!(data("movie-reviews").unwrap(), Source::MovieReviews);
-    assert_eq!(data("a.csv").unwrap(), table("a.csv", TableFormat::Csv));
+    assert_eq!(texts("a.csv").unwrap(), table("a.csv", TableFormat::Csv));
     assert_eq!(
-        data("b/a.tsv.gz").unwrap(),
+        texts("b/a.tsv.gz").unwrap(),
         table("b/a.tsv.gz", TableFormat::Tsv)
     );
     for name in ["a.svm", "a.libsvm", "a.libsvm.gz"] {
         assert_eq!(data(name).unwrap(), libsvm(name));
+        // The key would have no effect.
+        assert!(texts(name).unwrap_err().contains("leave these keys out"));
     }
     for name in ["a.xlsx", "a", "csv", "a.csv.zip", "a.gz"] {
         let told = data(name).unwrap_err();

@@ -65,18 +65,18 @@ pub enum DataError {
     },
     /// The text is no UTF-8, and its encoding is not named.
     #[error(
-        "line {line} of `{}` is not UTF-8: `{value}`; name its encoding, such as --encoding {} ({KEY}encoding)",
-        path.display(), utf16.unwrap_or("windows-1252")
+        "line {line} of `{}` is not UTF-8; it seems to be {encoding}, as `{value}`: if that is right, say --encoding {encoding} ({KEY}encoding)",
+        path.display()
     )]
     NotUtf8 {
         /// Path of the file.
         path: PathBuf,
         /// Number of the line, from 1.
         line: u64,
-        /// Text of the line, escaped and cut.
+        /// Text of the line as it is in that encoding, escaped and cut.
         value: String,
-        /// Name of UTF-16 in the byte order that the text seems to have.
-        utf16: Option<&'static str>,
+        /// Name of the encoding that the text seems to have.
+        encoding: &'static str,
     },
     /// The text has bytes that its encoding does not have.
     #[error(

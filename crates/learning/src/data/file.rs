@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
 
@@ -91,7 +92,9 @@ pub(super) fn decoded(
     Ok(text.into_owned().into_bytes())
 }
 
-/// Checks that a text is UTF-8. The error has the line, and the encoding to try.
+/// Checks that a text is UTF-8. The error has the line, and the encoding that the text seems to have.
+///
+/// No text is decoded by a guess: another code page gives other letters without an error.
 pub(super) fn check_utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, DataError> {
     str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
@@ -100,11 +103,18 @@ pub(super) fn check_utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, Da
         let start = before.iter().rposition(ends).map_or(0, |end| end + 1);
         let rest = &bytes[at..];
         let end = rest.iter().position(ends).unwrap_or(rest.len());
+        let (line, utf16) = (&bytes[start..at + end], utf16(bytes));
+        let encoding = utf16.unwrap_or_else(|| guessed(&bytes[start..]));
+        // The line feeds of UTF-16 are not single bytes.
+        let value = match utf16 {
+            Some(_) => shown(line),
+            None => shown(encoding.decode_without_bom_handling(line).0.as_bytes()),
+        };
         DataError::NotUtf8 {
             path: path.to_owned(),
             line: lines(before),
-            value: shown(&bytes[start..at + end]),
-            utf16: is_utf16(bytes),
+            value,
+            encoding: encoding.name(),
         }
     })
 }
@@ -117,17 +127,25 @@ fn lines(before: &[u8]) -> u64 {
     1 + ends.count() as u64
 }
 
-/// Returns the label of UTF-16 if every second byte at the start is 0, as in most such texts.
-fn is_utf16(bytes: &[u8]) -> Option<&'static str> {
+/// Guesses the encoding of a text that is no UTF-8 from its first mebibyte.
+fn guessed(bytes: &[u8]) -> &'static Encoding {
+    const ENOUGH: usize = 1 << 20;
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(&bytes[..bytes.len().min(ENOUGH)], bytes.len() <= ENOUGH);
+    detector.guess(None, Utf8Detection::Deny)
+}
+
+/// Returns UTF-16 if every second byte at the start is 0, as in most such texts.
+fn utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = &bytes[..bytes.len().min(64)];
     let zeros = |odd: usize| start.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
     if start.len() < 4 {
         return None;
     }
     if zeros(1) {
-        Some(UTF_16LE.name())
+        Some(UTF_16LE)
     } else {
-        zeros(0).then_some(UTF_16BE.name())
+        zeros(0).then_some(UTF_16BE)
     }
 }
 

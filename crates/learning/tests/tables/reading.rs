@@ -100,8 +100,21 @@ fn load_reads_other_encodings_if_asked() {
     for content in [latin.to_vec(), gzipped(latin)] {
         assert_eq!(
             Table::csv(content).told(),
-            "line 4 of `t.csv` is not UTF-8: `M\u{fffd}ller,2`; name its encoding, such as \
-             --encoding windows-1252 (in a scenario, data.encoding)"
+            "line 4 of `t.csv` is not UTF-8; it seems to be windows-1252, as `Müller,2`: if that is \
+             right, say --encoding windows-1252 (in a scenario, data.encoding)"
+        );
+    }
+    for (encoding, text) in [
+        ("windows-1250", "Žlutý kůň pěl ďábelské ódy"),
+        ("windows-1251", "Съешь ещё этих мягких булок"),
+        ("windows-1253", "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία"),
+    ] {
+        let charset = encoding_rs::Encoding::for_label(encoding.as_bytes()).unwrap();
+        let content = format!("class,x\n{text},1\nb,2\n");
+        let told = Table::csv(charset.encode(&content).0.into_owned()).told();
+        assert!(
+            told.contains(&format!("seems to be {encoding}, as `{text}")),
+            "{told}"
         );
     }
     table.reading.encoding = Some("windows-1252".parse().unwrap());
