@@ -111,7 +111,7 @@ fn load_reads_other_encodings_if_asked() {
     ] {
         let charset = encoding_rs::Encoding::for_label(encoding.as_bytes()).unwrap();
         let content = format!("class,x\n{text},1\nb,2\n");
-        let told = Table::csv(charset.encode(&content).0.into_owned()).told();
+        let told = Table::csv(&*charset.encode(&content).0).told();
         assert!(
             told.contains(&format!("seems to be {encoding}, as `{text}")),
             "{told}"
