@@ -297,6 +297,7 @@ fn rows() -> Value {
                     "sample": hex(&one.sample),
                     "known": one.known,
                     "clipped": one.clipped,
+                    "unseen": one.unseen,
                 }),
                 Err(error) => json!({"error": error.to_string()}),
             };
