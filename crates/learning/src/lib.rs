@@ -12,6 +12,7 @@
 
 pub mod agreement;
 pub mod data;
+mod digest;
 mod eigen;
 pub mod encode;
 pub mod evaluation;
@@ -25,5 +26,6 @@ pub mod text;
 pub mod train;
 pub mod vectors;
 
+pub use digest::digest;
 pub use encode::Encoder;
 pub use train::{accuracy, correct};

@@ -17,6 +17,7 @@ use std::{
 use alloy_primitives::hex;
 use thiserror::Error;
 
+use crate::digest;
 use crate::text::{TextError, check_name, escaped};
 
 pub(crate) use axes::{Axes, AxesError};
@@ -93,18 +94,13 @@ impl SentenceId {
     /// [`SentenceIdError`].
     pub fn new(name: &str, sha256: &str, width: usize) -> Result<Self, SentenceIdError> {
         check_name("the name of the sentence encoder", name)?;
-        let no_digest = || SentenceIdError::Sha256(sha256.to_owned());
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(sha256, &mut bytes).map_err(|_| no_digest())?;
-        if hex::encode(bytes) != sha256 {
-            return Err(no_digest());
-        }
+        let sha256 = digest(sha256).ok_or_else(|| SentenceIdError::Sha256(sha256.to_owned()))?;
         if !(1..=MAX_WIDTH).contains(&width) {
             return Err(SentenceIdError::Width(width));
         }
         Ok(Self {
             name: name.to_owned(),
-            sha256: bytes,
+            sha256,
             width,
         })
     }

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use alloy_primitives::hex;
 use sha2::{Digest, Sha256};
 
+use crate::digest;
+
 pub use embedded::embedded;
 pub use file::TableError;
 pub use make::{MakeError, Making};
@@ -83,13 +85,7 @@ impl TableId {
     /// Reads the SHA-256 from 64 hexadecimal digits in lower case; `None` for anything else.
     #[must_use]
     pub fn parse(sha256: &str, dimensions: usize) -> Option<Self> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(sha256, &mut bytes).ok()?;
-        let id = Self {
-            sha256: bytes,
-            dimensions,
-        };
-        (id.hexadecimal() == sha256).then_some(id)
+        digest(sha256).map(|sha256| Self { sha256, dimensions })
     }
 
     /// Returns the SHA-256 as 64 hexadecimal digits in lower case.

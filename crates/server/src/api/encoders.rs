@@ -4,28 +4,26 @@ use axum::{
     Extension, Json,
     extract::State,
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     },
     response::{IntoResponse, Response},
 };
 use cotrain_client::api::EncoderView;
-use cotrain_learning::{text::escaped, vectors::TableId};
+use cotrain_learning::{digest, text::escaped};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
     app::App,
     extract::{InPath, InQuery, NoQuery},
+    fixed::IMMUTABLE,
     headers::AsIs,
     kinds::Kind,
     negotiation::has_tag,
     page::{Rows, limit, rows},
     problem::Problem,
 };
-
-/// Rule for caches: the path names the contents, so they never change.
-const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// Table by its SHA-256.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -76,7 +74,7 @@ pub(super) async fn list(
 ) -> Result<Json<Rows<EncoderView>>, Problem> {
     let limit = limit(query.limit, app.max_page)?;
     let after = query.after.as_deref();
-    let after = after.map(|after| digest("after", after, &Kind::INVALID_QUERY));
+    let after = after.map(|after| read("after", after, &Kind::INVALID_QUERY));
     let after = after.transpose()?;
     let page = app
         .encoders()
@@ -115,7 +113,7 @@ pub(super) async fn one(
     _query: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let wanted = digest("sha256", &sha256, &Kind::INVALID_PATH)?;
+    let wanted = read("sha256", &sha256, &Kind::INVALID_PATH)?;
     let stored = app.encoders().find(wanted).ok_or_else(|| {
         let detail = format!(
             "no table of word vectors with the SHA-256 {sha256} is here; /v1/encoders lists those that are"
@@ -124,23 +122,22 @@ pub(super) async fn one(
     })?;
     let tag = format!("\"{sha256}\"");
     let known = has_tag(&headers, &tag);
-    let about = ([(ETAG, tag)], [(CACHE_CONTROL, FOREVER)]);
+    let about = [(ETAG, tag), (CACHE_CONTROL, IMMUTABLE.to_owned())];
     if known {
-        return Ok((StatusCode::NOT_MODIFIED, about.0, about.1).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
     }
     let octets = [(CONTENT_TYPE, "application/octet-stream")];
     let file = stored.file.clone();
-    Ok((Extension(AsIs), about.0, about.1, octets, file).into_response())
+    Ok((Extension(AsIs), about, octets, file).into_response())
 }
 
 /// Reads a SHA-256.
-fn digest(name: &str, text: &str, kind: &'static Kind) -> Result<[u8; 32], Problem> {
-    let id = TableId::parse(text, 0).ok_or_else(|| {
+fn read(name: &str, text: &str, kind: &'static Kind) -> Result<[u8; 32], Problem> {
+    digest(text).ok_or_else(|| {
         let detail = format!(
             "{name} is `{}`; expected 64 hexadecimal digits in lower case",
             escaped(text)
         );
         Problem::new(kind, detail)
-    });
-    id.map(|id| id.sha256)
+    })
 }
