@@ -136,6 +136,7 @@ fn measure(dataset: &Dataset, seed: u64, options: &Options) -> [f64; 2] {
 }
 
 /// Returns the mean, and half the width of its 95 % interval.
+// There are twenty values.
 #[allow(clippy::cast_precision_loss)]
 fn interval(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
