@@ -95,16 +95,31 @@ export async function start(
 
 /** Ends chain and coordinator by a signal, and waits until nothing listens. */
 export async function end(
-  { state, page }: Pick<World, "state" | "page">,
+  { state, ports }: Pick<World, "state" | "ports">,
   signal: "SIGINT" | "SIGKILL",
 ): Promise<void> {
   process.kill(Number(await readFile(join(state, "pid"), "utf8")), signal);
   await until("the end", () =>
-    fetch(`${page}/health/live`).then(
+    fetch(`http://127.0.0.1:${ports.api}/health/live`).then(
       () => false,
       () => true,
     ),
   );
+}
+
+/** Serves `web/dist` in front of a coordinator, instead of the page within the program. */
+async function startPreview(
+  api: string,
+): Promise<{ page: string; end: () => void }> {
+  const port = await freePort();
+  const args = ["preview", "--host", "127.0.0.1", "--port", String(port)];
+  const started = spawn("node_modules/.bin/vite", [...args, "--strictPort"], {
+    env: { ...process.env, COTRAIN_API: api },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const page = `http://127.0.0.1:${port}`;
+  await until("the preview", async () => (await fetch(page)).ok);
+  return { page, end: () => started.kill() };
 }
 
 /** Starts the world before all browser tests. Returns how to end it. */
@@ -113,8 +128,12 @@ export default async function setup(
 ): Promise<() => Promise<void>> {
   const state = await mkdtemp(join(tmpdir(), "cotrain-page-"));
   const ports = { node: await freePort(), api: await freePort() };
-  const page = `http://127.0.0.1:${ports.api}`;
+  const api = `http://127.0.0.1:${ports.api}`;
   await start(state, ports);
+  const preview = process.env["PREVIEW"]
+    ? await startPreview(api)
+    : { page: api, end: () => {} };
+  const { page } = preview;
 
   const table = join(state, "plants.csv");
   await writeFile(table, rows.join("\n") + "\n");
@@ -146,7 +165,8 @@ export default async function setup(
   project.provide("world", { page, models, state, ports });
 
   return async () => {
-    await end({ state, page }, "SIGINT");
+    preview.end();
+    await end({ state, ports }, "SIGINT");
     await rm(state, { recursive: true, force: true });
   };
 }

@@ -32,8 +32,10 @@ const HASHED: &str = "assets/";
 
 /// Paths of the page, besides `/`. The page's script reads them; the server answers each with the
 /// same file.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 8] = [
     "/m/{*rest}",
+    "/markets",
+    "/markets/{*rest}",
     "/deploy",
     "/simulate",
     "/help",
