@@ -120,6 +120,10 @@ export const words = {
       "At least one contract runs code that this release does not know.",
     by: "by",
     open: "Open",
+    pages: "Pages of this model",
+    tabs: {
+      try: "Try it",
+    },
   },
 
   tryIt: {

@@ -1,9 +1,10 @@
 import { topics, type Topic } from "../help/topics.ts";
+import { tabs, type Tab } from "../model/tabs.ts";
 
 /** Page that a path names. */
 export type Route =
   | { page: "models" }
-  | { page: "model"; trainer: string }
+  | { page: "model"; trainer: string; tab: Tab }
   | { page: "help"; topic: Topic | undefined }
   | { page: "unknown"; path: string };
 
@@ -17,10 +18,12 @@ export function isAddress(text: string): boolean {
 /** Returns the page of a path. */
 export function routeOf(path: string): Route {
   const parts = path.split("/").filter((part) => part !== "");
-  const [first, second] = parts;
+  const [first, second, third] = parts;
   if (first === undefined) return { page: "models" };
-  if (first === "m" && parts.length === 2 && second && isAddress(second)) {
-    return { page: "model", trainer: second };
+  if (first === "m" && parts.length <= 3 && second && isAddress(second)) {
+    const tab = third === "try" ? undefined : (third ?? "try");
+    const known = tabs.find((one) => one === tab);
+    if (known) return { page: "model", trainer: second, tab: known };
   }
   if (first === "help" && parts.length === 1) {
     return { page: "help", topic: undefined };

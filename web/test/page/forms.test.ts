@@ -7,13 +7,19 @@ describe("routeOf", () => {
   it("finds the pages and nothing else", () => {
     const trainer = "0x3c831ca16e1173cfE5CE6a3c5988E9052A2a2f14";
     expect(routeOf("/")).toEqual({ page: "models" });
-    expect(routeOf(`/m/${trainer}`)).toEqual({ page: "model", trainer });
+    expect(routeOf(`/m/${trainer}`)).toEqual({
+      page: "model",
+      trainer,
+      tab: "try",
+    });
     expect(routeOf("/help")).toEqual({ page: "help", topic: undefined });
     expect(routeOf("/help/gas")).toEqual({ page: "help", topic: "gas" });
     for (const path of [
       "/m",
       "/m/0x12",
       `/m/${trainer}/x`,
+      `/m/${trainer}/try`,
+      `/m/${trainer}/x/y`,
       "/help/x",
       "/x",
       "/help/gas/x",
