@@ -1,0 +1,120 @@
+import { untrack } from "svelte";
+import { Failure, getModel, getTime, type Model } from "../api/client.ts";
+import { hear } from "../live/clock.svelte.ts";
+import { listen, type ModelEvent } from "../live/events.svelte.ts";
+import { comebacks, noteChain } from "../live/health.svelte.ts";
+import { renewal } from "../live/renewal.ts";
+import { twinOf, type Predictor } from "./predictor.ts";
+import {
+  readDescription,
+  readWeights,
+  type Described,
+  type Weights,
+} from "./source.ts";
+
+/** Time in which events are gathered before the page reads anew, in milliseconds. */
+const GATHERED = 500;
+
+/** What a page reads besides the model, each time that something has changed. */
+export interface Also {
+  /** Reads it. It tells its own failures. */
+  read: (model: Model) => Promise<unknown>;
+  /** Hears each event before anything is read; undefined if some may have been missed. */
+  heard?: (event: ModelEvent | undefined) => void;
+}
+
+/** A model that a page shows, with its weights. It is read anew as events come. */
+export class Followed {
+  /** The page's model: what loads while the reader leaves the page must not ask for the next one. */
+  readonly address: string;
+  model = $state.raw<Model | undefined>();
+  error = $state.raw<unknown>();
+  predictor = $state.raw<Predictor | undefined>();
+  predictorError = $state.raw<unknown>();
+  #weights: Weights | undefined;
+  /** Encoder and table of the card, which never change. */
+  #described: Described | undefined;
+  readonly #also: Also | undefined;
+
+  constructor(address: string, also?: Also) {
+    this.address = address;
+    this.#also = also;
+  }
+
+  /** Returns `true` if the model can be tried, or cannot be loaded. */
+  get isTryable(): boolean {
+    return this.predictor !== undefined || this.predictorError !== undefined;
+  }
+
+  /** Returns `true` if the coordinator does not follow the model. */
+  get isUnknown(): boolean {
+    return isUnknown(this.error);
+  }
+
+  /** Reads everything that changes. */
+  load = async (): Promise<void> => {
+    try {
+      const found = await getModel(this.address);
+      this.model = found;
+      this.error = undefined;
+      noteChain(found.chainId);
+      getTime(this.address).then(hear, () => undefined);
+      await Promise.all([this.loadPredictor(), this.#also?.read(found)]);
+    } catch (cause) {
+      // What was read before stays; the line of state tells that it is old.
+      if (!this.model || isUnknown(cause)) this.error = cause;
+    }
+  };
+
+  /** Reads the weights anew, and returns the model with them. */
+  renew = async (): Promise<Predictor> => {
+    const { model } = this;
+    if (!model) throw new Error("the model is not loaded yet");
+    const read = await readWeights(this.address, this.#weights);
+    this.#described ??= await readDescription(model);
+    if (this.predictor && read === this.#weights) return this.predictor;
+    const { block, bytes } = read;
+    const renewed = { twin: twinOf(model, bytes), block, ...this.#described };
+    this.#weights = read;
+    this.predictor = renewed;
+    return renewed;
+  };
+
+  loadPredictor = async (): Promise<void> => {
+    try {
+      await this.renew();
+      this.predictorError = undefined;
+    } catch (cause) {
+      if (!this.predictor) this.predictorError = cause;
+    }
+  };
+
+  /** Follows the model while the component that calls this is shown. */
+  follow(): void {
+    $effect(() => {
+      comebacks();
+      untrack(() => {
+        this.#also?.heard?.(undefined);
+        void this.load();
+      });
+    });
+
+    $effect(() => {
+      const { ask, stop } = renewal(this.load, GATHERED);
+      const own = this.address.toLowerCase();
+      const deafen = listen((event) => {
+        if (event && event.trainer.toLowerCase() !== own) return;
+        this.#also?.heard?.(event);
+        ask();
+      });
+      return () => {
+        deafen();
+        stop();
+      };
+    });
+  }
+}
+
+function isUnknown(cause: unknown): boolean {
+  return cause instanceof Failure && cause.kind === "unknown-model";
+}
