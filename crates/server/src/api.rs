@@ -125,6 +125,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(submissions::transactions))
         .routes(routes!(markets::list))
         .routes(routes!(markets::one))
+        .routes(routes!(card::market_card))
         .routes(routes!(markets::contributions))
         .routes(routes!(markets::participants))
         .routes(routes!(events::list))

@@ -1100,6 +1100,11 @@ export interface components {
             stage: components["schemas"]["MarketStage"];
             terms: components["schemas"]["MarketTermsView"];
             /**
+             * Format: int64
+             * @description Time of the chain's next block, in Unix seconds; phase, action and money are of this time.
+             */
+            time: number;
+            /**
              * @description Whether the market is verified. Then market and model are clones of implementations that run
              *     this release's code, and the card agrees with the contract on learner, features and bounds.
              */
@@ -1645,6 +1650,11 @@ export interface components {
                 /** @description Stage of the pass; it has a meaning only in the phase `scoring`. */
                 stage: components["schemas"]["MarketStage"];
                 terms: components["schemas"]["MarketTermsView"];
+                /**
+                 * Format: int64
+                 * @description Time of the chain's next block, in Unix seconds; phase, action and money are of this time.
+                 */
+                time: number;
                 /**
                  * @description Whether the market is verified. Then market and model are clones of implementations that run
                  *     this release's code, and the card agrees with the contract on learner, features and bounds.

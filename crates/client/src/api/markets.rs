@@ -55,6 +55,9 @@ pub struct MarketView {
     /// Block after which the state below holds.
     pub block: u64,
     pub block_hash: Hash,
+    /// Time of the chain's next block, in Unix seconds; phase, action and money are of this time.
+    #[serde(default)]
+    pub time: u64,
     /// Phase in the chain's next block.
     pub phase: MarketPhase,
     /// Transaction that anyone may send now to move the market on. Null if it waits for time, the

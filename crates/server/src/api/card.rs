@@ -1,4 +1,4 @@
-//! Cards of models, as their owners registered them.
+//! Cards of models and markets, as their owners registered them.
 
 use std::io::{self, Read};
 
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use super::{
     app::App,
-    extract::{InPath, NoQuery, OfModel},
+    extract::{InPath, NoQuery, OfMarket, OfModel},
     fixed::REVALIDATED,
     headers::AsIs,
     kinds::Kind,
@@ -35,7 +35,7 @@ const PIECE: usize = 64 << 10;
 /// The content coding that is the card's own form in the registry's event (zlib, RFC 1950).
 const DEFLATE: &str = "deflate";
 
-/// Card of a model. It may have further fields.
+/// Card of a model or a market. It may have further fields.
 #[derive(Serialize, ToSchema)]
 #[allow(
     dead_code,
@@ -82,26 +82,58 @@ pub(super) async fn card(
     let card = model.info().published.as_ref().map_err(|reason| {
         Problem::new(&Kind::NO_CARD, reason).with("trainer", path.trainer.to_string())
     })?;
-    let deflated = takes_coding(&headers, DEFLATE);
+    Ok(answer(card, &headers))
+}
+
+/// Returns the card of a market, byte for byte as its provider registered it.
+///
+/// A stranger wrote it. If `verified` of the market is false, the card may contradict the contract.
+#[utoipa::path(
+    get, path = "/v1/markets/{market}/card", tag = "markets", operation_id = "getMarketCard",
+    params(OfMarket, Conditional),
+    responses(
+        (status = 200, description = "The card.", body = CardView, headers(
+            ("ETag" = String, description = "SHA-256 of the card, and the content coding if there is one."),
+        )),
+        (status = 304, description = "The card that the client has is still the same."),
+        (status = 404, description = "The market is unknown, or it has no card."),
+    ),
+)]
+pub(super) async fn market_card(
+    State(app): State<App>,
+    InPath(path): InPath<OfMarket>,
+    _query: NoQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let market = app.market(&path.market)?;
+    let card = market.info().published.as_ref().map_err(|reason| {
+        Problem::new(&Kind::NO_CARD, reason).with("market", path.market.to_string())
+    })?;
+    Ok(answer(card, &headers))
+}
+
+/// Returns the answer with a card, as far as the client does not have it yet.
+fn answer(card: &PublishedCard, headers: &HeaderMap) -> Response {
+    let deflated = takes_coding(headers, DEFLATE);
     let suffix = if deflated { "-deflate" } else { "" };
     let tag = format!("\"{:x}{suffix}\"", card.sha256());
-    let known = has_tag(&headers, &tag);
+    let known = has_tag(headers, &tag);
     let about = [
         (ETAG, tag),
         (CACHE_CONTROL, REVALIDATED.to_owned()),
         (VARY, ACCEPT_ENCODING.to_string()),
     ];
     if known {
-        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+        return (StatusCode::NOT_MODIFIED, about).into_response();
     }
     let json = [(CONTENT_TYPE, "application/json")];
-    Ok(if deflated {
+    if deflated {
         let coding = [(CONTENT_ENCODING, DEFLATE)];
         (about, json, coding, card.deflated().0.clone()).into_response()
     } else {
         let inflated = Body::from_stream(pieces(card));
         (Extension(AsIs), about, json, inflated).into_response()
-    })
+    }
 }
 
 /// Inflates a card piece by piece, each when the client has taken those before it.

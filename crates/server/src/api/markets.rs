@@ -282,6 +282,7 @@ fn market_view(hosted: &Arc<HostedMarket>, now: u64) -> MarketView {
         from_block: info.from_block,
         block: cursor.block,
         block_hash: cursor.hash.into(),
+        time: now,
         phase: market.phase(now).into(),
         action: action.map(Into::into),
         draw_until: market.latest_draw(),

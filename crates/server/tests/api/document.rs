@@ -39,6 +39,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/events/stream",
             "GET /v1/markets",
             "GET /v1/markets/{market}",
+            "GET /v1/markets/{market}/card",
             "GET /v1/markets/{market}/contributions",
             "GET /v1/markets/{market}/participants",
             "GET /v1/models",

@@ -66,7 +66,8 @@ impl MarketApi {
         let phase = node.call(self.stage.market, calls::state::phase(), None);
         let phase = calls::read_phase(&phase.await.unwrap()).unwrap();
         assert_eq!(view.phase, phase.into());
-        assert_eq!(view.phase, market.phase(index.now()).into());
+        assert_eq!(view.time, index.now());
+        assert_eq!(view.phase, market.phase(view.time).into());
         let head = node.head().await.unwrap();
         assert_eq!((view.block, view.block_hash.0), (head.number, head.hash));
         let money = node.balance(self.stage.market).await.unwrap();
@@ -398,7 +399,7 @@ async fn market_and_model_are_unknown_under_the_paths_of_the_other() {
             "{detail}"
         );
     }
-    for path in ["", "/contributions", "/participants"] {
+    for path in ["", "/card", "/contributions", "/participants"] {
         let answer = api.get(&format!("/v1/markets/{model}{path}")).await;
         assert_eq!(answer.problem(404), "unknown-market", "{path}");
         assert_eq!(answer.json()["market"], model.to_string());
@@ -411,6 +412,10 @@ async fn market_and_model_are_unknown_under_the_paths_of_the_other() {
         assert!(detail.contains("/v1/markets lists"), "{detail}");
     }
     let path = &market_api.path;
+    // Without a registry there is no card.
+    let answer = api.get(&format!("{path}/card")).await;
+    assert_eq!(answer.problem(404), "no-card");
+    assert_eq!(answer.json()["market"], market.to_string());
     for (path, kind) in [
         ("/v1/markets/0x1".to_owned(), "invalid-path"),
         ("/v1/markets/%FF".to_owned(), "invalid-path"),
