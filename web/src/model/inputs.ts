@@ -30,7 +30,10 @@ export function inputOf(encoder: Encoder | undefined): string {
 }
 
 /** Returns the form for a model's inputs. */
-export function formOf(model: Model, encoder: Encoder | undefined): Form {
+export function formOf(
+  model: Pick<Model, "encoding" | "features">,
+  encoder: Encoder | undefined,
+): Form {
   const raw: Form =
     model.encoding === "sparse"
       ? { kind: "indices", features: model.features }

@@ -1,17 +1,10 @@
 import type { Model } from "../api/client.ts";
 import {
-  denseNumbers,
-  encodeDense16,
-  encodeDense32,
-  encodeRow,
-  encodeSparse,
-  encodeText,
   encodingOf,
   nameOf,
   predict,
   readModel,
   reasonsOf,
-  sparseFeatures,
   widthOf,
   wordReasons,
   type Column,
@@ -20,6 +13,7 @@ import {
   type Parameters,
   type Table,
 } from "../twin/index.ts";
+import { encoded, type Sampled } from "./encoded.ts";
 import type { Given } from "./form.ts";
 
 /** Reason of an answer, with names. */
@@ -33,18 +27,13 @@ export interface NamedReason {
 }
 
 /** Answer of the model, as computed in the page. */
-export interface Answer {
+export interface Answer extends Sampled {
   label: number;
   /** Certainty from 0 to 1; null if nothing speaks for either class. */
   score: number | null;
   /** Class that came second; undefined if there is none. */
   against: number | undefined;
   reasons: readonly NamedReason[];
-  /** Number of known words, columns or indices; null if that has no meaning. */
-  known: number | null;
-  clipped: number;
-  unseen: number;
-  sample: Uint8Array;
 }
 
 /** A model in the page: the twin with the weights of a block, and the encoder of its card. */
@@ -105,41 +94,14 @@ export function twinOf(model: Model, weights: Uint8Array): Twin {
   return readModel(parametersOf(model), weights);
 }
 
-/** Encodes an input. */
-function encoded(
-  predictor: Predictor,
-  given: Given,
-): Omit<Answer, "label" | "score" | "against" | "reasons"> {
-  const { encoder, table, twin } = predictor;
-  if ("features" in given) {
-    const encoding = encodingOf(twin.parameters.learner);
-    if (encoding === "sparse") {
-      const sample = encodeSparse(
-        [...new Set(given.features)].sort((a, b) => a - b),
-      );
-      return { sample, known: sample.length / 2, clipped: 0, unseen: 0 };
-    }
-    const encode = encoding === "dense16" ? encodeDense16 : encodeDense32;
-    return {
-      sample: encode(given.features),
-      known: null,
-      clipped: 0,
-      unseen: 0,
-    };
-  }
-  if (!encoder) throw new Error("the model has no encoder");
-  return "text" in given
-    ? encodeText(encoder, given.text, table)
-    : encodeRow(encoder, given.row);
-}
-
 /**
  * Answers an input with reasons.
  *
  * @throws Error with words for people if the input does not fit the model.
  */
 export function answer(predictor: Predictor, given: Given): Answer {
-  const input = encoded(predictor, given);
+  const encoding = encodingOf(predictor.twin.parameters.learner);
+  const input = encoded(predictor, encoding, given);
   const { label, score } = predict(predictor.twin, input.sample);
   const { against, features } = reasonsOf(predictor.twin, input.sample);
   const extractor = predictor.encoder?.extractor;
@@ -201,14 +163,4 @@ function wordsIn(
   return [...weights]
     .map(([name, weight]) => ({ feature: undefined, name, weight }))
     .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
-}
-
-/** Returns the features of a stored sample: those present, or all numbers. */
-export function storedFeatures(
-  model: Model,
-  sample: Uint8Array,
-): { present: number[] } | { numbers: number[] } {
-  return model.encoding === "sparse"
-    ? { present: sparseFeatures(sample) }
-    : { numbers: denseNumbers(model.encoding, sample) };
 }

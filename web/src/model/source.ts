@@ -38,10 +38,9 @@ export async function readWeights(
   };
 }
 
-/** Reads the encoder of a model's card; undefined if the card has none. */
-async function readCard(model: Model): Promise<Encoder | undefined> {
-  if (!model.encodes) return undefined;
-  const response = await ask(`/v1/models/${model.trainer}/card`);
+/** Reads the encoder of a card; undefined if the card has none. */
+async function readCard(path: string): Promise<Encoder | undefined> {
+  const response = await ask(path);
   if (!response.ok) throw failure(response, await bodyOf(response));
   const card = JSON.parse(await bounded(response)) as { encoder?: unknown };
   return card.encoder === undefined ? undefined : readEncoder(card.encoder);
@@ -86,10 +85,16 @@ async function bounded(response: Response): Promise<string> {
 /** Encoder of a card with its table of word vectors. */
 export type Described = Pick<Predictor, "encoder" | "table" | "unreadable">;
 
-/** Reads card and table. What this page cannot read is told, since a newer card may have it. */
-export async function readDescription(model: Model): Promise<Described> {
+/**
+ * Reads card and table, by default those of a model. What this page cannot read is told, since a
+ * newer card may have it.
+ */
+export async function readDescription(
+  { trainer, encodes }: Pick<Model, "trainer" | "encodes">,
+  path = `/v1/models/${trainer}/card`,
+): Promise<Described> {
   try {
-    const encoder = await readCard(model);
+    const encoder = encodes ? await readCard(path) : undefined;
     const table = await readVectors(encoder);
     return { encoder, table, unreadable: undefined };
   } catch (error) {

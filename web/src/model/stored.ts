@@ -1,7 +1,7 @@
 import type { Model } from "../api/client.ts";
 import { fromHex, nameOf, type Encoder } from "../twin/index.ts";
 import { words } from "../words.ts";
-import { storedFeatures } from "./predictor.ts";
+import { storedFeatures } from "./encoded.ts";
 
 /** Content of a stored sample for people. */
 export interface Stored {
@@ -13,7 +13,7 @@ export interface Stored {
 
 /** Returns what a sample holds, by the encoder of the model's card. */
 export function storedIn(
-  model: Model,
+  model: Pick<Model, "encoding">,
   encoder: Encoder | undefined,
   sample: string,
 ): Stored {

@@ -27,7 +27,10 @@ let some = $state.raw<readonly string[]>(
   (stored(SOME) ?? "").split(" ").filter((part) => part !== ""),
 );
 
-function keyOf(model: Model): string {
+/** Contract whose owner wrote names: a model or a market. */
+export type Named = Pick<Model, "chainId" | "trainer" | "verified">;
+
+function keyOf(model: Named): string {
   return `${model.chainId}:${model.trainer}`;
 }
 
@@ -41,7 +44,7 @@ export function showAll(shown: boolean): void {
 }
 
 /** Shows the names of a model, now and later. */
-export function showNamesOf(model: Model): void {
+export function showNamesOf(model: Named): void {
   some = [...some.filter((key) => key !== keyOf(model)), keyOf(model)].slice(
     -MAX,
   );
@@ -49,6 +52,6 @@ export function showNamesOf(model: Model): void {
 }
 
 /** Returns `true` if the names that the model's owner wrote may be shown. */
-export function mayShow(model: Model): boolean {
+export function mayShow(model: Named): boolean {
   return model.verified || all || some.includes(keyOf(model));
 }
