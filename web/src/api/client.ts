@@ -7,6 +7,9 @@ export type AccuracyPoint = components["schemas"]["AccuracyPoint"];
 export type Prediction = components["schemas"]["Prediction"];
 export type Predictions = components["schemas"]["Predictions"];
 export type Input = components["schemas"]["Input"];
+export type Account = components["schemas"]["AccountAnswer"];
+export type Claimable = components["schemas"]["ClaimableView"];
+export type Claim = components["schemas"]["ClaimView"];
 export type Page<Row> = { rows: Row[]; next: string | null };
 
 /** Maximum time of a request, in milliseconds. */
@@ -90,18 +93,57 @@ export async function getTime(trainer: string): Promise<number> {
   return price.time;
 }
 
-/** Returns contributions after a position. */
+/** Returns contributions after a position, all or those that a filter selects. */
 export function listContributions(
   trainer: string,
   after: number | undefined,
   limit: number,
+  filter: { author?: string; open?: boolean } = {},
 ): Promise<Page<Contribution>> {
-  const query = after === undefined ? { limit } : { limit, after };
+  const paging = after === undefined ? { limit } : { limit, after };
+  const query = { ...filter, ...paging };
   return read(
     client.GET("/v1/models/{trainer}/contributions", {
       params: { path: { trainer }, query },
     }),
   ).then(paged);
+}
+
+/** Returns the successful claims of a contribution. */
+export async function listClaims(
+  trainer: string,
+  position: number,
+): Promise<Claim[]> {
+  const path = { trainer, position };
+  const { rows } = await read(
+    client.GET("/v1/models/{trainer}/contributions/{position}/claims", {
+      params: { path },
+    }),
+  );
+  return rows;
+}
+
+/** Returns the claims that an address can make of a model's contributions, now or later. */
+export async function listClaimable(
+  trainer: string,
+  address: string,
+  limit: number,
+): Promise<Claimable[]> {
+  const { rows } = await read(
+    client.GET("/v1/models/{trainer}/accounts/{address}/claimable", {
+      params: { path: { trainer, address }, query: { limit } },
+    }),
+  );
+  return rows;
+}
+
+/** Returns an account of a model's trainer; an unused one has a balance of 0. */
+export function getAccount(trainer: string, address: string): Promise<Account> {
+  return read(
+    client.GET("/v1/models/{trainer}/accounts/{address}", {
+      params: { path: { trainer, address } },
+    }),
+  );
 }
 
 /** Returns measurements after a number of contributions. */
@@ -118,8 +160,11 @@ export function listAccuracy(
   ).then(paged);
 }
 
-/** Asks the coordinator for a prediction. */
-export function predict(trainer: string, input: Input): Promise<Predictions> {
+/** Asks the coordinator for a prediction, or for one of each of up to 1,000 inputs. */
+export function predict(
+  trainer: string,
+  input: Input | Input[],
+): Promise<Predictions> {
   return read(
     client.POST("/v1/models/{trainer}/predict", {
       params: { path: { trainer } },

@@ -20,6 +20,7 @@ export * from "./model.ts";
 export * from "./parameters.ts";
 export { type Picture, type PictureForm, levelsOf } from "./pictures.ts";
 export * from "./price.ts";
+export { type Recorded, groupOf, leafOf, rootOf } from "./record.ts";
 export { type WordReason, wordReasons } from "./words.ts";
 export { type Reason, type Reasons, reasonsOf } from "./reasons.ts";
 export * from "./sample.ts";
