@@ -89,6 +89,23 @@ test.each([
   expect(() => readEncoder(card(form))).toThrow(told);
 });
 
+test("a picture of one line is read on a form of one line across it", () => {
+  const length = 2 ** 21;
+  const rgba = new Uint8Array(4 * length).fill(255);
+  for (const [tall, wide] of [
+    [1, 65_536],
+    [65_536, 1],
+  ] as const) {
+    const form = { width: wide, height: tall, levels: 3, ink: false };
+    const picture = {
+      width: tall === 1 ? 1 : length,
+      height: wide === 1 ? 1 : length,
+      rgba,
+    };
+    expect(new Set(levelsOf(form, picture))).toEqual(new Set([2]));
+  }
+});
+
 test("a picture without its numbers is refused", () => {
   const form = { width: 1, height: 1, levels: 2, ink: false };
   for (const [width, height, length] of [

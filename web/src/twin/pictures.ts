@@ -44,37 +44,60 @@ export function levelsOf(form: PictureForm, picture: Picture): number[] {
       `the picture has ${width}x${height} pixels and ${rgba.length} numbers, expected 1 to ${MAX_PIXELS} pixels of 4 numbers`,
     );
   }
-  const across = overlaps(width, form.width);
-  const down = overlaps(height, form.height);
   const max = 255 * pixels;
-  return down.flatMap((rows) =>
-    across.map((columns) => {
-      let sum = 0;
-      for (const [y, high] of rows) {
-        for (const [x, wide] of columns) {
-          sum += wide * high * grey(rgba, (y * width + x) * 4);
-        }
-      }
-      const inked = form.ink ? max - sum : sum;
-      return Math.floor((2 * (form.levels - 1) * inked + max) / (2 * max));
-    }),
+  return sumsOf(form, picture).map((sum) => {
+    const inked = form.ink ? max - sum : sum;
+    return Math.floor((2 * (form.levels - 1) * inked + max) / (2 * max));
+  });
+}
+
+/** Returns the sum of grey in each pixel of a form, each grey times the area that it shares. */
+function sumsOf(form: PictureForm, { width, height, rgba }: Picture): number[] {
+  const greys = new Uint8Array(width * height);
+  // The direction first that leaves less to do for the other: a picture may be one pixel wide.
+  if (form.width * height <= form.height * width) {
+    for (let at = 0; at < greys.length; at += 1) greys[at] = grey(rgba, at * 4);
+    const across = shared(greys, height, width, form.width);
+    return Array.from(shared(across, form.width, height, form.height));
+  }
+  for (let x = 0, at = 0; x < width; x += 1) {
+    for (let y = 0; y < height; y += 1, at += 1) {
+      greys[at] = grey(rgba, (y * width + x) * 4);
+    }
+  }
+  const down = shared(greys, width, height, form.height);
+  const turned = shared(down, form.height, width, form.width);
+  return Array.from(
+    { length: turned.length },
+    (_, at) =>
+      turned[(at % form.width) * form.height + Math.floor(at / form.width)] ??
+      0,
   );
 }
 
-/** Part of a line: a pixel, and the length that it shares with a pixel of the other size. */
-type Overlap = readonly [pixel: number, length: number];
-
-/** Returns, for each pixel of a line of `to`, the pixels of a line of `from` that it covers. */
-function overlaps(from: number, to: number): Overlap[][] {
-  return Array.from({ length: to }, (_, pixel) => {
-    const [start, end] = [pixel * from, (pixel + 1) * from];
-    const shared: Overlap[] = [];
+/**
+ * Returns the sums of each line of `length` numbers over `to` equal parts, where a number counts by
+ * the length that it shares with a part. Its lines are the parts: the picture is turned.
+ */
+function shared(
+  values: ArrayLike<number>,
+  lines: number,
+  length: number,
+  to: number,
+): Float64Array {
+  const sums = new Float64Array(to * lines);
+  for (let part = 0; part < to; part += 1) {
+    const [start, end] = [part * length, (part + 1) * length];
     for (let at = Math.floor(start / to); at * to < end; at += 1) {
-      const length = Math.min((at + 1) * to, end) - Math.max(at * to, start);
-      shared.push([at, length]);
+      const own = Math.min((at + 1) * to, end) - Math.max(at * to, start);
+      for (let line = 0; line < lines; line += 1) {
+        const index = part * lines + line;
+        sums[index] =
+          (sums[index] ?? 0) + own * (values[line * length + at] ?? 0);
+      }
     }
-    return shared;
-  });
+  }
+  return sums;
 }
 
 /** Returns the grey of a pixel before white, 0 to 255. */
