@@ -1,7 +1,7 @@
 import { decodeFunctionResult, encodeFunctionData } from "viem/utils";
-import { ask, failure } from "../api/client.ts";
+import { call, type Address, type Hex } from "../chain/rpc.ts";
 
-/** The function of a classifier that the page calls. */
+/** The function of a classifier that this part calls; all others would only make it larger. */
 const abi = [
   {
     type: "function",
@@ -15,7 +15,7 @@ const abi = [
 /** Asks a classifier's contract for the class of a sample, after a block. */
 export async function askContract(
   classifier: string,
-  sample: `0x${string}`,
+  sample: Hex,
   block: number,
 ): Promise<number> {
   const data = encodeFunctionData({
@@ -23,10 +23,7 @@ export async function askContract(
     functionName: "predict",
     args: [[sample]],
   });
-  const result = await send("eth_call", [
-    { to: classifier, data },
-    `0x${block.toString(16)}`,
-  ]);
+  const result = await call(classifier as Address, data, BigInt(block));
   const [label] = decodeFunctionResult({
     abi,
     functionName: "predict",
@@ -34,26 +31,4 @@ export async function askContract(
   });
   if (label === undefined) throw new Error("the contract returned no class");
   return Number(label);
-}
-
-/** Sends a call to the node, through the coordinator. */
-async function send(
-  method: string,
-  params: readonly unknown[],
-): Promise<`0x${string}`> {
-  const call = { jsonrpc: "2.0", id: 1, method, params };
-  const response = await ask("/rpc", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(call),
-  });
-  const body: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw failure(response, body);
-  const { result, error } = body as {
-    result?: `0x${string}`;
-    error?: { message?: string };
-  };
-  if (result === undefined)
-    throw new Error(error?.message ?? "the node gave no result");
-  return result;
 }
