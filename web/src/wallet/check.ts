@@ -1,0 +1,91 @@
+import {
+  ChainError,
+  quantity,
+  rpcAll,
+  type Address,
+  type Hex,
+} from "../chain/rpc.ts";
+import { MAX, tamed } from "../text/strangers.ts";
+import { reasonOf } from "./node.ts";
+import { done, refused, type Outcome } from "./outcome.ts";
+import type { Provider } from "./wallets.svelte.ts";
+import { walletWords as words } from "./words.ts";
+
+/** Gas that is offered beyond the estimate, in percent: others may change the model first. */
+const RESERVE = 25n;
+/** Maximum gas of a transaction (EIP-7825). */
+const MAX_GAS = 16_777_216n;
+
+/** Transaction before it is sent. */
+export interface Draft {
+  to: Address | null;
+  data: Hex;
+  value: bigint;
+}
+
+/** What sending takes, found out before the wallet is asked. */
+export interface Checked {
+  gas: bigint;
+  nonce: number;
+  block: number;
+}
+
+/** Simulates a transaction, and checks that its account can pay for it. */
+export async function check(
+  account: Address,
+  draft: Draft,
+  provider: Provider,
+): Promise<Outcome<Checked>> {
+  const { to, data } = draft;
+  const value = quantity(draft.value);
+  const call = { from: account, data, value, ...(to ? { to } : {}) };
+  const answers = await rpcAll([
+    ["eth_estimateGas", [call]],
+    ["eth_call", [call, "latest"]],
+    ["eth_gasPrice", []],
+    ["eth_getProof", [account, [], "latest"]],
+    ["eth_getTransactionCount", [account, "pending"]],
+    ["eth_blockNumber", []],
+  ]);
+  const [estimate, result, price, proof, nonce, block] = answers;
+  const balance = await balanceOf(account, proof, provider);
+  if (balance < draft.value)
+    return refused("unpayable", words.poor(draft.value, balance));
+  for (const answer of [result, estimate]) {
+    if (!(answer instanceof ChainError)) continue;
+    if (answer.data !== undefined) {
+      const reason = await reasonOf(answer.data);
+      return refused("reverted", words.wouldRevert(reason));
+    }
+    if (/insufficient funds/i.test(answer.message)) return refused("unpayable");
+    const said = tamed(answer.message, MAX.refusal);
+    return refused("reverted", words.chainRefuses(said));
+  }
+  const failed = [price, nonce, block].find((it) => it instanceof Error);
+  if (failed) throw failed;
+  const needed = BigInt(estimate as Hex) * BigInt(price as Hex) + draft.value;
+  if (balance < needed)
+    return refused("unpayable", words.poor(needed, balance));
+  const offered = (BigInt(estimate as Hex) * (100n + RESERVE)) / 100n;
+  return done({
+    gas: offered < MAX_GAS ? offered : MAX_GAS,
+    nonce: Number(nonce),
+    block: Number(block),
+  });
+}
+
+/** Returns an account's ether in wei: by proof, which some nodes lack, else by the wallet. */
+async function balanceOf(
+  account: Address,
+  proof: unknown,
+  provider: Provider,
+): Promise<bigint> {
+  if (!(proof instanceof Error)) {
+    const { balance } = proof as { balance: Hex };
+    return BigInt(balance);
+  }
+  const params = [account, "latest"];
+  return BigInt(
+    (await provider.request({ method: "eth_getBalance", params })) as Hex,
+  );
+}
