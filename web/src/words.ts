@@ -234,13 +234,20 @@ export const words = {
     held: "Held by the contract",
     heldHint: "open deposits and prepaid balances",
     open: "Open deposits",
-    openHint: "neither taken back nor taken by others yet",
-    paid: "Paid out",
-    paidHint: "deposits taken back, or taken by others",
+    openHint: (rows: number) =>
+      `of ${counted(rows, "contribution")}, neither taken back nor wholly taken by others yet`,
+    refunded: "Taken back",
+    refundedHint: (rows: number) =>
+      `by the authors of ${counted(rows, "contribution")}, whom the model agreed with`,
+    reported: "Taken by reports",
+    reportedHint:
+      "shares that others took of contributions the model disagreed with",
+    late: "Taken late",
+    lateHint: (rows: number) =>
+      `what was left of ${counted(rows, "contribution")}, by the owner or anybody`,
     deposit: "Deposit of one contribution now",
     depositHint:
       "It falls while nobody contributes, and rises with each contribution.",
-    partly: (rows: number) => `of the newest ${counted(rows, "contribution")}`,
     none: "Contributions to this model cost no deposit and earn points.",
   },
 

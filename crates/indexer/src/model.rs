@@ -15,7 +15,7 @@ use crate::{
     evidence::{Evidence as _, Verdict},
     info::{ModelError, ModelInfo},
     ledger::{Ledger, TrainerLedger},
-    rows::AccuracyRow,
+    rows::{AccuracyRow, Sums},
     source::ContractSource,
     state::State,
     store::{ChainStore, StoreError},
@@ -313,6 +313,12 @@ impl HostedModel {
             held: trainer.held(),
             accuracy,
         }
+    }
+
+    /// Returns the sums over all contributions up to the last block.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        *self.state().ledger().sums()
     }
 
     /// Returns the deposit of each of `n` contributions in one transaction, in wei.

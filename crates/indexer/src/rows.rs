@@ -60,6 +60,56 @@ impl Settled {
     }
 }
 
+/// Sums over all contributions to a model: the money of their deposits, and their settlements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// All deposits, in wei.
+    pub deposited: u128,
+    /// Part of the deposits that their authors took back, in wei.
+    pub refunded: u128,
+    /// Part of the deposits that reporters took, in wei.
+    pub reported: u128,
+    /// Part of the deposits that late claims took, in wei.
+    pub claimed_late: u128,
+    /// Numbers of contributions, in the order of [`Settled::ALL`].
+    counts: [u64; Settled::ALL.len()],
+}
+
+impl Sums {
+    /// Returns the part of the deposits that nobody has claimed yet, in wei.
+    #[must_use]
+    pub fn open(&self) -> u128 {
+        let gone = self.refunded + self.reported + self.claimed_late;
+        self.deposited.saturating_sub(gone)
+    }
+
+    /// Returns the number of contributions with a settlement.
+    #[must_use]
+    pub fn count(&self, settled: Settled) -> u64 {
+        self.counts[settled as usize]
+    }
+
+    /// Adds a contribution.
+    pub(crate) fn add(&mut self, deposit: u128) {
+        self.deposited = self.deposited.saturating_add(deposit);
+        self.counts[Settled::Open as usize] += 1;
+    }
+
+    /// Adds a claim of `amount` wei, which moved a contribution from one settlement to another.
+    pub(crate) fn pay(&mut self, kind: ClaimKind, amount: u128, before: Settled, after: Settled) {
+        let sum = match kind {
+            ClaimKind::Refund => &mut self.refunded,
+            ClaimKind::Report => &mut self.reported,
+            ClaimKind::Late => &mut self.claimed_late,
+        };
+        *sum = sum.saturating_add(amount);
+        // A contract of another code may pay for a contribution that it never announced.
+        let from = &mut self.counts[before as usize];
+        *from = from.saturating_sub(1);
+        self.counts[after as usize] += 1;
+    }
+}
+
 /// A contribution, its transaction, and the settlement of its deposit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionRow {
@@ -166,4 +216,32 @@ pub struct ContributionFilter {
     /// `true` selects contributions that can still be claimed, `false` the settled ones.
     /// `None` selects both.
     pub open: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_follow_each_contribution_from_settlement_to_settlement() {
+        let mut sums = Sums::default();
+        for deposit in [10, 10, 10, 0] {
+            sums.add(deposit);
+        }
+        sums.pay(ClaimKind::Report, 4, Settled::Open, Settled::Reported);
+        sums.pay(ClaimKind::Refund, 6, Settled::Reported, Settled::Refunded);
+        sums.pay(ClaimKind::Report, 3, Settled::Open, Settled::Reported);
+        sums.pay(ClaimKind::Late, 10, Settled::Open, Settled::ClaimedLate);
+        assert_eq!(Settled::ALL.map(|it| sums.count(it)), [1, 1, 1, 0, 1]);
+        assert_eq!(sums.open(), 7);
+        assert_eq!(
+            (
+                sums.deposited,
+                sums.refunded,
+                sums.reported,
+                sums.claimed_late
+            ),
+            (30, 6, 7, 10)
+        );
+    }
 }

@@ -107,6 +107,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(models::one))
         .routes(routes!(models::weights))
         .routes(routes!(models::accuracy))
+        .routes(routes!(models::totals))
         .routes(routes!(card::card))
         .routes(routes!(models::price))
         .routes(routes!(predict::predict))

@@ -3,6 +3,7 @@ import type { components, paths } from "./schema.d.ts";
 
 export type Model = components["schemas"]["ModelView"];
 export type Contribution = components["schemas"]["ContributionView"];
+export type Totals = components["schemas"]["TotalsView"];
 export type AccuracyPoint = components["schemas"]["AccuracyPoint"];
 export type Prediction = components["schemas"]["Prediction"];
 export type Predictions = components["schemas"]["Predictions"];
@@ -82,6 +83,15 @@ export function listModels(
 export function getModel(trainer: string): Promise<Model> {
   return read(
     client.GET("/v1/models/{trainer}", { params: { path: { trainer } } }),
+  );
+}
+
+/** Returns the sums over all contributions to a model. */
+export function getTotals(trainer: string): Promise<Totals> {
+  return read(
+    client.GET("/v1/models/{trainer}/totals", {
+      params: { path: { trainer } },
+    }),
   );
 }
 

@@ -524,6 +524,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{trainer}/totals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the sums over all contributions to a model. */
+        get: operations["getTotals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{trainer}/weights": {
         parameters: {
             query?: never;
@@ -1859,6 +1876,34 @@ export interface components {
          * @enum {string}
          */
         SettledView: "open" | "refunded" | "reported" | "taken-by-reports" | "claimed-late";
+        /** @description Numbers of contributions by the state of their deposits. */
+        Settlements: {
+            /**
+             * Format: int64
+             * @description The owner, or anyone, has taken what was left.
+             */
+            claimedLate: number;
+            /**
+             * Format: int64
+             * @description Nobody has claimed any of the deposit.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description The author has taken back the deposit, or what was left of it.
+             */
+            refunded: number;
+            /**
+             * Format: int64
+             * @description Reporters have taken a part, and the rest is open.
+             */
+            reported: number;
+            /**
+             * Format: int64
+             * @description Reporters have taken the whole deposit.
+             */
+            takenByReports: number;
+        };
         /** @description Batch as its author signed it, by EIP-712 (docs/spec.md). */
         SignedBatchBody: {
             /** @description Account that contributes. */
@@ -1952,6 +1997,27 @@ export interface components {
             status: components["schemas"]["Status"];
             trainer: components["schemas"]["Account"];
             transaction?: components["schemas"]["Hash"] | null;
+        };
+        /** @description Sums over all contributions to a model. */
+        TotalsView: {
+            /**
+             * Format: int64
+             * @description Block after which the sums are these.
+             */
+            block: number;
+            /** @description Part of the deposits that the owner or anyone took with late claims, in wei. */
+            claimedLate: components["schemas"]["Wei"];
+            contributions: components["schemas"]["Settlements"];
+            /** @description All deposits that were ever made, in wei. */
+            deposited: components["schemas"]["Wei"];
+            /** @description Money that the contract holds: open deposits and prepaid balances, in wei. */
+            held: components["schemas"]["Wei"];
+            /** @description Part of the deposits that nobody has claimed yet, in wei. */
+            open: components["schemas"]["Wei"];
+            /** @description Part of the deposits that their authors took back, in wei. */
+            refunded: components["schemas"]["Wei"];
+            /** @description Part of the deposits that reporters took, in wei. */
+            reported: components["schemas"]["Wei"];
         };
         /** @description Transaction that the coordinator sent. */
         TransactionView: {
@@ -4395,6 +4461,87 @@ export interface operations {
             };
             /** @description The contract would reject the signed batch, or the relayer's fee is too low. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTotals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Address of the model's trainer. */
+                trainer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sums. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotalsView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model is unknown. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

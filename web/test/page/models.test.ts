@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lanes } from "../../src/models/lanes.ts";
 import { matching, ordered } from "../../src/models/order.ts";
-import { sumsOf } from "../../src/model/economy.ts";
 import { warningsOf } from "../../src/model/warnings.ts";
 import { contribution, model } from "./model.ts";
 
@@ -118,20 +117,6 @@ describe("warningsOf", () => {
     expect(ids({ ...none, model: { ...calm, accuracy: null } })).toEqual([
       "not-measured",
     ]);
-  });
-});
-
-describe("sumsOf", () => {
-  it("adds up what is open and what is gone", () => {
-    const rows = [
-      contribution({ deposit: "900000000000000000000", taken: "0" }),
-      contribution({ deposit: "1000", taken: "400" }),
-      contribution({ deposit: "7", taken: "7" }),
-    ];
-    expect(sumsOf(rows)).toEqual({
-      open: 900_000_000_000_000_000_600n,
-      paid: 407n,
-    });
   });
 });
 

@@ -21,7 +21,7 @@ use super::Ledger;
 use crate::{
     evidence::Totals,
     info::{ModelError, ModelInfo},
-    rows::{ClaimKind, ContributionRow, Settled},
+    rows::{ClaimKind, ContributionRow, Settled, Sums},
     taken::{Beginning, Claim, Cursor, Inclusion, Log, Skip, Taken},
 };
 
@@ -30,6 +30,17 @@ use crate::{
 struct Open {
     deposit: u128,
     taken: u128,
+    settled: Settled,
+}
+
+impl Open {
+    fn new(deposit: u128) -> Self {
+        Self {
+            deposit,
+            taken: 0,
+            settled: Settled::Open,
+        }
+    }
 }
 
 /// Reference model of a trainer after some of its events, and the open deposits.
@@ -38,6 +49,7 @@ pub struct TrainerLedger {
     trainer: Trainer,
     /// Open deposits by position.
     open: BTreeMap<u64, Open>,
+    sums: Sums,
 }
 
 impl Ledger for TrainerLedger {
@@ -69,6 +81,7 @@ impl Ledger for TrainerLedger {
         Ok(Self {
             trainer,
             open: BTreeMap::new(),
+            sums: Sums::default(),
         })
     }
 
@@ -127,6 +140,12 @@ impl TrainerLedger {
     #[must_use]
     pub fn trainer(&self) -> &Trainer {
         &self.trainer
+    }
+
+    /// Returns the sums over all contributions.
+    #[must_use]
+    pub fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     fn take_event(
@@ -241,7 +260,8 @@ impl TrainerLedger {
         let mut position = first_position;
         for (part, id) in parts.iter().zip(ids) {
             for item in parse_batch(part.items)? {
-                self.open.insert(position, Open { deposit, taken: 0 });
+                self.open.insert(position, Open::new(deposit));
+                self.sums.add(deposit);
                 taken.contributions.push(ContributionRow {
                     contribution: Contribution {
                         author: part.author,
@@ -288,16 +308,12 @@ impl TrainerLedger {
             to,
             amount,
         } = paid;
-        let open = self.open.entry(position).or_insert(Open {
-            deposit: amount,
-            taken: 0,
-        });
+        let open = self.open.entry(position).or_insert(Open::new(amount));
         open.taken = open.taken.saturating_add(amount);
-        let Open {
-            deposit,
-            taken: gone,
-        } = *open;
-        let settled = Settled::after(kind, deposit, gone);
+        let before = open.settled;
+        let settled = Settled::after(kind, open.deposit, open.taken);
+        open.settled = settled;
+        let (deposit, gone) = (open.deposit, open.taken);
         let fact = match kind {
             ClaimKind::Refund => Fact::Refunded {
                 position,
@@ -315,6 +331,7 @@ impl TrainerLedger {
         if !settled.is_open() {
             self.open.remove(&position);
         }
+        self.sums.pay(kind, amount, before, settled);
         taken.claims.push(Claim {
             block: log.block,
             index: log.index,

@@ -12,8 +12,8 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use cotrain_client::api::{Account, Data, Hash, ModelView, Price};
-use cotrain_indexer::HostedModel;
+use cotrain_client::api::{Account, Data, Hash, ModelView, Price, Wei};
+use cotrain_indexer::{HostedModel, rows::Settled};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -129,6 +129,78 @@ pub(super) async fn accuracy(
     Ok(Json(rows(found, limit, &here, &[], |row| {
         row.contributions.to_string()
     })))
+}
+
+/// Sums over all contributions to a model.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TotalsView {
+    /// Block after which the sums are these.
+    block: u64,
+    /// Money that the contract holds: open deposits and prepaid balances, in wei.
+    held: Wei,
+    /// All deposits that were ever made, in wei.
+    deposited: Wei,
+    /// Part of the deposits that nobody has claimed yet, in wei.
+    open: Wei,
+    /// Part of the deposits that their authors took back, in wei.
+    refunded: Wei,
+    /// Part of the deposits that reporters took, in wei.
+    reported: Wei,
+    /// Part of the deposits that the owner or anyone took with late claims, in wei.
+    claimed_late: Wei,
+    contributions: Settlements,
+}
+
+/// Numbers of contributions by the state of their deposits.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Settlements {
+    /// Nobody has claimed any of the deposit.
+    open: u64,
+    /// Reporters have taken a part, and the rest is open.
+    reported: u64,
+    /// The author has taken back the deposit, or what was left of it.
+    refunded: u64,
+    /// Reporters have taken the whole deposit.
+    taken_by_reports: u64,
+    /// The owner, or anyone, has taken what was left.
+    claimed_late: u64,
+}
+
+/// Returns the sums over all contributions to a model.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/totals", tag = "models", operation_id = "getTotals",
+    params(OfModel),
+    responses(
+        (status = 200, description = "The sums.", body = TotalsView),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn totals(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    _query: NoQuery,
+) -> Result<Json<TotalsView>, Problem> {
+    let model = app.model(&path.trainer)?;
+    let state = model.state();
+    let sums = state.ledger().sums();
+    Ok(Json(TotalsView {
+        block: state.cursor().block,
+        held: state.trainer().held().into(),
+        deposited: sums.deposited.into(),
+        open: sums.open().into(),
+        refunded: sums.refunded.into(),
+        reported: sums.reported.into(),
+        claimed_late: sums.claimed_late.into(),
+        contributions: Settlements {
+            open: sums.count(Settled::Open),
+            reported: sums.count(Settled::Reported),
+            refunded: sums.count(Settled::Refunded),
+            taken_by_reports: sums.count(Settled::TakenByReports),
+            claimed_late: sums.count(Settled::ClaimedLate),
+        },
+    }))
 }
 
 /// Number of contributions to price.

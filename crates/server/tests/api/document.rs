@@ -58,6 +58,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/models/{trainer}/price",
             "GET /v1/models/{trainer}/submissions",
             "POST /v1/models/{trainer}/submissions",
+            "GET /v1/models/{trainer}/totals",
             "GET /v1/models/{trainer}/weights",
             "GET /v1/submissions/{id}",
             "GET /v1/transactions",

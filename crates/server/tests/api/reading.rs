@@ -146,6 +146,37 @@ async fn weights_are_json_or_bytes_and_known_ones_are_not_sent_again() {
 }
 
 #[tokio::test]
+async fn totals_are_the_sums_over_all_contributions() {
+    let client = Client::new().await;
+    let texts = client.world.texts;
+    let model = format!("/v1/models/{texts}");
+    let totals = client.json(&format!("{model}/totals")).await;
+    let contributions = client.json(&format!("{model}/contributions")).await;
+    let rows = contributions["rows"].as_array().unwrap();
+    let wei = |value: &serde_json::Value| value.as_str().unwrap().parse::<u128>().unwrap();
+    let sum = |of: &str| rows.iter().map(|row| wei(&row[of])).sum::<u128>();
+    assert!(sum("taken") > 0, "a contribution is refunded");
+    assert_eq!(wei(&totals["deposited"]), sum("deposit"));
+    assert_eq!(wei(&totals["refunded"]), sum("taken"));
+    assert_eq!(wei(&totals["open"]), sum("deposit") - sum("taken"));
+    assert_eq!(
+        (&totals["reported"], &totals["claimedLate"]),
+        (&json!("0"), &json!("0"))
+    );
+    let facts = client.json(&model).await;
+    assert_eq!(
+        (&totals["held"], &totals["block"]),
+        (&facts["held"], &facts["block"])
+    );
+    assert_eq!(
+        totals["contributions"],
+        json!({"open": rows.len() - 1, "reported": 0, "refunded": 1, "takenByReports": 0, "claimedLate": 0})
+    );
+    let nobody = format!("/v1/models/{}/totals", client.world.author.address());
+    assert_eq!(client.get(&nobody).await.problem(404), "unknown-model");
+}
+
+#[tokio::test]
 async fn list_filters_contributions_and_shows_them_in_pages() {
     let client = Client::new().await;
     let (texts, author) = (client.world.texts, client.world.author.address());
