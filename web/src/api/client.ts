@@ -46,7 +46,11 @@ export async function ask(
   }
 }
 
-const client = createClient<paths>({ baseUrl: location.origin, fetch: ask });
+/** Requests to the coordinator, for the parts that have paths of their own. */
+export const client = createClient<paths>({
+  baseUrl: location.origin,
+  fetch: ask,
+});
 
 /** Makes a failure of an answer that is no success. */
 export function failure(response: Response, body: unknown): Failure {
@@ -62,7 +66,8 @@ export function failure(response: Response, body: unknown): Failure {
   return new Failure(kind, message, Number.isFinite(wait) ? wait : undefined);
 }
 
-async function read<T>(
+/** Returns the data of an answer; a problem is thrown as `Failure`. */
+export async function read<T>(
   asked: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
   const { data, error, response } = await asked;
@@ -183,6 +188,10 @@ export function predict(
   );
 }
 
-function paged<Row>(page: { rows: Row[]; next?: string | null }): Page<Row> {
+/** Returns a page of rows. */
+export function paged<Row>(page: {
+  rows: Row[];
+  next?: string | null;
+}): Page<Row> {
   return { rows: page.rows, next: page.next ?? null };
 }

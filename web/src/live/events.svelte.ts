@@ -1,4 +1,4 @@
-/** Kinds of events that change what the page shows of a model. */
+/** Kinds of events that change what the page shows of a model or a market. */
 const KINDS = [
   "contributed",
   "relayed",
@@ -11,6 +11,21 @@ const KINDS = [
   "withdrawn",
   "rolled-back",
   "accuracy",
+  "committed",
+  "drawn",
+  "revealed",
+  "restarted",
+  "copied",
+  "advanced",
+  "scored",
+  "lesson-failed",
+  "balance-changed",
+  "removed",
+  "settlement-advanced",
+  "pass-settled",
+  "collected",
+  "remainder-collected",
+  "forfeited",
 ] as const;
 
 /** Shortest and longest time before another attempt, in milliseconds. */

@@ -5,6 +5,8 @@ import { tabs, type Tab } from "../model/tabs.ts";
 export type Route =
   | { page: "models" }
   | { page: "model"; trainer: string; tab: Tab }
+  | { page: "markets" }
+  | { page: "market"; market: string }
   | { page: "help"; topic: Topic | undefined }
   | { page: "unknown"; path: string };
 
@@ -25,6 +27,9 @@ export function routeOf(path: string): Route {
     const known = tabs.find((one) => one === tab);
     if (known) return { page: "model", trainer: second, tab: known };
   }
+  if (first === "markets" && parts.length === 1) return { page: "markets" };
+  if (first === "markets" && parts.length === 2 && second && isAddress(second))
+    return { page: "market", market: second };
   if (first === "help" && parts.length === 1) {
     return { page: "help", topic: undefined };
   }

@@ -1,0 +1,247 @@
+import { describe, expect, it } from "vitest";
+import {
+  batchesOf,
+  firstPace,
+  paceAfter,
+  recordsOf,
+  smaller,
+  type Contributed,
+} from "../../src/market/scoring.ts";
+import {
+  earliestDraw,
+  isBroken,
+  isLost,
+  nextChange,
+  stepsOf,
+} from "../../src/market/steps.ts";
+import {
+  isCommitted,
+  partsToReveal,
+  readTestSet,
+  TestSetError,
+} from "../../src/market/testSet.ts";
+import { routeOf } from "../../src/shell/routes.ts";
+import { toHex } from "../../src/twin/index.ts";
+import type { Market } from "../../src/market/api.ts";
+import { commitments, file, market } from "./market.ts";
+
+describe("routeOf", () => {
+  it("finds the list of markets and a market", () => {
+    const address = `0x${"1".repeat(40)}`;
+    expect(routeOf("/markets")).toEqual({ page: "markets" });
+    expect(routeOf(`/markets/${address}`)).toEqual({
+      page: "market",
+      market: address,
+    });
+    expect(routeOf("/markets/0x1").page).toBe("unknown");
+    expect(routeOf(`/markets/${address}/more`).page).toBe("unknown");
+  });
+});
+
+describe("a test set", () => {
+  it("has the commitments that the command made", () => {
+    const set = readTestSet(JSON.stringify(file));
+    expect(isCommitted(set, commitments)).toBe(true);
+    expect(isCommitted(set, [...commitments].reverse())).toBe(false);
+    expect(isCommitted(set, commitments.slice(1))).toBe(false);
+    const [first, second] = set.parts;
+    if (!first || !second) throw new Error("expected two parts");
+    for (const changed of [
+      { ...first, salt: second.salt },
+      { ...first, items: `0x${first.items.slice(2, -2)}63` as const },
+    ]) {
+      const other = { ...set, parts: [changed, second] };
+      expect(isCommitted(other, commitments)).toBe(false);
+    }
+  });
+
+  it("is refused with its fault", () => {
+    const faultOf = (text: string): [string, number | undefined] => {
+      try {
+        readTestSet(text);
+      } catch (error) {
+        if (error instanceof TestSetError) return [error.fault, error.part];
+      }
+      throw new Error("expected a refusal");
+    };
+    const [first, second] = file.parts;
+    const of = (changes: object): string =>
+      JSON.stringify({ ...file, ...changes });
+    expect(faultOf("{")).toEqual(["json", undefined]);
+    for (const text of ["null", "[]", "1", "{}", of({ market: 1 })])
+      expect(faultOf(text)).toEqual(["form", undefined]);
+    expect(faultOf(of({ parts: [first] }))).toEqual(["parts", undefined]);
+    const many = Array.from({ length: 257 }, () => first);
+    expect(faultOf(of({ parts: many }))).toEqual(["parts", undefined]);
+    for (const part of [
+      { ...second, salt: "0x12" },
+      { ...second, items: "0x123" },
+      { salt: first?.salt },
+      null,
+    ])
+      expect(faultOf(of({ parts: [first, part] }))).toEqual(["part", 1]);
+  });
+
+  it("has the drawn part to reveal first, and then the others", () => {
+    const none = (): boolean => false;
+    const due = (changes: Partial<Market>): number[] =>
+      partsToReveal(market({ parts: 4, drawnPart: 1, ...changes }), none);
+    expect(due({ phase: "committed", drawnPart: null })).toEqual([]);
+    expect(due({ phase: "committed" })).toEqual([1]);
+    expect(due({ phase: "open" })).toEqual([]);
+    expect(due({ phase: "revealing" })).toEqual([0, 2, 3]);
+    const some = market({ phase: "revealing", parts: 4, drawnPart: 1 });
+    expect(partsToReveal(some, (part) => part === 2)).toEqual([0, 3]);
+  });
+});
+
+describe("stepsOf", () => {
+  const before = { closesAt: null, drawnPart: null, revealedParts: 0 } as const;
+  const states = (of: Market): string =>
+    stepsOf(of)
+      .map((step) => step.state)
+      .join(" ");
+
+  it("tells how far a market has come", () => {
+    for (const [changes, expected] of [
+      [{ ...before, phase: "created", drawUntil: null, revealUntil: null }, 0],
+      [{ ...before, phase: "committed", revealUntil: 10_200 }, 1],
+      [{ ...before, phase: "committed", drawnPart: 1, revealUntil: 10_200 }, 2],
+      [{ phase: "open" }, 3],
+      [{ phase: "revealing" }, 4],
+      [{ phase: "scoring", scoringUntil: 11_540 }, 5],
+      [{ phase: "settled", scoringUntil: 11_540 }, 6],
+    ] as const) {
+      const all = Array.from({ length: 7 }, (_, index) =>
+        index < expected ? "done" : index > expected ? "next" : "now",
+      );
+      expect(states(market(changes))).toBe(all.join(" "));
+      expect(isBroken(market(changes))).toBe(false);
+    }
+  });
+
+  it("tells which step was missed", () => {
+    for (const [changes, expected] of [
+      [{ ...before, phase: "forfeited" }, 1],
+      [{ ...before, phase: "forfeited", drawnPart: 0 }, 2],
+      [{ phase: "failed" }, 4],
+      [{ phase: "failed", scoringUntil: 11_540 }, 5],
+      [{ phase: "forfeited", scoringUntil: 11_540 }, 5],
+    ] as const) {
+      const steps = stepsOf(market(changes));
+      expect(steps.findIndex((step) => step.state === "missed")).toBe(expected);
+      expect(isBroken(market(changes))).toBe(true);
+    }
+  });
+
+  it("has the dates that are known", () => {
+    const times = (changes: Partial<Market>): (number | undefined)[] =>
+      stepsOf(market(changes)).map((step) => step.time);
+    const none = undefined;
+    expect(
+      times({ ...before, phase: "committed", revealUntil: 10_200 }),
+    ).toEqual([10_150, none, 10_200, none, none, none, none]);
+    expect(times({ phase: "open" })).toEqual([
+      none,
+      none,
+      none,
+      11_000,
+      11_050,
+      none,
+      none,
+    ]);
+    expect(times({ phase: "scoring", scoringUntil: 11_540 })).toEqual([
+      none,
+      none,
+      none,
+      11_000,
+      11_040,
+      11_540,
+      none,
+    ]);
+  });
+
+  it("calls a market lost as the contract does", () => {
+    const committed = { ...before, phase: "committed" } as const;
+    const lost = (changes: Partial<Market>): boolean =>
+      isLost(market({ ...committed, revealUntil: 10_200, ...changes }));
+    expect(lost({})).toBe(false);
+    expect(lost({ block: 279 })).toBe(false);
+    // The next block is too late to draw.
+    expect(lost({ block: 280 })).toBe(true);
+    expect(lost({ block: 280, drawnPart: 1 })).toBe(false);
+    expect(lost({ time: 10_200 })).toBe(false);
+    expect(lost({ time: 10_201, drawnPart: 1 })).toBe(true);
+    expect(isLost(market({ time: 20_000 }))).toBe(false);
+    expect(earliestDraw(market())).toBe(25);
+  });
+
+  it("knows when the next phase begins by itself", () => {
+    expect(nextChange(market())).toBe(11_000);
+    expect(nextChange(market({ phase: "revealing" }))).toBe(11_051);
+    const scoring = { phase: "scoring", scoringUntil: 11_540 } as const;
+    expect(nextChange(market(scoring))).toBe(11_541);
+    expect(nextChange(market({ phase: "settled" }))).toBeUndefined();
+  });
+});
+
+describe("steps of the scoring", () => {
+  const row = (
+    position: number,
+    firstPosition: number,
+    sample: string,
+  ): Contributed => ({
+    position,
+    firstPosition,
+    author: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    time: 0x01_0203_0405,
+    label: 1,
+    sample,
+  });
+  const rows = [row(4, 4, "0x0007"), row(5, 4, "0x"), row(6, 6, "0x00080009")];
+  const head = "70997970c51812dc3a010c7d01b50e0d17dc79c80102030405";
+
+  it("send one record a transaction, and no torn one", () => {
+    const first = `${head}0000000a0001000200070001` + "0000";
+    const second = `${head}0000000800010004` + "00080009";
+    const all = batchesOf(rows, true);
+    expect(all.map((batch) => batch.firstPosition)).toEqual([4, 6]);
+    expect(all.map(({ record }) => toHex(record))).toEqual([
+      `0x${first}`,
+      `0x${second}`,
+    ]);
+    expect(batchesOf(rows, false)).toHaveLength(1);
+    expect(batchesOf([], true)).toEqual([]);
+    expect(recordsOf(all, 2)).toBe(`0x${first}${second}`);
+    expect(recordsOf(all, 1)).toBe(`0x${first}`);
+    expect(recordsOf(all, 0)).toBe("0x");
+  });
+
+  it("take no more bytes than a transaction pays for, but one record", () => {
+    const big = batchesOf(
+      [0, 1, 2].map((at) => row(at, at, `0x${"00".repeat(24_000)}`)),
+      true,
+    );
+    expect((recordsOf(big, 3).length - 2) / 2).toBe(24_033);
+  });
+
+  it("become smaller until they fit, and larger again", () => {
+    const step = { samples: 100, records: 64, isEvaluating: false };
+    let pace = smaller({ records: 64, samples: 1_000 }, step);
+    // Half of all samples, not of what would be allowed.
+    expect(pace).toEqual({ records: 64, samples: 50 });
+    pace = smaller({ records: 64, samples: 1 }, step);
+    expect(pace).toEqual({ records: 32, samples: 1 });
+    const last = { samples: 100, records: 1, isEvaluating: false };
+    expect(smaller({ records: 1, samples: 1 }, last)).toBeUndefined();
+    // An evaluation that has begun needs no record.
+    expect(
+      smaller({ records: 1, samples: 1 }, { ...last, isEvaluating: true }),
+    ).toEqual({ records: 0, samples: 1 });
+    expect(paceAfter({ records: 1, samples: 4 }, 2_000_000n)).toEqual({
+      records: firstPace().records,
+      samples: 8,
+    });
+    expect(paceAfter(firstPace(), 9_000_000n)).toEqual(firstPace());
+  });
+});
