@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
+import { front } from "./front.ts";
 
 /** Command to test; a test builds nothing. */
 const program = resolve(
@@ -107,21 +108,6 @@ export async function end(
   );
 }
 
-/** Serves `web/dist` in front of a coordinator, instead of the page within the program. */
-async function startPreview(
-  api: string,
-): Promise<{ page: string; end: () => void }> {
-  const port = await freePort();
-  const args = ["preview", "--host", "127.0.0.1", "--port", String(port)];
-  const started = spawn("node_modules/.bin/vite", [...args, "--strictPort"], {
-    env: { ...process.env, COTRAIN_API: api },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  const page = `http://127.0.0.1:${port}`;
-  await until("the preview", async () => (await fetch(page)).ok);
-  return { page, end: () => started.kill() };
-}
-
 /** Starts the world before all browser tests. Returns how to end it. */
 export default async function setup(
   project: TestProject,
@@ -131,7 +117,7 @@ export default async function setup(
   const api = `http://127.0.0.1:${ports.api}`;
   await start(state, ports);
   const preview = process.env["PREVIEW"]
-    ? await startPreview(api)
+    ? await front(api, "dist")
     : { page: api, end: () => {} };
   const { page } = preview;
 
