@@ -16,5 +16,6 @@ export default defineConfig({
     sourcemap: false,
     reportCompressedSize: false,
   },
+  worker: { format: "es" },
   server: { proxy: Object.fromEntries(paths.map((path) => [path, api])) },
 });

@@ -1,35 +1,7 @@
-/** Kinds of events that change what the page shows of a model or a market. */
-const KINDS = [
-  "contributed",
-  "relayed",
-  "skipped",
-  "refunded",
-  "announced",
-  "reported",
-  "claimed-late",
-  "deposited",
-  "withdrawn",
-  "rolled-back",
-  "accuracy",
-  "committed",
-  "drawn",
-  "revealed",
-  "restarted",
-  "copied",
-  "advanced",
-  "scored",
-  "lesson-failed",
-  "balance-changed",
-  "removed",
-  "settlement-advanced",
-  "pass-settled",
-  "collected",
-  "remainder-collected",
-  "forfeited",
-] as const;
+import { Hub, type Said, type Told } from "./stream.ts";
 
-/** Shortest and longest time before another attempt, in milliseconds. */
-const [SOON, LATE] = [2_000, 30_000] as const;
+/** Interval at which a tab that is seen says so, in milliseconds. */
+const SIGN = 10_000;
 
 /** Event of a model, as far as the page reads it. */
 export interface ModelEvent {
@@ -43,14 +15,10 @@ export interface ModelEvent {
 type Listener = (event: ModelEvent | undefined) => void;
 
 const listeners = new Set<Listener>();
-let source: EventSource | undefined;
-let last: string | undefined;
-/** `true` once a stream was open. */
-let wasOpen = false;
-let wait: number = SOON;
-let retry: ReturnType<typeof setTimeout> | undefined;
 /** Time at which the stream stopped, in milliseconds; undefined while it runs. */
 let stopped = $state<number | undefined>();
+/** Tells the holder of the stream; undefined while this page follows none. */
+let say: ((said: Said) => void) | undefined;
 
 /** Returns the time at which live updates stopped, undefined while they come. */
 export const stoppedAt = (): number | undefined => stopped;
@@ -65,63 +33,106 @@ function tell(event: ModelEvent | undefined): void {
   for (const listener of listeners) listener(event);
 }
 
-function read(message: MessageEvent<string>): void {
-  last = message.lastEventId;
-  let event: ModelEvent;
-  try {
-    event = JSON.parse(message.data) as ModelEvent;
-  } catch {
-    return;
+function hear(told: Told): void {
+  if (told.kind === "gap") tell(undefined);
+  else if (told.kind === "open") stopped = undefined;
+  else if (told.kind === "stopped") stopped = told.since;
+  else {
+    let event: ModelEvent;
+    try {
+      event = JSON.parse(told.data) as ModelEvent;
+    } catch {
+      return;
+    }
+    tell(event);
   }
-  tell(event);
 }
 
-function open(): void {
-  close();
-  // A hidden page holds no connection: a browser opens only six to a server. Once it is seen again,
-  // the coordinator sends what came after the last event.
-  if (document.hidden) return;
-  const query = last === undefined ? "" : `?after=${encodeURIComponent(last)}`;
-  source = new EventSource(`/v1/events/stream${query}`);
-  source.onopen = () => {
-    stopped = undefined;
-    wait = SOON;
-    // Before the first event there is no id to go on from.
-    if (wasOpen && last === undefined) tell(undefined);
-    wasOpen = true;
-  };
-  source.onerror = () => {
-    stopped ??= Date.now();
-    // The browser connects again by itself, except after an answer that is no stream.
-    if (source?.readyState !== EventSource.CLOSED) return;
-    close();
-    retry = setTimeout(open, wait);
-    wait = Math.min(2 * wait, LATE);
-  };
-  for (const kind of KINDS) source.addEventListener(kind, read);
-}
-
-function close(): void {
-  clearTimeout(retry);
-  source?.close();
-  source = undefined;
+/** Follows by a stream of this page alone. Returns how to tell its holder. */
+function alone(): (said: Said) => void {
+  const hub = new Hub<"page">((_, told) => hear(told));
+  return (said) => hub.hear("page", said);
 }
 
 /**
- * Opens the stream anew, from the next event on. A coordinator that came back may follow another
- * chain, whose events have lower ids.
+ * Follows by the stream that all tabs of this browser share. Returns how to tell its holder, which
+ * is this page itself once the other one does not answer.
  */
-export function restart(): void {
-  last = undefined;
-  open();
+function shared(): (said: Said) => void {
+  let worker: SharedWorker;
+  try {
+    worker = new SharedWorker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+    });
+  } catch {
+    return alone();
+  }
+  let own: ((said: Said) => void) | undefined;
+  /** Time since which an answer is awaited; undefined if none is. */
+  let awaited: number | undefined;
+  const takeOver = (): void => {
+    if (own) return;
+    worker.port.close();
+    own = alone();
+    own({ kind: "here", isVisible: !document.hidden });
+  };
+  worker.onerror = takeOver;
+  worker.port.onmessage = ({
+    data,
+  }: MessageEvent<Told | { kind: "heard" }>) => {
+    awaited = undefined;
+    if (data.kind !== "heard" && !own) hear(data);
+  };
+  return (said) => {
+    if (own) return own(said);
+    const now = performance.now();
+    if (now - (awaited ?? now) > SIGN / 2) return takeOver();
+    awaited ??= now;
+    worker.port.postMessage(said);
+  };
 }
 
-/** Opens the one stream of this page. Returns how to close it. */
+/** Opens the stream anew, since the coordinator came back. */
+export function restart(): void {
+  say?.({ kind: "restart" });
+}
+
+/** Follows the events while the page is seen. Returns how to stop. */
 export function start(): () => void {
-  document.addEventListener("visibilitychange", open);
-  open();
+  const said = "SharedWorker" in window ? shared() : alone();
+  say = said;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const sign = (): void => said({ kind: "here", isVisible: !document.hidden });
+  // A page that is left becomes hidden afterwards.
+  let isLeft = false;
+  const seen = (): void => {
+    clearInterval(timer);
+    if (isLeft) return;
+    if (!document.hidden) timer = setInterval(sign, SIGN);
+    sign();
+  };
+  const leave = (event: PageTransitionEvent): void => {
+    clearInterval(timer);
+    isLeft = true;
+    said(
+      event.persisted ? { kind: "here", isVisible: false } : { kind: "left" },
+    );
+  };
+  const comeBack = (event: PageTransitionEvent): void => {
+    if (!event.persisted) return;
+    isLeft = false;
+    seen();
+  };
+  document.addEventListener("visibilitychange", seen);
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", comeBack);
+  seen();
   return () => {
-    document.removeEventListener("visibilitychange", open);
-    close();
+    clearInterval(timer);
+    document.removeEventListener("visibilitychange", seen);
+    window.removeEventListener("pagehide", leave);
+    window.removeEventListener("pageshow", comeBack);
+    said({ kind: "left" });
+    say = undefined;
   };
 }
