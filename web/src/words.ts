@@ -48,6 +48,10 @@ export const words = {
       `The coordinator is ${counted(blocks, "block")} behind the chain. Numbers may be old.`,
     stale: (since: number) =>
       `Live updates stopped at ${clockTime(since)}. The page tries again.`,
+    limited: (seconds: number) =>
+      `This coordinator allows no more questions just now. What you see may be old; the page asks again after ${counted(seconds, "second")}.`,
+    unread:
+      "New numbers could not be read. What you see may be old; the page tries again.",
   },
 
   failure: {

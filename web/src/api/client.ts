@@ -75,12 +75,26 @@ export async function read<T>(
   return data;
 }
 
+/**
+ * Selects rows after one. Without a limit, a page has as many rows as the coordinator likes: it
+ * refuses a limit above its own.
+ */
+function paging<After>(
+  limit: number | undefined,
+  after: After | undefined,
+): { limit?: number; after?: After } {
+  return {
+    ...(limit === undefined ? {} : { limit }),
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
 /** Returns models after a trainer, by address. */
 export function listModels(
-  limit: number,
+  limit?: number,
   after?: string,
 ): Promise<Page<Model>> {
-  const query = after === undefined ? { limit } : { limit, after };
+  const query = paging(limit, after);
   return read(client.GET("/v1/models", { params: { query } })).then(paged);
 }
 
@@ -111,12 +125,11 @@ export async function getTime(trainer: string): Promise<number> {
 /** Returns contributions after a position, all or those that a filter selects. */
 export function listContributions(
   trainer: string,
-  after: number | undefined,
-  limit: number,
+  after?: number,
+  limit?: number,
   filter: { author?: string; open?: boolean } = {},
 ): Promise<Page<Contribution>> {
-  const paging = after === undefined ? { limit } : { limit, after };
-  const query = { ...filter, ...paging };
+  const query = { ...filter, ...paging(limit, after) };
   return read(
     client.GET("/v1/models/{trainer}/contributions", {
       params: { path: { trainer }, query },
@@ -164,10 +177,10 @@ export function getAccount(trainer: string, address: string): Promise<Account> {
 /** Returns measurements after a number of contributions. */
 export function listAccuracy(
   trainer: string,
-  after: number | undefined,
-  limit: number,
+  after?: number,
+  limit?: number,
 ): Promise<Page<AccuracyPoint>> {
-  const query = after === undefined ? { limit } : { limit, after };
+  const query = paging(limit, after);
   return read(
     client.GET("/v1/models/{trainer}/accuracy", {
       params: { path: { trainer }, query },

@@ -2,6 +2,8 @@
 export interface Renewal {
   /** Asks for the task soon. What is asked meanwhile is done once. */
   ask: () => void;
+  /** Asks for the task at once, or as soon as it has ended if it runs. */
+  now: () => void;
   /** Does the task no more. */
   stop: () => void;
 }
@@ -10,8 +12,14 @@ export interface Renewal {
  * Gathers calls for a task: it begins after a pause in milliseconds, runs once at a time, and once
  * more if it was asked for while it ran. So a busy model floods neither page nor coordinator, and
  * an old answer never overwrites a newer one.
+ *
+ * A task that failed returns the time after which it may be done again, in milliseconds. It is done
+ * then, and not before.
  */
-export function renewal(task: () => Promise<void>, pause: number): Renewal {
+export function renewal(
+  task: () => Promise<number | void>,
+  pause: number,
+): Renewal {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isRunning = false;
   let isWanted = false;
@@ -23,17 +31,25 @@ export function renewal(task: () => Promise<void>, pause: number): Renewal {
     else timer ??= setTimeout(() => void run(), pause);
   }
 
+  function now(): void {
+    if (isStopped) return;
+    clearTimeout(timer);
+    if (isRunning) isWanted = true;
+    else void run();
+  }
+
   async function run(): Promise<void> {
     timer = undefined;
     isRunning = true;
+    let wait: number | void;
     try {
-      await task();
+      wait = await task();
     } finally {
       isRunning = false;
     }
-    if (!isWanted) return;
+    if (isStopped || (wait === undefined && !isWanted)) return;
     isWanted = false;
-    ask();
+    timer = setTimeout(() => void run(), Math.max(pause, wait ?? 0));
   }
 
   function stop(): void {
@@ -41,5 +57,5 @@ export function renewal(task: () => Promise<void>, pause: number): Renewal {
     clearTimeout(timer);
   }
 
-  return { ask, stop };
+  return { ask, now, stop };
 }

@@ -4,6 +4,7 @@ import { hear } from "../live/clock.svelte.ts";
 import { listen, type ModelEvent } from "../live/events.svelte.ts";
 import { comebacks, noteChain } from "../live/health.svelte.ts";
 import { renewal } from "../live/renewal.ts";
+import { allowedAfter, readBadly, readWell } from "../live/reread.svelte.ts";
 import { twinOf, type Predictor } from "./predictor.ts";
 import {
   readDescription,
@@ -17,7 +18,7 @@ const GATHERED = 500;
 
 /** What a page reads besides the model, each time that something has changed. */
 export interface Also {
-  /** Reads it. It tells its own failures. */
+  /** Reads it. It tells its own failures; if it throws one, all is read again after a while. */
   read: (model: Model) => Promise<unknown>;
   /** Hears each event before anything is read; undefined if some may have been missed. */
   heard?: (event: ModelEvent | undefined) => void;
@@ -35,6 +36,8 @@ export class Followed {
   /** Encoder and table of the card, which never change. */
   #described: Described | undefined;
   readonly #also: Also | undefined;
+  /** `true` once no page shows the model: what is read late tells no trouble. */
+  #isLeft = false;
 
   constructor(address: string, also?: Also) {
     this.address = address;
@@ -51,20 +54,35 @@ export class Followed {
     return isUnknown(this.error);
   }
 
-  /** Reads everything that changes. */
-  load = async (): Promise<void> => {
+  /** Reads everything that changes. Returns the time after which to try again what failed. */
+  load = async (): Promise<number | undefined> => {
     try {
       const found = await getModel(this.address);
       this.model = found;
       this.error = undefined;
       noteChain(found.chainId);
       getTime(this.address).then(hear, () => undefined);
-      await Promise.all([this.loadPredictor(), this.#also?.read(found)]);
+      const read = await Promise.allSettled([
+        this.#predict(),
+        this.#also?.read(found),
+      ]);
+      return this.#told(
+        read.flatMap((one) => (one.status === "rejected" ? [one.reason] : [])),
+      );
     } catch (cause) {
       // What was read before stays; the line of state tells that it is old.
-      if (!this.model || isUnknown(cause)) this.error = cause;
+      if (this.model && !isUnknown(cause)) return this.#told([cause]);
+      this.error = cause;
+      return allowedAfter(cause);
     }
   };
+
+  #told(causes: readonly unknown[]): number | undefined {
+    if (this.#isLeft) return undefined;
+    if (causes.length > 0) return readBadly(causes);
+    readWell();
+    return undefined;
+  }
 
   /** Reads the weights anew, and returns the model with them. */
   renew = async (): Promise<Predictor> => {
@@ -80,27 +98,27 @@ export class Followed {
     return renewed;
   };
 
-  loadPredictor = async (): Promise<void> => {
+  loadPredictor = (): Promise<void> => this.#predict().catch(() => undefined);
+
+  async #predict(): Promise<void> {
     try {
       await this.renew();
       this.predictorError = undefined;
     } catch (cause) {
       if (!this.predictor) this.predictorError = cause;
+      throw cause;
     }
-  };
+  }
 
   /** Follows the model while the component that calls this is shown. */
   follow(): void {
     $effect(() => {
       comebacks();
+      const { ask, now, stop } = renewal(this.load, GATHERED);
       untrack(() => {
         this.#also?.heard?.(undefined);
-        void this.load();
+        now();
       });
-    });
-
-    $effect(() => {
-      const { ask, stop } = renewal(this.load, GATHERED);
       const own = this.address.toLowerCase();
       const deafen = listen((event) => {
         if (event && event.trainer.toLowerCase() !== own) return;
@@ -111,6 +129,11 @@ export class Followed {
         deafen();
         stop();
       };
+    });
+
+    $effect(() => () => {
+      this.#isLeft = true;
+      readWell();
     });
   }
 }

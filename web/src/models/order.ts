@@ -11,6 +11,30 @@ export const orders = [
 ] as const;
 export type Order = (typeof orders)[number];
 
+/** Text that is searched for, and order of the list. */
+export interface Choice {
+  search: string;
+  order: Order;
+}
+
+/** Reads a choice from the query of an address. */
+export function choiceIn(query: string): Choice {
+  const parameters = new URLSearchParams(query);
+  const wanted = parameters.get("order");
+  return {
+    search: parameters.get("search") ?? "",
+    order: orders.find((order) => order === wanted) ?? orders[0],
+  };
+}
+
+/** Returns the query for a choice; what is usual is left out. */
+export function choiceOf({ search, order }: Choice): URLSearchParams {
+  const parameters = new URLSearchParams();
+  if (search !== "") parameters.set("search", search);
+  if (order !== orders[0]) parameters.set("order", order);
+  return parameters;
+}
+
 const compare: Readonly<Record<Order, (a: Model, b: Model) => number>> = {
   contributions: (a, b) => b.contributions - a.contributions,
   // Models that nobody has measured come last.

@@ -29,6 +29,82 @@ it("finds, orders and opens models", async () => {
   await context.close();
 });
 
+it("shows the list as it was left, on coming back and after a reload", async () => {
+  const { context, page } = await open(origin, { scheme: "light", width: 360 });
+  await page.goto("/");
+  await page.getByLabel("Sort by").selectOption("name");
+  await page.getByLabel("Search").fill("s");
+  await page.waitForURL("/?search=s&order=name");
+  await page.getByRole("link", { name: "plants" }).click();
+  await page.waitForSelector("h1:has-text('plants')");
+  expect(await page.evaluate(() => window.scrollY)).toBe(0);
+  const place = (): Promise<number> =>
+    page
+      .getByRole("link", { name: "plants" })
+      .evaluate((link) => link.getBoundingClientRect().top);
+  await page.goBack();
+  await page.waitForURL("/?search=s&order=name");
+  const seen = await place();
+  expect(seen).toBeGreaterThan(0);
+  expect(seen).toBeLessThan(800);
+  expect(await page.evaluate(() => window.scrollY)).toBeGreaterThan(0);
+  const list = async (): Promise<unknown> => ({
+    search: await page.getByLabel("Search").inputValue(),
+    order: await page.getByLabel("Sort by").inputValue(),
+    names: await page.locator("article h2").allInnerTexts(),
+  });
+  const left = await list();
+  expect(left).toEqual({
+    search: "s",
+    order: "name",
+    names: ["digits", "films", "plants"],
+  });
+  await page.reload();
+  await page.waitForSelector("text=3 models");
+  expect(await list()).toEqual(left);
+  await expect.poll(place).toBe(seen);
+  // The link to the list is one to the whole of it.
+  await page.getByRole("link", { name: "Models", exact: true }).click();
+  await page.waitForURL("/");
+  expect(await page.getByLabel("Search").inputValue()).toBe("");
+  await context.close();
+});
+
+it("loads more once, in pages as long as the coordinator likes", async () => {
+  const { context, page } = await open(origin);
+  const all = (await (await fetch(`${origin}/v1/models`)).json()) as {
+    rows: { trainer: string }[];
+  };
+  const asked: string[] = [];
+  await page.route(/\/v1\/models(\?|$)/, async (route) => {
+    const { searchParams } = new URL(route.request().url());
+    if (searchParams.has("limit")) return route.continue();
+    const after = searchParams.get("after");
+    asked.push(after ?? "");
+    const from = all.rows.findIndex(({ trainer }) => trainer === after) + 1;
+    const rows = all.rows.slice(from, from + 1);
+    await route.fulfill({ json: { rows, next: from < 2 ? "more" : null } });
+  });
+  await page.goto("/");
+  const more = page.getByRole("button", { name: "Load more" });
+  await page.waitForSelector("text=cover the 1 model loaded so far");
+  // Another reading at the same time, as after an event.
+  await page.evaluate(() =>
+    document
+      .querySelectorAll<HTMLButtonElement>("main p > button")
+      .forEach((button) => {
+        button.click();
+        button.click();
+      }),
+  );
+  await page.waitForSelector("text=cover the 2 models loaded so far");
+  await more.click();
+  await page.waitForSelector("text=/^3 models$/");
+  expect(await more.count()).toBe(0);
+  expect(await page.locator("article").count()).toBe(3);
+  await context.close();
+});
+
 it("opens a model by its address, or says why not", async () => {
   const { context, page } = await open(origin);
   await page.goto("/");
@@ -67,14 +143,17 @@ it("hides and tames what strangers wrote", async () => {
     description: `<script>alert(1)</script> ${"x".repeat(100_000)}`,
     classNames: ["\u2067</span><b>bold", "W".repeat(50_000)],
   };
-  await page.route(/\/v1\/models(\?|\/0x[0-9a-fA-F]{40}$)/, async (route) => {
-    const answer = await route.fetch();
-    const body = (await answer.json()) as { rows?: object[] };
-    const changed = body.rows
-      ? { ...body, rows: body.rows.map((row) => ({ ...row, ...hostile })) }
-      : { ...body, ...hostile };
-    await route.fulfill({ response: answer, json: changed });
-  });
+  await page.route(
+    /\/v1\/models(\/0x[0-9a-fA-F]{40})?(\?|$)/,
+    async (route) => {
+      const answer = await route.fetch();
+      const body = (await answer.json()) as { rows?: object[] };
+      const changed = body.rows
+        ? { ...body, rows: body.rows.map((row) => ({ ...row, ...hostile })) }
+        : { ...body, ...hostile };
+      await route.fulfill({ response: answer, json: changed });
+    },
+  );
   await page.goto("/");
   await page.waitForSelector("text=Name hidden");
   expect(await page.locator("main").innerText()).not.toContain("onerror");
@@ -114,7 +193,7 @@ it("tells an empty list, a refusal and a limit", async () => {
     status: 200,
     json: { rows: [], next: null },
   };
-  await page.route(/\/v1\/models\?/, (route) => route.fulfill(answer));
+  await page.route(/\/v1\/models(\?|$)/, (route) => route.fulfill(answer));
   await page.goto("/");
   await page.waitForSelector("text=This coordinator follows no model yet.");
   const detail = "the store does not answer";

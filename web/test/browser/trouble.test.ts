@@ -1,6 +1,7 @@
 import type { Page } from "playwright-core";
 import { expect, inject, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
+import { front } from "./front.ts";
 import { cotrain, end, start } from "./world.ts";
 
 const world = inject("world");
@@ -42,26 +43,66 @@ function hide(page: Page, isHidden: boolean): Promise<void> {
   }, isHidden);
 }
 
-it("holds one stream, and none while it is hidden", async () => {
-  const { context, page } = await open(world.page);
-  let [opened, closed] = [0, 0];
-  const isStream = (url: string): boolean =>
-    new URL(url).pathname === "/v1/events/stream";
-  page.on("request", (request) => {
-    if (isStream(request.url())) opened += 1;
-  });
-  page.on("requestfailed", (request) => {
-    if (isStream(request.url())) closed += 1;
-  });
-  await page.goto(`/m/${world.models.text}`);
-  await page.waitForSelector("textarea");
-  await page.getByRole("link", { name: "Models", exact: true }).click();
+/** Closes a tab as a user does: it may say goodbye. */
+async function close(page: Page): Promise<void> {
+  const closed = page.waitForEvent("close");
+  await page.close({ runBeforeUnload: true });
+  await closed;
+}
+
+it("holds one stream for all tabs, and none while they are hidden", async () => {
+  const { page: origin, streams, opened, end } = await front(world.page);
+  const { context, page } = await open(origin);
+  await page.goto("/");
   await page.waitForSelector("text=3 models");
-  expect([opened, closed]).toEqual([1, 0]);
+  await expect.poll(streams, { timeout: 10_000 }).toBe(1);
+  // With a stream a tab, the browser would have no connection left for the seventh.
+  const others = await Promise.all(
+    Array.from({ length: 7 }, async () => {
+      const other = await context.newPage();
+      await other.goto(`/m/${world.models.text}`);
+      await other.waitForSelector("textarea");
+      return other;
+    }),
+  );
+  await page.getByRole("link", { name: "films" }).click();
+  await page.waitForSelector("textarea");
+  expect([streams(), opened()]).toEqual([1, 1]);
+  const [last] = others;
+  if (!last) throw new Error("no other tab");
+  for (const other of others) if (other !== last) await close(other);
   await hide(page, true);
-  await expect.poll(() => closed).toBe(1);
+  expect([streams(), opened()]).toEqual([1, 1]);
+  await hide(last, true);
+  await expect.poll(streams, { timeout: 10_000 }).toBe(0);
   await hide(page, false);
-  await expect.poll(() => opened).toBe(2);
+  await expect.poll(streams, { timeout: 10_000 }).toBe(1);
+  // A tab that is closed holds none, either.
+  await close(page);
+  await expect.poll(streams, { timeout: 10_000 }).toBe(0);
+  await hide(last, false);
+  await expect.poll(streams, { timeout: 10_000 }).toBe(1);
+  expect(opened()).toBe(3);
+  await context.close();
+  end();
+});
+
+it("tells each tab, and one that was hidden what it missed", async () => {
+  const { context, page } = await open(world.page);
+  const other = await context.newPage();
+  for (const tab of [page, other]) {
+    await tab.goto(`/m/${world.models.picture}`);
+    await tab.waitForSelector("text=Nobody has contributed yet.");
+  }
+  await hide(other, true);
+  const args = ["--model", "digits", "--label", "0", "--dev", "1", "--yes"];
+  args.push("--allow-clipped");
+  args.push("--row", Array.from({ length: 64 }, (_, at) => at % 17).join(","));
+  await cotrain(world.state, "contribute", ...args);
+  await page.waitForSelector("text=/1 contribution$/");
+  expect(await other.locator("text=Nobody has contributed").count()).toBe(1);
+  await hide(other, false);
+  await other.waitForSelector("text=/1 contribution$/");
   await context.close();
 });
 
@@ -82,6 +123,51 @@ it("reads anew what came while it was hidden, before the first event", async () 
     .toContain('"contributed"');
   await hide(page, false);
   await page.waitForSelector("text=/1 contribution$/");
+  await context.close();
+});
+
+it("tells that it may not ask, keeps what it has, and asks again once it may", async () => {
+  const { context, page } = await open(world.page);
+  await page.goto(`/m/${world.models.text}`);
+  const input = page.getByLabel("Your text");
+  await input.fill("dull");
+  let refused = 0;
+  await page.route("**/weights", (route) => {
+    refused += 1;
+    return refused > 1
+      ? route.continue()
+      : route.fulfill({
+          status: 429,
+          headers: { "retry-after": "1" },
+          json: { type: "/problems/rate-limited", detail: "too many" },
+        });
+  });
+  const args = ["--model", "films", "--text", "dull", "--label", "negative"];
+  await cotrain(world.state, "contribute", ...args, "--dev", "1", "--yes");
+  await page.waitForSelector("text=the page asks again after 1 second.");
+  expect(await input.inputValue()).toBe("dull");
+  expect(await page.locator(".answer .class").innerText()).toBe("negative");
+  await expect.poll(() => refused).toBe(2);
+  await expect.poll(() => page.locator(".line p").count()).toBe(0);
+  await context.close();
+});
+
+it("loads itself anew, once, if a part of it is gone", async () => {
+  const { context, page } = await open(world.page);
+  let loads = 0;
+  page.on("request", (request) => {
+    if (request.isNavigationRequest()) loads += 1;
+  });
+  let isGone = true;
+  await page.route("**/assets/ModelPage-*.js", (route) =>
+    isGone ? route.fulfill({ status: 404 }) : route.continue(),
+  );
+  await page.goto(`/m/${world.models.text}`);
+  await page.waitForSelector("text=This could not be loaded.");
+  expect(loads).toBe(2);
+  isGone = false;
+  await page.reload();
+  await page.getByLabel("Your text").fill("dull");
   await context.close();
 });
 

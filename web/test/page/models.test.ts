@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { lanes } from "../../src/models/lanes.ts";
-import { matching, ordered } from "../../src/models/order.ts";
+import {
+  choiceIn,
+  choiceOf,
+  matching,
+  ordered,
+} from "../../src/models/order.ts";
 import { warningsOf } from "../../src/model/warnings.ts";
 import { contribution, model } from "./model.ts";
 
@@ -43,6 +48,18 @@ describe("ordered", () => {
   it("compares money as numbers, and equal models by address", () => {
     expect(by("deposit")).toBe("312");
     expect(by("contributions")).toBe("312");
+  });
+});
+
+describe("choiceIn", () => {
+  it("reads what choiceOf writes", () => {
+    for (const choice of [
+      { search: "", order: "contributions" },
+      { search: "a & b=c?", order: "name" },
+    ] as const) {
+      expect(choiceIn(`?${choiceOf(choice)}`)).toEqual(choice);
+    }
+    expect(choiceOf(choiceIn("?order=size&x=1")).toString()).toBe("");
   });
 });
 
