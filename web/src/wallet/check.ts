@@ -66,12 +66,24 @@ export async function check(
   const needed = BigInt(estimate as Hex) * BigInt(price as Hex) + draft.value;
   if (balance < needed)
     return refused("unpayable", words.poor(needed, balance));
+  if (to && data !== "0x" && !(await knows(to, provider)))
+    return refused("wrong-network", words.elsewhere);
   const offered = (BigInt(estimate as Hex) * (100n + RESERVE)) / 100n;
   return done({
     gas: offered < MAX_GAS ? offered : MAX_GAS,
     nonce: Number(nonce),
     block: Number(block),
   });
+}
+
+/**
+ * Returns `true` if the wallet's own node has a contract: two development chains have one id. A
+ * wallet that does not answer such questions passes.
+ */
+async function knows(contract: Address, provider: Provider): Promise<boolean> {
+  const params = [contract, "latest"];
+  const asked = provider.request({ method: "eth_getCode", params });
+  return (await asked.catch(() => undefined)) !== "0x";
 }
 
 /** Returns an account's ether in wei: by proof, which some nodes lack, else by the wallet. */

@@ -8,7 +8,8 @@ const DEEP = 12;
 const DEVELOPMENT = 31_337;
 
 /** Returns how far a transaction has come, in words. */
-export function describe({ stage, nonce, expected, chainId }: Tracked): string {
+export function describe(tracked: Tracked): string {
+  const { stage, nonce, expected, chainId, isSettled } = tracked;
   const say = walletWords.stages;
   if (expected !== undefined) return walletWords.gap(nonce, expected);
   if (typeof stage === "object") {
@@ -20,6 +21,7 @@ export function describe({ stage, nonce, expected, chainId }: Tracked): string {
       of,
     );
   }
+  if (stage === "replaced" && !isSettled) return say.replacedBySome;
   return stage === "not-seen" ? say[stage](PATIENCE / 60_000) : say[stage];
 }
 

@@ -70,6 +70,8 @@ export interface Tracked {
   stage: Stage;
   /** Nonce that the chain expects, if it is lower: the wallet knows another chain. */
   expected?: number | undefined;
+  /** `true` if it is known which transaction has its nonce. */
+  isSettled?: boolean;
 }
 
 /** Transaction with what following it takes. */
@@ -86,8 +88,6 @@ export interface Entry extends Tracked {
   wasSeen: boolean;
   /** Number of questions in a row that found nothing of it, up to the number that makes it sure. */
   misses: number;
-  /** `true` if it is known which transaction has its nonce. */
-  isSettled?: boolean;
 }
 
 /** What a node says of a transaction. */

@@ -33,7 +33,7 @@ import { walletWords as words } from "./words.ts";
 export type { Log, Purpose, Receipt, Stage, Tracked } from "./stages.ts";
 
 /** Time between two questions for young and for old transactions, in milliseconds. */
-const [SOON, LATER] = [1_500, 15_000] as const;
+const [SOON, LATER] = [1_000, 15_000] as const;
 /** Age from which on a transaction is old, in milliseconds. */
 const OLD = 600_000;
 

@@ -44,11 +44,11 @@ export const walletWords = {
     locked: (wallet: string) =>
       `${wallet} is locked, or shows this page no account. Unlock it, then connect again.`,
     wrong: (is: string, wanted: string) =>
-      `Your wallet is on ${is}, and this model is on ${wanted}. Switch before you send or sign anything.`,
-    switch: (wanted: string) => `Switch to ${wanted}`,
+      `Your wallet is on another network: ${is}. This page works on: ${wanted}. Switch before you send or sign anything.`,
+    switch: "Switch the network",
     switching: "Confirm in your wallet…",
     unknown: (wanted: string) =>
-      `Your wallet does not know ${wanted} yet. Give the address of a node of it that takes transactions; its host knows one.`,
+      `Your wallet does not know this network yet: ${wanted}. Give the address of a node that takes its transactions. The host of this page knows one.`,
     node: "Address of a node",
     add: "Add the network",
   },
@@ -82,6 +82,8 @@ export const walletWords = {
     "Your wallet numbers its transactions otherwise than this chain. That happens if a development chain begins anew. Clear the account’s activity in the wallet’s settings, then try again.",
   switched:
     "The account was changed in the wallet, so nothing was sent. Check the amounts and try again.",
+  elsewhere:
+    "Nothing was sent. The network that your wallet uses has this one’s number, but not this contract. Check which node the wallet uses; if it is the right one, it may be behind, so try again.",
   wouldRevert: (reason: string) => `Nothing was sent. ${reason}`,
   chainSilent: (reason: string) =>
     `Nothing was sent, since the chain could not be asked first: ${reason}`,
@@ -99,6 +101,8 @@ export const walletWords = {
         : `In ${block}; ${confirmations} of ${of} blocks confirm it.`,
     replaced:
       "Another transaction of your account took its place. It will not happen.",
+    replacedBySome:
+      "Another transaction of your account took its place. Connect the wallet to see which.",
     canceled: "You canceled it in the wallet. It cost a fee, and nothing else.",
     dropped:
       "The network forgot it before a block took it. Nothing happened; send it again, or let your wallet do so.",

@@ -122,12 +122,14 @@ describe("the page", () => {
     await button(page, "Connect wallet").click();
     await button(page, "Test wallet").click();
     await page.waitForSelector("header >> text=Wrong network");
-    await page.waitForSelector("text=Your wallet is on Ethereum, and this");
+    await page.waitForSelector(
+      "text=Your wallet is on another network: Ethereum.",
+    );
     await expectSound(page, watch);
     wallet.reject();
-    await button(page, "Switch to development chain").click();
+    await button(page, "Switch the network").click();
     await page.waitForSelector("text=You declined in the wallet.");
-    await button(page, "Switch to development chain").click();
+    await button(page, "Switch the network").click();
     await expect.poll(() => page.locator("dialog").count()).toBe(0);
     await page.waitForSelector(`header >> text=${wallet.address().slice(-4)}`);
     // The wallet moves by itself, and the page follows without being loaded anew.
@@ -157,7 +159,7 @@ describe("the page", () => {
     await page.goto("/");
     await button(page, "Connect wallet").click();
     await button(page, "Test wallet").click();
-    await button(page, "Switch to development chain").click();
+    await button(page, "Switch the network").click();
     const address = page.getByLabel("Address of a node");
     await address.waitFor();
     await expectSound(page, watch);
