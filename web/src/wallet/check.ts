@@ -41,7 +41,8 @@ export async function check(
   const call = { from: account, data, value, ...(to ? { to } : {}) };
   const answers = await rpcAll([
     ["eth_estimateGas", [call]],
-    ["eth_call", [call, "latest"]],
+    // The next block decides: in the latest one of a chain that rests, deposits have not fallen yet.
+    ["eth_call", [call, "pending"]],
     ["eth_gasPrice", []],
     ["eth_getProof", [account, [], "latest"]],
     ["eth_getTransactionCount", [account, "pending"]],
