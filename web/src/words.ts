@@ -133,6 +133,7 @@ export const words = {
     pages: "Pages of this model",
     tabs: {
       try: "Try it",
+      teach: "Teach",
     },
   },
 

@@ -11,6 +11,10 @@ export type Input = components["schemas"]["Input"];
 export type Account = components["schemas"]["AccountAnswer"];
 export type Claimable = components["schemas"]["ClaimableView"];
 export type Claim = components["schemas"]["ClaimView"];
+export type Submission = components["schemas"]["SubmissionView"];
+export type SignedBatch = components["schemas"]["SignedBatchBody"];
+export type Delegation = components["schemas"]["DelegationView"];
+export type SignedDelegation = components["schemas"]["DelegationBody"];
 export type Page<Row> = { rows: Row[]; next: string | null };
 
 /** Maximum time of a request, in milliseconds. */
@@ -22,11 +26,19 @@ export class Failure extends Error {
   readonly kind: string;
   /** Seconds to wait before asking again, if the coordinator said so. */
   readonly wait: number | undefined;
+  /** Further fields of the problem. */
+  readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(kind: string, message: string, wait?: number) {
+  constructor(
+    kind: string,
+    message: string,
+    wait?: number,
+    fields: Readonly<Record<string, unknown>> = {},
+  ) {
     super(message);
     this.kind = kind;
     this.wait = wait;
+    this.fields = fields;
   }
 }
 
@@ -63,7 +75,8 @@ export function failure(response: Response, body: unknown): Failure {
   const message =
     text("detail") ?? text("title") ?? `HTTP status ${response.status}`;
   const wait = Number(response.headers.get("retry-after") ?? Number.NaN);
-  return new Failure(kind, message, Number.isFinite(wait) ? wait : undefined);
+  const seconds = Number.isFinite(wait) ? wait : undefined;
+  return new Failure(kind, message, seconds, { ...problem });
 }
 
 /** Returns the data of an answer; a problem is thrown as `Failure`. */
@@ -197,6 +210,49 @@ export function predict(
     client.POST("/v1/models/{trainer}/predict", {
       params: { path: { trainer } },
       body: input,
+    }),
+  );
+}
+
+/** Submits a signed batch. */
+export function submitBatch(
+  trainer: string,
+  body: SignedBatch,
+): Promise<Submission> {
+  return read(
+    client.POST("/v1/models/{trainer}/submissions", {
+      params: { path: { trainer } },
+      body,
+    }),
+  );
+}
+
+/** Returns a signed batch that the coordinator took. */
+export function getSubmission(id: string): Promise<Submission> {
+  return read(client.GET("/v1/submissions/{id}", { params: { path: { id } } }));
+}
+
+/** Lets the coordinator claim for an account. */
+export function submitDelegation(
+  trainer: string,
+  body: SignedDelegation,
+): Promise<Delegation> {
+  return read(
+    client.POST("/v1/models/{trainer}/delegations", {
+      params: { path: { trainer } },
+      body,
+    }),
+  );
+}
+
+/** Returns the delegation of an account. Without one, the failure is `unknown-delegation`. */
+export function getDelegation(
+  trainer: string,
+  account: string,
+): Promise<Delegation> {
+  return read(
+    client.GET("/v1/models/{trainer}/delegations/{account}", {
+      params: { path: { trainer, account } },
     }),
   );
 }

@@ -1,6 +1,7 @@
 /** What was typed before it became a sample: kept in this browser alone, since the chain has samples. */
 
 import type { Given } from "../model/form.ts";
+import { teachWords } from "./words.ts";
 
 /** Input of a contribution as its author gave it. */
 export interface Original {
@@ -10,6 +11,8 @@ export interface Original {
   by: string;
   /** Index among the contributions that came by it. */
   index: number;
+  /** Id by which this page follows the transaction, whose hash can change. */
+  sending?: string;
   given: Given;
   label: number;
   /** Bytes that the chain has if the input became what it should, in hexadecimal digits. */
@@ -25,6 +28,8 @@ interface Stored {
   sample: string;
   label: number;
 }
+
+const words = teachWords.originals;
 
 const KEY = "cotrain-originals";
 /** Version of the exported JSON. */
@@ -50,9 +55,13 @@ export function keep(added: readonly Original[]): boolean {
   return write([...others, ...added].slice(-MAX));
 }
 
-/** Notes that what came by one transaction came by another: a wallet can speed one up. */
-export function keepAlso(trainer: string, from: string, to: string): boolean {
-  return keep(originalsBy(trainer, from).map((one) => ({ ...one, by: to })));
+/** Notes the hash of a followed transaction: a wallet can send one anew for a higher fee. */
+export function moveTo(sending: string, by: string): boolean {
+  const all = allOriginals();
+  if (!all.some((one) => one.sending === sending && one.by !== by)) return true;
+  return write(
+    all.map((one) => (one.sending === sending ? { ...one, by } : one)),
+  );
 }
 
 /** Returns the originals of a transaction or a signed batch, in order. */
@@ -95,20 +104,17 @@ export function exported(trainer?: string): string {
  * @throws Error with words for people if the file is none.
  */
 export function imported(text: string): number {
-  if (text.length > MAX_FILE)
-    throw new Error("The file is larger than 20 megabytes.");
+  if (text.length > MAX_FILE) throw new Error(words.large);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Error("The file is no JSON.");
+    throw new Error(words.noJson);
   }
   const file = value as { form?: unknown; originals?: unknown } | null;
-  if (file?.form !== FORM)
-    throw new Error(`The file does not begin with "form": "${FORM}".`);
+  if (file?.form !== FORM) throw new Error(words.noForm(FORM));
   const originals = read(JSON.stringify(file.originals));
-  if (!keep(originals))
-    throw new Error("This browser has no room for them, or stores nothing.");
+  if (!keep(originals)) throw new Error(words.noRoom);
   return originals.length;
 }
 
@@ -146,6 +152,7 @@ function isOriginal(value: unknown): value is Original {
     typeof one.by === "string" &&
     /^0x[0-9a-f]{64}$/.test(one.by) &&
     Number.isSafeInteger(one.index) &&
+    (one.sending === undefined || typeof one.sending === "string") &&
     Number.isSafeInteger(one.label) &&
     typeof one.sample === "string" &&
     /^0x([0-9a-f]{2})*$/.test(one.sample) &&

@@ -5,7 +5,7 @@ import {
   forget,
   imported,
   keep,
-  keepAlso,
+  moveTo,
   originalOf,
   type Original,
 } from "../../src/teach/originals.ts";
@@ -55,8 +55,8 @@ describe("originalOf", () => {
   });
 
   it("finds it after the wallet has sent the transaction faster", () => {
-    keep([original(0)]);
-    keepAlso(trainer, sent, faster);
+    keep([original(0, { sending: "a" }), original(1, { sending: "b" })]);
+    expect(moveTo("a", faster)).toBe(true);
     const found = { ...contribution(7, "0x0000"), transaction: faster };
     expect(originalOf(trainer, found)?.given).toEqual({ text: "text 0" });
   });

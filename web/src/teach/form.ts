@@ -1,0 +1,27 @@
+import { start } from "../model/examples.ts";
+import type { Form, Given } from "../model/form.ts";
+
+/** Returns the input that a form begins with. */
+export function emptyOf(form: Form): Given {
+  switch (form.kind) {
+    case "text":
+      return { text: "" };
+    case "row":
+      return { row: form.fields.map(start) };
+    case "pixels":
+      return { row: [] };
+    case "indices":
+    case "numbers":
+      return { features: [] };
+  }
+}
+
+/** Returns the key of each class, for as many as there are digits. */
+export function keysOf(classes: number, names: readonly string[]): string[] {
+  const isDigit = names.every((name) => /^[0-9]$/.test(name));
+  if (isDigit && names.length === classes && new Set(names).size === classes)
+    return [...names];
+  return Array.from({ length: Math.min(classes, 10) }, (_, label) =>
+    String((label + 1) % 10),
+  );
+}

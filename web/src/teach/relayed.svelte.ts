@@ -1,0 +1,169 @@
+/** Signed batches of this browser, from the signature to the block. */
+
+import { getSubmission, Failure, type Submission } from "../api/client.ts";
+import type { Hex } from "../chain/rpc.ts";
+import { listen } from "../live/events.svelte.ts";
+
+/** Signed batch that was submitted. */
+export interface Relayed {
+  /** EIP-712 hash that was signed. */
+  id: Hex;
+  trainer: string;
+  account: string;
+  chainId: number;
+  count: number;
+  /** Time of the submission by this computer's clock, in milliseconds. */
+  sentAt: number;
+  /** `true` if no answer came when it was submitted. */
+  isUnsure: boolean;
+  /** Last answer of the coordinator; undefined before the first. */
+  state?: "waiting" | "sent" | "included" | "refused" | "gone";
+  block?: number;
+  position?: number;
+  reason?: string;
+  /** `true` if it was in a block that the chain took back. */
+  wasRolledBack: boolean;
+}
+
+const KEY = "cotrain-submissions";
+/** Maximum number of submissions that are remembered. */
+const MAX = 200;
+/** Time between two questions, in milliseconds: for a batch that waits, and for one in a block. */
+const [SOON, LATER] = [1_500, 30_000] as const;
+
+let all = $state.raw<readonly Relayed[]>(read());
+/** Batches that are just submitted: the coordinator need not know them yet. */
+const submitted = new Set<string>();
+
+/** Returns the signed batches for a model, the newest first. */
+export function relayedTo(chainId: number, trainer: string): Relayed[] {
+  const own = trainer.toLowerCase();
+  return all.filter((one) => one.trainer === own && one.chainId === chainId);
+}
+
+/** Notes a signed batch, and submits it. */
+export async function submit(
+  batch: Pick<Relayed, "id" | "account" | "chainId" | "count"> & {
+    trainer: string;
+  },
+  send: () => Promise<Submission>,
+): Promise<Submission> {
+  const trainer = batch.trainer.toLowerCase();
+  const rest = { sentAt: Date.now(), isUnsure: true, wasRolledBack: false };
+  const others = all.filter(({ id }) => id !== batch.id);
+  write([{ ...batch, ...rest, trainer }, ...others].slice(0, MAX));
+  submitted.add(batch.id);
+  try {
+    const view = await send();
+    answered(batch.id, view);
+    return view;
+  } finally {
+    submitted.delete(batch.id);
+  }
+}
+
+/** Notes the coordinator's answer. */
+function answered(id: string, view: Submission): void {
+  write(all.map((one) => (one.id === id ? after(one, view) : one)));
+}
+
+/** Removes a signed batch from the list. */
+export function dismiss(id: string): void {
+  write(all.filter((one) => one.id !== id));
+}
+
+function after(one: Relayed, view: Submission): Relayed {
+  const { status } = view;
+  const { id, trainer, account, chainId, count, sentAt } = one;
+  const known = { id, trainer, account, chainId, count, sentAt };
+  const wasRolledBack =
+    status !== "included" && (one.wasRolledBack || one.state === "included");
+  return {
+    ...known,
+    state: status,
+    isUnsure: false,
+    wasRolledBack,
+    ...(typeof view.block === "number" ? { block: view.block } : {}),
+    ...(typeof view.position === "number" ? { position: view.position } : {}),
+    ...(typeof view.reason === "string" ? { reason: view.reason } : {}),
+  };
+}
+
+/** Asks the coordinator what became of the signed batches for a model. Returns how to stop. */
+export function follow(chainId: number, trainer: string): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isStopped = false;
+  let isAsking = false;
+  const next = async (everything: boolean): Promise<void> => {
+    clearTimeout(timer);
+    if (isAsking) return;
+    isAsking = true;
+    for (const one of relayedTo(chainId, trainer)) {
+      const isSettled = one.state === "included" || one.state === "refused";
+      if (!isStopped && (everything || !(isSettled || one.state === "gone")))
+        await look(one);
+    }
+    isAsking = false;
+    if (isStopped) return;
+    const isOpen = relayedTo(chainId, trainer).some(
+      ({ state }) =>
+        state === undefined || state === "waiting" || state === "sent",
+    );
+    timer = setTimeout(() => void next(!isOpen), isOpen ? SOON : LATER);
+  };
+  const own = trainer.toLowerCase();
+  const deafen = listen((event) => {
+    if (!event || event.trainer.toLowerCase() === own) void next(true);
+  });
+  void next(true);
+  return () => {
+    isStopped = true;
+    deafen();
+    clearTimeout(timer);
+  };
+}
+
+async function look(one: Relayed): Promise<void> {
+  if (submitted.has(one.id)) return;
+  try {
+    answered(one.id, await getSubmission(one.id));
+  } catch (error) {
+    const isGone =
+      error instanceof Failure && error.kind === "unknown-submission";
+    // Without an answer the last one stays: the page tells elsewhere that nobody answers.
+    if (!isGone) return;
+    write(all.map((it) => (it.id === one.id ? { ...it, state: "gone" } : it)));
+  }
+}
+
+function write(list: readonly Relayed[]): void {
+  if (JSON.stringify(list) === JSON.stringify(all)) return;
+  all = list;
+  try {
+    localStorage.setItem(KEY, JSON.stringify(list));
+  } catch {
+    // Then the list lasts until the page is closed.
+  }
+}
+
+function read(): Relayed[] {
+  try {
+    const value: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(value) ? value.filter(isRelayed) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isRelayed(value: unknown): value is Relayed {
+  if (typeof value !== "object" || value === null) return false;
+  const one = value as Partial<Record<keyof Relayed, unknown>>;
+  const isText = [one.trainer, one.account].every(
+    (text) => typeof text === "string",
+  );
+  const isNumber = [one.chainId, one.count, one.sentAt].every(
+    Number.isSafeInteger,
+  );
+  const isId = typeof one.id === "string" && /^0x[0-9a-f]{64}$/.test(one.id);
+  return isText && isNumber && isId;
+}

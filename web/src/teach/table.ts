@@ -1,0 +1,240 @@
+import type { Model } from "../api/client.ts";
+import {
+  readNumbers,
+  type Form,
+  type Given,
+  type Value,
+} from "../model/form.ts";
+import type { Encoder } from "../twin/index.ts";
+import { teachWords as words } from "./words.ts";
+
+/** Maximum number of lines that are read. */
+export const MAX_LINES = 500;
+
+/** Example of a table. */
+export interface TableRow {
+  given: Given;
+  label: number;
+}
+
+/** Line that is no example, with the reason in words. Lines count from 1. */
+export interface Fault {
+  line: number;
+  text: string;
+}
+
+/** What a model's tables have. */
+export interface Shape {
+  /** Names of the classes by label; labels alone count if it is empty. */
+  classes: readonly string[];
+  /** Number of classes. */
+  count: number;
+  form: Form;
+  /** Columns of a row, in order. */
+  columns: readonly { name: string; isNumeric: boolean }[];
+}
+
+/** Returns what tables of a model have. `isShown` is false if the names of its classes are hidden. */
+export function shapeOf(
+  model: Model,
+  form: Form,
+  encoder: Encoder | undefined,
+  isShown: boolean,
+): Shape {
+  const extractor = encoder?.extractor;
+  const columns =
+    extractor?.sort === "columns"
+      ? extractor.columns.map(({ name, type }) => ({
+          name,
+          isNumeric: type === "numeric",
+        }))
+      : [];
+  const classes = isShown ? model.classNames : [];
+  return { classes, count: model.classes, form, columns };
+}
+
+interface Line {
+  number: number;
+  cells: string[];
+}
+
+/**
+ * Reads examples: a line each, with the class in one column. The first line may name the columns.
+ * The class column is the one whose cells are classes.
+ */
+export function readTable(
+  text: string,
+  shape: Shape,
+): { rows: TableRow[]; faults: Fault[] } {
+  const { lines, faults } = split(text);
+  const rows: TableRow[] = [];
+  const at = classColumn(lines, shape);
+  if (at === undefined) {
+    if (lines.length > 0)
+      faults.unshift({
+        line: lines[0]?.number ?? 1,
+        text: words.table.noClass,
+      });
+    return { rows, faults };
+  }
+  const [first] = lines;
+  const hasHeader =
+    first !== undefined &&
+    labelOf(first.cells[at] ?? "", shape) === undefined &&
+    (isHeader(first, shape) ||
+      lines
+        .slice(1)
+        .some(({ cells }) => labelOf(cells[at] ?? "", shape) !== undefined));
+  const header = hasHeader ? first.cells.map((cell) => cell.trim()) : undefined;
+  const width = lines[0]?.cells.length ?? 0;
+  const body = hasHeader ? lines.slice(1) : lines;
+  for (const { number, cells } of body.slice(0, MAX_LINES)) {
+    try {
+      if (cells.length !== width)
+        throw new Error(words.table.width(cells.length, width));
+      const cell = cells[at] ?? "";
+      const label = labelOf(cell, shape);
+      if (label === undefined) throw new Error(words.table.unknownClass(cell));
+      rows.push({ given: givenOf(cells, at, header, shape), label });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      faults.push({ line: number, text });
+    }
+  }
+  const beyond = body[MAX_LINES];
+  if (beyond)
+    faults.push({ line: beyond.number, text: words.table.tooMany(MAX_LINES) });
+  return { rows, faults: faults.sort((a, b) => a.line - b.line) };
+}
+
+function isHeader({ cells }: Line, { columns }: Shape): boolean {
+  return columns.some(({ name }) => cells.some((cell) => cell.trim() === name));
+}
+
+/** Returns the class that a cell names, by its name or its number. */
+function labelOf(cell: string, { classes, count }: Shape): number | undefined {
+  const name = cell.trim();
+  const exact = classes.indexOf(name);
+  if (exact >= 0) return exact;
+  const lower = name.toLowerCase();
+  const alike = classes.findIndex((one) => one.trim().toLowerCase() === lower);
+  if (alike >= 0 && name !== "") return alike;
+  // Numbers are classes only if the names are no numbers themselves.
+  const isNumbered = !classes.some((one) => /^\d+$/.test(one.trim()));
+  return isNumbered && /^\d{1,3}$/.test(name) && Number(name) < count
+    ? Number(name)
+    : undefined;
+}
+
+/** Returns the index of the column with most classes; undefined if none has any. */
+function classColumn(lines: readonly Line[], shape: Shape): number | undefined {
+  const counts: number[] = [];
+  for (const { cells } of lines) {
+    cells.forEach((cell, at) => {
+      const isClass = labelOf(cell, shape) !== undefined;
+      counts[at] = (counts[at] ?? 0) + (isClass ? 1 : 0);
+    });
+  }
+  // A column with a name of the model's own is never that of the class.
+  const named = new Set(shape.columns.map(({ name }) => name));
+  lines[0]?.cells.forEach((cell, at) => {
+    if (named.has(cell.trim())) counts[at] = 0;
+  });
+  const most = Math.max(0, ...counts);
+  return most === 0 ? undefined : counts.indexOf(most);
+}
+
+function givenOf(
+  cells: readonly string[],
+  at: number,
+  header: readonly string[] | undefined,
+  { form, columns }: Shape,
+): Given {
+  const rest = cells.filter((_, index) => index !== at);
+  switch (form.kind) {
+    case "text": {
+      if (rest.length !== 1) throw new Error(words.table.oneText(rest.length));
+      const text = rest[0] ?? "";
+      if (text.trim() === "") throw new Error(words.table.emptyText);
+      return { text };
+    }
+    case "indices":
+    case "numbers": {
+      const features = readNumbers(rest.join(" "));
+      if (!features) throw new Error(words.table.noNumbers);
+      return { features };
+    }
+    case "row":
+    case "pixels": {
+      const names = header?.filter((_, index) => index !== at);
+      const isNamed = names?.some((name) =>
+        columns.some((column) => column.name === name),
+      );
+      const extra = isNamed
+        ? names?.find((name) => !columns.some((one) => one.name === name))
+        : undefined;
+      if (extra !== undefined) throw new Error(words.table.extraColumn(extra));
+      if (!isNamed && rest.length !== columns.length)
+        throw new Error(words.table.columns(rest.length, columns.length));
+      const row = columns.map(({ name, isNumeric }, index): Value => {
+        const from = isNamed ? (names?.indexOf(name) ?? -1) : index;
+        if (from < 0) throw new Error(words.table.noColumn(name));
+        const cell = (rest[from] ?? "").trim();
+        if (cell === "") return null;
+        return isNumeric && Number.isFinite(Number(cell)) ? Number(cell) : cell;
+      });
+      return { row };
+    }
+  }
+}
+
+const SEPARATORS = ["\t", ";", ","] as const;
+
+/** Splits a text into lines and cells, as RFC 4180 says. The separator is the first that splits a line. */
+function split(text: string): { lines: Line[]; faults: Fault[] } {
+  const clean = text.replace(/^\ufeff/, "");
+  const first = clean.split(/\r?\n/).find((line) => line.trim() !== "") ?? "";
+  const separator =
+    SEPARATORS.find((one) => cellsOf(first, 0, one).cells.length > 1) ?? ",";
+  const lines: Line[] = [];
+  const faults: Fault[] = [];
+  let [at, number] = [0, 1];
+  while (at < clean.length) {
+    const { cells, end, isOpen } = cellsOf(clean, at, separator);
+    const raw = clean.slice(at, end);
+    if (isOpen) faults.push({ line: number, text: words.table.openQuote });
+    else if (raw.trim() !== "") lines.push({ number, cells });
+    number += raw.split("\n").length;
+    at = end + 1;
+  }
+  return { lines, faults };
+}
+
+/** Reads the cells of a line. `end` is the index of the line break behind it. */
+function cellsOf(
+  text: string,
+  from: number,
+  separator: string,
+): { cells: string[]; end: number; isOpen: boolean } {
+  const cells: string[] = [];
+  let cell = "";
+  let isQuoted = false;
+  let at = from;
+  for (; at < text.length; at += 1) {
+    const char = text[at] ?? "";
+    if (isQuoted) {
+      if (char !== '"') cell += char;
+      else if (text[at + 1] === '"') {
+        cell += char;
+        at += 1;
+      } else isQuoted = false;
+    } else if (char === '"' && cell === "") isQuoted = true;
+    else if (char === separator) {
+      cells.push(cell);
+      cell = "";
+    } else if (char === "\n") break;
+    else if (char !== "\r") cell += char;
+  }
+  cells.push(cell);
+  return { cells, end: at, isOpen: isQuoted };
+}
