@@ -122,6 +122,6 @@ export const walletWords = {
   hash: "Transaction",
   number: "Number",
   dismiss: "Remove from the list",
-  dismissLabel: (label: string) => `Remove “${label}” from the list`,
+  dismissLabel: (label: string) => `Remove from the list: “${label}”`,
   since: "Sent",
 } as const;

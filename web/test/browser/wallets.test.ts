@@ -235,7 +235,7 @@ describe("a transaction", () => {
     await page.waitForSelector("#transactions >> text=Done, in block");
     await line(page).locator("summary").click();
     await page.waitForSelector(`text=${hash}`);
-    await button(page, "Remove “Send 5” from the list").click();
+    await button(page, "Remove from the list: “Send 5”").click();
     await page.waitForSelector("text=nothing sent");
     await other.waitForSelector("text=nothing sent");
     await context.close();
