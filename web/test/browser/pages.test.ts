@@ -1,7 +1,7 @@
 import { describe, inject, it } from "vitest";
 import { expectSound, open, useBrowser, type View } from "./browser.ts";
 
-const { page: origin, models } = inject("world");
+const { page: origin, models, market } = inject("world");
 useBrowser();
 
 const views: View[] = (["light", "dark"] as const).flatMap((scheme) =>
@@ -14,6 +14,8 @@ const pages: readonly (readonly [string, string])[] = [
   [`/m/${models.text}`, "h2:has-text('Accuracy') ~ figure canvas"],
   [`/m/${models.row}`, "legend:has-text('Your row')"],
   [`/m/${models.picture}`, "svg[role=application]"],
+  ["/markets", "article h2:has-text('test of plants')"],
+  [`/markets/${market}`, "h2:has-text('Terms')"],
   ["/help", "h1:has-text('Help')"],
   ["/help/public", "h1:has-text('Is my text public?')"],
   ["/m/0x12", "h1:has-text('There is no such page')"],

@@ -9,7 +9,7 @@ import type { TestProject } from "vitest/node";
 import { front } from "./front.ts";
 
 /** Command to test; a test builds nothing. */
-const program = resolve(
+export const program = resolve(
   process.env["COTRAIN_BIN"] ?? "../target/debug/cotrain",
 );
 /** Maximum time for a start, in milliseconds. */
@@ -21,6 +21,8 @@ export interface World {
   page: string;
   /** Trainers of the models, by what they take. */
   models: { text: string; row: string; picture: string };
+  /** An open prediction market. */
+  market: string;
   state: string;
   ports: { node: number; api: number };
 }
@@ -148,7 +150,13 @@ export default async function setup(
   );
   const picture = await deploy("--data", "digits", "--name", "digits");
   const models = { text, row, picture };
-  project.provide("world", { page, models, state, ports });
+  const data = ["--data", table, "--label-column", "kind"];
+  const terms = ["--bounty", "1ether", "--test-samples", "6", "--parts", "2"];
+  const by = ["--name", "test of plants", "--dev", "4", "--yes", "--json"];
+  const { market } = JSON.parse(
+    await cotrain(state, "market", "create", ...data, ...terms, ...by),
+  ) as { market: string };
+  project.provide("world", { page, models, market, state, ports });
 
   return async () => {
     preview.end();

@@ -1,0 +1,231 @@
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { expect, inject, it } from "vitest";
+import type { Market, Participant } from "../../src/market/api.ts";
+import { expectSound, open, useBrowser } from "./browser.ts";
+import { injectWallet } from "./wallet.ts";
+import { cotrain, program } from "./world.ts";
+
+const world = inject("world");
+const { page: origin, state, ports } = world;
+useBrowser();
+
+/** Development accounts: of the provider, of the page's contributor and of another one. */
+const [PROVIDER, AUTHOR, OTHER] = [6, 5, 7] as const;
+/** Time that the market is open, in seconds. */
+const OPEN = 300;
+const NAME = "bets on plants";
+
+async function api<T>(path: string): Promise<T> {
+  return (await (await fetch(`${origin}/v1${path}`)).json()) as T;
+}
+
+async function node(method: string, ...params: unknown[]): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${ports.node}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  return ((await response.json()) as { result: unknown }).result;
+}
+
+async function balance(address: string): Promise<bigint> {
+  return BigInt((await node("eth_getBalance", address, "latest")) as string);
+}
+
+async function found(): Promise<Market | undefined> {
+  const { rows } = await api<{ rows: Market[] }>("/markets");
+  return rows.find(({ name }) => name === NAME);
+}
+
+/** Founds a market, and ends the command once the bounty is locked, before anything is drawn. */
+async function foundHalf(): Promise<string> {
+  const data = ["--data", join(state, "plants.csv"), "--label-column", "kind"];
+  const money = ["--bounty", "1ether", "--stake", "0.01ether"];
+  const size = ["--initial", "0.2", "--parts", "2", "--test-samples", "6"];
+  const end = ["--open-for", `${OPEN}s`, "--max-passes", "1"];
+  const by = ["--name", NAME, "--dev", `${PROVIDER}`, "--yes"];
+  const options = [...data, ...money, ...size, ...end, ...by];
+  const command = spawn(program, ["market", "create", ...options], {
+    env: { ...process.env, COTRAIN_STATE: state },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  // It waits for a block after this line, for some seconds.
+  let told = "";
+  await new Promise<void>((locked, failed) => {
+    command.stderr.on("data", (text: Buffer) => {
+      told += text.toString();
+      if (told.includes("\ncommit: ")) locked();
+    });
+    command.on("exit", () => failed(new Error(told)));
+  });
+  command.kill("SIGKILL");
+  await expect
+    .poll(async () => (await found())?.phase, { timeout: 30_000 })
+    .toBe("committed");
+  return (await found())?.market ?? "";
+}
+
+async function press(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name, exact: true }).click();
+}
+
+it("leads a market from its bounty to the last payment", async () => {
+  const market = await foundHalf();
+  const now = (): Promise<Market> => api(`/markets/${market}`);
+  const { context, page, watch } = await open(origin);
+  const wallet = await injectWallet(context, world, { devIndex: PROVIDER });
+  await page.goto("/markets");
+  await page.getByRole("link", { name: NAME }).click();
+  await page.waitForSelector("text=can be drawn from block");
+  await press(page, "Connect wallet");
+  await press(page, "Test wallet");
+
+  // The draw needs the hash of the block after the commitments.
+  await node("anvil_mine", "0x2");
+  await page.getByRole("button", { name: "Draw the part" }).click();
+
+  const files = await readdir(state);
+  const own = files.find((name) =>
+    name.toLowerCase().endsWith(`${market.toLowerCase()}.json`),
+  );
+  const file = join(state, own ?? "");
+  const set = JSON.parse(await readFile(file, "utf8")) as {
+    parts: { salt: string }[];
+  };
+  const chosen = page.getByLabel("File of the test set");
+  const changed = { ...set, parts: [...set.parts].reverse() };
+  await chosen.setInputFiles({
+    name: "other.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(changed)),
+  });
+  await page.waitForSelector(
+    "text=This file is the test set of another market",
+  );
+  await chosen.setInputFiles(file);
+  await page.waitForSelector("text=This file is the test set that the market");
+  await press(page, "Reveal 1 part");
+
+  // It is open now. Another account contributes by the command.
+  await page.waitForSelector("h2:has-text('Contribute')");
+  expect((await now()).phase).toBe("open");
+  await cotrain(
+    state,
+    ...[
+      "market",
+      "contribute",
+      "--model",
+      NAME,
+      "--skip",
+      "20",
+      "--limit",
+      "6",
+    ],
+    ...["--data", join(state, "plants.csv"), "--label-column", "kind"],
+    ...["--dev", `${OTHER}`, "--yes"],
+  );
+  await wallet.switchAccount({ devIndex: AUTHOR });
+  await page.getByLabel("size").fill("25");
+  await page.getByLabel("color").selectOption("green");
+  await page.getByLabel("wild").selectOption("no");
+  await page.getByRole("radio", { name: "tree" }).check();
+  await press(page, "Add to the list");
+  await page.waitForSelector("text=The model that the market begins with says");
+  // Declined: the list stays as it is.
+  wallet.reject();
+  await press(page, "Contribute 1 example");
+  await page.waitForSelector("text=You declined in the wallet.");
+  await press(page, "Contribute 1 example");
+  await page.waitForSelector("text=Your examples are in the market.");
+  expect(await now()).toMatchObject({ contributions: 7, participants: 2 });
+
+  // Time alone closes it, and the provider reveals the rest.
+  await node("evm_increaseTime", OPEN + 1);
+  await node("anvil_mine", "0x1");
+  await wallet.switchAccount({ devIndex: PROVIDER });
+  await page.getByLabel("File of the test set").setInputFiles(file);
+  await press(page, "Reveal 1 part");
+  await page.waitForSelector("h2:has-text('Move the market on')");
+  await press(page, "Send the next step");
+  await page.waitForSelector("text=Sent from here: 1 step");
+  await press(page, "Send all steps");
+  await page.waitForSelector("h2:has-text('Try the trained model')");
+  expect((await now()).phase).toBe("settled");
+
+  // The models answer, and the money goes where the contract says.
+  await page.getByLabel("size").fill("25");
+  await press(page, "Ask both models");
+  await page.waitForSelector("text=The trained model says");
+  await page.getByRole("button", { name: /^Collect the rest/ }).click();
+  await expect.poll(async () => (await now()).remainder).toBe("0");
+  await wallet.switchAccount({ devIndex: AUTHOR });
+  const { rows } = await api<{ rows: Participant[] }>(
+    `/markets/${market}/participants`,
+  );
+  const mine = rows.find(
+    (row) => row.account.toLowerCase() === wallet.address(),
+  );
+  const before = await balance(wallet.address());
+  await page.getByRole("button", { name: /^Collect / }).click();
+  await page.waitForSelector("text=You have collected.");
+  const gained = (await balance(wallet.address())) - before;
+  const due = BigInt(mine?.collectable ?? "0");
+  expect(due).toBeGreaterThan(0n);
+  // What is missing is the gas.
+  expect(gained).toBeGreaterThan(due - 10n ** 15n);
+  expect(gained).toBeLessThan(due);
+  // What a phase brings moves the page; what a reader finds there moves nothing.
+  await page.reload();
+  await page.waitForSelector("h2:has-text('Terms')");
+  await expectSound(page, watch);
+  await context.close();
+});
+
+it("says how a market ends that goes wrong", async () => {
+  const { context, page, watch } = await open(origin, {
+    scheme: "dark",
+    width: 360,
+  });
+  let changes: Partial<Market> = {};
+  await page.route(/\/v1\/markets\/0x[0-9a-fA-F]{40}$/, async (route) => {
+    const answer = await route.fetch();
+    const json = { ...((await answer.json()) as Market), ...changes };
+    await route.fulfill({ response: answer, json });
+  });
+  const early = { closesAt: null, scoringUntil: null, revealedParts: 0 };
+  for (const [changed, said] of [
+    [{ phase: "failed" }, "All participants get their stakes back."],
+    [{ phase: "forfeited" }, "The bounty is burned."],
+    [
+      { ...early, phase: "committed", drawnPart: null, drawUntil: 1 },
+      "So this market never opens",
+    ],
+    [{ ...early, phase: "created" }, "locks the bounty"],
+  ] as const) {
+    changes = { ...changed, action: null };
+    await page.goto(`/markets/${world.market}`);
+    await page.waitForSelector(`text=${said}`);
+    await page.waitForSelector("h2:has-text('Terms')");
+    await expectSound(page, watch);
+  }
+  await context.close();
+});
+
+it("says what a market is where there is none, and which is not followed", async () => {
+  const { context, page, watch } = await open(origin);
+  const nobody = `0x${"7".repeat(40)}`;
+  await page.goto(`/markets/${nobody}`);
+  await page.waitForSelector("h1:has-text('This market is not followed here')");
+  await page.route(/\/v1\/markets\?/, (route) =>
+    route.fulfill({ status: 200, json: { rows: [], next: null } }),
+  );
+  watch.noise.length = 0;
+  await page.getByRole("link", { name: "Go to the markets" }).click();
+  await page.waitForSelector("text=This coordinator follows no market yet.");
+  await page.waitForSelector("text=cotrain market create --name");
+  await expectSound(page, watch);
+  await context.close();
+});
