@@ -1,12 +1,14 @@
 //! Data sets: raw examples with their classes, read from files or embedded.
 
 mod classes;
+mod content;
 mod digits;
 mod error;
 mod file;
 mod grid;
 mod guess;
 mod libsvm;
+mod look;
 mod options;
 mod parquet;
 mod part;
@@ -26,8 +28,10 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
+pub use content::{Bounds, Content};
 pub use error::{DataError, LineFault, MalformedLine};
 pub(crate) use file::limited;
+pub use look::{Looks, Seen};
 pub use options::{
     Charset, ColumnType, Columns, MissingRule, NoCharset, NoColumnType, NoMissingRule, NoSeparator,
     Reading, Separator,
@@ -38,6 +42,7 @@ pub use rows::Table;
 pub use schema::{Column, Field, Kind as ColumnKind, Missing, Schema, SchemaError, is_missing};
 
 use classes::Classes;
+use content::Place;
 use grid::Grid;
 use part::{Choose, Inputs};
 
@@ -106,6 +111,21 @@ pub enum Source {
         /// Choices of columns, of their types and of what replaces missing values.
         columns: Columns,
     },
+    /// A table with a header in the bytes of a file. A share of it is set aside as test data.
+    Content {
+        /// Format of the table.
+        format: TableFormat,
+        /// The bytes.
+        content: Content,
+        /// Name of the column with the class.
+        label: String,
+        /// Name of the column with the text; `None` if the model learns from the other columns.
+        text: Option<String>,
+        /// Choices for reading the bytes.
+        reading: Reading,
+        /// Choices of columns, of their types and of what replaces missing values.
+        columns: Columns,
+    },
     /// Lines of `label index:value …`: a whole number, then indices from 0 or 1 in any order.
     ///
     /// If an index of either file is 0, both count from 0. `#` starts a comment, and `qid:n` after
@@ -130,6 +150,27 @@ pub enum Source {
 }
 
 impl Source {
+    /// Returns the table in the bytes of a file; its name tells the format.
+    ///
+    /// # Errors
+    /// [`DataError::Ending`] if the name is not that of a table.
+    pub fn of_content(
+        content: Content,
+        label_column: &str,
+        text_column: Option<&str>,
+        reading: Reading,
+        columns: Columns,
+    ) -> Result<Self, DataError> {
+        Ok(Self::Content {
+            format: content.format()?,
+            content,
+            label: label_column.to_owned(),
+            text: text_column.map(ToOwned::to_owned),
+            reading,
+            columns,
+        })
+    }
+
     /// Returns the data that comes with cotrain under a name: `movie-reviews` or `digits`.
     #[must_use]
     pub fn embedded(name: &str) -> Option<Self> {
@@ -415,17 +456,18 @@ fn load_with(
             let (train, test) = (read(train)?, test.as_ref().map(read).transpose()?);
             join_or_split(train, test, test_share, seed)?
         }
-        Source::Table { train, test, .. } => {
+        Source::Table { .. } | Source::Content { .. } => {
             let table = rows::Spec::of(source, keeps_labels)?;
             if let Some(text) = table.text {
-                let read = |path: &PathBuf| rows::texts(path, text, &table);
-                let (train, test) = (read(train)?, test.as_ref().map(read).transpose()?);
+                let read = |place: Place<'_>| rows::texts(place, text, &table);
+                let (train, test) = (read(table.train)?, table.test.map(read).transpose()?);
                 join_or_split(train, test, test_share, seed)?
             } else {
                 let columns = model.columns;
-                let raw = rows::numbers(train, &table, columns, None)?;
-                let test = test.as_ref();
-                let test = test.map(|path| rows::numbers(path, &table, columns, Some(&raw.inputs)));
+                let raw = rows::numbers(table.train, &table, columns, None)?;
+                let read =
+                    |place: Place<'_>| rows::numbers(place, &table, columns, Some(&raw.inputs));
+                let test = table.test.map(read);
                 let test = test.transpose()?;
                 let learned_from = match &test {
                     Some(_) => (0..raw.labels.len()).collect(),
@@ -508,16 +550,16 @@ pub fn load_more(
             }
             raw
         }
-        Source::Table { train, .. } => {
+        Source::Table { .. } | Source::Content { .. } => {
             // A class that the model does not have is refused below, whatever it is called.
             let table = rows::Spec::of(source, true)?;
             if let Some(text) = table.text {
-                rows::texts(train, text, &table)?
+                rows::texts(table.train, text, &table)?
             } else {
                 if let Some(columns) = model.columns {
-                    class_apart(train, table.label, columns)?;
+                    class_apart(table.train.path(), table.label, columns)?;
                 }
-                let raw = rows::numbers(train, &table, model.columns, None)?;
+                let raw = rows::numbers(table.train, &table, model.columns, None)?;
                 let (schema, learned) = if let Some(model) = model.columns {
                     (model.schema_of(&raw.inputs), None)
                 } else {

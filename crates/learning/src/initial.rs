@@ -275,7 +275,9 @@ fn check_features(
     reserved: &[String],
 ) -> Result<(), PrepareError> {
     match source {
-        Source::Table { label, .. } if !dataset.columns.is_empty() => {
+        Source::Table { label, .. } | Source::Content { label, .. }
+            if !dataset.columns.is_empty() =>
+        {
             match reserved.iter().find(|name| name.trim() == label) {
                 Some(_) => Err(PrepareError::LabelColumn {
                     name: label.clone(),

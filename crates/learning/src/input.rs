@@ -547,7 +547,7 @@ fn read_within(path: &Path, source: impl io::Read, max: u64) -> Result<String, I
     let path = || path.to_owned();
     match read {
         Ok(Some(text)) => Ok(text),
-        Ok(None) => Err(DataError::TooLarge { path: path() }.into()),
+        Ok(None) => Err(DataError::TooLarge { path: path(), max }.into()),
         Err(source) => Err(InputError::Read {
             path: path(),
             source,

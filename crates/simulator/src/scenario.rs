@@ -203,7 +203,8 @@ impl Scenario {
     pub(crate) fn data_source(&self, data_dir: Option<&Path>) -> Result<Source, ScenarioError> {
         let mut source = self.data.source.clone();
         let (train, test) = match &mut source {
-            Source::MovieReviews | Source::Digits => return Ok(source),
+            // Bytes are never in a scenario.
+            Source::MovieReviews | Source::Digits | Source::Content { .. } => return Ok(source),
             Source::Table { train, test, .. }
             | Source::Libsvm { train, test }
             | Source::Pictures { train, test, .. } => (train, test),
@@ -272,6 +273,7 @@ impl Scenario {
         let data = match &self.data.source {
             Source::MovieReviews => "embedded film-review sentences".to_owned(),
             Source::Digits => "embedded pictures of digits".to_owned(),
+            Source::Content { content, .. } => content.name.display().to_string(),
             Source::Table { train, test, .. }
             | Source::Libsvm { train, test }
             | Source::Pictures { train, test, .. } => {

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
-use super::{DataError, Raw, file};
+use super::{DataError, MAX_BYTES, Raw, file};
 use crate::pictures::Form;
 
 /// Lines of 64 pixels and the digit, separated by commas, gzipped.
@@ -20,7 +20,7 @@ pub(super) const FORM: Form = Form::DIGITS;
 const PIXELS: usize = 64;
 
 pub(super) fn read() -> Result<Raw, DataError> {
-    let bytes = file::unpacked(Path::new(NAME), DIGITS.to_vec())?;
+    let bytes = file::unpacked(Path::new(NAME), DIGITS.to_vec(), MAX_BYTES)?;
     let mut malformed = Malformed::new(NAME);
     let (mut pixels, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
     for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {

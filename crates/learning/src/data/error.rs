@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::pictures::FolderError;
 use super::schema::SchemaError;
-use super::{MAX_BYTES, MAX_CLASSES, MAX_NUMBER, MAX_NUMBERS, TEXT_COLUMN};
+use super::{MAX_CLASSES, MAX_NUMBER, TEXT_COLUMN};
 use crate::text::{escaped, escaped_list, escaped_to};
 
 /// Text before the name of a key, in messages that name an option.
@@ -44,15 +44,17 @@ pub enum DataError {
     /// The file has more bytes than a data set may have.
     #[error(
         "`{}` has more than {} MiB, unpacked and decoded; split it into smaller files",
-        path.display(), MAX_BYTES >> 20
+        path.display(), max >> 20
     )]
     TooLarge {
         /// Path of the file.
         path: PathBuf,
+        /// Maximum number of bytes.
+        max: u64,
     },
     /// The numbers that stand for a table would take too much memory.
     #[error(
-        "the {rows} rows of `{}` with {features} features each are more than {MAX_NUMBERS} numbers; leave columns out with --drop ({KEY}drop), or split the file",
+        "the {rows} rows of `{}` with {features} features each are more than {max} numbers; leave columns out with --drop ({KEY}drop), or split the file",
         path.display()
     )]
     TooManyNumbers {
@@ -62,6 +64,8 @@ pub enum DataError {
         rows: usize,
         /// Number of features of a row.
         features: usize,
+        /// Maximum number of numbers.
+        max: usize,
     },
     /// The text is no UTF-8, and its encoding is not named.
     #[error(

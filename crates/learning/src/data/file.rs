@@ -6,6 +6,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
 
+use super::content::Place;
 use super::error::shown;
 use super::options::Charset;
 use super::{DataError, MAX_BYTES};
@@ -16,30 +17,34 @@ use super::{DataError, MAX_BYTES};
 /// UTF-16 decides the encoding. Otherwise the encoding is `charset`, and nothing is decoded if
 /// there is none.
 pub(super) fn read(path: &Path, charset: Option<Charset>) -> Result<Vec<u8>, DataError> {
-    decoded(path, packed(path)?, charset)
+    decoded(path, packed(Place::Path(path))?, charset, MAX_BYTES)
 }
 
 /// Reads the bytes of a file, and unpacks them if they are gzipped.
-pub(super) fn packed(path: &Path) -> Result<Vec<u8>, DataError> {
-    let open = File::open(path).and_then(|file| limited(file, MAX_BYTES));
+pub(super) fn packed(place: Place<'_>) -> Result<Vec<u8>, DataError> {
+    let (path, max) = (place.path(), place.bounds().bytes);
+    let open = match place {
+        Place::Path(path) => File::open(path).and_then(|file| limited(file, max)),
+        Place::Content(content) => limited(content.bytes.as_ref(), max),
+    };
     let bytes = open.map_err(|source| DataError::Read {
         path: path.to_owned(),
         source,
     })?;
     match bytes {
-        Some(bytes) => unpacked(path, bytes),
-        None => Err(too_large(path)),
+        Some(bytes) => unpacked(path, bytes, max),
+        None => Err(too_large(path, max)),
     }
 }
 
 /// Returns the bytes, unpacked if they start like a gzip file (RFC 1952, 2.3.1).
-pub(super) fn unpacked(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DataError> {
+pub(super) fn unpacked(path: &Path, bytes: Vec<u8>, max: u64) -> Result<Vec<u8>, DataError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
-    match limited(MultiGzDecoder::new(bytes.as_slice()), MAX_BYTES) {
+    match limited(MultiGzDecoder::new(bytes.as_slice()), max) {
         Ok(Some(plain)) => Ok(plain),
-        Ok(None) => Err(too_large(path)),
+        Ok(None) => Err(too_large(path, max)),
         Err(source) => Err(DataError::Unpack {
             path: path.to_owned(),
             source,
@@ -54,9 +59,10 @@ pub(crate) fn limited(source: impl Read, max: u64) -> io::Result<Option<Vec<u8>>
     Ok((bytes.len() as u64 <= max).then_some(bytes))
 }
 
-fn too_large(path: &Path) -> DataError {
+fn too_large(path: &Path, max: u64) -> DataError {
     DataError::TooLarge {
         path: path.to_owned(),
+        max,
     }
 }
 
@@ -67,6 +73,7 @@ pub(super) fn decoded(
     path: &Path,
     mut bytes: Vec<u8>,
     charset: Option<Charset>,
+    max: u64,
 ) -> Result<Vec<u8>, DataError> {
     let marked = Encoding::for_bom(&bytes);
     if let Some((encoding, mark)) = marked
@@ -86,8 +93,8 @@ pub(super) fn decoded(
             path: path.to_owned(),
             encoding: encoding.name(),
         })?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(too_large(path));
+    if text.len() as u64 > max {
+        return Err(too_large(path, max));
     }
     Ok(text.into_owned().into_bytes())
 }

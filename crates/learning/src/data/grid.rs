@@ -1,8 +1,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::DataError;
+use super::content::Bounds;
 use super::error::Malformed;
-use super::{DataError, MAX_BYTES};
 
 /// Fields of a table's columns, as texts.
 pub(super) struct Grid {
@@ -14,6 +15,7 @@ pub(super) struct Grid {
     pub(super) lines: Vec<u64>,
     /// Rows that have no fields here, as they are malformed.
     pub(super) malformed: Malformed,
+    pub(super) bounds: Bounds,
 }
 
 impl Grid {
@@ -44,6 +46,7 @@ impl Grid {
             columns: columns.iter().map(|&it| self.columns[it].clone()).collect(),
             lines: self.lines.clone(),
             malformed: Malformed::new(&self.path),
+            bounds: self.bounds,
         }
     }
 }
@@ -53,7 +56,7 @@ impl Grid {
 pub(super) struct Cells {
     /// Text of all fields.
     text: String,
-    /// Offset of each field's end in `text`, which is at most [`MAX_BYTES`] long.
+    /// Offset of each field's end in `text`, which is at most [`MAX_BYTES`](super::MAX_BYTES) long.
     ends: Vec<u32>,
 }
 
@@ -87,12 +90,13 @@ pub(super) struct Builder {
     columns: Vec<(Vec<u8>, Vec<u32>)>,
     lines: Vec<u64>,
     pub(super) malformed: Malformed,
-    /// Number of bytes and fields, which is at most [`MAX_BYTES`].
+    /// Number of bytes and fields, which the bounds limit.
     size: u64,
+    bounds: Bounds,
 }
 
 impl Builder {
-    pub(super) fn new(path: &Path, names: Vec<String>) -> Self {
+    pub(super) fn new(path: &Path, names: Vec<String>, bounds: Bounds) -> Self {
         Self {
             path: path.to_owned(),
             columns: names.iter().map(|_| (Vec::new(), Vec::new())).collect(),
@@ -100,6 +104,7 @@ impl Builder {
             lines: Vec::new(),
             malformed: Malformed::new(path),
             size: 0,
+            bounds,
         }
     }
 
@@ -117,12 +122,13 @@ impl Builder {
         let (text, ends) = &mut self.columns[column];
         text.extend_from_slice(field);
         match u32::try_from(text.len()) {
-            Ok(end) if self.size <= MAX_BYTES + 1 => {
+            Ok(end) if self.size <= self.bounds.bytes + 1 => {
                 ends.push(end);
                 Ok(())
             }
             _ => Err(DataError::TooLarge {
                 path: self.path.clone(),
+                max: self.bounds.bytes,
             }),
         }
     }
@@ -145,6 +151,7 @@ impl Builder {
             columns,
             lines: self.lines,
             malformed: self.malformed,
+            bounds: self.bounds,
         }
     }
 }

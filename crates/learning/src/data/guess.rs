@@ -95,8 +95,7 @@ fn guess(
         return Ok(Kind::Boolean);
     }
     let distinct = counts.len();
-    let few = distinct <= 10 && distinct < fields.given;
-    if few || (distinct <= MAX_GUESSED && distinct * 2 <= fields.given) {
+    if is_few(distinct, fields.given) {
         return categorical_of(grid, index, rows, &texts);
     }
     let example = counts.keys().next().copied().unwrap_or_default();
@@ -107,6 +106,12 @@ fn guess(
         rows: fields.given,
         example: shown(example.as_bytes()),
     })
+}
+
+/// Returns `true` if so many different texts of so many fields are taken for categories.
+pub(super) fn is_few(distinct: usize, given: usize) -> bool {
+    let few = distinct <= 10 && distinct < given;
+    few || (distinct <= MAX_GUESSED && distinct * 2 <= given)
 }
 
 /// Returns the rule for a column's missing values. `is_whole` says that there are none.

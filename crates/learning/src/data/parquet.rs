@@ -11,9 +11,10 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
+use super::DataError;
+use super::content::Bounds;
 use super::error::{LineFault, shown};
 use super::grid::{Builder, Grid, check_names};
-use super::{DataError, MAX_BYTES};
 
 /// Number of values that are decoded at a time.
 const BATCH: usize = 4_096;
@@ -28,10 +29,11 @@ const BATCH: usize = 4_096;
 pub(super) fn read(
     path: &Path,
     bytes: Vec<u8>,
+    bounds: Bounds,
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
 ) -> Result<Grid, DataError> {
     // Nothing that the closure changes outlives it.
-    let read = AssertUnwindSafe(|| read_whole(path, bytes, choose));
+    let read = AssertUnwindSafe(|| read_whole(path, bytes, bounds, choose));
     catch_unwind(read).unwrap_or_else(|_| {
         Err(DataError::Parquet {
             path: path.to_owned(),
@@ -44,6 +46,7 @@ pub(super) fn read(
 fn read_whole(
     path: &Path,
     bytes: Vec<u8>,
+    bounds: Bounds,
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
 ) -> Result<Grid, DataError> {
     let failed = |source: ParquetError| DataError::Parquet {
@@ -83,14 +86,14 @@ fn read_whole(
     let size: i64 = columns.fold(0, |sum, column| {
         sum.saturating_add(column.uncompressed_size())
     });
-    if u64::try_from(size).is_ok_and(|size| size > MAX_BYTES) {
-        let path = path.to_owned();
-        return Err(DataError::TooLarge { path });
+    if u64::try_from(size).is_ok_and(|size| size > bounds.bytes) {
+        let (path, max) = (path.to_owned(), bounds.bytes);
+        return Err(DataError::TooLarge { path, max });
     }
     let names: Vec<String> = chosen.iter().map(|&index| names[index].clone()).collect();
     let mut target = Target {
         path,
-        grid: Builder::new(path, names),
+        grid: Builder::new(path, names, bounds),
         first: 0,
     };
     for group in 0..reader.num_row_groups() {

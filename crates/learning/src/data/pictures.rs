@@ -264,6 +264,7 @@ impl Source {
             Self::MovieReviews => PathBuf::from("movie-reviews"),
             Self::Digits => PathBuf::from("digits"),
             Self::Table { train, .. } | Self::Libsvm { train, .. } => train.clone(),
+            Self::Content { content, .. } => content.name.clone(),
         };
         Err(FolderError::NotForPictures { path, option })
     }

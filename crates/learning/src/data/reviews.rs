@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
-use super::{DataError, Raw, file};
+use super::{DataError, MAX_BYTES, Raw, file};
 
 /// Lines of `id <tab> mean sentiment in [-4, 4] <tab> text`, gzipped.
 static SNIPPETS: &[u8] = include_bytes!("../../data/movie-review-snippets.tsv.gz");
@@ -14,7 +14,7 @@ const NAME: &str = "movie-review-snippets.tsv.gz";
 const WEAKEST_SENTIMENT: f64 = 0.25;
 
 pub(super) fn read() -> Result<Raw, DataError> {
-    let bytes = file::unpacked(Path::new(NAME), SNIPPETS.to_vec())?;
+    let bytes = file::unpacked(Path::new(NAME), SNIPPETS.to_vec(), MAX_BYTES)?;
     let mut malformed = Malformed::new(NAME);
     let (mut texts, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
     for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
+use super::content::{Bounds, Place};
 use super::error::LineFault;
 use super::grid::{Cells, Grid};
 use super::options::{ColumnType, Columns, MissingRule, Reading};
@@ -13,13 +14,15 @@ use super::schema::{Column, Field, Schema, Unfit, is_missing};
 use super::table::index;
 use super::values::{ColumnValues, Fields, Values};
 use super::{
-    DEFAULT_LABEL, DataError, MAX_BYTES, MAX_NUMBERS, ModelColumns, Raw, Source, TableFormat,
-    arrangement, file, guess, table,
+    DEFAULT_LABEL, DataError, MAX_BYTES, ModelColumns, Raw, Source, TableFormat, arrangement, file,
+    guess, table,
 };
 use crate::text::escaped_list;
 
 /// A table to read, with the choices of the user.
 pub(super) struct Spec<'a> {
+    pub(super) train: Place<'a>,
+    pub(super) test: Option<Place<'a>>,
     pub(super) format: TableFormat,
     pub(super) label: &'a str,
     /// Name of the column with the text, by either option; `None` if the model learns from columns.
@@ -34,29 +37,49 @@ impl<'a> Spec<'a> {
     /// Returns the table of a source. `source` must be one. `keeps_labels` lets classes be called
     /// like missing values, as the rule [`MissingRule::Own`] of the label column does.
     pub(super) fn of(source: &'a Source, keeps_labels: bool) -> Result<Self, DataError> {
-        let Source::Table {
+        let (train, test) = match source {
+            Source::Table { train, test, .. } => {
+                (Place::Path(train), test.as_deref().map(Place::Path))
+            }
+            Source::Content { content, .. } => (Place::Content(content), None),
+            _ => return Err(no_table()),
+        };
+        let (Source::Table {
             format,
-            train,
             label,
             text,
             reading,
             columns,
             ..
-        } = source
+        }
+        | Source::Content {
+            format,
+            label,
+            text,
+            reading,
+            columns,
+            ..
+        }) = source
         else {
-            return Err(DataError::NotForTable {
-                path: PathBuf::new(),
-                option: "--columns",
-            });
+            return Err(no_table());
         };
         Ok(Self {
+            train,
+            test,
             format: *format,
             label,
-            text: text_column(train, text.as_deref(), label, columns)?,
+            text: text_column(train.path(), text.as_deref(), label, columns)?,
             reading,
             columns,
             keeps_labels: keeps_labels || columns.missing.contains(&kept(label)),
         })
+    }
+}
+
+fn no_table() -> DataError {
+    DataError::NotForTable {
+        path: PathBuf::new(),
+        option: "--columns",
     }
 }
 
@@ -108,8 +131,9 @@ fn text_column<'a>(
 }
 
 /// Reads the texts of a table with their classes.
-pub(super) fn texts(path: &Path, text: &str, spec: &Spec<'_>) -> Result<Raw, DataError> {
-    let grid = table::read(path, spec.format, spec.reading, |header| {
+pub(super) fn texts(place: Place<'_>, text: &str, spec: &Spec<'_>) -> Result<Raw, DataError> {
+    let path = place.path();
+    let grid = table::read(place, spec.format, spec.reading, |header| {
         let label = index(path, header, spec.label)?;
         let text = index(path, header, text)?;
         if text == label {
@@ -133,12 +157,13 @@ pub(super) fn texts(path: &Path, text: &str, spec: &Spec<'_>) -> Result<Raw, Dat
 /// With `model`, they are the model's, in its order. With `train`, the training data, they are
 /// those of that, in its order.
 pub(super) fn numbers(
-    path: &Path,
+    place: Place<'_>,
     spec: &Spec<'_>,
     model: Option<ModelColumns<'_>>,
     train: Option<&Grid>,
 ) -> Result<Raw<Grid>, DataError> {
-    let grid = table::read(path, spec.format, spec.reading, |header| {
+    let path = place.path();
+    let grid = table::read(place, spec.format, spec.reading, |header| {
         let label = index(path, header, spec.label)?;
         let is_optional = model.is_some() || train.is_some();
         let inputs = chosen(path, header, label, spec.columns, is_optional)?;
@@ -366,12 +391,13 @@ fn checked(
 
 /// Checks that the numbers of a grid's rows, each `features`, are not too many.
 fn bounded(grid: &Grid, features: usize) -> Result<(), DataError> {
-    let rows = grid.rows();
-    if rows.saturating_mul(features) > MAX_NUMBERS {
+    let (rows, max) = (grid.rows(), grid.bounds.numbers);
+    if rows.saturating_mul(features) > max {
         return Err(DataError::TooManyNumbers {
             path: grid.path.clone(),
             rows,
             features,
+            max,
         });
     }
     Ok(())
@@ -425,7 +451,7 @@ fn misfits(mut grid: Grid, schema: &Schema, decimal_comma: bool, for_model: bool
 
 /// A whole table, whose rows a model predicts.
 pub struct Table {
-    grid: Grid,
+    pub(super) grid: Grid,
 }
 
 impl Table {
@@ -434,7 +460,7 @@ impl Table {
     /// # Errors
     /// If the file cannot be read, or a row has another number of fields than the header.
     pub fn read(path: &Path, format: TableFormat, reading: &Reading) -> Result<Self, DataError> {
-        let grid = table::read(path, format, reading, all)?;
+        let grid = table::read(Place::Path(path), format, reading, all)?;
         Self::checked(grid)
     }
 
@@ -447,19 +473,21 @@ impl Table {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(DataError::TooLarge {
                 path: path.to_owned(),
+                max: MAX_BYTES,
             });
         }
-        let bytes = file::unpacked(path, bytes)?;
+        let bounds = Bounds::default();
+        let bytes = file::unpacked(path, bytes, bounds.bytes)?;
         let grid = if bytes.starts_with(b"PAR1") {
-            table::of_parquet(path, bytes, reading, all)?
+            table::of_parquet(path, bytes, bounds, reading, all)?
         } else {
-            let bytes = file::decoded(path, bytes, reading.encoding)?;
-            table::of_text(path, &bytes, TableFormat::Csv, reading, all)?
+            let bytes = file::decoded(path, bytes, reading.encoding, bounds.bytes)?;
+            table::of_text(path, &bytes, bounds, TableFormat::Csv, reading, all)?
         };
         Self::checked(grid)
     }
 
-    fn checked(mut grid: Grid) -> Result<Self, DataError> {
+    pub(super) fn checked(mut grid: Grid) -> Result<Self, DataError> {
         std::mem::take(&mut grid.malformed).finish()?;
         Ok(Self { grid })
     }

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::content::{Bounds, Place};
 use super::error::{LineFault, shown};
 use super::grid::{Builder, Grid, check_names};
 use super::options::{Reading, Separator};
@@ -23,16 +24,18 @@ pub(super) fn index(path: &Path, names: &[String], wanted: &str) -> Result<usize
 /// The grid has them in that order. Rows with another number of fields than the header are
 /// malformed.
 pub(super) fn read(
-    path: &Path,
+    place: Place<'_>,
     format: TableFormat,
     reading: &Reading,
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
 ) -> Result<Grid, DataError> {
+    let (path, bounds) = (place.path(), place.bounds());
+    let bytes = file::packed(place)?;
     match format {
-        TableFormat::Parquet => of_parquet(path, file::packed(path)?, reading, choose),
+        TableFormat::Parquet => of_parquet(path, bytes, bounds, reading, choose),
         TableFormat::Csv | TableFormat::Tsv => {
-            let bytes = file::read(path, reading.encoding)?;
-            of_text(path, &bytes, format, reading, choose)
+            let bytes = file::decoded(path, bytes, reading.encoding, bounds.bytes)?;
+            of_text(path, &bytes, bounds, format, reading, choose)
         }
     }
 }
@@ -41,11 +44,12 @@ pub(super) fn read(
 pub(super) fn of_parquet(
     path: &Path,
     bytes: Vec<u8>,
+    bounds: Bounds,
     reading: &Reading,
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
 ) -> Result<Grid, DataError> {
     match reading.given() {
-        None => parquet::read(path, bytes, choose),
+        None => parquet::read(path, bytes, bounds, choose),
         Some(option) => Err(DataError::NotForParquet {
             path: path.to_owned(),
             option,
@@ -57,6 +61,7 @@ pub(super) fn of_parquet(
 pub(super) fn of_text(
     path: &Path,
     bytes: &[u8],
+    bounds: Bounds,
     format: TableFormat,
     reading: &Reading,
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
@@ -100,7 +105,7 @@ pub(super) fn of_text(
     check_names(path, &names)?;
     let chosen = choose(&names)?;
     let names: Vec<String> = chosen.iter().map(|&index| names[index].clone()).collect();
-    let mut grid = Builder::new(path, names);
+    let mut grid = Builder::new(path, names, bounds);
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(failed)? {
         let start = start(&record);
