@@ -12,6 +12,7 @@ use crate::files::below;
 pub(crate) const SHARED: &[&str] = &[
     "crates/bindings/src/code.rs",
     "crates/client/src/api/models.rs",
+    "crates/client/src/initial.rs",
     "crates/indexer/src/contract.rs",
     "crates/protocol/src/mechanism.rs",
     "crates/protocol/src/mechanism/terms.rs",

@@ -303,22 +303,31 @@ impl Card {
         Ok(())
     }
 
-    /// Returns the card as bytes for the registry: deflated JSON.
+    /// Returns the card as JSON, which ends with the block of the closing.
     ///
     /// # Errors
     /// [`CardError::Text`] or [`CardError::TooLarge`].
-    pub fn to_bytes(&self) -> Result<Vec<u8>, CardError> {
+    pub fn to_json(&self) -> Result<String, CardError> {
         self.check()?;
-        let json = serde_json::to_vec(&Written {
+        let json = serde_json::to_string(&Written {
             format: FORMAT,
             card: self,
         })?;
         if json.len() as u64 > MAX_BYTES {
             return Err(CardError::TooLarge);
         }
+        Ok(json)
+    }
+
+    /// Returns the card as bytes for the registry: deflated JSON.
+    ///
+    /// # Errors
+    /// Those of [`to_json`](Self::to_json).
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CardError> {
+        let json = self.to_json()?;
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder
-            .write_all(&json)
+            .write_all(json.as_bytes())
             .and_then(|()| encoder.finish())
             .map_err(CardError::Inflate)
     }

@@ -6,12 +6,14 @@
 
 mod embedded;
 mod node;
+mod outline;
 mod plan;
 
 pub use embedded::{
     Deployment, DeploymentCost, ModelConfig, deploy, deploy_prediction_fees, deploy_with,
 };
 pub use node::{DeployError, DeployEvent, Deployed, Deployer, Done, Given, done_before, reusable};
+pub use outline::{Insert, Outline, Outlined, Role, To};
 pub use plan::{MeasureError, Plan, StepGas};
 
 use alloy_primitives::{Address, Bytes, Log, U256};

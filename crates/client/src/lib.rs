@@ -16,6 +16,7 @@ pub mod files;
 pub mod gas;
 pub mod gas_fees;
 pub mod identity;
+pub mod initial;
 pub mod journal;
 pub mod lock;
 pub mod market;

@@ -7,12 +7,15 @@ use std::{
 };
 
 use alloy_primitives::Address;
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use cotrain_client::{card::Card, deploy};
+use cotrain_client::{
+    deploy,
+    initial::{InitialModel, TermsFault, Title, check_terms},
+};
 use cotrain_learning::{
     Encoder,
     data::{Example, Source},
@@ -319,61 +322,43 @@ fn tokenizers() -> impl TypedValueParser<Value = Tokenizer> {
 /// Checks the bounds of the contracts, in the words of the options, and that refunds have a wait.
 fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     let shown = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
-    let Waits {
-        refund,
-        owner_claim,
-        any_address_claim,
-        report_notice,
-    } = *waits;
-    // Scenarios have the same bound: without a wait, a contribution would stake nothing.
-    if refund == 0 {
-        bail!(
+    check_terms(incentive, waits).map_err(|fault| match fault {
+        TermsFault::NoWait => anyhow!(
             "--refund-wait is 0s; expected at least 1s: without a wait a contribution stakes nothing"
-        );
-    }
-    if refund > owner_claim {
-        bail!(
+        ),
+        TermsFault::OwnerFirst {
+            refund,
+            owner_claim,
+        } => anyhow!(
             "--owner-claim-wait {} is shorter than --refund-wait {}; make it at least as long",
             shown(owner_claim),
             shown(refund)
-        );
-    }
-    if owner_claim > any_address_claim {
-        bail!(
+        ),
+        TermsFault::AnyoneFirst {
+            owner_claim,
+            any_address_claim,
+        } => anyhow!(
             "--any-address-claim-wait {} is shorter than --owner-claim-wait {}; make it at least as long",
             shown(any_address_claim),
             shown(owner_claim)
-        );
-    }
-    // If a report misses its time, there must be time for a second announcement before the owner
-    // may take the deposit.
-    if report_notice > (owner_claim - refund) / 2 {
-        bail!(
+        ),
+        TermsFault::LongNotice { notice, between } => anyhow!(
             "--report-notice {} is more than half of the {} from --refund-wait to --owner-claim-wait; make it at most that half",
-            shown(report_notice),
-            shown(owner_claim - refund)
-        );
-    }
-    if waits.validate().is_err() {
-        bail!(
+            shown(notice),
+            shown(between)
+        ),
+        TermsFault::TooLong { any_address_claim } => anyhow!(
             "--any-address-claim-wait is {any_address_claim} s; expected less than 2^40 s, 34,000 years"
-        );
-    }
-    if let Incentive::DepositRefundTake { cost_weight: 0 } = incentive {
-        bail!(
+        ),
+        TermsFault::NothingStaked => anyhow!(
             "--cost-weight is 0, so nothing would be staked; name a weight such as 1000gwei, or say --points"
-        );
-    }
-    if let (Incentive::DepositRefundTake { cost_weight }, Err(_)) =
-        (incentive, incentive.validate())
-    {
-        bail!(
+        ),
+        TermsFault::TooMuch { cost_weight } => anyhow!(
             "--cost-weight is {}; expected less than 2^80 wei, which is {}",
-            Wei(*cost_weight),
+            Wei(cost_weight),
             Wei(1 << 80)
-        );
-    }
-    Ok(())
+        ),
+    })
 }
 
 /// A deployment, with its descriptions for people.
@@ -447,39 +432,26 @@ impl Plan {
         prepared: &Prepared,
     ) -> Result<Self, CommandError> {
         let encoded = &prepared.encoded;
-        let card = Card {
+        let title = Title {
             name: options.name.clone(),
             description: options.description.clone(),
-            classes: encoded.classes.clone(),
-            encoder: Some(encoded.encoder.clone()),
-            from_block: 0,
         };
-        // The check comes before the training, which takes time, and long before anything is paid.
-        card.check().map_err(CommandError::mistake)?;
-        let trained = prepared.train().map_err(CommandError::mistake)?;
+        let model = InitialModel::train(&title, terms, owner, prepared);
+        let model = model.map_err(CommandError::mistake)?;
         Ok(Self {
             name: options.name.clone(),
-            deployment: deploy::Plan {
-                owner,
-                terms,
-                classifier: trained.classifier,
-                card,
-            },
-            quantization: trained.quantization,
-            evaluation: Measured::new(&trained.confusion, encoded.classes.clone()),
-            trained_on: prepared.trained_on,
+            deployment: model.deployment,
+            quantization: model.quantization,
+            evaluation: Measured::new(&model.confusion, encoded.classes.clone()),
+            trained_on: model.trained_on,
             left_out: Vec::new(),
-            row_numbers: prepared.row_numbers(),
-            queries: prepared.queries(),
-            types: prepared
-                .dataset
-                .as_ref()
-                .map(|it| it.schema.describe_unless_plain())
-                .unwrap_or_default(),
+            row_numbers: model.row_numbers,
+            queries: model.queries,
+            types: model.types,
             example: prepared
                 .test_example()
                 .and_then(|it| example(&encoded.encoder, it)),
-            clamped: encoded.clamped,
+            clamped: model.clamped,
         })
     }
 

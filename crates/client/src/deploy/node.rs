@@ -33,7 +33,7 @@ pub struct Given {
 }
 
 impl Given {
-    const fn part(&self, part: Part) -> Option<Address> {
+    pub(super) const fn part(&self, part: Part) -> Option<Address> {
         match part {
             Part::Factory => self.factory,
             Part::Trainer => self.trainer,
@@ -244,7 +244,7 @@ pub async fn done_before<'a>(node: &Node, begun: &'a Journal) -> Result<Vec<&'a 
     Ok(done)
 }
 
-async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
+pub(super) async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
     Ok(!node.code(address).await?.is_empty())
 }
 
