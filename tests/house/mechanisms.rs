@@ -16,6 +16,7 @@ pub(crate) const SHARED: &[&str] = &[
     "crates/indexer/src/contract.rs",
     "crates/protocol/src/mechanism.rs",
     "crates/protocol/src/mechanism/terms.rs",
+    "crates/server/src/api/plans/body.rs",
     "crates/simulator/src/scenario/incentive.rs",
     "crates/simulator/src/scenario/payment.rs",
     "crates/simulator/src/simulation.rs",

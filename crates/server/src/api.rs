@@ -19,6 +19,8 @@ mod models;
 mod negotiation;
 mod observe;
 mod page;
+mod planning;
+mod plans;
 mod predict;
 mod problem;
 mod rpc;
@@ -66,15 +68,24 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
     let (forwarding, forwarded) = OpenApiRouter::<App>::default()
         .routes(routes!(rpc::rpc))
         .split_for_parts();
+    let (planning, planned) = OpenApiRouter::<App>::default()
+        .routes(routes!(plans::look))
+        .routes(routes!(plans::plan))
+        .split_for_parts();
     let (unlimited, unlimited_document) = unlimited().split_for_parts();
     document.merge(streamed);
     document.merge(forwarded);
+    document.merge(planned);
     document.merge(unlimited_document);
     document::complete(&mut document, config.max_page);
     let max_body = config.max_body.min(rpc::MAX_BODY);
     let limited = timed
         .merge(forwarding.layer(DefaultBodyLimit::max(max_body)))
         .layer(from_fn_with_state(app.clone(), limits::at_a_time))
+        // Training may take longer than other requests, and has limits of its own.
+        .merge(planning.layer(DefaultBodyLimit::max(planning::max_body(
+            config.max_plan_bytes,
+        ))))
         .layer(headers::compression())
         .layer(map_response(headers::weaken))
         .merge(streams)

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use alloy_primitives::Address;
 use cotrain_indexer::Index;
 use cotrain_relayer::Relayer;
 
@@ -24,6 +25,7 @@ pub struct Health {
 pub struct Coordinator {
     relayer: Relayer,
     encoders: Encoders,
+    registry: Option<Address>,
     leads: Arc<AtomicBool>,
 }
 
@@ -42,8 +44,21 @@ impl Coordinator {
         Self {
             relayer,
             encoders,
+            registry: None,
             leads: Arc::default(),
         }
+    }
+
+    /// Names the registry whose models the coordinator follows.
+    #[must_use]
+    pub fn following(self, registry: Option<Address>) -> Self {
+        Self { registry, ..self }
+    }
+
+    /// Returns the registry whose models the coordinator follows, if it follows one.
+    #[must_use]
+    pub fn registry(&self) -> Option<Address> {
+        self.registry
     }
 
     /// Returns the index of the models.

@@ -175,7 +175,7 @@ pub async fn serve(
     let index = Index::with_tables(node, queue.chain_store(), encoders.tables());
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
-    let coordinator = Coordinator::with_encoders(relayer, encoders);
+    let coordinator = Coordinator::with_encoders(relayer, encoders).following(config.registry);
     let services = Arc::new(Services {
         config,
         coordinator: coordinator.clone(),

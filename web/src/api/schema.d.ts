@@ -214,6 +214,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/markets/{market}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the card of a market, byte for byte as its provider registered it.
+         * @description A stranger wrote it. If `verified` of the market is false, the card may contradict the contract.
+         */
+        get: operations["getMarketCard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/markets/{market}/contributions": {
         parameters: {
             query?: never;
@@ -561,6 +581,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plans a deployment: trains, measures and rounds a model, and lists the transactions that put it
+         *     on the chain.
+         * @description Training and figures are those of `cotrain deploy` with the same options. A wallet of the owner
+         *     sends the transactions in order. Nothing of the file or the plan is kept.
+         */
+        post: operations["plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks at a table before a model is planned.
+         * @description It tells for each column what its values seem to be, and shows the first rows. The file is CSV,
+         *     TSV or Parquet, also gzipped, and nothing of it is kept.
+         */
+        post: operations["look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/submissions/{id}": {
         parameters: {
             query?: never;
@@ -668,7 +731,7 @@ export interface components {
             /** @description Largest sum of the squares of a sample's numbers, in decimal digits. */
             maxSquaredLength: string;
         };
-        /** @description Card of a model. It may have further fields. */
+        /** @description Card of a model or a market. It may have further fields. */
         CardView: {
             /** @description Names of the classes, by label. */
             classes: string[];
@@ -737,6 +800,32 @@ export interface components {
         Claims: {
             /** @description Claims in the order of their transactions. */
             rows: components["schemas"]["ClaimView"][];
+        };
+        /** @description Column at a first look. */
+        ColumnView: {
+            /** @description Most frequent values, at most 20. */
+            common: components["schemas"]["CommonView"][];
+            /** @description Number of different values. */
+            distinct: number;
+            /** @description Mean length of the values, in bytes. */
+            length: number;
+            looks: ("numeric" | "boolean" | "categorical" | "text" | "empty") & Record<string, never>;
+            /** @description Number of rows without a value. */
+            missing: number;
+            name: string;
+        };
+        /** @description Value with its number of rows. */
+        CommonView: {
+            rows: number;
+            value: string;
+        };
+        /** @description Contract of a deployment with its address. */
+        ContractView: {
+            address: components["schemas"]["Account"];
+            /** @description Name: `registry`, `factory`, `trainer-code`, `classifier-code`, `trainer` or `classifier`. */
+            contract: string;
+            /** @description Whether the chain has it already. */
+            exists: boolean;
         };
         /** @description Contribution to a model. */
         ContributionView: {
@@ -832,6 +921,35 @@ export interface components {
          * @enum {string}
          */
         EncodingView: "sparse" | "dense16" | "dense32";
+        /** @description Figures on the predictions of a model for test examples. A share without examples is null. */
+        EvaluationView: {
+            /** Format: double */
+            accuracy?: number | null;
+            /** @description Row for each true class, with the count of each predicted class. */
+            confusion: number[][];
+            /**
+             * Format: int64
+             * @description Number that the model predicts right.
+             */
+            correct: number;
+            /** @description Ends of the accuracy's 95 % interval. */
+            interval?: number[] | null;
+            /**
+             * Format: double
+             * @description Share of the most common class, which always to name would give.
+             */
+            majority?: number | null;
+            /**
+             * Format: int64
+             * @description Number of test examples.
+             */
+            n: number;
+            /**
+             * Format: int64
+             * @description Number of examples that the model refuses to predict; they count as wrong.
+             */
+            refused: number;
+        };
         /** @description Event of a model, a market or the coordinator. */
         EventView: {
             account?: components["schemas"]["Account"] | null;
@@ -866,6 +984,17 @@ export interface components {
             /** @description Trainer of the model, or the market. */
             trainer: components["schemas"]["Account"];
             transaction?: components["schemas"]["Hash"] | null;
+        };
+        /** @description File of a table. */
+        FileBody: {
+            /** @description Bytes of the file, at most `api.max_plan_bytes`. */
+            data: components["schemas"]["Data"];
+            /**
+             * @description Name with its ending, which tells the format: .csv, .tsv, .txt or .parquet, with or without
+             *     .gz. Messages call the file so.
+             * @example mail.csv
+             */
+            name: string;
         };
         /**
          * @description Hash: 0x and 64 hexadecimal digits, in lower case in answers.
@@ -911,6 +1040,39 @@ export interface components {
         };
         /** @description One input, or an array of at most 1000. */
         Inputs: components["schemas"]["Input"] | components["schemas"]["Input"][];
+        /** @description Address within data. */
+        InsertView: {
+            /** @description Name of the contract. */
+            contract: string;
+            /** @description Offset of its 20 bytes. */
+            offset: number;
+        };
+        /**
+         * @description Learner of the model.
+         * @enum {string}
+         */
+        LearnerBody: "sparse-perceptron" | "dense-perceptron" | "naive-bayes" | "sparse-nearest-centroid" | "dense-nearest-centroid";
+        /** @description Table to look at. */
+        LookBody: {
+            file: components["schemas"]["FileBody"];
+            reading?: {
+                /** @description Whether numbers have a decimal comma, as in `1,5`. */
+                decimalComma?: boolean;
+                /** @description Encoding of a text that is no UTF-8, such as `windows-1252`. */
+                encoding?: string | null;
+                separator?: components["schemas"]["SeparatorBody"] | null;
+            } | null;
+        };
+        /** @description First look at a table. */
+        LookView: {
+            columns: components["schemas"]["ColumnView"][];
+            /** @description Number of columns; at most 500 are described. */
+            count: number;
+            /** @description First rows, at most 8. Each value is cut after 120 characters, and has no control characters. */
+            preview: string[][];
+            /** @description Number of rows without the header. */
+            rows: number;
+        };
         /**
          * @description Transaction that anyone may send. `draw` draws the part to test with; `score` does a step of the scoring.
          * @enum {string}
@@ -1127,6 +1289,11 @@ export interface components {
              */
             verified: boolean;
         };
+        /**
+         * @description Replacement of missing values: the mean or the median of the column, a feature of its own, or none.
+         * @enum {string}
+         */
+        MissingBody: "mean" | "median" | "own" | "refuse";
         /** @description Model: its fixed facts, and its state after a block. */
         ModelView: {
             /**
@@ -1251,6 +1418,154 @@ export interface components {
              *     account's contributions.
              */
             score: number;
+        };
+        /** @description Deployment to plan. What is left out has the default of `cotrain deploy`. */
+        PlanBody: {
+            costWeight?: components["schemas"]["Wei"] | null;
+            /** @description Purpose of the model, in one or a few sentences. */
+            description?: string | null;
+            /** @description Columns to leave out. */
+            drop?: string[] | null;
+            /**
+             * Format: int32
+             * @description Number of the most frequent words or indices to keep; 2,000 words by default.
+             */
+            features?: number | null;
+            file: components["schemas"]["FileBody"];
+            /**
+             * Format: int32
+             * @description Number of features to hash words to, instead of keeping the most frequent ones.
+             */
+            hashed?: number | null;
+            /**
+             * Format: double
+             * @description Share of the training data that the model learns from; a half by default.
+             */
+            initial?: number | null;
+            /** @description Column that contains the class; `label` by default. */
+            label?: string | null;
+            learner?: components["schemas"]["LearnerBody"] | null;
+            missing?: components["schemas"]["MissingBody"] | null;
+            /** @description Name of the model. */
+            name: string;
+            owner?: components["schemas"]["Account"] | null;
+            /** @description Whether refunded contributions are counted, instead of taking deposits. */
+            points?: boolean;
+            reading?: {
+                /** @description Whether numbers have a decimal comma, as in `1,5`. */
+                decimalComma?: boolean;
+                /** @description Encoding of a text that is no UTF-8, such as `windows-1252`. */
+                encoding?: string | null;
+                separator?: components["schemas"]["SeparatorBody"] | null;
+            } | null;
+            /** @description Further classes without examples in the data. */
+            reserveClasses?: string[] | null;
+            /**
+             * Format: int64
+             * @description Seed of all random choices; 1 by default.
+             */
+            seed?: number | null;
+            /** @description Column that contains the text; without it, the other columns are features. */
+            text?: string | null;
+            tokenizer?: components["schemas"]["TokenizerBody"] | null;
+            /** @description Types of columns by their names; the others are guessed. */
+            types?: {
+                [key: string]: components["schemas"]["TypeBody"];
+            } | null;
+            waits?: {
+                /**
+                 * Format: int64
+                 * @description Time from a contribution to anyone's late claim; 9 days by default.
+                 */
+                anyAddressClaim?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time from a contribution to the owner's late claim; 9 days by default.
+                 */
+                ownerClaim?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time from a contribution to its refund or a report of it; 1 day by default.
+                 */
+                refund?: number | null;
+                /**
+                 * Format: int64
+                 * @description Notice of a report; none by default.
+                 */
+                reportNotice?: number | null;
+            } | null;
+            /** @description Whether two neighboring words are taken as a word, too. */
+            wordPairs?: boolean;
+        };
+        /** @description Plan of a deployment. */
+        PlanView: {
+            /**
+             * Format: double
+             * @description Share of the test examples that the model predicted right before it was rounded.
+             */
+            accuracyFloat: number;
+            /**
+             * @description JSON of the model's card. It ends with `"from_block":0}`: the number of the block with the
+             *     transaction `closed` replaces the 0. Deflated (zlib, RFC 1950), it is the second argument of
+             *     `register`.
+             */
+            card: string;
+            /**
+             * Format: int64
+             * @description Id of the chain.
+             */
+            chainId: number;
+            /** @description Names of the classes, by label. */
+            classes: string[];
+            /** @description Number of the data's numbers that were moved within the model's bounds. */
+            clipped: number;
+            /** @description Columns with their types in words; none if all are numbers, or for texts. */
+            columns: components["schemas"]["TypedView"][];
+            /** @description Contracts whose addresses are known before the first transaction. */
+            contracts: components["schemas"]["ContractView"][];
+            evaluation: components["schemas"]["EvaluationView"];
+            /**
+             * Format: int32
+             * @description Number of features of a sample. For a dense perceptron, it counts the constant through which
+             *     the model learns its intercept.
+             */
+            features: number;
+            /** @description Learner, such as `naive-bayes`. */
+            learner: string;
+            /** @description Mechanism: `deposit-refund-take` or `points`. */
+            mechanism: string;
+            name: string;
+            /** @description Columns that seem to number the rows, which a model should not learn from. */
+            rowNumbers: string[];
+            /** @description Number of examples that the model was trained on. */
+            trainedOn: number;
+            /** @description Transactions in their order. */
+            transactions: components["schemas"]["PlannedView"][];
+            weights: components["schemas"]["WeightsDigest"];
+        };
+        /** @description Transaction of a plan. */
+        PlannedView: {
+            /**
+             * @description Contracts that it creates. A known address is in `contracts`. That of a creation without
+             *     receiver is in the receipt, and those of `model` are in the event `ModelCreated`.
+             */
+            creates: string[];
+            data?: components["schemas"]["Data"] | null;
+            /**
+             * Format: int64
+             * @description Estimate of its gas.
+             */
+            gas: number;
+            /** @description Addresses that belong into the data, where it has zeros. */
+            inserts: components["schemas"]["InsertView"][];
+            /**
+             * @description Name of the step, which no other has: `registry`, `factory`, `trainer`, `classifier`, `model`,
+             *     `words 0` and so on, `closed` or `registered`.
+             */
+            name: string;
+            to?: components["schemas"]["Account"] | null;
+            /** @description Receiver, by the name of a contract. If this and `to` are null, the data is code to create. */
+            toContract?: string | null;
         };
         /** @description Prediction for one input. */
         Prediction: {
@@ -1872,6 +2187,11 @@ export interface components {
             }[];
         };
         /**
+         * @description Separator of the fields of a table.
+         * @enum {string}
+         */
+        SeparatorBody: "comma" | "semicolon" | "tab" | "pipe";
+        /**
          * @description State of a deposit. `reported` means taken in part and still open.
          * @enum {string}
          */
@@ -1998,6 +2318,11 @@ export interface components {
             trainer: components["schemas"]["Account"];
             transaction?: components["schemas"]["Hash"] | null;
         };
+        /**
+         * @description Rule by which texts are split into words.
+         * @enum {string}
+         */
+        TokenizerBody: "simple" | "unicode";
         /** @description Sums over all contributions to a model. */
         TotalsView: {
             /**
@@ -2043,6 +2368,17 @@ export interface components {
             state: string;
             trainer: components["schemas"]["Account"];
         };
+        /**
+         * @description Type of a column: numbers, one of a few texts, true or false, a text whose words are learned, or nothing to learn from.
+         * @enum {string}
+         */
+        TypeBody: "numeric" | "categorical" | "boolean" | "text" | "ignored";
+        /** @description Column with its type. */
+        TypedView: {
+            /** @description Type in words. */
+            about: string;
+            name: string;
+        };
         /** @description Times between a contribution and its claims, in seconds. */
         WaitsView: {
             /**
@@ -2081,6 +2417,13 @@ export interface components {
             blockHash: components["schemas"]["Hash"];
             /** @description Words as the contract stores them, 32 bytes each. */
             words: components["schemas"]["Data"];
+        };
+        /** @description Weights of a model, to compare them with those on the chain before it is closed. */
+        WeightsDigest: {
+            /** @description keccak256 of all words. */
+            keccak256: components["schemas"]["Hash"];
+            /** @description Number of words of 32 bytes. */
+            words: number;
         };
     };
     responses: never;
@@ -2813,6 +3156,99 @@ export interface operations {
                 };
             };
             /** @description The market is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMarketCard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ETag` of an answer that the client has: if it is still the same, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description Address of the market. */
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The card. */
+            200: {
+                headers: {
+                    /** @description SHA-256 of the card, and the content coding if there is one. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardView"];
+                };
+            };
+            /** @description The card that the client has is still the same. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The market is unknown, or it has no card. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4640,6 +5076,232 @@ export interface operations {
             };
             /** @description The model is unknown. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanBody"];
+            };
+        };
+        responses: {
+            /** @description The plan. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator plans nothing: `api.max_plan_bytes` is 0. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or no model can be made of the file. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "file": {
+                 *         "data": "0x6c6162656c2c746578740a7370616d2c77696e0a68616d2c68690a",
+                 *         "name": "mail.csv"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["LookBody"];
+            };
+        };
+        responses: {
+            /** @description The columns and the first rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator plans nothing: `api.max_plan_bytes` is 0. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or the file is no table. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,7 +8,7 @@ use cotrain_relayer::Relayer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{kinds::Kind, problem::Problem};
+use super::{kinds::Kind, planning::Plans, problem::Problem};
 use crate::{config::ApiSection, coordinator::Coordinator, encoders::Encoders};
 
 /// Maximum number of bodies with reads of the chain that are worked on at the same time. The answers
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) timeout: Duration,
     pub(super) max_page: u32,
     pub(super) metrics: bool,
+    /// Bounds of plans; `None` if none are made.
+    pub(super) plans: Option<Plans>,
     /// Permits for reads of the chain that are forwarded; `None` if none are.
     pub(super) rpc: Option<Semaphore>,
     /// Signal to end the streams, which would otherwise keep the server running.
@@ -47,6 +49,7 @@ impl App {
             timeout: config.timeout,
             max_page: config.max_page,
             metrics: config.metrics,
+            plans: Plans::new(config.max_plan_bytes),
             rpc: config.rpc.then(|| Semaphore::new(READS)),
             stop: stop.clone(),
         }))

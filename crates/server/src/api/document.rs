@@ -32,6 +32,7 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
         (name = "submissions", description = "Signed batches on their way to the chain."),
         (name = "transactions", description = "Transactions that the coordinator sent."),
         (name = "events", description = "Events of models, markets and the coordinator, in pages and as a stream."),
+        (name = "plans", description = "Deployments of models from files, planned for a wallet."),
         (name = "chain", description = "Reads of the chain, for those who have no node."),
         (name = "health", description = "Health of the coordinator, for its operator."),
         (name = "problems", description = "Kinds of errors."),

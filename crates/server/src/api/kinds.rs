@@ -70,7 +70,7 @@ kinds! {
     UNKNOWN_DELEGATION, "unknown-delegation", NOT_FOUND, "The delegation is unknown",
         "The account delegates nothing to this coordinator's keeper, or its time is over.";
     NOT_SERVED, "not-served", NOT_FOUND, "This is not served here",
-        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep].";
+        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0.";
     UNKNOWN_ENCODER, "unknown-encoder", NOT_FOUND, "The table of word vectors is unknown",
         "This coordinator does not have a table with that SHA-256. /v1/encoders lists those that it has.";
     METHOD_NOT_ALLOWED, "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
@@ -85,6 +85,8 @@ kinds! {
         "Its owner has published none that fits the contract, so texts and rows cannot become samples here. Send features or a sample.";
     NO_TABLE, "no-table", UNPROCESSABLE_ENTITY, "The model's table of word vectors is not here",
         "The model reads texts by a table that this coordinator does not have. Its operator can add the file to encoders.files. Send features or a sample.";
+    INVALID_DATA, "invalid-data", UNPROCESSABLE_ENTITY, "No model can be made of the data",
+        "The file cannot be read as a table, or not be learned from as chosen. The detail says why, with the line and the column of a faulty field.";
     NOT_ENCODABLE, "not-encodable", UNPROCESSABLE_ENTITY, "The input cannot be encoded",
         "The input is not of the sort that the model learned from; the detail says what it expects.";
     SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",

@@ -172,6 +172,9 @@ pub struct ApiSection {
     /// Whether `/rpc` forwards reads of the chain to the node.
     #[serde(deserialize_with = "forms::flag")]
     pub rpc: bool,
+    /// Maximum size of a file that a deployment is planned from, in bytes; 0 to plan none.
+    #[serde(deserialize_with = "forms::whole::<_, _, 0, 67_108_864>")]
+    pub max_plan_bytes: usize,
     /// Whether the API serves `/metrics`.
     #[serde(deserialize_with = "forms::flag")]
     pub metrics: bool,

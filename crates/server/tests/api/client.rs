@@ -132,7 +132,7 @@ impl Api {
         }
         index.catch_up().await.unwrap();
         let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
-        let coordinator = Coordinator::with_encoders(relayer, setup.encoders);
+        let coordinator = Coordinator::with_encoders(relayer, setup.encoders).following(registry);
         let stop = CancellationToken::new();
         Self {
             router: router(coordinator.clone(), &setup.api, &stop),

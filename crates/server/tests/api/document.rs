@@ -60,6 +60,8 @@ async fn complete_documents_every_path_with_its_problems() {
             "POST /v1/models/{trainer}/submissions",
             "GET /v1/models/{trainer}/totals",
             "GET /v1/models/{trainer}/weights",
+            "POST /v1/plans",
+            "POST /v1/plans/look",
             "GET /v1/submissions/{id}",
             "GET /v1/transactions",
         ]
@@ -115,7 +117,7 @@ async fn complete_puts_bounds_into_the_document_and_leaves_no_loose_ends() {
         let name = reference.split('"').next().unwrap();
         assert!(schemas.contains_key(name), "{name} is nowhere");
     }
-    for body in ["SignedBatchBody", "DelegationBody"] {
+    for body in ["SignedBatchBody", "DelegationBody", "PlanBody", "LookBody"] {
         assert_eq!(schemas[body]["additionalProperties"], false);
     }
 }

@@ -8,6 +8,7 @@ mod encoders;
 mod events;
 mod limits;
 mod markets;
+mod plans;
 mod predictions;
 mod reading;
 mod rpc;
