@@ -40,7 +40,7 @@ export async function check(
   const value = quantity(draft.value);
   const call = { from: account, data, value, ...(to ? { to } : {}) };
   const answers = await rpcAll([
-    ["eth_estimateGas", [call]],
+    ["eth_estimateGas", [call, "pending"]],
     // The next block decides: in the latest one of a chain that rests, deposits have not fallen yet.
     ["eth_call", [call, "pending"]],
     ["eth_gasPrice", []],

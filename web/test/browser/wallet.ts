@@ -63,7 +63,8 @@ export interface Controls {
   hold(): () => void;
   lock(): Promise<void>;
   unlock(): Promise<void>;
-  switchAccount(key: Key): Promise<void>;
+  /** Selects another account; `isSilent` tells the page nothing, as some wallets do. */
+  switchAccount(key: Key, options?: { isSilent?: boolean }): Promise<void>;
   switchChain(chainId: number): Promise<void>;
   /** Sends a waiting transaction again for a higher fee. Returns the new hash. */
   speedUp(hash: string): Promise<Hex>;
@@ -71,8 +72,6 @@ export interface Controls {
   cancel(hash: string): Promise<Hex>;
   /** Forgets the numbers of its transactions, as "clear activity" does. */
   clearActivity(): void;
-  /** Numbers its next transaction so, as after a restart of the chain. */
-  setNonce(nonce: number): void;
   requests(): readonly Asked[];
 }
 
@@ -254,9 +253,12 @@ class TestWallet implements Controls {
     await this.#emit("accountsChanged", this.#accounts());
   }
 
-  async switchAccount(key: Key): Promise<void> {
+  async switchAccount(
+    key: Key,
+    { isSilent = false }: { isSilent?: boolean } = {},
+  ): Promise<void> {
     this.#account = walletOf(key);
-    await this.#emit("accountsChanged", this.#accounts());
+    if (!isSilent) await this.#emit("accountsChanged", this.#accounts());
   }
 
   async switchChain(chainId: number): Promise<void> {
@@ -276,10 +278,6 @@ class TestWallet implements Controls {
 
   clearActivity(): void {
     this.#nonces.clear();
-  }
-
-  setNonce(nonce: number): void {
-    this.#nonces.set(this.address(), nonce);
   }
 
   requests(): readonly Asked[] {

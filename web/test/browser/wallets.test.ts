@@ -4,7 +4,15 @@ import {
 } from "@metamask/eth-sig-util";
 import type { BrowserContext, Page } from "playwright-core";
 import { encodeFunctionData } from "viem/utils";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  inject,
+  it,
+} from "vitest";
 import { trainerAbi } from "../../src/chain/abi.ts";
 import { expectSound, open, useBrowser } from "./browser.ts";
 import { serveHarness } from "./harness/server.ts";
@@ -174,21 +182,23 @@ describe("the page", () => {
 });
 
 describe("a transaction", () => {
-  const path = "/test/browser/harness/index.html";
   let harness: Awaited<ReturnType<typeof serveHarness>>;
   beforeAll(async () => {
     harness = await serveHarness(`http://127.0.0.1:${world.ports.api}`);
   });
   afterAll(() => harness.end());
+  afterEach(async () => {
+    await node("evm_setAutomine", true);
+  });
 
   async function connected(options: Options): Promise<{
     context: BrowserContext;
     page: Page;
     wallet: Controls;
   }> {
-    const { context, page } = await open(harness.origin);
+    const { context, page } = await open(new URL(harness.page).origin);
     const wallet = await injectWallet(context, world, options);
-    await page.goto(path);
+    await page.goto(harness.page);
     await page
       .locator("main")
       .getByRole("button", { name: "Test wallet" })
@@ -228,7 +238,7 @@ describe("a transaction", () => {
     await page.waitForSelector("#end:has-text('block ')");
     await page.waitForSelector("#transactions >> text=Done, in block");
     const other = await context.newPage();
-    await other.goto(harness.origin + path);
+    await other.goto(harness.page);
     await other.waitForSelector("#transactions >> text=Done, in block");
     await page.reload();
     await page.waitForSelector(`#account:has-text("${wallet.address()}")`);
@@ -337,11 +347,10 @@ describe("a transaction", () => {
     await node("evm_mine");
     await page.waitForSelector("text=You canceled it in the wallet.");
     await page.waitForSelector("#end:has-text('failed: You canceled it')");
-    await node("evm_setAutomine", true);
     await context.close();
   });
 
-  it("is told to be replaced, dropped, rolled back, or reverted", async () => {
+  it("is told to be dropped, numbered otherwise than expected, or rolled back", async () => {
     await node("evm_setAutomine", false);
     const { context, page, wallet } = await connected({ devIndex: 6 });
     await send(page, { to: friend, value: "13" });
@@ -368,5 +377,78 @@ describe("a transaction", () => {
     await node("anvil_reorg", 1, []);
     await page.waitForSelector("text=The chain took back the block");
     await context.close();
+  });
+
+  it("tells why the contract refused it, though its simulation succeeded", async () => {
+    const { context, page, wallet } = await connected({ devIndex: 9 });
+    const to = world.models.text;
+    const deposit = encodeFunctionData({
+      abi: trainerAbi,
+      functionName: "depositTo",
+      args: [wallet.address()],
+    });
+    await send(page, { to, data: deposit, value: "1000" });
+    await page.waitForSelector("#end:has-text('block ')");
+    // Both are fine after the newest block, but only one of them after the other.
+    await node("evm_setAutomine", false);
+    const data = encodeFunctionData({
+      abi: trainerAbi,
+      functionName: "withdrawTo",
+      args: [wallet.address(), 1_000n],
+    });
+    await send(page, { data, value: "0" });
+    await page.waitForSelector("header >> text=1 pending");
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await page.waitForSelector("header >> text=2 pending");
+    await node("evm_mine");
+    await page.waitForSelector(
+      "text=The contract refused it. The prepaid balance is 0 ether",
+    );
+    await page.waitForSelector("#end:has-text('reverted: ')");
+    await context.close();
+  });
+
+  it("is not sent by an account that was selected meanwhile, nor if nothing is stored", async () => {
+    const { context, page, wallet } = await connected({ devIndex: 6 });
+    await wallet.switchAccount({ devIndex: 8 }, { isSilent: true });
+    await send(page, { to: friend, value: "21" });
+    expect(await outcome(page)).toMatch(/^failed: The account was changed/);
+    await page.waitForSelector(`#account:has-text("${wallet.address()}")`);
+    // The browser's storage is full.
+    await page.evaluate(() => {
+      Storage.prototype.setItem = () => {
+        throw new DOMException("full", "QuotaExceededError");
+      };
+    });
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await page.waitForSelector("#end:has-text('block ')");
+    await page.waitForSelector("#transactions >> text=Done, in block");
+    await context.close();
+  });
+
+  it("is of its browser and its chain alone", async () => {
+    const [one, other] = await Promise.all([
+      connected({ devIndex: 6 }),
+      connected({ devIndex: 8 }),
+    ]);
+    await Promise.all([
+      send(one.page, { to: friend, value: "31" }),
+      send(other.page, { to: friend, value: "32" }),
+    ]);
+    for (const { page } of [one, other]) {
+      await page.waitForSelector("#transactions >> text=Done, in block");
+      expect(await page.locator("#transactions li").count()).toBe(1);
+    }
+    // Another chain of the same id has another first block.
+    const key = "cotrain-transactions-1";
+    await one.page.evaluate((key) => {
+      const rows = JSON.parse(localStorage.getItem(key) ?? "[]") as object[];
+      const genesis = `0x${"9".repeat(64)}`;
+      const changed = rows.map((row) => ({ ...row, genesis }));
+      localStorage.setItem(key, JSON.stringify(changed));
+    }, key);
+    await one.page.reload();
+    await one.page.waitForSelector("text=nothing sent");
+    await Promise.all([one.context.close(), other.context.close()]);
   });
 });
