@@ -33,6 +33,7 @@ export const words = {
     label: "Pages",
     models: "Models",
     markets: "Markets",
+    mine: "Mine",
     help: "Help",
     api: "API",
   },
@@ -134,6 +135,8 @@ export const words = {
     tabs: {
       try: "Try it",
       teach: "Teach",
+      mine: "Mine",
+      report: "Report",
     },
   },
 

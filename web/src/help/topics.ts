@@ -14,6 +14,8 @@ export interface Answer {
   title: string;
   short: string;
   paragraphs: readonly string[];
+  /** Pages where the answer shows. */
+  links?: readonly { readonly path: string; readonly text: string }[];
 }
 
 /** Returns the path of a page of help. */
@@ -42,6 +44,12 @@ export const answers: Readonly<Record<Topic, Answer>> = {
       "The model keeps learning. So its answer can change, and you may ask again later, as long as nobody else has taken the deposit.",
       "Meanwhile others who taught well can take parts of it by reports. Later the owner, and then anybody, can take what is left.",
     ],
+    links: [
+      {
+        path: "/me",
+        text: "What you taught, with what the model says of it now",
+      },
+    ],
   },
   reports: {
     title: "Who can take my deposit?",
@@ -52,6 +60,11 @@ export const answers: Readonly<Record<Topic, Answer>> = {
       "Each reporter gets a share of your deposit. It is the reporter’s part of all contributions whose deposits went back. Nobody can report the same example twice, and nobody can report an own one.",
       "Some models ask for a notice: a report must be announced first. During the notice you can still take the deposit back if the model agrees.",
       "If much time passes and nobody has claimed a deposit, the model’s owner may take it, and later anybody. Each model states both times.",
+      "On the page of a model, “Report” lists what can be reported now, with your share and its cost.",
+    ],
+    links: [
+      { path: "/me", text: "What you taught, and what of it is at risk" },
+      { path: "/", text: "The models" },
     ],
   },
   gas: {

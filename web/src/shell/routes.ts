@@ -7,6 +7,7 @@ export type Route =
   | { page: "model"; trainer: string; tab: Tab }
   | { page: "markets" }
   | { page: "market"; market: string }
+  | { page: "me" }
   | { page: "help"; topic: Topic | undefined }
   | { page: "unknown"; path: string };
 
@@ -30,6 +31,7 @@ export function routeOf(path: string): Route {
   if (first === "markets" && parts.length === 1) return { page: "markets" };
   if (first === "markets" && parts.length === 2 && second && isAddress(second))
     return { page: "market", market: second };
+  if (first === "me" && parts.length === 1) return { page: "me" };
   if (first === "help" && parts.length === 1) {
     return { page: "help", topic: undefined };
   }
