@@ -305,6 +305,8 @@ export const teachWords = {
       `Since ${when} you can take the deposit back, whenever the model agrees.`,
     sincePoints: (when: string) =>
       `Since ${when} you can earn points, whenever the model agrees.`,
+    examples: "The examples",
+    moreExamples: (rest: number) => `and ${counted(rest, "example")} more`,
     mine: "Follow it in Mine",
     again: "Put the examples back into the list",
     dismiss: "Remove from this list",
