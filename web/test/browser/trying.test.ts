@@ -199,8 +199,10 @@ it("works by the keyboard alone", async () => {
 
 it("shows a contribution as it comes, and predicts with it", async () => {
   const { context, page, watch } = await open(origin);
+  const asked = await fetch(`${origin}/v1/models/${models.text}`);
+  const { contributions } = (await asked.json()) as { contributions: number };
   await page.goto(`/m/${models.text}`);
-  await page.waitForSelector("text=Nobody has contributed yet.");
+  await page.waitForSelector("h2:has-text('Contributions')");
   const text = "a warm and funny film";
   await page.getByLabel("Your text").fill(text);
   const before = await told(page);
@@ -216,7 +218,7 @@ it("shows a contribution as it comes, and predicts with it", async () => {
     "--yes",
   ];
   await cotrain(state, "contribute", ...args);
-  await page.waitForSelector("text=/1 contribution$/");
+  await page.waitForSelector(`text=/^${contributions + 1} contributions?$/`);
   await page.waitForSelector(".words .word:has-text('funny')");
   await expect.poll(() => told(page)).not.toEqual(before);
   expect(await told(page)).toEqual(await api(models.text, { text }));
