@@ -244,8 +244,8 @@ export const marketWords = {
     title: "What came of it",
     samples: "Hidden test samples",
     before: "Predicted as labeled before",
-    after: "after",
-    afterPass: (pass: number) => `in pass ${pass}`,
+    after: "Predicted as labeled after",
+    afterPass: (pass: number) => `Predicted as labeled in pass ${pass}`,
     share: (right: number, of: number) =>
       of === 0 ? "none" : `${count(right)} (${percent(right / of)})`,
     model: "Trained model",
@@ -313,12 +313,18 @@ export const marketWords = {
     contributions: "Examples",
     balance: "Balance",
     score: "In this pass",
+    gain: "Gain",
     state: "State",
-    active: "in",
+    active: "takes part",
     removed: "out of money",
     collected: "collected",
     more: (rest: number) => `and ${counted(rest, "more account")}`,
     you: "you",
+  },
+
+  sent: {
+    title: "Sent from this browser",
+    more: (number: number) => counted(number, "earlier transaction"),
   },
 
   newest: {
