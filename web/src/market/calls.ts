@@ -4,6 +4,15 @@ import type { Hex } from "../chain/rpc.ts";
 import { encodeBatch, toHex, type Item } from "../twin/index.ts";
 import type { Part } from "./testSet.ts";
 
+/** Returns the call that commits to a test set; the bounty goes with it. */
+export function commitCall(commitments: readonly Hex[]): Hex {
+  return encodeFunctionData({
+    abi,
+    functionName: "commit",
+    args: [commitments],
+  });
+}
+
 /** Returns the call that contributes. */
 export function contributeCall(items: readonly Item[]): Hex {
   const args = [toHex(encodeBatch(items))] as const;

@@ -1,7 +1,14 @@
 import { decodeFunctionResult, encodeFunctionData } from "viem/utils";
+import { classifierAbi } from "../chain/abi/classifier.ts";
 import { marketAbi } from "../chain/abi/market.ts";
 import { call, rpc, type Address, type Hex } from "../chain/rpc.ts";
-import { fromHex, parseBatch, type Item } from "../twin/index.ts";
+import {
+  encodeBatch,
+  fromHex,
+  parseBatch,
+  toHex,
+  type Item,
+} from "../twin/index.ts";
 import {
   listContributions,
   type Market,
@@ -69,6 +76,33 @@ async function estimate(
   data: Hex,
 ): Promise<bigint> {
   return BigInt((await rpc("eth_estimateGas", [{ from, to, data }])) as Hex);
+}
+
+/** Returns the larger gas of checking and of evaluating samples, as a reveal does both. */
+export async function partGas(
+  { classifier, owner }: Pick<Market, "classifier" | "owner">,
+  items: readonly Item[],
+): Promise<bigint> {
+  const samples = items.map((item) => toHex(item.sample));
+  const labels = items.map((item) => BigInt(item.label));
+  const calls = [
+    encodeFunctionData({
+      abi: classifierAbi,
+      functionName: "check",
+      args: [toHex(encodeBatch(items))],
+    }),
+    encodeFunctionData({
+      abi: classifierAbi,
+      functionName: "evaluate",
+      args: [samples, labels],
+    }),
+  ];
+  const all = await Promise.all(
+    calls.map((data) =>
+      estimate(owner as Address, classifier as Address, data),
+    ),
+  );
+  return all.reduce((most, gas) => (gas > most ? gas : most), 0n);
 }
 
 /** Returns what a unit of gas costs now, in wei. */

@@ -105,6 +105,38 @@ export const marketWords = {
     until: "until",
   },
 
+  commit: {
+    title: "Make the test set, and lock the bounty",
+    lead: "Choose examples that nobody else has, with the class of each. This browser makes the secret test set of them. They are sent nowhere until you reveal them, also not to the coordinator.",
+    file: "Table of examples (CSV or TSV, the class in one column)",
+    read: (rows: number) => `${counted(rows, "example")} read.`,
+    line: (line: number) => `Line ${count(line)}:`,
+    tooLarge: "This file is too large for a test set.",
+    parts: "Parts",
+    partsHint: "One is drawn and shown to all, the others count.",
+    bounty: "Bounty in ether",
+    bountyHint: "What nobody wins comes back to you.",
+    make: "Make the test set",
+    few: (samples: number, parts: number) =>
+      `There are ${counted(samples, "example")} for ${count(parts)} parts, and each part needs one. Give more examples, or make fewer parts.`,
+    long: (part: number, bytes: number, max: number) =>
+      `Part ${count(part)} would have ${count(bytes)} bytes, and at most ${count(max)} are possible. Make more parts, or give fewer examples.`,
+    dear: (gas: bigint, max: bigint) =>
+      `A part would need about ${count(Number(gas))} gas to be revealed, and at most ${count(Number(max))} are safe. Make more parts, or give fewer examples.`,
+    made: (parts: number) =>
+      `The test set has ${counted(parts, "part")}, in a random order of the examples, each hidden by a random salt.`,
+    kept: "This browser keeps it, too. Other browsers do not have it.",
+    notKept: "This browser cannot keep it, so the file is the only copy.",
+    save: "Save the file of the test set",
+    saveFirst: "Save the file first.",
+    warning: (wait: number) =>
+      `Once the bounty is locked, somebody must draw a part within 256 blocks, and you must show it within ${duration(wait)}. Who loses the test set, or is late, loses the bounty. Whoever knows the test set can win it.`,
+    button: (ether: string) =>
+      ether === "" ? "Lock the bounty" : `Lock ${ether} ether`,
+    label: (name: string) => `bounty of ${name}`,
+    others: "Only the provider can do this, with its account.",
+  },
+
   contribute: {
     title: "Contribute",
     lead: "You bet that your examples improve the model on a test set that you do not know.",
@@ -188,6 +220,7 @@ export const marketWords = {
     lead: "Only whoever has the file of the test set can do this. `cotrain market create` wrote it. The page reads it here, compares it with the commitments, and sends nothing of it but the parts that are due.",
     file: "File of the test set",
     parts: (number: number) => `${counted(number, "part")} to reveal`,
+    own: "This browser keeps the test set of this market.",
     fits: "This file is the test set that the market is committed to.",
     unchecked:
       "The commitments are not known here, so the file could not be compared. The contract compares it.",

@@ -36,7 +36,7 @@ export interface Shape {
 
 /** Returns what tables of a model have. `isShown` is false if the names of its classes are hidden. */
 export function shapeOf(
-  model: Model,
+  model: Pick<Model, "classNames" | "classes">,
   form: Form,
   encoder: Encoder | undefined,
   isShown: boolean,

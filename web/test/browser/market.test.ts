@@ -1,12 +1,11 @@
-import { spawn } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, inject, it } from "vitest";
 import type { Market, Participant } from "../../src/market/api.ts";
 import { expectSound, open, useBrowser } from "./browser.ts";
 import { injectWallet } from "./wallet.ts";
-import { cotrain, program } from "./world.ts";
+import { cotrain } from "./world.ts";
 
 const world = inject("world");
 const { page: origin, state, ports } = world;
@@ -17,6 +16,12 @@ const [PROVIDER, AUTHOR, OTHER] = [6, 5, 7] as const;
 /** Time that the market is open, in seconds. */
 const OPEN = 300;
 const NAME = "bets on plants";
+/** Table of the hidden test set. */
+const samples = [
+  "kind,size,color,wild",
+  ...["tree,26,red,true", "herb,8,blue,false", "tree,21,green,true"],
+  ...["herb,6,red,false", "tree,24,blue,false", "herb,11,green,true"],
+];
 
 async function api<T>(path: string): Promise<T> {
   return (await (await fetch(`${origin}/v1${path}`)).json()) as T;
@@ -40,31 +45,21 @@ async function found(): Promise<Market | undefined> {
   return rows.find(({ name }) => name === NAME);
 }
 
-/** Founds a market, and ends the command once the bounty is locked, before anything is drawn. */
-async function foundHalf(): Promise<string> {
-  const data = ["--data", join(state, "plants.csv"), "--label-column", "kind"];
+/** Deploys a market by the command, which then refuses to overwrite a file with the test set. */
+async function deployed(): Promise<string> {
+  const table = join(state, "plants.csv");
+  const data = ["--data", table, "--label-column", "kind", "--initial", "0.2"];
   const money = ["--bounty", "1ether", "--stake", "0.01ether"];
-  const size = ["--initial", "0.2", "--parts", "2", "--test-samples", "6"];
   const end = ["--open-for", `${OPEN}s`, "--max-passes", "1"];
   const by = ["--name", NAME, "--dev", `${PROVIDER}`, "--yes"];
-  const options = [...data, ...money, ...size, ...end, ...by];
-  const command = spawn(program, ["market", "create", ...options], {
-    env: { ...process.env, COTRAIN_STATE: state },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  // It waits for a block after this line, for some seconds.
-  let told = "";
-  await new Promise<void>((locked, failed) => {
-    command.stderr.on("data", (text: Buffer) => {
-      told += text.toString();
-      if (told.includes("\ncommit: ")) locked();
-    });
-    command.on("exit", () => failed(new Error(told)));
-  });
-  command.kill("SIGKILL");
+  const set = ["--test-samples", "6", "--test-set", table];
+  const options = [...data, ...money, ...end, ...by, ...set];
+  await expect(cotrain(state, "market", "create", ...options)).rejects.toThrow(
+    "was left alone",
+  );
   await expect
     .poll(async () => (await found())?.phase, { timeout: 30_000 })
-    .toBe("committed");
+    .toBe("created");
   return (await found())?.market ?? "";
 }
 
@@ -73,31 +68,47 @@ async function press(page: Page, name: string): Promise<void> {
 }
 
 it("leads a market from its bounty to the last payment", async () => {
-  const market = await foundHalf();
+  const market = await deployed();
   const now = (): Promise<Market> => api(`/markets/${market}`);
   const { context, page, watch } = await open(origin);
   const wallet = await injectWallet(context, world, { devIndex: PROVIDER });
   await page.goto("/markets");
   await page.getByRole("link", { name: NAME }).click();
-  await page.waitForSelector("text=can be drawn from block");
+  await page.waitForSelector("h2:has-text('Life of this market')");
   await press(page, "Connect wallet");
   await press(page, "Test wallet");
 
+  // The page makes the test set, which only this browser and its user have.
+  await page.getByLabel("Table of examples").setInputFiles({
+    name: "secret.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from(samples.join("\n")),
+  });
+  await page.waitForSelector("text=6 examples read.");
+  await page.getByLabel("Parts").fill("2");
+  await press(page, "Make the test set");
+  const lock = page.getByRole("button", { name: "Lock 1 ether" });
+  await expect.poll(() => lock.isDisabled()).toBe(true);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    press(page, "Save the file of the test set"),
+  ]);
+  const file = join(state, download.suggestedFilename());
+  await download.saveAs(file);
+  await lock.click();
+  await page.waitForSelector("h2:has-text('Life of this market')");
+
   // The draw needs the hash of the block after the commitments.
+  await expect.poll(async () => (await now()).phase).toBe("committed");
   await node("anvil_mine", "0x2");
   await page.getByRole("button", { name: "Draw the part" }).click();
 
-  const files = await readdir(state);
-  const own = files.find((name) =>
-    name.toLowerCase().endsWith(`${market.toLowerCase()}.json`),
-  );
-  const file = join(state, own ?? "");
   const set = JSON.parse(await readFile(file, "utf8")) as {
     parts: { salt: string }[];
   };
-  const chosen = page.getByLabel("File of the test set");
+  await page.waitForSelector("text=This browser keeps the test set");
   const changed = { ...set, parts: [...set.parts].reverse() };
-  await chosen.setInputFiles({
+  await page.getByLabel("File of the test set").setInputFiles({
     name: "other.json",
     mimeType: "application/json",
     buffer: Buffer.from(JSON.stringify(changed)),
@@ -105,7 +116,10 @@ it("leads a market from its bounty to the last payment", async () => {
   await page.waitForSelector(
     "text=This file is the test set of another market",
   );
-  await chosen.setInputFiles(file);
+  // The command reads what the page wrote, and finds that it is the right one.
+  const reveal = ["market", "reveal", "--model", NAME, "--test-set", file];
+  await cotrain(state, ...reveal, "--dev", `${PROVIDER}`, "--dry-run");
+  await page.getByLabel("File of the test set").setInputFiles(file);
   await page.waitForSelector("text=This file is the test set that the market");
   await press(page, "Reveal 1 part");
 
@@ -140,13 +154,13 @@ it("leads a market from its bounty to the last payment", async () => {
   await page.waitForSelector("text=You declined in the wallet.");
   await press(page, "Contribute 1 example");
   await page.waitForSelector("text=Your examples are in the market.");
-  expect(await now()).toMatchObject({ contributions: 7, participants: 2 });
+  await expect.poll(now).toMatchObject({ contributions: 7, participants: 2 });
 
   // Time alone closes it, and the provider reveals the rest.
   await node("evm_increaseTime", OPEN + 1);
   await node("anvil_mine", "0x1");
   await wallet.switchAccount({ devIndex: PROVIDER });
-  await page.getByLabel("File of the test set").setInputFiles(file);
+  await page.waitForSelector("text=This browser keeps the test set");
   await press(page, "Reveal 1 part");
   await page.waitForSelector("h2:has-text('Move the market on')");
   await press(page, "Send the next step");

@@ -9,7 +9,7 @@ import type { TestProject } from "vitest/node";
 import { front } from "./front.ts";
 
 /** Command to test; a test builds nothing. */
-export const program = resolve(
+const program = resolve(
   process.env["COTRAIN_BIN"] ?? "../target/debug/cotrain",
 );
 /** Maximum time for a start, in milliseconds. */

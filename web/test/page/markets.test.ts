@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
 import {
+  commitmentsTo,
+  decoys,
+  divided,
+  fileNameOf,
+  fileOf,
+  makeTestSet,
+  objectionTo,
+  shuffled,
+  type Random,
+} from "../../src/market/founding.ts";
+import {
   batchesOf,
   firstPace,
   paceAfter,
@@ -21,7 +32,7 @@ import {
   TestSetError,
 } from "../../src/market/testSet.ts";
 import { routeOf } from "../../src/shell/routes.ts";
-import { toHex } from "../../src/twin/index.ts";
+import { sparseFeatures, toHex, type Item } from "../../src/twin/index.ts";
 import type { Market } from "../../src/market/api.ts";
 import { commitments, file, market } from "./market.ts";
 
@@ -92,6 +103,79 @@ describe("a test set", () => {
     expect(due({ phase: "revealing" })).toEqual([0, 2, 3]);
     const some = market({ phase: "revealing", parts: 4, drawnPart: 1 });
     expect(partsToReveal(some, (part) => part === 2)).toEqual([0, 3]);
+  });
+});
+
+describe("founding", () => {
+  /** Bytes that are the same at each run. */
+  const counting = (): Random => {
+    let next = 7;
+    return (bytes) =>
+      Uint8Array.from({ length: bytes }, () => (next = (next * 73 + 41) % 256));
+  };
+  const items = (number: number, bytes = 2): Item[] =>
+    Array.from({ length: number }, (_, at) => ({
+      label: at % 2,
+      sample: new Uint8Array(bytes).fill(at),
+    }));
+
+  it("divides samples as the command does", () => {
+    const sizes = divided(items(7), 3).map((part) => part.length);
+    expect(sizes).toEqual([2, 2, 3]);
+    expect(divided(items(7), 3).flat()).toEqual(items(7));
+  });
+
+  it("objects to too few samples, and to parts that are too long", () => {
+    expect(objectionTo(items(3), 4)).toEqual({
+      kind: "few",
+      samples: 3,
+      parts: 4,
+    });
+    // 24 samples of 1,004 bytes fit, 25 do not.
+    expect(objectionTo(items(48, 1_000), 2)).toBeUndefined();
+    expect(objectionTo(items(49, 1_000), 2)).toEqual({
+      kind: "long",
+      part: 1,
+      bytes: 25_100,
+      max: 24_575,
+    });
+  });
+
+  it("keeps every sample when it mixes them", () => {
+    const mixed = shuffled(items(50), counting());
+    expect(mixed).not.toEqual(items(50));
+    const order = (list: readonly Item[]): number[] =>
+      list.map(({ sample }) => sample[0] ?? -1).sort((a, b) => a - b);
+    expect(order(mixed)).toEqual(order(items(50)));
+  });
+
+  it("writes a file that the page reads, with a salt of its own for each part", () => {
+    const address = `0x${"Ab".repeat(20)}`;
+    const set = makeTestSet(31_337, address, items(6), 3, counting());
+    expect(new Set(set.parts.map((part) => part.salt)).size).toBe(3);
+    expect(set.parts[0]?.items).toBe("0x00000002000000010002" + "0101");
+    const read = readTestSet(fileOf(set));
+    expect(read.market).toBe(address.toLowerCase());
+    expect(isCommitted(read, commitmentsTo(set))).toBe(true);
+    expect(fileNameOf(set)).toBe(`market-31337-${address}.json`);
+    // The form of the command's file is the same.
+    expect(fileOf(readTestSet(JSON.stringify(file)))).toBe(
+      JSON.stringify(file, undefined, 2),
+    );
+  });
+
+  it("asks the node about samples that tell nothing but their sizes", () => {
+    const secret = items(4, 6);
+    for (const encoding of ["dense16", "dense32"] as const) {
+      for (const { label, sample } of decoys(secret, encoding, 3, counting()))
+        expect([label, ...sample]).toEqual([0, 0, 0, 0, 0, 0, 0]);
+    }
+    for (const { sample } of decoys(secret, "sparse", 40, counting())) {
+      const found = sparseFeatures(sample);
+      expect(found).toHaveLength(3);
+      expect([...new Set(found)].sort((a, b) => a - b)).toEqual(found);
+      expect(Math.max(...found)).toBeLessThan(40);
+    }
   });
 });
 
