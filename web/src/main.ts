@@ -1,6 +1,9 @@
 import { mount } from "svelte";
 import "./styles.css";
+import { askEarly } from "./api/early.ts";
 import App from "./App.svelte";
+import { routeOf } from "./shell/routes.ts";
+import { pause } from "./shell/pause.ts";
 import { reloadOnce } from "./shell/stale.ts";
 
 // After an update of the coordinator, an open page asks for files that are gone.
@@ -8,6 +11,10 @@ window.addEventListener("vite:preloadError", (event) => {
   if (reloadOnce()) event.preventDefault();
 });
 
+const first = routeOf(location.pathname);
+if (first.page === "model") askEarly(first.trainer);
+
 const target = document.getElementById("page");
 if (!target) throw new Error("index.html has no element #page");
-mount(App, { target });
+// Reading the script and showing the page are two tasks: together they would keep inputs waiting.
+void pause().then(() => mount(App, { target }));

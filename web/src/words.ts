@@ -157,6 +157,13 @@ export const words = {
     noNumbers:
       "These are no whole numbers, so the answer is to those before. Separate whole numbers by commas.",
     examples: "Examples",
+    /** Texts to try with a model whose features have no words. */
+    sentences: [
+      "What a wonderful day, thank you all!",
+      "This was a waste of my time and money.",
+      "You have won a prize, call this number now.",
+      "The meeting is moved to Tuesday at ten.",
+    ],
     emptyAnswer: "Write something, or choose an example.",
     answer: "The model says",
     undecided: "Nothing speaks for either class.",

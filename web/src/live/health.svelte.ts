@@ -1,9 +1,13 @@
 import { ask, failure, Failure, listModels } from "../api/client.ts";
 
+import { pause } from "../shell/pause.ts";
+
 /** Interval between two questions, in milliseconds. */
 const INTERVAL = 4_000;
 /** Number of blocks from which on a lag is told. */
 const TOLD = 2;
+/** Time in which a page that shows a model tells the chain, in milliseconds. */
+const SHOWN = 1_000;
 
 /** State of the coordinator. */
 export type Health =
@@ -68,6 +72,8 @@ function standing(body: unknown): Health {
 
 /** Finds out which chain it is, for pages that show no model. */
 async function findChain(): Promise<void> {
+  await pause(SHOWN);
+  if (chain !== undefined) return;
   const found = await listModels(1).catch(() => undefined);
   chain ??= found?.rows[0]?.chainId;
 }

@@ -7,28 +7,47 @@ import {
   type Model as Twin,
 } from "../twin/index.ts";
 import type { Example, Form, Value } from "./form.ts";
+import { pause } from "../shell/pause.ts";
+import { words } from "../words.ts";
 import { rounded } from "./inputs.ts";
-import type { Predictor } from "./predictor.ts";
+import { answer, type Predictor } from "./predictor.ts";
 
 /** Maximum number of features that are looked through for examples. */
 const MAX_FEATURES = 4_096;
 /** Maximum number of examples. */
 const MAX_EXAMPLES = 10;
+/** Longest time of one go at the features, in milliseconds. */
+const MAX_TASK = 8;
 /** Number of words of an example. */
 const WORDS = 3;
 /** One standard deviation in samples of a dense nearest centroid. */
 const ONE_DEVIATION = 65_536;
 
-/** Returns inputs to try: what is typical of a class by the model itself. */
-export function examplesOf(predictor: Predictor, form: Form): Example[] {
-  const { twin, encoder } = predictor;
+/** Returns inputs to try, of a model of rows: what is typical of a class by the model itself. */
+export function examplesOf(
+  { twin, encoder }: Predictor,
+  form: Form,
+): Example[] {
   if (!encoder) return [];
-  if (form.kind === "text") return typicalTexts(twin, encoder);
   if (form.kind === "row") return typicalRows(twin, encoder);
   if (form.kind === "pixels") {
     return typicalRows(twin, encoder).map((example) => drawn(example, form));
   }
   return [];
+}
+
+/**
+ * Returns texts to try: for each class the words that speak most for it. Of features that have no
+ * words, it is plain sentences of which the model knows something.
+ */
+export async function textExamples(predictor: Predictor): Promise<Example[]> {
+  const { twin, encoder } = predictor;
+  if (!encoder) return [];
+  if (encoder.extractor.sort === "words") return typicalTexts(twin, encoder);
+  return words.tryIt.sentences.flatMap((text) => {
+    const { reasons } = answer(predictor, { text });
+    return reasons.length > 0 ? [{ given: { text }, label: undefined }] : [];
+  });
 }
 
 /** Returns the value that a field begins with. */
@@ -44,29 +63,34 @@ export function start(field: {
   return field.type === "boolean" ? false : (field.values[0] ?? "");
 }
 
-/** Returns for each class the words that speak most for it. */
-function typicalTexts(twin: Twin, encoder: Encoder): Example[] {
+/** Returns for each class the words that speak most for it. Now and then it lets others work. */
+async function typicalTexts(twin: Twin, encoder: Encoder): Promise<Example[]> {
   if (encoder.extractor.sort !== "words") return [];
   const found = new Map<number, { word: string; weight: number }[]>();
-  const words = encoder.extractor.words.slice(0, MAX_FEATURES);
+  const known = encoder.extractor.words.slice(0, MAX_FEATURES);
+  let begun = performance.now();
   // The last words may be reserved ones, of which the model has no example.
-  words.forEach((word, feature) => {
+  for (const [feature, word] of known.entries()) {
+    if (performance.now() - begun > MAX_TASK) {
+      await pause();
+      begun = performance.now();
+    }
     const { label, against, features } = reasonsOf(
       twin,
       encodeSparse([feature]),
     );
     const weight = features[0]?.weight ?? 0;
     const of = weight > 0 ? label : against;
-    if (of === undefined || weight === 0) return;
+    if (of === undefined || weight === 0) continue;
     const others = found.get(of) ?? [];
     others.push({ word, weight: Math.abs(weight) });
     found.set(of, others);
-  });
+  }
   return [...found.entries()]
     .sort(([a], [b]) => a - b)
     .slice(0, MAX_EXAMPLES)
-    .map(([label, words]) => {
-      const strongest = words
+    .map(([label, ofClass]) => {
+      const strongest = ofClass
         .sort((a, b) => b.weight - a.weight)
         .slice(0, WORDS);
       return {

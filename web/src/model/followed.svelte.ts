@@ -1,5 +1,6 @@
 import { untrack } from "svelte";
-import { Failure, getModel, getTime, type Model } from "../api/client.ts";
+import { Failure, getTime, type Model } from "../api/client.ts";
+import { getModelOnce } from "../api/early.ts";
 import { hear } from "../live/clock.svelte.ts";
 import { listen, type ModelEvent } from "../live/events.svelte.ts";
 import { comebacks, noteChain } from "../live/health.svelte.ts";
@@ -57,7 +58,7 @@ export class Followed {
   /** Reads everything that changes. Returns the time after which to try again what failed. */
   load = async (): Promise<number | undefined> => {
     try {
-      const found = await getModel(this.address);
+      const found = await getModelOnce(this.address);
       this.model = found;
       this.error = undefined;
       noteChain(found.chainId);
@@ -88,11 +89,14 @@ export class Followed {
   renew = async (): Promise<Predictor> => {
     const { model } = this;
     if (!model) throw new Error("the model is not loaded yet");
-    const read = await readWeights(this.address, this.#weights);
-    this.#described ??= await readDescription(model);
+    const [read, described] = await Promise.all([
+      readWeights(this.address, this.#weights),
+      this.#described ?? readDescription(model),
+    ]);
+    this.#described = described;
     if (this.predictor && read === this.#weights) return this.predictor;
     const { block, bytes } = read;
-    const renewed = { twin: twinOf(model, bytes), block, ...this.#described };
+    const renewed = { twin: twinOf(model, bytes), block, ...described };
     this.#weights = read;
     this.predictor = renewed;
     return renewed;

@@ -24,8 +24,20 @@ export function ago(time: number, now: number): string {
   return "now";
 }
 
+/** Formats by zone: making one takes longer than using it a hundred times. */
+const formats = new Map<string | undefined, Intl.DateTimeFormat>();
+
 /** Returns a time in a zone, with the zone's name. `time` is in Unix seconds. */
 export function absolute(time: number, timeZone?: string): string {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = formatOf(timeZone);
+    formats.set(timeZone, format);
+  }
+  return format.format(new Date(time * 1000));
+}
+
+function formatOf(timeZone: string | undefined): Intl.DateTimeFormat {
   const options: Intl.DateTimeFormatOptions = {
     weekday: "short",
     day: "numeric",
@@ -37,9 +49,7 @@ export function absolute(time: number, timeZone?: string): string {
     timeZoneName: "short",
   };
   if (timeZone) options.timeZone = timeZone;
-  return new Intl.DateTimeFormat("en-GB", options).format(
-    new Date(time * 1000),
-  );
+  return new Intl.DateTimeFormat("en-GB", options);
 }
 
 /** Returns a time of the day on this computer, such as `12:03`. `time` is in milliseconds. */
