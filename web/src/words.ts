@@ -238,7 +238,7 @@ export const words = {
     as: "taught as",
     from: "by",
     settled: {
-      open: "deposit waits",
+      open: "deposit not taken yet",
       refunded: "taken back by its author",
       reported: "partly taken by others",
       "taken-by-reports": "taken by others",
@@ -274,29 +274,33 @@ export const words = {
 
   parameters: {
     title: "How it works",
+    experts: "For experts",
     learner: "Learner",
-    input: "Input",
+    input: "It reads",
     features: "Features",
     classes: "Classes",
-    incentive: "Incentive",
-    deposit: "deposit, refund and reports",
-    points: "points without money",
+    incentive: "Contributing costs",
+    deposit: "a deposit, which comes back if the model agrees",
+    points: "nothing, and earns points without money",
+    first: "Deposit right after another",
+    hour: "Deposit after an hour of quiet",
+    day: "Deposit after a day of quiet",
     refund: "Deposit back",
     refundText: (wait: number) =>
       `after ${duration(wait)}, if the model then agrees`,
-    notice: "Reports",
+    notice: "Others may report",
     noticeText: (notice: number) =>
-      `only after a notice of ${duration(notice)}`,
-    noNotice: "without notice",
+      `what the model disagrees with, after a notice of ${duration(notice)}`,
+    noNotice: "what the model disagrees with, without notice",
     owner: "Owner may take what is left",
     any: "Anybody may take what is left",
     afterText: (wait: number) => `after ${duration(wait)}`,
     trainer: "Trainer",
     classifier: "Classifier",
     ownerAddress: "Owner",
-    relay: "Relayed here",
-    relayYes: "yes: contribute by signature, without gas",
-    no: "no",
+    relay: "Without gas",
+    relayYes: "yes: sign, and this coordinator sends it",
+    no: "not here",
     inputs: {
       words: (number: number) =>
         `text, by ${counted(number, "word")} that it knows`,
@@ -315,7 +319,6 @@ export const words = {
     rate: "Learning rate",
     rateText: (rate: number) =>
       `${count(rate)} a mistake, in the contract’s units`,
-    cost: "Cost weight",
   },
 
   warnings: {
