@@ -3,7 +3,7 @@ import {
   chainId as coordinatorChain,
   noteChain,
 } from "../live/health.svelte.ts";
-import { done, refusalOf, refused, type Outcome } from "./outcome.ts";
+import { done, refusalOf, refused, within, type Outcome } from "./outcome.ts";
 import { waitingFor } from "./pending.svelte.ts";
 import { store, stored } from "./storage.ts";
 import { find, wallets, type Wallet } from "./wallets.svelte.ts";
@@ -25,6 +25,8 @@ export type Connection =
 
 /** Time in which a wallet that was used last must show up, in milliseconds. */
 const PATIENCE = 1_500;
+/** Time after which a wallet is asked no longer for what the page can do without, in milliseconds. */
+const SLOW = 3_000;
 /** Key of the wallet that was used last, by its rdns. */
 const KEY = "cotrain-wallet";
 
@@ -216,9 +218,9 @@ async function readChain(wallet: Wallet, isNew = false): Promise<void> {
   const ask = (method: string, params: unknown[] = []): Promise<unknown> =>
     wallet.provider.request({ method, params });
   const id = Number(await ask("eth_chainId"));
-  const block = await ask("eth_getBlockByNumber", ["0x0", false]).catch(
-    () => undefined,
-  );
+  // Some wallets answer nothing while their node is away.
+  const asked = within(ask("eth_getBlockByNumber", ["0x0", false]), SLOW);
+  const block = await asked.catch(() => undefined);
   if (!isNew && wallet !== chosen) return;
   const hash = (block as { hash?: unknown } | null | undefined)?.hash;
   chain = Number.isSafeInteger(id) ? id : undefined;

@@ -7,12 +7,14 @@ import {
 } from "../chain/rpc.ts";
 import { MAX, tamed } from "../text/strangers.ts";
 import { reasonOf } from "./node.ts";
-import { done, refused, type Outcome } from "./outcome.ts";
+import { done, refused, within, type Outcome } from "./outcome.ts";
 import type { Provider } from "./wallets.svelte.ts";
 import { walletWords as words } from "./words.ts";
 
 /** Gas that is offered beyond the estimate, in percent: others may change the model first. */
 const RESERVE = 25n;
+/** Time after which a wallet is asked no longer about its network, in milliseconds. */
+const SLOW = 3_000;
 /** Maximum gas of a transaction (EIP-7825). */
 const MAX_GAS = 16_777_216n;
 
@@ -84,7 +86,7 @@ export async function check(
 async function knows(contract: Address, provider: Provider): Promise<boolean> {
   const params = [contract, "latest"];
   const asked = provider.request({ method: "eth_getCode", params });
-  return (await asked.catch(() => undefined)) !== "0x";
+  return (await within(asked, SLOW).catch(() => undefined)) !== "0x";
 }
 
 /** Returns an account's ether in wei: by proof, which some nodes lack, else by the wallet. */

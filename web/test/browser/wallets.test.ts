@@ -72,11 +72,33 @@ describe("the page", () => {
       devIndex: 7,
       name: hostile,
     });
+    // What is no wallet is left out, and no picture is fetched for one that is.
+    await context.addInitScript(() => {
+      const info = {
+        uuid: "3",
+        name: "Three",
+        rdns: "three",
+        icon: "https://example.org/3.png",
+      };
+      const provider = { request: () => Promise.reject(new Error("no")) };
+      for (const detail of [
+        null,
+        {},
+        { info },
+        { provider },
+        { info, provider },
+      ])
+        addEventListener("eip6963:requestProvider", () =>
+          dispatchEvent(
+            new CustomEvent("eip6963:announceProvider", { detail }),
+          ),
+        );
+    });
     await page.goto("/");
     await page.waitForSelector("text=3 models");
     await button(page, "Connect wallet").click();
     const list = page.getByRole("list", { name: "Choose a wallet" });
-    await expect.poll(() => list.getByRole("button").count()).toBe(2);
+    await expect.poll(() => list.getByRole("button").count()).toBe(3);
     expect(await list.locator("img").count()).toBe(2);
     expect(await list.locator("b").count()).toBe(0);
     await expectSound(page, watch);
