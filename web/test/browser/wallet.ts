@@ -413,11 +413,12 @@ class TestWallet implements Controls {
       throw new Refused(4901, "The chain is not connected.");
     await this.#prompt();
     const account = this.address();
-    const nonce =
-      this.#nonces.get(account) ??
-      Number(
-        await this.#node.send("eth_getTransactionCount", [account, "pending"]),
-      );
+    // Another device may have used the account: the larger number counts.
+    const params = [account, "pending"];
+    const count = Number(
+      await this.#node.send("eth_getTransactionCount", params),
+    );
+    const nonce = Math.max(count, this.#nonces.get(account) ?? 0);
     const { to = null, data = "0x", value = "0x0" } = asked;
     const gasLimit =
       asked.gas ?? (await this.#node.send("eth_estimateGas", [asked]));

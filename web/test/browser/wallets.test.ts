@@ -411,18 +411,17 @@ describe("a transaction", () => {
     });
     await send(page, { to, data: deposit, value: "1000" });
     await page.waitForSelector("#end:has-text('block ')");
-    // Both are fine after the newest block, but only one of them after the other.
-    await node("evm_setAutomine", false);
+    // While the wallet asks, the same happens elsewhere.
     const data = encodeFunctionData({
       abi: trainerAbi,
       functionName: "withdrawTo",
       args: [wallet.address(), 1_000n],
     });
+    const release = wallet.hold();
     await send(page, { data, value: "0" });
-    await page.waitForSelector("header >> text=1 pending");
-    await page.getByRole("button", { name: "Send", exact: true }).click();
-    await page.waitForSelector("header >> text=2 pending");
-    await node("evm_mine");
+    await page.waitForSelector("header >> text=Confirm in your wallet");
+    await node("eth_sendTransaction", { from: wallet.address(), to, data });
+    release();
     await page.waitForSelector(
       "text=The contract refused it. The prepaid balance is 0 ether",
     );
