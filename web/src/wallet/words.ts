@@ -10,7 +10,7 @@ export const walletWords = {
 
   button: {
     connect: "Connect wallet",
-    label: (account: string) => `Wallet, account ${account}`,
+    account: ", your account",
     locked: "Wallet locked",
     wrong: "Wrong network",
     waiting: "Confirm in your wallet",

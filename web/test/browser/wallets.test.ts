@@ -116,7 +116,7 @@ describe("the page", () => {
     await expect.poll(() => page.locator("dialog").count()).toBe(0);
     await page.reload();
     await page.waitForSelector(`header >> text=${account}`);
-    await button(page, /^Wallet, account/).click();
+    await button(page, /, your account/).click();
     await page.waitForSelector(`dialog >> text=${wallet.address()}`);
     await page.waitForSelector("text=Nothing was sent from this browser yet.");
     await expectSound(page, watch);
