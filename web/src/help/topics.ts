@@ -81,6 +81,7 @@ export const answers: Readonly<Record<Topic, Answer>> = {
     short: "What you only try stays here. What you teach is public for ever.",
     paragraphs: [
       "What you type to try a model stays in this page. It is sent to the coordinator only if you press “Compare with the contract”, and stored nowhere.",
+      "While you prepare examples to teach, this browser keeps them, and what you typed after you sent them. It gives them to nobody.",
       "What you teach is written to the chain. Anybody can read it, and nobody can delete it.",
       "Most models of text store only the words that they know, not their order and not the rest. This is still enough to guess much of a text. So teach nothing that you would not print in a newspaper: no names, no health, no secrets.",
       "Your account’s address stands beside it, with everything else that you have taught.",
