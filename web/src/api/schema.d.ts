@@ -809,7 +809,7 @@ export interface components {
             distinct: number;
             /** @description Mean length of the values, in bytes. */
             length: number;
-            looks: ("numeric" | "boolean" | "categorical" | "text" | "empty") & Record<string, never>;
+            looks: components["schemas"]["LooksView"];
             /** @description Number of rows without a value. */
             missing: number;
             name: string;
@@ -1073,6 +1073,11 @@ export interface components {
             /** @description Number of rows without the header. */
             rows: number;
         };
+        /**
+         * @description Values that a column seems to have.
+         * @enum {string}
+         */
+        LooksView: "numeric" | "boolean" | "categorical" | "text" | "empty";
         /**
          * @description Transaction that anyone may send. `draw` draws the part to test with; `score` does a step of the scoring.
          * @enum {string}

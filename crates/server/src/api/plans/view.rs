@@ -47,8 +47,6 @@ pub(in crate::api) struct LookView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ColumnView {
     name: String,
-    /// Values that it seems to have.
-    #[schema(inline)]
     looks: LooksView,
     /// Number of rows without a value.
     missing: usize,
@@ -60,7 +58,7 @@ pub(super) struct ColumnView {
     common: Vec<CommonView>,
 }
 
-/// Values of a column.
+/// Values that a column seems to have.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum LooksView {
