@@ -34,6 +34,7 @@ export const words = {
     models: "Models",
     markets: "Markets",
     mine: "Mine",
+    deploy: "Deploy",
     help: "Help",
     api: "API",
   },

@@ -8,6 +8,7 @@ export type Route =
   | { page: "markets" }
   | { page: "market"; market: string }
   | { page: "me" }
+  | { page: "deploy" }
   | { page: "help"; topic: Topic | undefined }
   | { page: "unknown"; path: string };
 
@@ -32,6 +33,7 @@ export function routeOf(path: string): Route {
   if (first === "markets" && parts.length === 2 && second && isAddress(second))
     return { page: "market", market: second };
   if (first === "me" && parts.length === 1) return { page: "me" };
+  if (first === "deploy" && parts.length === 1) return { page: "deploy" };
   if (first === "help" && parts.length === 1) {
     return { page: "help", topic: undefined };
   }

@@ -17,7 +17,8 @@ const MAX_BATCH = 4;
 /** Share of a transaction's gas from which on it is taken to have run out of it, in percent. */
 const USED_UP = 98n;
 
-interface RawReceipt {
+/** Receipt as JSON-RPC writes it, as far as the page reads it. */
+export interface RawReceipt {
   transactionHash: Hex;
   blockNumber: Hex | null;
   status: Hex;
@@ -83,7 +84,8 @@ async function ask(entries: readonly Entry[]): Promise<[Entry, Facts][]> {
   });
 }
 
-function receiptOf(raw: RawReceipt): Receipt {
+/** Returns a receipt as the page reads it. */
+export function receiptOf(raw: RawReceipt): Receipt {
   return {
     hash: raw.transactionHash,
     block: BigInt(raw.blockNumber ?? 0),
@@ -134,7 +136,7 @@ export async function whyReverted(hash: Hex, block: bigint): Promise<string> {
 
 /** Finds the transaction that has the nonce of another one; undefined if the wallet cannot tell. */
 export async function successor(
-  entry: Entry,
+  entry: Pick<Entry, "account" | "nonce" | "sentBlock">,
   head: bigint,
   provider: Provider,
 ): Promise<RawTransaction | undefined> {

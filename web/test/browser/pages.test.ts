@@ -22,6 +22,7 @@ const pages: readonly (readonly [string, string])[] = [
   [`/m/${models.text}/teach`, "h2:has-text('What you sent')"],
   [`/m/${models.row}/teach`, "legend:has-text('Your row')"],
   [`/m/${models.picture}/teach`, "svg[role=application]"],
+  ["/deploy", "h2:has-text('A table of examples')"],
   ["/help", "h1:has-text('Help')"],
   ["/help/public", "h1:has-text('Is my text public?')"],
   ["/m/0x12", "h1:has-text('There is no such page')"],
