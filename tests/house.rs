@@ -99,6 +99,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
+    // It runs simulations for those who have only a browser, and answers their pages.
     (
         "cotrain-server",
         &[
@@ -108,6 +109,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-learning",
             "cotrain-protocol",
             "cotrain-relayer",
+            "cotrain-results",
+            "cotrain-simulator",
             "axum",
             "hyper",
             "serde_json",

@@ -13,6 +13,15 @@ pub use self::{
 };
 use crate::{error::ResultsError, results::FILES};
 
+/// Returns the page of a run: one file for a browser, which loads nothing. `command` is the command
+/// that repeats the run.
+///
+/// # Errors
+/// Returns an error if the page cannot be rendered.
+pub fn page(run: &Run, command: &str) -> Result<String, ResultsError> {
+    page::html(run, command)
+}
+
 /// Returns the files of a run with their names, in the order of [`FILES`]. `scenario` is the text
 /// of its scenario. `command` is the command that repeats the run.
 ///

@@ -24,7 +24,9 @@ mod plans;
 mod predict;
 mod problem;
 mod rpc;
+mod simulations;
 mod submissions;
+mod sweeps;
 mod views;
 mod web;
 mod wording;
@@ -141,6 +143,12 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(markets::contributions))
         .routes(routes!(markets::participants))
         .routes(routes!(events::list))
+        .routes(routes!(simulations::scenarios))
+        .routes(routes!(simulations::submit))
+        .routes(routes!(simulations::one, simulations::cancel))
+        .routes(routes!(simulations::page))
+        .routes(routes!(sweeps::list))
+        .routes(routes!(sweeps::page))
 }
 
 /// Returns the routes without a limit per client, since operators poll them often.
@@ -155,7 +163,7 @@ fn unlimited() -> OpenApiRouter<App> {
 /// Returns the layer that lets web pages of the named origins use the API.
 fn cors(origins: &[String]) -> CorsLayer {
     let layer = CorsLayer::new()
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
             header::CONTENT_TYPE,

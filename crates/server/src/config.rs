@@ -14,7 +14,10 @@ use figment2::Figment;
 pub use self::{
     error::ConfigError,
     explain::Setting,
-    sections::{ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password},
+    sections::{
+        ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password,
+        SimulationsSection,
+    },
     sources::{DEFAULT_FILE, Sources},
 };
 

@@ -9,7 +9,7 @@ use alloy_primitives::Address;
 use cotrain_indexer::Index;
 use cotrain_relayer::Relayer;
 
-use crate::encoders::Encoders;
+use crate::{encoders::Encoders, simulations::Simulations};
 
 /// Condition of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub struct Coordinator {
     relayer: Relayer,
     encoders: Encoders,
     registry: Option<Address>,
+    simulations: Simulations,
     leads: Arc<AtomicBool>,
 }
 
@@ -45,6 +46,7 @@ impl Coordinator {
             relayer,
             encoders,
             registry: None,
+            simulations: Simulations::default(),
             leads: Arc::default(),
         }
     }
@@ -59,6 +61,13 @@ impl Coordinator {
     #[must_use]
     pub fn registry(&self) -> Option<Address> {
         self.registry
+    }
+
+    /// Lets the coordinator run simulations; without this it runs none.
+    #[must_use]
+    pub fn with_simulations(mut self, simulations: Simulations) -> Self {
+        self.simulations = simulations;
+        self
     }
 
     /// Returns the index of the models.
@@ -77,6 +86,12 @@ impl Coordinator {
     #[must_use]
     pub fn encoders(&self) -> &Encoders {
         &self.encoders
+    }
+
+    /// Returns the simulations that clients have asked for.
+    #[must_use]
+    pub fn simulations(&self) -> &Simulations {
+        &self.simulations
     }
 
     /// Records whether this process leads.

@@ -5,7 +5,9 @@ pub mod config;
 mod coordinator;
 mod encoders;
 mod serve;
+mod simulations;
 
 pub use coordinator::{Coordinator, Health};
 pub use encoders::Encoders;
 pub use serve::{ServeError, serve};
+pub use simulations::Simulations;

@@ -38,6 +38,7 @@ use crate::{
     config::{Config, KeySource, Password},
     coordinator::Coordinator,
     encoders::Encoders,
+    simulations::Simulations,
 };
 
 /// Interval at which a registry is asked for new models, and leadership is checked.
@@ -175,7 +176,10 @@ pub async fn serve(
     let index = Index::with_tables(node, queue.chain_store(), encoders.tables());
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
-    let coordinator = Coordinator::with_encoders(relayer, encoders).following(config.registry);
+    let simulations = Simulations::new(config.simulations.clone());
+    let coordinator = Coordinator::with_encoders(relayer, encoders)
+        .following(config.registry)
+        .with_simulations(simulations.clone());
     let services = Arc::new(Services {
         config,
         coordinator: coordinator.clone(),
@@ -224,6 +228,7 @@ pub async fn serve(
     ready(address);
     let stopping = async {
         stop.cancelled().await;
+        simulations.stop();
         time::Instant::now()
     };
     let serving = api::connections::serve(listener, router, &api, &stop);

@@ -18,6 +18,7 @@ use self::{
 use crate::{
     agent::Agent,
     beside::Threads,
+    bounds::Bounds,
     chance::Chance,
     context::AgentContext,
     error::SimulateError,
@@ -103,6 +104,8 @@ pub(crate) struct Engine<'a> {
     events: Vec<Event>,
     counts: Counts,
     gas: Gas,
+    /// Bounds of the run; `None` if it may take as long as it needs.
+    pub(crate) bounds: Option<&'a Bounds>,
 }
 
 impl<'a> Engine<'a> {
@@ -182,6 +185,7 @@ impl<'a> Engine<'a> {
                 total: deployed.gas,
                 ..Gas::default()
             },
+            bounds: None,
         };
         for agent in 0..engine.agents.len() {
             engine.schedule(agent);
@@ -220,6 +224,7 @@ impl<'a> Engine<'a> {
     ) -> Result<End, SimulateError> {
         let patience = self.patience();
         let (end, seconds) = loop {
+            self.check_bounds()?;
             // There is at least one agent, and every agent always has a turn to come.
             let Some(Reverse((seconds, agent))) = self.turns.pop() else {
                 break (End::Settled, self.last_event());
@@ -298,11 +303,20 @@ impl<'a> Engine<'a> {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), SimulateError> {
         while self.next_evaluation < seconds {
+            self.check_bounds()?;
             self.evaluate(self.next_evaluation)?;
             self.next_evaluation += self.scenario.evaluate_every;
             progress(&self.progress(seconds));
         }
         Ok(())
+    }
+
+    /// Returns an error if the run has gone beyond its bounds.
+    fn check_bounds(&self) -> Result<(), SimulateError> {
+        let Some(bounds) = self.bounds else {
+            return Ok(());
+        };
+        bounds.check(self.events.len() + self.series.len() * self.agents.len())
     }
 
     /// Returns the second of the last event; 0 if there was none.

@@ -3,6 +3,28 @@ use cotrain_learning::{data::DataError, encode::EncodeError, train::TrainError};
 
 use crate::scenario::ScenarioError;
 
+/// Reason why a run ended before it was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Somebody canceled it.
+    Canceled,
+    /// It took too long.
+    TooLong,
+    /// It made too many events and evaluations.
+    TooLarge,
+}
+
+impl Stopped {
+    /// Returns the reason in words.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Canceled => "it was canceled",
+            Self::TooLong => "it took longer than it may",
+            Self::TooLarge => "it made more events and evaluations than it may",
+        }
+    }
+}
+
 /// Reason why a simulation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
@@ -59,6 +81,9 @@ pub enum SimulateError {
         /// The mechanism, or the kind of agents.
         under: String,
     },
+    /// The run went beyond its bounds, or somebody canceled it.
+    #[error("the run was stopped: {}", .0.reason())]
+    Stopped(Stopped),
     /// The chain refused what the rules allow.
     #[error("the chain refused what the rules allow")]
     Chain(#[from] ChainError),
@@ -80,6 +105,9 @@ impl SimulateError {
     /// Returns `true` if the user can fix the cause, in the scenario or its data.
     #[must_use]
     pub fn is_users_mistake(&self) -> bool {
-        !matches!(self, Self::Chain(_) | Self::Diverged { .. })
+        !matches!(
+            self,
+            Self::Chain(_) | Self::Diverged { .. } | Self::Stopped(_)
+        )
     }
 }

@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod agents;
 mod beside;
+mod bounds;
 pub mod chance;
 pub mod context;
 mod digest;
@@ -25,8 +26,9 @@ pub mod truth;
 pub mod vocabulary;
 
 pub use beside::Threads;
+pub use bounds::Bounds;
 pub use engine::{Options, Progress, beginning};
-pub use error::SimulateError;
+pub use error::{SimulateError, Stopped};
 pub use simulation::{Simulation, simulate, simulate_on};
 
 /// Compiles and runs the code of the page.

@@ -19,6 +19,7 @@ mod check;
 mod error;
 mod file;
 mod incentive;
+pub mod numbers;
 mod payment;
 pub mod settings;
 mod strategy;
@@ -195,6 +196,36 @@ impl Scenario {
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// Returns `true` if a run reads no file: its data and its table of word vectors are part of the
+    /// program.
+    #[must_use]
+    pub fn reads_no_file(&self) -> bool {
+        let embedded = matches!(self.data.source, Source::MovieReviews | Source::Digits);
+        embedded && self.data.vectors.as_ref().and_then(Vectors::file).is_none()
+    }
+
+    /// Returns the number of accounts that its agents act with.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        let accounts = |agent: &Participant| match agent.strategy {
+            Strategy::Sybil { identities } => identities,
+            _ => 1,
+        };
+        self.agents.iter().map(accounts).sum()
+    }
+
+    /// Returns the limits on its features: of the vocabulary, and of hashing.
+    #[must_use]
+    pub fn features(&self) -> Option<usize> {
+        self.data.features.max(self.data.text.hashed)
+    }
+
+    /// Returns its agents: name and kind of each.
+    pub fn agents(&self) -> impl Iterator<Item = (&str, &Strategy)> {
+        let agents = self.agents.iter();
+        agents.map(|agent| (agent.name.as_str(), &agent.strategy))
     }
 
     /// Returns the source of its data, with the paths to read.

@@ -7,6 +7,7 @@ use cotrain_protocol::classifier::Classifier;
 use crate::{
     agent::Agent,
     beside::Second,
+    bounds::Bounds,
     engine::{Engine, Options, Progress, beginning},
     error::SimulateError,
     mechanism::{MarketMechanism, Mechanism, OWNER, TrainerMechanism},
@@ -66,6 +67,7 @@ pub struct Simulation<'s> {
     participants: Vec<(String, u128, Box<dyn Agent>)>,
     mechanism: Option<Deploy<'s>>,
     layers: Vec<Layer<'s>>,
+    bounds: Option<&'s Bounds>,
 }
 
 impl<'s> Simulation<'s> {
@@ -82,6 +84,7 @@ impl<'s> Simulation<'s> {
             participants: participants.collect(),
             mechanism: None,
             layers: Vec::new(),
+            bounds: None,
         }
     }
 
@@ -121,6 +124,13 @@ impl<'s> Simulation<'s> {
         self
     }
 
+    /// Ends the run with [`SimulateError::Stopped`] once it goes beyond bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: &'s Bounds) -> Self {
+        self.bounds = Some(bounds);
+        self
+    }
+
     /// Runs it on a chain, which is empty and begins as [`beginning`] says.
     ///
     /// # Errors
@@ -132,7 +142,10 @@ impl<'s> Simulation<'s> {
     ) -> Result<Run, SimulateError> {
         let started = Instant::now();
         let (scenario, seed) = (self.scenario, self.options.seed);
+        let check = || self.bounds.map_or(Ok(()), |bounds| bounds.check(0));
+        check()?;
         let data = Prepared::load(scenario, seed, self.options.data_dir.as_deref())?;
+        check()?;
         scenario.check_targets(data.class_count())?;
         // The baseline needs nothing of the run and the run nothing of it: they go side by side.
         thread::scope(|scope| {
@@ -140,6 +153,7 @@ impl<'s> Simulation<'s> {
             let second = Second::new(self.options.threads);
             let baseline = second.begin(scope, train_on_all);
             let initial = data.train(scenario, data.initial, seed)?;
+            check()?;
             let initial_float = initial.quantization.accuracy_float;
             let mut chain: Box<dyn Chain + '_> = Box::new(chain);
             // Nobody counts the owner's money: enough for any gas price.
@@ -153,6 +167,7 @@ impl<'s> Simulation<'s> {
             }
             let mut engine =
                 Engine::new(scenario, &data, mechanism, self.participants, self.options)?;
+            engine.bounds = self.bounds;
             let end = engine.run(progress)?;
             let baseline = baseline.finish()?;
             let accuracy = Accuracy {

@@ -1,6 +1,11 @@
 //! State common to all handlers.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use cotrain_client::api::Account;
 use cotrain_indexer::{HostedMarket, HostedModel, Index};
@@ -9,7 +14,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{kinds::Kind, planning::Plans, problem::Problem};
-use crate::{config::ApiSection, coordinator::Coordinator, encoders::Encoders};
+use crate::{
+    config::ApiSection, coordinator::Coordinator, encoders::Encoders, simulations::Simulations,
+};
 
 /// Maximum number of bodies with reads of the chain that are worked on at the same time. The answers
 /// to each may have 4 MiB.
@@ -71,6 +78,15 @@ impl Shared {
 
     pub(super) fn relayer(&self) -> &Relayer {
         self.coordinator.relayer()
+    }
+
+    pub(super) fn simulations(&self) -> &Simulations {
+        self.coordinator.simulations()
+    }
+
+    /// Returns the folder of the sweeps that anyone may see; `None` if there is none.
+    pub(super) fn sweeps(&self) -> Option<PathBuf> {
+        self.simulations().sweeps().map(Path::to_owned)
     }
 
     pub(super) fn encoders(&self) -> &Encoders {

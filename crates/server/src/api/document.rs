@@ -33,6 +33,7 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
         (name = "transactions", description = "Transactions that the coordinator sent."),
         (name = "events", description = "Events of models, markets and the coordinator, in pages and as a stream."),
         (name = "plans", description = "Deployments of models from files, planned for a wallet."),
+        (name = "simulations", description = "Simulated economies: scenarios, runs within bounds, and pages of sweeps."),
         (name = "chain", description = "Reads of the chain, for those who have no node."),
         (name = "health", description = "Health of the coordinator, for its operator."),
         (name = "problems", description = "Kinds of errors."),
@@ -56,7 +57,9 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi, max_page: u32) {
 
 /// Returns the operations of the methods in use.
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post].into_iter().flatten()
+    [&mut item.get, &mut item.post, &mut item.delete]
+        .into_iter()
+        .flatten()
 }
 
 /// Marks parameters as optional but never null, and bounds the size of pages.

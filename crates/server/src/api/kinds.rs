@@ -70,9 +70,15 @@ kinds! {
     UNKNOWN_DELEGATION, "unknown-delegation", NOT_FOUND, "The delegation is unknown",
         "The account delegates nothing to this coordinator's keeper, or its time is over.";
     NOT_SERVED, "not-served", NOT_FOUND, "This is not served here",
-        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0.";
+        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0, and runs simulations only with simulations.enabled.";
     UNKNOWN_ENCODER, "unknown-encoder", NOT_FOUND, "The table of word vectors is unknown",
         "This coordinator does not have a table with that SHA-256. /v1/encoders lists those that it has.";
+    UNKNOWN_SIMULATION, "unknown-simulation", NOT_FOUND, "The simulation is unknown",
+        "No simulation with that id is kept here. The oldest results are forgotten, and so are all when the coordinator starts again. Ask for it anew.";
+    NO_PAGE, "no-page", NOT_FOUND, "The simulation has no page",
+        "It has not ended yet, or it has failed; its state says which.";
+    UNKNOWN_SWEEP, "unknown-sweep", NOT_FOUND, "The sweep is unknown",
+        "The coordinator's folder has no sweep of that name. /v1/sweeps lists those that it has.";
     METHOD_NOT_ALLOWED, "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
         "The header Allow has the methods that the path takes.";
     TOO_LARGE, "too-large", PAYLOAD_TOO_LARGE, "The body is too large",
@@ -91,6 +97,8 @@ kinds! {
         "The input is not of the sort that the model learned from; the detail says what it expects.";
     SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",
         "The contract would reject it, for the reason in the detail.";
+    SCENARIO_REJECTED, "scenario-rejected", UNPROCESSABLE_ENTITY, "The scenario cannot be run here",
+        "It has a mistake, reads files, or is larger than this coordinator allows; the detail says which. `cotrain simulate` runs scenarios of any size.";
     REJECTED, "rejected", UNPROCESSABLE_ENTITY, "The contract would reject this",
         "For the reason in the detail.";
     EXPIRED, "expired", UNPROCESSABLE_ENTITY, "The deadline is over",
@@ -113,6 +121,8 @@ kinds! {
         "Sign with at least the fee that `wanted` gives.";
     TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many signed batches are pending",
         "Submit again later.";
+    TOO_MANY_SIMULATIONS, "too-many-simulations", SERVICE_UNAVAILABLE, "Too many simulations are pending",
+        "One runs at a time. Try again after Retry-After seconds.";
     OVERLOADED, "overloaded", SERVICE_UNAVAILABLE, "Too many requests at a time",
         "The coordinator works on as many requests as it may. Try again after Retry-After seconds.";
     UNAVAILABLE, "unavailable", SERVICE_UNAVAILABLE, "The store or the node does not answer",

@@ -13,7 +13,10 @@ use super::{
     explain::{shown, source, source_name},
     forms,
     keys::{allowed, is_key, nearest},
-    sections::{ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password},
+    sections::{
+        ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password,
+        SimulationsSection,
+    },
     sources::Sources,
 };
 
@@ -46,6 +49,7 @@ struct Given {
     score: ScoreGiven,
     evaluate: EvaluateGiven,
     encoders: EncodersGiven,
+    simulations: SimulationsSection,
     api: ApiSection,
 }
 
@@ -169,6 +173,7 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
             .into_iter()
             .map(PathBuf::from)
             .collect(),
+        simulations: given.simulations,
         api: given.api,
     };
     if let Some(section) = config.sends().filter(|_| config.key.is_none()) {
@@ -186,6 +191,14 @@ impl Default for ApiSection {
     /// Returns the default of each key in the section.
     fn default() -> Self {
         extract(&Sources::defaults(), Some("api"))
+            .expect("the defaults pass their own checks, as a test holds")
+    }
+}
+
+impl Default for SimulationsSection {
+    /// Returns the default of each key in the section.
+    fn default() -> Self {
+        extract(&Sources::defaults(), Some("simulations"))
             .expect("the defaults pass their own checks, as a test holds")
     }
 }

@@ -44,6 +44,8 @@ pub struct Config {
     pub evaluate: Option<EvaluateSection>,
     /// Files of tables of word vectors.
     pub encoders: Vec<PathBuf>,
+    /// Options of simulations.
+    pub simulations: SimulationsSection,
     /// Options of the HTTP API.
     pub api: ApiSection,
 }
@@ -127,6 +129,33 @@ pub struct EvaluateSection {
     pub data: Source,
     /// Number of further contributions after which a model is measured again.
     pub every: u64,
+}
+
+/// Options of simulations that clients ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulationsSection {
+    /// Whether simulations are run.
+    #[serde(deserialize_with = "forms::flag")]
+    pub enabled: bool,
+    /// Maximum number of pending simulations.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000>")]
+    pub max_waiting: usize,
+    /// Maximum time of one simulation.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
+    pub max_time: Duration,
+    /// Maximum number of accounts that a simulation's agents act with.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000>")]
+    pub max_accounts: usize,
+    /// Maximum number of values that a simulation keeps.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 100_000_000>")]
+    pub max_values: usize,
+    /// Number of ended simulations whose results are kept.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000>")]
+    pub keep: usize,
+    /// Folder with the folders of sweeps.
+    #[serde(default, deserialize_with = "forms::path_if_set")]
+    pub sweeps: Option<PathBuf>,
 }
 
 /// Options of the HTTP API.

@@ -13,7 +13,11 @@ use cotrain_chain::node::Node;
 use cotrain_indexer::{HostedModel, Index, store::note};
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use cotrain_relayer::{Queue, RelayTerms, Relayer};
-use cotrain_server::{Coordinator, Encoders, api::router, config::ApiSection};
+use cotrain_server::{
+    Coordinator, Encoders, Simulations,
+    api::router,
+    config::{ApiSection, SimulationsSection},
+};
 use cotrain_test_support::items;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
@@ -32,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) terms: Option<RelayTerms>,
     pub(crate) keeper: Option<Address>,
     pub(crate) encoders: Encoders,
+    pub(crate) simulations: SimulationsSection,
 }
 
 /// Router over a coordinator with a database of its own.
@@ -109,6 +114,7 @@ impl Setup {
             }),
             keeper: Some(KEEPER),
             encoders: Encoders::default(),
+            simulations: SimulationsSection::default(),
         }
     }
 }
@@ -132,7 +138,9 @@ impl Api {
         }
         index.catch_up().await.unwrap();
         let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
-        let coordinator = Coordinator::with_encoders(relayer, setup.encoders).following(registry);
+        let coordinator = Coordinator::with_encoders(relayer, setup.encoders)
+            .following(registry)
+            .with_simulations(Simulations::new(setup.simulations));
         let stop = CancellationToken::new();
         Self {
             router: router(coordinator.clone(), &setup.api, &stop),

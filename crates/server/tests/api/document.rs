@@ -62,14 +62,26 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/models/{trainer}/weights",
             "POST /v1/plans",
             "POST /v1/plans/look",
+            "GET /v1/scenarios",
+            "POST /v1/simulations",
+            "DELETE /v1/simulations/{id}",
+            "GET /v1/simulations/{id}",
+            "GET /v1/simulations/{id}/page",
             "GET /v1/submissions/{id}",
+            "GET /v1/sweeps",
+            "GET /v1/sweeps/{name}/page",
             "GET /v1/transactions",
         ]
     );
     let mut ids = BTreeSet::new();
     for (path, operation) in operations {
         let responses = operation["responses"].as_object().unwrap();
-        let mut wanted = vec!["200", "400", "500"];
+        let success = match path.as_str() {
+            "POST /v1/simulations" => "202",
+            "DELETE /v1/simulations/{id}" => "204",
+            _ => "200",
+        };
+        let mut wanted = vec![success, "400", "500"];
         if path.contains("/v1/") || path.contains("/rpc") {
             wanted.extend(["429", "503"]);
         }

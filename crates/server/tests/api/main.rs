@@ -12,6 +12,7 @@ mod plans;
 mod predictions;
 mod reading;
 mod rpc;
+mod simulations;
 mod submissions;
 mod web;
 mod wire;

@@ -18,6 +18,8 @@ mod trainer;
 struct Section {
     /// Keys in addition to those of the terms, with their units.
     own: &'static [(&'static str, Unit)],
+    /// Least and largest value of the counts among them.
+    counts: &'static [(&'static str, usize, usize)],
     /// Names of the terms without a key of their own; `own` keys determine them.
     hidden: &'static [&'static str],
     /// Function for the value of a term whose key is missing; `None` if the key is required.
@@ -44,6 +46,32 @@ fn keys(mechanism: Mechanism) -> Vec<(String, Unit)> {
         .map(|term| (key_of(term), term.unit))
         .chain(own.map(|(key, unit)| ((*key).to_owned(), *unit)))
         .collect()
+}
+
+/// Returns the keys of a mechanism's section with their units, and the least and largest value of
+/// each: money in units of the scenario, durations in seconds.
+pub(super) fn bounds_of(mechanism: Mechanism) -> Vec<(String, Unit, f64, f64)> {
+    let (section, terms) = (section(mechanism), mechanism.description().terms);
+    // Bounds of terms are far below 2^53, or the general bounds are lower.
+    #[allow(clippy::cast_precision_loss)]
+    let bounds = |(key, unit): (String, Unit)| {
+        let term = terms.iter().find(|term| key_of(term) == key);
+        let bits = term.map_or(64, |term| term.bits);
+        let least = term.map_or(0.0, |term| term.least as f64);
+        let largest = 2_f64.powi(i32::try_from(bits).unwrap_or(i32::MAX)) - 1.0;
+        let (least, max) = match unit {
+            Unit::Wei => (0.000_001, 1e9),
+            Unit::Seconds => (least.max(1.0), largest.min(1e12)),
+            Unit::Count => {
+                let own = section.counts.iter().find(|(own, ..)| *own == key);
+                own.map_or((least.max(1.0), largest.min(1e12)), |(_, least, max)| {
+                    (*least as f64, *max as f64)
+                })
+            }
+        };
+        (key, unit, least, max)
+    };
+    keys(mechanism).into_iter().map(bounds).collect()
 }
 
 /// Returns the key of a term: its name in lower case, with underscores.

@@ -21,6 +21,10 @@ pub(super) const SECTION: Section = Section {
         ("parts", Unit::Count),
         ("test_samples", Unit::Count),
     ],
+    counts: &[
+        ("parts", PARTS.0, PARTS.1),
+        ("test_samples", PARTS.0, MAX_TEST_SAMPLES),
+    ],
     hidden: &[],
     preset,
     finish,

@@ -18,6 +18,7 @@ const LARGEST_HOURLY_DEPOSIT: f64 = 7.2e7;
 
 pub(super) const SECTION: Section = Section {
     own: &[(HOURLY, Unit::Wei), ("prediction_price", Unit::Wei)],
+    counts: &[],
     hidden: &["costWeight"],
     preset,
     finish,
