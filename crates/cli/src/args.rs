@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Withdraw(live::money::Withdraw),
     Refund(live::claims::Refund),
     Report(live::claims::Report),
+    ClaimLate(live::claims::ClaimLate),
     Delegate(live::delegate::Delegate),
     Submission(live::submission::SubmissionCommand),
     Status(live::status::Status),

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Encoder(arguments) => live::encoder::run(&arguments),
         Command::Market(arguments) => live::market::run(&arguments),
         Command::Report(arguments) => live::claims::report(&arguments),
+        Command::ClaimLate(arguments) => live::claims::claim_late(&arguments),
         Command::Delegate(arguments) => live::delegate::run(&arguments),
         Command::Submission(arguments) => live::submission::run(&arguments),
         Command::Status(arguments) => live::status::run(&arguments),

@@ -339,6 +339,12 @@ fn contribute_leads_to_refunds_reports_and_withdrawals() {
     assert!([120, 121].contains(&taken), "{reported}");
     let again: Value = workspace.json(&["refund", "--dev", "1", "--json"]);
     assert_eq!(again["claims"].as_array().map(Vec::len), Some(0));
+    // The wait of late claims is days, so there is none yet.
+    let late: Value = workspace.json(&["claim-late", "--dev", "0", "--json"]);
+    assert_eq!(late["claims"].as_array().map(Vec::len), Some(0));
+    assert!(late["next"].as_u64().is_some(), "{late}");
+    let told = workspace.mistake(&["claim-late", &taken.to_string(), "--dev", "3"]);
+    assert!(told.contains("nothing was sent"), "{told}");
     let events = workspace.success(&["watch", "--all", "--once", "--json"]);
     let kinds = |kind: &str| {
         let wanted = format!("\"kind\":\"{kind}\"");
@@ -409,6 +415,38 @@ fn report_is_announced_before_it_is_made() {
     let events = workspace.success(&["watch", "--all", "--once"]);
     let order = |kind: &str| events.find(&format!("  {kind}  ")).expect("an event");
     assert!(order("announced") < order("reported"), "{events}");
+}
+
+#[test]
+fn claim_late_takes_what_nobody_has_claimed_in_time() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let waits = [
+        "--owner-claim-wait",
+        "2days",
+        "--any-address-claim-wait",
+        "3days",
+    ];
+    workspace.success(&[&DEPLOY[..], &waits].concat());
+    let text = ["--text", "a warm and funny film", "--label", "positive"];
+    workspace.success(&[&["contribute"], &text[..], &["--dev", "1"]].concat());
+    let claim_late =
+        |account: &str| -> Value { workspace.json(&["claim-late", "--dev", account, "--json"]) };
+    workspace.pass(86_400);
+    let early = claim_late("0");
+    assert_eq!(early["claims"], json!([]));
+    assert!(early["next"].as_u64().is_some(), "{early}");
+    let told = workspace.mistake(&["claim-late", "0", "--dev", "0"]);
+    assert!(told.contains("nothing was sent: contribution 0"), "{told}");
+    // The owner may claim a day before anyone else.
+    workspace.pass(86_400);
+    assert_eq!(claim_late("2")["claims"], json!([]));
+    let taken = claim_late("0");
+    assert_eq!(taken["claims"][0]["position"], 0);
+    assert_eq!(taken["claims"][0]["amount"], taken["amount"]);
+    let told = workspace.success(&["claim-late", "--dev", "0"]);
+    assert!(told.contains("nothing to take now"), "{told}");
+    let events = workspace.success(&["watch", "--all", "--once"]);
+    assert!(events.contains("claimed-late"), "{events}");
 }
 
 /// Moves the time of the chain without a block.

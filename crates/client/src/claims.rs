@@ -36,6 +36,8 @@ pub enum Act<'a> {
     Report,
     /// Report others' contributions for an account that has allowed it.
     ReportFor(&'a Delegation),
+    /// Take what is left of open deposits, after the wait of the owner or of anyone.
+    ClaimLate,
 }
 
 impl Act<'_> {
@@ -46,6 +48,7 @@ impl Act<'_> {
             Self::Refund => "refund",
             Self::Announce => "announce",
             Self::Report | Self::ReportFor(_) => "report",
+            Self::ClaimLate => "late claim",
         }
     }
 
@@ -57,6 +60,7 @@ impl Act<'_> {
             Self::Announce => bindings::announce(groups),
             Self::Report => bindings::report(groups),
             Self::ReportFor(delegation) => bindings::report_for(delegation, groups),
+            Self::ClaimLate => bindings::claim_late(groups),
         }
     }
 }

@@ -592,6 +592,41 @@ impl<S: ContractSource> Index<S> {
         Ok(claimable)
     }
 
+    /// Returns the late claims that an address can make now, or may make later: what is left of open
+    /// deposits, of any author, after the wait of the owner or of anyone.
+    ///
+    /// Reads at most `limit` contributions.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn late(
+        &self,
+        model: &HostedModel,
+        account: Address,
+        limit: u32,
+    ) -> Result<Vec<Claimable>, StoreError> {
+        let now = self.now();
+        let page = Page::first(limit);
+        let open = self.0.store.open_until(model.id(), u64::MAX, None, page);
+        let mut open = open.await?;
+        let state = model.state();
+        let trainer = state.trainer();
+        state.ledger().complete(&mut open);
+        let waits = trainer.waits();
+        let wait = if account == model.info().facts.owner {
+            waits.owner_claim
+        } else {
+            waits.any_address_claim
+        };
+        let card = model.info().card.as_ref();
+        let late = open.into_iter().map(|row| {
+            let outcome = trainer.can_claim_late(account, now, &row.contribution);
+            let left = row.contribution.deposit - row.taken;
+            claim(row, ClaimKind::Late, wait, outcome, left, card)
+        });
+        Ok(late.collect())
+    }
+
     /// Returns the measured accuracies of a model, by number of contributions.
     ///
     /// # Errors

@@ -237,7 +237,7 @@ impl Keeper {
             Act::ReportFor(delegation) => {
                 delegation.signer(&domain(facts.chain_id, trainer)) == Some(delegation.reporter)
             }
-            Act::Refund | Act::Announce | Act::Report => true,
+            Act::Refund | Act::Announce | Act::Report | Act::ClaimLate => true,
         };
         let (sender, all) = (outbox.address(), &possible);
         let split = split_to_fit(all.len(), all.len(), |size| async move {

@@ -132,6 +132,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(contributions::proof))
         .routes(routes!(contributions::account))
         .routes(routes!(contributions::claimable))
+        .routes(routes!(contributions::late))
         .routes(routes!(submissions::list, submissions::submit))
         .routes(routes!(submissions::one))
         .routes(routes!(submissions::delegate))

@@ -1,4 +1,4 @@
-//! `cotrain refund` and `cotrain report`: claims of deposits.
+//! `cotrain refund`, `cotrain report` and `cotrain claim-late`: claims of deposits.
 
 use std::path::Path;
 
@@ -72,6 +72,26 @@ pub(crate) struct Report {
     acting: Acting,
 }
 
+const CLAIM_LATE_EXAMPLES: &str = "\
+Examples:
+  cotrain claim-late --dev 0          all that is left after the wait
+  cotrain claim-late 17 18 --dev 0    two of them";
+
+/// Take what is left of deposits that nobody has claimed in time
+///
+/// The owner of a model may take it after the owner's wait, and anyone after a wait that is as long or
+/// longer. Until then, authors can get back what the model agrees with, and reporters can take shares
+/// of the rest.
+#[derive(Debug, Args)]
+#[command(after_help = CLAIM_LATE_EXAMPLES)]
+pub(crate) struct ClaimLate {
+    /// Positions of the contributions [default: all that can be claimed]
+    #[arg(value_name = "POSITION")]
+    positions: Vec<u64>,
+    #[command(flatten)]
+    acting: Acting,
+}
+
 /// Parses a position. Earlier versions took a folder here, so the error for a folder names the
 /// command that writes pages.
 fn position(text: &str) -> Result<u64, String> {
@@ -136,6 +156,11 @@ pub(crate) fn report(arguments: &Report) -> Result<(), CommandError> {
     run(&arguments.positions, &arguments.acting, ClaimKind::Report)
 }
 
+/// Runs `cotrain claim-late`.
+pub(crate) fn claim_late(arguments: &ClaimLate) -> Result<(), CommandError> {
+    run(&arguments.positions, &arguments.acting, ClaimKind::Late)
+}
+
 fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), CommandError> {
     block_on(async {
         let session = acting.connection.open().await?;
@@ -144,7 +169,10 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Comman
         let index = follow(&session, &model).await?;
         let account = key.address();
         let now = session.node.now().await?;
-        let mut claimable = index.claimable(index.followed(), account, MAX).await?;
+        let mut claimable = match kind {
+            ClaimKind::Late => index.late(index.followed(), account, MAX).await?,
+            _ => index.claimable(index.followed(), account, MAX).await?,
+        };
         claimable.retain(|one| one.kind == kind);
         let (positions, to_announce) = choose(&claimable, positions)?;
         let expected = claimable
@@ -266,7 +294,8 @@ impl Claims<'_> {
         match self.kind {
             ClaimKind::Report if announcing => Act::Announce,
             ClaimKind::Report => Act::Report,
-            _ => Act::Refund,
+            ClaimKind::Late => Act::ClaimLate,
+            ClaimKind::Refund => Act::Refund,
         }
     }
 
@@ -292,6 +321,7 @@ impl Claims<'_> {
                 Act::Announce => "announce the report of",
                 Act::Report | Act::ReportFor(_) => "report",
                 Act::Refund => "refund",
+                Act::ClaimLate => "take what is left of",
             };
             actions.push(format!("{verb} {}", counted(some, "contribution")));
         }
@@ -373,6 +403,7 @@ impl Claims<'_> {
 fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
     let (verb, noun) = match kind {
         ClaimKind::Report => ("reported", "report"),
+        ClaimKind::Late => ("taken   ", "take"),
         _ => ("refunded", "refund"),
     };
     let mut text = if done.transactions.is_empty() {

@@ -230,6 +230,29 @@ pub(super) async fn claimable(
     Ok(Json(ClaimableRows { rows }))
 }
 
+/// Returns the late claims that an address can make of a model's open deposits, now or later.
+///
+/// The owner may make them first, and anyone later: `ownerClaim` and `anyAddressClaim` of the waits.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/accounts/{address}/late-claims", tag = "accounts", operation_id = "listLateClaims",
+    params(OfAccount, Limit),
+    responses(
+        (status = 200, description = "The late claims, by position.", body = ClaimableRows),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn late(
+    State(app): State<App>,
+    InPath(path): InPath<OfAccount>,
+    InQuery(query): InQuery<Limit>,
+) -> Result<Json<ClaimableRows>, Problem> {
+    let model = app.model(&path.trainer)?;
+    let limit = limit(query.limit, app.max_page)?;
+    let found = app.index().late(&model, path.address.0, limit).await?;
+    let rows = found.into_iter().map(ClaimableView::from).collect();
+    Ok(Json(ClaimableRows { rows }))
+}
+
 /// Returns the model of a contribution, if the model is known and the position is in range.
 fn model_of(app: &App, path: &OfContribution) -> Result<Arc<HostedModel>, Problem> {
     if path.position > MAX {

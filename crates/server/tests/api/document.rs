@@ -46,6 +46,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/models/{trainer}",
             "GET /v1/models/{trainer}/accounts/{address}",
             "GET /v1/models/{trainer}/accounts/{address}/claimable",
+            "GET /v1/models/{trainer}/accounts/{address}/late-claims",
             "GET /v1/models/{trainer}/accuracy",
             "GET /v1/models/{trainer}/card",
             "GET /v1/models/{trainer}/contributions",
