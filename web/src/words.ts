@@ -153,6 +153,10 @@ export const words = {
     clear: "Clear",
     file: "Or a picture from a file",
     features: "Indices of present features, separated by commas",
+    ownIndices:
+      "Indices that are present, as the owner’s file counts them, separated by commas",
+    lacking: (indices: number) =>
+      `The model does not know ${counted(indices, "index", "indices")} of these.`,
     numbers: (features: number) =>
       `${counted(features, "number")}, separated by commas`,
     noNumbers:

@@ -18,6 +18,12 @@ export interface Field {
 /** Value of a field: null is a missing one. */
 export type Value = number | boolean | string | null;
 
+/** Indices of a file: those of the features in order, and the feature of each. */
+export interface OwnIndices {
+  ofFeatures: readonly number[];
+  features: ReadonlyMap<number, number>;
+}
+
 /** Form of a model's inputs. */
 export type Form =
   | { kind: "text" }
@@ -32,7 +38,12 @@ export type Form =
       /** Rule by which a file becomes a picture; undefined if the card has none. */
       file: PictureForm | undefined;
     }
-  | { kind: "indices"; features: number }
+  | {
+      kind: "indices";
+      features: number;
+      /** Indices as the owner's file counts them, if the card tells them. */
+      own?: OwnIndices;
+    }
   | { kind: "numbers"; features: number };
 
 /** Input as a person gives it. */
@@ -78,6 +89,16 @@ export function readNumbers(text: string): number[] | undefined {
   const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
   const numbers = parts.map(Number);
   return numbers.every(Number.isSafeInteger) ? numbers : undefined;
+}
+
+/** Returns the features of a file's own indices, and the number of those that the model lacks. */
+export function featuresOf(
+  indices: readonly number[],
+  own: OwnIndices | undefined,
+): { features: number[]; lacking: number } {
+  if (!own) return { features: [...indices], lacking: 0 };
+  const features = indices.flatMap((index) => own.features.get(index) ?? []);
+  return { features, lacking: indices.length - features.length };
 }
 
 /** Returns an input as the API takes it. */

@@ -56,8 +56,14 @@ export function formOf(
       if (names.length > MAX_FIELDS) return raw;
       return { kind: "row", fields: fieldsOf(encoder) };
     }
-    case "indices":
-      return raw;
+    case "indices": {
+      if (raw.kind !== "indices") return raw;
+      const ofFeatures = extractor.indices.map(
+        (index) => index + extractor.first,
+      );
+      const features = new Map(ofFeatures.map((index, at) => [index, at]));
+      return { ...raw, own: { ofFeatures, features } };
+    }
   }
 }
 

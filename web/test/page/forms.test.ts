@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { isEmpty, pictureOf, readNumbers } from "../../src/model/form.ts";
+import {
+  featuresOf,
+  isEmpty,
+  pictureOf,
+  readNumbers,
+} from "../../src/model/form.ts";
 import { line, stroked } from "../../src/model/strokes.ts";
+import { formOf } from "../../src/model/inputs.ts";
+import { readEncoder } from "../../src/twin/index.ts";
+import { model } from "./model.ts";
 import { isAddress, routeOf } from "../../src/shell/routes.ts";
 
 describe("routeOf", () => {
@@ -77,6 +85,26 @@ describe("given inputs", () => {
     expect(isEmpty({ text: "a" })).toBe(false);
     expect(isEmpty({ row: [] })).toBe(true);
     expect(isEmpty({ row: [null] })).toBe(false);
+  });
+});
+
+describe("featuresOf", () => {
+  it("takes indices as the file counts them", () => {
+    const encoder = readEncoder({
+      classifier: "naive-bayes",
+      features: { indices: [3, 8, 40] },
+    });
+    const form = formOf(model({ features: 3 }), encoder);
+    if (form.kind !== "indices") throw new Error("expected indices");
+    expect(form.own?.ofFeatures).toEqual([3, 8, 40]);
+    expect(featuresOf([40, 3, 5], form.own)).toEqual({
+      features: [2, 0],
+      lacking: 1,
+    });
+    expect(featuresOf([1, 2], undefined)).toEqual({
+      features: [1, 2],
+      lacking: 0,
+    });
   });
 });
 
