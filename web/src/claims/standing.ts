@@ -81,7 +81,8 @@ export function isLate(
 ): boolean {
   const dates = datesOf(contribution, model);
   const from = isSame(account, model.owner) ? dates.owner : dates.anyone;
-  return isOpen(contribution.settled) && now >= from;
+  // Where contributions cost nothing, nothing is left to take.
+  return leftOf(contribution) > 0n && now >= from;
 }
 
 /** Returns `true` if two texts are the same address. */

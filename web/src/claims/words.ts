@@ -60,6 +60,33 @@ export const claimWords = {
       `These are the first ${contributions(items)} that are open. There are more; take those back first.`,
   },
 
+  /** Words where contributions cost nothing, and are only counted. */
+  points: {
+    sums: {
+      back: "To count now",
+      backHint: (items: number) =>
+        items === 0 ? "nothing at this moment" : "the model agrees",
+      risk: "Not agreed",
+      riskHint: (items: number) =>
+        items === 0 ? "nothing" : "the model does not agree now",
+    },
+    standing: {
+      back: "can be counted now",
+      late: "not agreed",
+      risk: "not agreed",
+      waiting: "waits",
+      settled: "counted as good",
+    } satisfies Record<Standing, string>,
+    nothingNow: "Nothing can be counted at this moment.",
+    count: (items: number) => `Have ${contributions(items)} counted as good`,
+    step: "It can be counted as good from",
+    counted: "Counted as good in",
+    differs:
+      "The model keeps learning, so it may agree again. Nobody can take anything.",
+    noReports:
+      "Contributions to this model cost no deposit, so a report would bring nothing.",
+  },
+
   act: {
     refund: (items: number) =>
       items === 1
@@ -74,7 +101,6 @@ export const claimWords = {
   } satisfies Record<Act, (items: number) => string>,
   reportOne: "Report",
   announceOne: "Announce",
-  points: (items: number) => `Have ${contributions(items)} counted as good`,
 
   standing: {
     back: "can be taken back now",
@@ -103,6 +129,8 @@ export const claimWords = {
     differsWaiting: "It does not agree now; this can change until then.",
     differsRisk:
       "The model keeps learning, so it may agree again. Until then others who taught well can take parts.",
+    differsLate:
+      "It has been open for so long that anyone can take what is left, its author too.",
     why: "Why is my deposit not back?",
     who: "Who can take it?",
     transaction: "Transaction",
@@ -196,7 +224,8 @@ export const claimWords = {
     ruleHint:
       "of each deposit, at most what is left. Good is what was taken back, as the model agreed.",
     now: "To report now",
-    nowHint: (items: number) => contributions(items),
+    nowHint: (items: number) =>
+      items === 0 ? "nothing at this moment" : contributions(items),
     cost: "Fee of the network, about",
     costHint: (items: number) =>
       `for ${contributions(items)} in one transaction`,

@@ -140,7 +140,6 @@ it("takes deposits back in one transaction, and then a share of a lie", async ()
   expect(await sum(page, "Back now").innerText()).toBe(
     `${shortEther(total)} ether`,
   );
-  await expectSound(page, watch);
 
   // Declining leads one step back.
   await take.click();
@@ -215,9 +214,11 @@ it("takes deposits back in one transaction, and then a share of a lie", async ()
 
   // Without a wallet, the liar's account tells who took it.
   await page.getByRole("link", { name: "Mine", exact: true }).last().click();
+  await page.waitForSelector("text=What this account has taught the model");
   await page.getByText("Look at another address").click();
-  await page.getByLabel("Address of an account").fill(liar);
-  await page.keyboard.press("Enter");
+  const address = page.getByLabel("Address of an account");
+  await address.fill(liar);
+  await address.press("Enter");
   await page.waitForSelector("text=You look at the account");
   await page.getByRole("button", { name: "Show what is settled" }).click();
   await page.waitForSelector("text=taken by others");
@@ -234,6 +235,9 @@ it("follows the account of the wallet, and sends nothing for another one", async
   });
   const wallet = await injectWallet(context, world, { devIndex: 5 });
   await contribute(5, "--data", "digits", "--skip", "400", "--limit", "2");
+  const [own] = await contributionsOf(wallet.address(), 2);
+  const other = String(((own?.label ?? 0) + 5) % 10);
+  await contribute(5, "--sample", own?.sample ?? "", "--label", other);
   await pass(DAY + 1);
   await page.goto("/me");
   await connect(page);
@@ -268,6 +272,18 @@ it("follows the account of the wallet, and sends nothing for another one", async
   await page.waitForSelector("dialog >> text=2 contributions taken back.");
   expect(sends()).toBe(1);
   await page.getByRole("button", { name: "Close" }).click();
+
+  // What the model does not agree with is at risk, until anyone can take what is left.
+  await page.waitForSelector(".badge:has-text('at risk')");
+  await page.waitForSelector("text=Until then others who taught well can take");
+  await pass(9 * DAY);
+  const rest = page.getByRole("button", { name: /^Take what is left of 1/ });
+  await rest.click({ timeout: 15_000 });
+  await page.getByRole("button", { name: "Send by the wallet" }).click();
+  await page.waitForSelector(
+    "dialog >> text=What was left of 1 contribution taken.",
+  );
+  await page.getByRole("button", { name: "Close" }).click();
   await page.waitForSelector("text=Nothing of this account is open any more.");
   // A page that begins with a wallet does not jump.
   await page.reload();
@@ -281,10 +297,10 @@ it("shows an address without a wallet, or says why not", async () => {
   await page.goto("/me");
   const address = page.getByLabel("Address of an account");
   await address.fill("0x12");
-  await page.keyboard.press("Enter");
+  await address.press("Enter");
   await page.waitForSelector("text=An address is 0x and 40 digits");
   await address.fill(`0x${"1".repeat(40)}`);
-  await page.keyboard.press("Enter");
+  await address.press("Enter");
   await page.waitForSelector(
     "text=This account has taught none of the models here.",
   );
