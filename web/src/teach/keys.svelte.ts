@@ -24,7 +24,7 @@ function read(): boolean {
 }
 
 /** Place of a key press: keys of single letters work outside of fields alone. */
-export type Place = "field" | "class" | "dialog" | "elsewhere";
+export type Place = "field" | "board" | "class" | "dialog" | "elsewhere";
 
 /** Returns where a key was pressed. */
 export function placeOf(event: KeyboardEvent): Place {
