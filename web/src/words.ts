@@ -35,6 +35,7 @@ export const words = {
     markets: "Markets",
     mine: "Mine",
     deploy: "Deploy",
+    simulate: "Simulate",
     help: "Help",
     api: "API",
   },
@@ -138,6 +139,7 @@ export const words = {
       teach: "Teach",
       mine: "Mine",
       report: "Report",
+      host: "Host",
     },
   },
 

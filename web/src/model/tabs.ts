@@ -1,5 +1,5 @@
 /** Pages of a model, in the order of their tabs. Each has a word in `words.ts`, and a part in `App.svelte`. */
-export const tabs = ["try", "teach", "mine", "report"] as const;
+export const tabs = ["try", "teach", "mine", "report", "host"] as const;
 
 export type Tab = (typeof tabs)[number];
 

@@ -9,6 +9,7 @@ export type Route =
   | { page: "market"; market: string }
   | { page: "me" }
   | { page: "deploy" }
+  | { page: "simulate" }
   | { page: "help"; topic: Topic | undefined }
   | { page: "unknown"; path: string };
 
@@ -34,6 +35,7 @@ export function routeOf(path: string): Route {
     return { page: "market", market: second };
   if (first === "me" && parts.length === 1) return { page: "me" };
   if (first === "deploy" && parts.length === 1) return { page: "deploy" };
+  if (first === "simulate" && parts.length === 1) return { page: "simulate" };
   if (first === "help" && parts.length === 1) {
     return { page: "help", topic: undefined };
   }

@@ -23,6 +23,8 @@ const pages: readonly (readonly [string, string])[] = [
   [`/m/${models.row}/teach`, "legend:has-text('Your row')"],
   [`/m/${models.picture}/teach`, "svg[role=application]"],
   ["/deploy", "h2:has-text('A table of examples')"],
+  [`/m/${models.text}/host`, "h2:has-text('Settings') ~ dl"],
+  ["/simulate", "h2:has-text('Numbers')"],
   ["/help", "h1:has-text('Help')"],
   ["/help/public", "h1:has-text('Is my text public?')"],
   ["/m/0x12", "h1:has-text('There is no such page')"],
