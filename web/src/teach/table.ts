@@ -1,5 +1,6 @@
 import type { Model } from "../api/client.ts";
 import {
+  featuresOf,
   readNumbers,
   type Form,
   type Given,
@@ -160,9 +161,11 @@ function givenOf(
     }
     case "indices":
     case "numbers": {
-      const features = readNumbers(rest.join(" "));
-      if (!features) throw new Error(words.table.noNumbers);
-      return { features };
+      const numbers = readNumbers(rest.join(" "));
+      if (!numbers) throw new Error(words.table.noNumbers);
+      // Indices that the model lacks say nothing to it, as unknown words of a text.
+      const own = form.kind === "indices" ? form.own : undefined;
+      return { features: featuresOf(numbers, own).features };
     }
     case "row":
     case "pixels": {

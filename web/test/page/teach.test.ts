@@ -112,6 +112,29 @@ describe("readTable of rows", () => {
   });
 });
 
+describe("readTable of indices", () => {
+  it("takes them as the owner's file counts them", () => {
+    const own = {
+      ofFeatures: [3, 7, 9],
+      features: new Map([
+        [3, 0],
+        [7, 1],
+        [9, 2],
+      ]),
+    };
+    const form: Form = { kind: "indices", features: 3, own };
+    const lines = "positive,3 9 100\nnegative,7";
+    expect(readTable(lines, { ...films, form }).rows).toEqual([
+      { given: { features: [0, 2] }, label: 1 },
+      { given: { features: [1] }, label: 0 },
+    ]);
+    const raw: Form = { kind: "indices", features: 3 };
+    expect(
+      readTable("positive,0 2", { ...films, form: raw }).rows[0]?.given,
+    ).toEqual({ features: [0, 2] });
+  });
+});
+
 describe("termsOf", () => {
   const last = 1_000;
   const films = model({
