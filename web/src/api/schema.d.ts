@@ -1767,6 +1767,34 @@ export interface components {
             /** @description Column that contains the class; `label` by default. */
             label?: string | null;
             learner?: components["schemas"]["LearnerBody"] | null;
+            market?: {
+                /**
+                 * Format: int64
+                 * @description Number of contributions at which the market closes early; 1,000 by default.
+                 */
+                mostContributions?: number | null;
+                /**
+                 * Format: int64
+                 * @description Maximum number of passes over the contributions; 10 by default.
+                 */
+                mostPasses?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time during which the market takes contributions, in seconds; 1 day by default.
+                 */
+                participation?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time to reveal, in seconds; 1 day by default.
+                 */
+                revealWait?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time to score after the last reveal, in seconds; 1 day by default.
+                 */
+                scoringWait?: number | null;
+                stake?: components["schemas"]["Wei"] | null;
+            } | null;
             missing?: components["schemas"]["MissingBody"] | null;
             /** @description Name of the model. */
             name: string;
@@ -1854,7 +1882,7 @@ export interface components {
             features: number;
             /** @description Learner, such as `naive-bayes`. */
             learner: string;
-            /** @description Mechanism: `deposit-refund-take` or `points`. */
+            /** @description Mechanism: `deposit-refund-take`, `points` or `prediction-market`. */
             mechanism: string;
             name: string;
             /** @description Columns that seem to number the rows, which a model should not learn from. */

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, io::Write as _};
 
-use alloy_primitives::{Address, U256, hex, keccak256};
-use cotrain_bindings::{self as bindings, events};
+use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use cotrain_bindings::{self as bindings, events, market as calls};
 use cotrain_chain::{anvil::AnvilConfig, node::NodeReceipt};
 use cotrain_client::card::Card;
 use cotrain_learning::{
@@ -11,6 +11,7 @@ use cotrain_learning::{
     encode,
     initial::{self, Initial, Prepared},
 };
+use cotrain_protocol::market::Phase;
 use cotrain_test_support::Stage;
 use flate2::{
     Compression,
@@ -313,6 +314,50 @@ async fn plan_refuses_files_and_options_and_says_why() {
     invalid(json!({"learner": "oracle"})).await;
     invalid(json!({"drop": vec!["x".repeat(300)]})).await;
     invalid(json!({"more": 1})).await;
+}
+
+#[tokio::test]
+async fn plan_deploys_a_market_with_its_terms() {
+    let stage = Stage::with(AnvilConfig::default()).await;
+    let node = stage.node.clone();
+    let api = Api::over(node.clone(), None, &[], Setup::new()).await;
+    let terms = json!({"stake": "7", "participation": 300, "mostPasses": 3});
+    let change = json!({"market": terms});
+    let answer = api.post("/v1/plans", body(stage.owner.address(), change));
+    let answer = answer.await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let plan = answer.json();
+    assert_eq!(plan["mechanism"], "prediction-market");
+    let market = send(&stage, &plan).await["trainer"];
+    let number = async |call: Vec<u8>| -> u64 {
+        let answer = node.call(market, call, None).await.unwrap();
+        bindings::read_number(&answer).unwrap().to()
+    };
+    assert_eq!(number(bindings::state::price(1)).await, 7);
+    let phase = node.call(market, calls::state::phase(), None).await;
+    assert_eq!(calls::read_phase(&phase.unwrap()), Some(Phase::Created));
+    let owner = node.call(market, bindings::state::owner(), None).await;
+    assert_eq!(
+        bindings::read_address(&owner.unwrap()),
+        Some(stage.owner.address())
+    );
+    // The model obeys the market, or nobody could lock a bounty.
+    let commitments = [B256::ZERO, B256::repeat_byte(1)];
+    let call = calls::commit(&commitments);
+    let receipt = stage.send(&stage.owner, Some(market), 1, call).await;
+    assert!(receipt.success);
+
+    for (change, text) in [
+        (json!({"market": {"stake": "0"}}), "expected 1 to 2^96 - 1"),
+        (json!({"market": {}, "points": true}), "leave them out"),
+        (json!({"market": {}, "waits": {}}), "leave them out"),
+    ] {
+        let answer = api.post("/v1/plans", body(stage.owner.address(), change));
+        let answer = answer.await;
+        assert_eq!(answer.problem(422), "invalid-request");
+        let detail = answer.json()["detail"].to_string();
+        assert!(detail.contains(text), "{detail}");
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,8 @@ use cotrain_learning::{
 };
 use cotrain_protocol::{
     classifier::Kind as Learner,
-    mechanism::Terms,
+    market,
+    mechanism::{Mechanism, Terms},
     trainer::{Incentive, Waits},
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -30,6 +31,8 @@ use crate::api::{kinds::Kind, problem::Problem};
 /// Defaults of `cotrain deploy`: the cost weight in wei, and the waits in seconds.
 const COST_WEIGHT: u128 = 1_000_000_000_000;
 const DAY: u64 = 24 * 60 * 60;
+/// Default stake of `cotrain market create`, in wei.
+const STAKE: u128 = 10_000_000_000_000_000;
 
 /// Account that stands for an owner who is not known yet.
 const SOMEBODY: Address = Address::repeat_byte(0x11);
@@ -225,6 +228,53 @@ pub(super) struct WaitsBody {
     report_notice: Option<u64>,
 }
 
+/// Terms of a prediction market. Each that is left out has the default of `cotrain market create`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct MarketBody {
+    /// Stake of each contribution, in wei; 0.01 ether by default.
+    stake: Option<Wei>,
+    /// Time during which the market takes contributions, in seconds; 1 day by default.
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
+    participation: Option<u64>,
+    /// Time to reveal, in seconds; 1 day by default.
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
+    reveal_wait: Option<u64>,
+    /// Time to score after the last reveal, in seconds; 1 day by default.
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
+    scoring_wait: Option<u64>,
+    /// Number of contributions at which the market closes early; 1,000 by default.
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
+    most_contributions: Option<u64>,
+    /// Maximum number of passes over the contributions; 10 by default.
+    #[schema(minimum = 1, maximum = 65_535)]
+    most_passes: Option<u64>,
+}
+
+impl MarketBody {
+    fn terms(&self) -> Result<Terms, Problem> {
+        let terms = Terms::Market(market::Terms {
+            stake: self.stake.as_ref().map_or(STAKE, |it| it.0),
+            participation: self.participation.unwrap_or(DAY),
+            reveal_wait: self.reveal_wait.unwrap_or(DAY),
+            scoring_wait: self.scoring_wait.unwrap_or(DAY),
+            most_contributions: self.most_contributions.unwrap_or(1_000),
+            most_passes: self.most_passes.unwrap_or(10),
+        });
+        let description = Mechanism::PredictionMarket.description();
+        for (term, value) in description.terms.iter().zip(terms.values()) {
+            if term.validate(value).is_err() {
+                let detail = format!(
+                    "a term of `market` is {value}, expected {} to 2^{} - 1: the {}",
+                    term.least, term.bits, term.meaning
+                );
+                return Err(Problem::new(&Kind::INVALID_REQUEST, detail));
+            }
+        }
+        Ok(terms)
+    }
+}
+
 /// Deployment to plan. What is left out has the default of `cotrain deploy`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -284,6 +334,10 @@ pub(in crate::api) struct PlanBody {
     cost_weight: Option<Wei>,
     #[schema(inline)]
     waits: Option<WaitsBody>,
+    /// Terms of a prediction market, if the model is to be the first one of a market. Its provider
+    /// then commits to a test set, which is no part of the plan.
+    #[schema(inline)]
+    market: Option<MarketBody>,
 }
 
 /// Checked options of a plan.
@@ -374,6 +428,14 @@ impl PlanBody {
     }
 
     fn terms(&self) -> Result<Terms, Problem> {
+        if let Some(market) = &self.market {
+            if self.points || self.cost_weight.is_some() || self.waits.is_some() {
+                let detail =
+                    "a market has none of `points`, `costWeight` and `waits`; leave them out";
+                return Err(Problem::new(&Kind::INVALID_REQUEST, detail));
+            }
+            return market.terms();
+        }
         let incentive = match (self.points, &self.cost_weight) {
             (true, Some(_)) => {
                 let detail = "`points` and `costWeight` exclude each other; leave one out";

@@ -126,7 +126,7 @@ pub(in crate::api) struct PlanView {
     /// Id of the chain.
     chain_id: u64,
     name: String,
-    /// Mechanism: `deposit-refund-take` or `points`.
+    /// Mechanism: `deposit-refund-take`, `points` or `prediction-market`.
     mechanism: String,
     /// Learner, such as `naive-bayes`.
     learner: String,
