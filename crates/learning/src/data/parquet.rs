@@ -1,9 +1,12 @@
+mod pages;
+
+use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use bytes::Bytes;
-use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
@@ -11,10 +14,10 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
-use super::DataError;
 use super::content::Bounds;
 use super::error::{LineFault, shown};
 use super::grid::{Builder, Grid, check_names};
+use super::{DataError, MAX_BYTES};
 
 /// Number of values that are decoded at a time.
 const BATCH: usize = 4_096;
@@ -54,7 +57,8 @@ fn read_whole(
         source,
     };
     let length = bytes.len();
-    let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(failed)?;
+    let bytes = Bytes::from(bytes);
+    let reader = SerializedFileReader::new(bytes.clone()).map_err(failed)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let fields = schema.root_schema().get_fields();
     let names: Vec<String> = fields.iter().map(|it| it.name().to_owned()).collect();
@@ -66,9 +70,13 @@ fn read_whole(
     }
     check_names(path, &names)?;
     let chosen = choose(&names)?;
+    // The first leaf of a column is inserted last.
+    let all = (0..schema.num_columns()).rev();
+    let roots: HashMap<usize, usize> = all
+        .map(|leaf| (schema.get_column_root_idx(leaf), leaf))
+        .collect();
     let leaf = |&index: &usize| {
-        let leaf =
-            (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == index);
+        let leaf = roots.get(&index).copied();
         let form = leaf.and_then(|leaf| Form::of(&fields[index], &schema.column(leaf)));
         let refused = || DataError::ParquetColumn {
             path: path.to_owned(),
@@ -82,6 +90,16 @@ fn read_whole(
     let columns = columns.flat_map(|group| leaves.iter().map(|(leaf, _)| group.column(*leaf)));
     for column in columns.clone() {
         within(column, length).map_err(failed)?;
+    }
+    if bounds.bytes < MAX_BYTES {
+        let mut claimed = 0_u64;
+        for column in columns.clone() {
+            claimed = claimed.saturating_add(unpacked_size(column, &bytes).map_err(failed)?);
+        }
+        if claimed > bounds.bytes {
+            let (path, max) = (path.to_owned(), bounds.bytes);
+            return Err(DataError::TooLarge { path, max });
+        }
     }
     let size: i64 = columns.fold(0, |sum, column| {
         sum.saturating_add(column.uncompressed_size())
@@ -112,6 +130,25 @@ fn read_whole(
         target.first += rows;
     }
     Ok(target.grid.finish())
+}
+
+/// Returns the size that a column's pages claim to have, unpacked. Pages of gzip may unpack to more
+/// than they claim.
+fn unpacked_size(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<u64, ParquetError> {
+    if matches!(column.compression(), Compression::GZIP(_)) {
+        let message = "a column is packed by gzip, which is not taken from others; pack it by Snappy or Zstandard";
+        return Err(ParquetError::General(message.to_owned()));
+    }
+    let start = column.dictionary_page_offset();
+    let start = start.unwrap_or_else(|| column.data_page_offset());
+    let range = |start: i64| {
+        let start = usize::try_from(start).ok()?;
+        let length = usize::try_from(column.compressed_size()).ok()?;
+        bytes.get(start..start.checked_add(length)?)
+    };
+    range(start)
+        .and_then(pages::unpacked_size)
+        .ok_or_else(|| ParquetError::General("the header of a page is damaged".to_owned()))
 }
 
 /// Checks that a column's bytes lie within a file of this length. The reader panics if a number is

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use ::parquet::basic::{Compression as Codec, ZstdLevel};
+use ::parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
-use cotrain_learning::data::Columns;
+use cotrain_learning::data::{Bounds, Columns, Content, DataError, Reading, Table as Read};
 
 use super::{Table, gzipped, numbers};
 
@@ -170,4 +170,50 @@ fn load_refuses_parquet_that_is_no_flat_table() {
             "{told}"
         );
     }
+}
+
+/// Returns bytes in memory, which may become so many.
+fn content(bytes: Vec<u8>, max: u64) -> Content {
+    Content {
+        name: "t.parquet".into(),
+        bytes: bytes.into(),
+        bounds: Bounds {
+            bytes: max,
+            numbers: 1_000,
+        },
+    }
+}
+
+#[test]
+fn table_reads_bytes_as_a_file_and_bounds_what_their_pages_claim() {
+    let codecs = [
+        Codec::UNCOMPRESSED,
+        Codec::SNAPPY,
+        Codec::ZSTD(ZstdLevel::default()),
+    ];
+    let reading = Reading::default();
+    for codec in codecs {
+        for dictionary in [false, true] {
+            let bytes = parquet(codec, dictionary);
+            let of = |table: &Read| -> Vec<String> {
+                let all = (0..table.len()).flat_map(|row| (0..6).map(move |at| (row, at)));
+                all.map(|(row, at)| table.field(row, at).to_owned())
+                    .collect()
+            };
+            let file = Read::of_bytes("t.parquet".as_ref(), bytes.clone(), &reading).unwrap();
+            let table = content(bytes.clone(), 10_000).table(&reading).unwrap();
+            assert_eq!(of(&table), of(&file), "{codec:?}");
+            let bound = 300.min(bytes.len() as u64 - 1);
+            let told = content(bytes, bound).table(&reading).err().unwrap();
+            assert!(
+                matches!(told, DataError::TooLarge { max, .. } if max == bound),
+                "{told}"
+            );
+        }
+    }
+    // Pages of gzip do not keep their promises.
+    let packed = parquet(Codec::GZIP(GzipLevel::default()), false);
+    let told = content(packed, 10_000).table(&reading).err().unwrap();
+    let source = std::error::Error::source(&told).unwrap().to_string();
+    assert!(source.contains("packed by gzip"), "{source}");
 }

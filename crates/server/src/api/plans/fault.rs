@@ -6,9 +6,20 @@ use cotrain_indexer::with_sources;
 
 use crate::api::{kinds::Kind, problem::Problem};
 
+/// Maximum length of a message, in characters. Some list all columns of a table.
+const MAX_MESSAGE: usize = 4_000;
+
 /// Returns the problem of unfit data, in the names of the body's fields.
 pub(super) fn unfit(error: &(dyn Error + 'static)) -> Problem {
-    Problem::new(&Kind::INVALID_DATA, in_fields(&with_sources(error)))
+    let message = in_fields(&with_sources(error));
+    let cut = message.char_indices().nth(MAX_MESSAGE);
+    Problem::new(
+        &Kind::INVALID_DATA,
+        match cut {
+            Some((end, _)) => format!("{}…", &message[..end]),
+            None => message,
+        },
+    )
 }
 
 /// Names options of the command line and keys of scenarios as the body does.
