@@ -144,6 +144,10 @@ export class Run {
     const now = connection();
     if (now.state === "ready" && now.account !== account)
       throw new Stop("failed", words.run.otherAccount(account));
+    const first = genesis();
+    const isOther = first !== undefined && first !== this.deployment.genesis;
+    if (this.deployment.genesis !== undefined && isOther)
+      throw new Stop("failed", words.run.otherChain);
     this.doing = { state: "checking", step: step.name };
     if (step.name === CLOSED) await this.#compare("latest");
     const { to, data } = await this.#call(step);

@@ -249,8 +249,8 @@ export const deployWords = {
     state: {
       done: (block: number) => `done in ${words.block(block)}`,
       now: "now",
+      next: "next",
       stopped: "stopped",
-      later: "",
     },
     go: "Go on",
     open: "Open",
@@ -264,8 +264,8 @@ export const deployWords = {
     another: "Deploy another one",
     otherAccount: (account: string) =>
       `This deployment was begun with the account ${account}. Choose it in your wallet, then go on.`,
-    otherChain: (chain: string) =>
-      `This deployment was begun on another chain (${chain}). Give it up, or use its coordinator.`,
+    otherChain:
+      "This deployment was begun on another chain, or before this one began anew. Give it up, or use the coordinator of that chain.",
     otherTab: "Another tab of this browser goes on with it.",
     wallet: "Connect your wallet, so that the page can find what was sent.",
     notCreated:
