@@ -57,6 +57,7 @@ pub struct MarketView {
     pub block_hash: Hash,
     /// Time of the chain's next block, in Unix seconds; phase, action and money are of this time.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub time: u64,
     /// Phase in the chain's next block.
     pub phase: MarketPhase,

@@ -49,7 +49,7 @@ fn market() -> Value {
             "stake": "340282366920938463463374607431768211455", "participation": 1, "revealWait": 2, "scoringWait": 3,
             "mostContributions": 4, "mostPasses": 5,
         },
-        "fromBlock": 1, "block": 2, "blockHash": ID_TEXT, "phase": "scoring", "action": "score", "drawUntil": 258,
+        "fromBlock": 1, "block": 2, "blockHash": ID_TEXT, "time": 7, "phase": "scoring", "action": "score", "drawUntil": 258,
         "revealUntil": 6, "closesAt": 7, "scoringUntil": null, "bounty": "8", "remainingBounty": "9", "held": "10",
         "remainder": "0", "contributions": 11, "participants": 12, "parts": 3, "drawnPart": 0, "revealedParts": 2,
         "pass": 1, "stage": "teaching", "samples": 13, "correctBefore": 14, "correct": 15, "model": null,
