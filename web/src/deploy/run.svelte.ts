@@ -7,6 +7,7 @@ import {
   type Hex,
 } from "../chain/rpc.ts";
 import { connection, genesis } from "../wallet/account.svelte.ts";
+import { listMarkets } from "../market/api.ts";
 import {
   hashOf,
   receiptOf,
@@ -22,6 +23,8 @@ import { remove, save, type Deployment, type Progress } from "./store.ts";
 import { hasWeights } from "./weights.ts";
 import { deployWords as words } from "./words.ts";
 
+/** Mechanism of prediction markets. */
+export const MARKET = "prediction-market";
 /** Pause between two questions, in milliseconds. */
 const PAUSE = 1_000;
 
@@ -296,7 +299,7 @@ export class Run {
     this.doing = { state: "following", step: "" };
     while (!this.#isEnded) {
       try {
-        if (await isFollowed(trainer)) {
+        if (await isFollowed(trainer, this.deployment.plan.mechanism)) {
           this.doing = { state: "done", trainer };
           return;
         }
@@ -311,11 +314,18 @@ export class Run {
   }
 }
 
-/** Returns `true` if the coordinator follows a model. */
-async function isFollowed(trainer: Address): Promise<boolean> {
+/** Returns `true` if the coordinator follows a model or a market. */
+async function isFollowed(
+  trainer: Address,
+  mechanism: string,
+): Promise<boolean> {
   // In the order of addresses, it comes first after the one before it.
-  const before = (BigInt(trainer) - 1n).toString(16).padStart(40, "0");
-  const { rows } = await listModels(1, `0x${before}`);
+  const before = `0x${(BigInt(trainer) - 1n).toString(16).padStart(40, "0")}`;
+  if (mechanism === MARKET) {
+    const { rows } = await listMarkets(1, before);
+    return rows.some(({ market }) => isSameAddress(market, trainer));
+  }
+  const { rows } = await listModels(1, before);
   return rows.some((model) => isSameAddress(model.trainer, trainer));
 }
 

@@ -30,13 +30,26 @@ export interface ModelChoice {
   words: "frequent" | "hashed";
   features: number | null;
   pairs: boolean;
-  stake: "deposit" | "points";
+  stake: "deposit" | "points" | "market";
   /** Cost weight in ether, as typed. */
   weight: string;
   refund: Wait;
   owner: Wait;
   anyone: Wait;
   notice: Wait;
+  /** Terms of a prediction market, if it is to be one. */
+  market: MarketChoice;
+}
+
+/** Terms of a prediction market. */
+export interface MarketChoice {
+  /** Stake of an example in ether, as typed. */
+  stake: string;
+  open: Wait;
+  reveal: Wait;
+  score: Wait;
+  contributions: number | null;
+  passes: number | null;
 }
 
 /** Maximum number of classes of a model. */
@@ -95,6 +108,14 @@ export function freshModel(): ModelChoice {
     owner: { number: 9, unit: "86400" },
     anyone: { number: 9, unit: "86400" },
     notice: { number: 0, unit: "3600" },
+    market: {
+      stake: "0.01",
+      open: { number: 1, unit: "86400" },
+      reveal: { number: 1, unit: "86400" },
+      score: { number: 1, unit: "86400" },
+      contributions: 1_000,
+      passes: 10,
+    },
   };
 }
 
@@ -130,7 +151,59 @@ export function faultIn(
   const used = others.filter(({ name }) => choice.types[name] !== "ignored");
   if (used.length === 0) return words.noOther;
   if (model.name.trim() === "") return deployWords.model.faults.name;
-  return faultOf(rulesOf(model));
+  return model.stake === "market"
+    ? faultOfMarket(termsOf(model.market))
+    : faultOf(rulesOf(model));
+}
+
+/** Returns the terms of a market as the API takes them; the stake is missing if it is none. */
+export function termsOf(
+  market: MarketChoice,
+): Omit<Required<MarketTerms>, "stake"> & { stake: string | undefined } {
+  return {
+    stake: readEther(market.stake)?.toString(),
+    participation: secondsOf(market.open),
+    revealWait: secondsOf(market.reveal),
+    scoringWait: secondsOf(market.score),
+    mostContributions: market.contributions ?? Number.NaN,
+    mostPasses: market.passes ?? Number.NaN,
+  };
+}
+
+type MarketTerms = NonNullable<PlanBody["market"]>;
+
+/** Returns why the contract would refuse terms of a market; undefined if it would not. */
+function faultOfMarket(terms: ReturnType<typeof termsOf>): string | undefined {
+  const { faults } = deployWords.model.market;
+  const isIn = (number: number | null | undefined, max: number): boolean =>
+    Number.isInteger(number) && (number ?? 0) >= 1 && (number ?? 0) <= max;
+  const { participation, revealWait, scoringWait } = terms;
+  if (terms.stake === undefined) return faults.stake;
+  const waits = [participation, revealWait, scoringWait];
+  if (!waits.every((wait) => isIn(wait, 2 ** 32 - 1))) return faults.waits;
+  if (!isIn(terms.mostContributions, 2 ** 32 - 1)) return faults.contributions;
+  return isIn(terms.mostPasses, 2 ** 16 - 1) ? undefined : faults.passes;
+}
+
+/** Returns what a plan says of money and waits. */
+function incentiveOf(model: ModelChoice): Partial<PlanBody> {
+  if (model.stake === "market") {
+    const { stake, ...terms } = termsOf(model.market);
+    return { market: stake === undefined ? terms : { ...terms, stake } };
+  }
+  const rules = rulesOf(model);
+  return {
+    points: rules.isPoints,
+    waits: {
+      refund: rules.refund,
+      ownerClaim: rules.owner,
+      anyAddressClaim: rules.anyone,
+      reportNotice: rules.notice,
+    },
+    ...(rules.isPoints || rules.costWeight === undefined
+      ? {}
+      : { costWeight: rules.costWeight.toString() }),
+  };
 }
 
 /** Returns the classes that have few examples. */
@@ -152,7 +225,6 @@ export function bodyOf(
   const types = Object.entries(choice.types).filter(
     ([name, type]) => type !== "" && name !== choice.label,
   );
-  const rules = rulesOf(model);
   const isHashed = isText && model.words === "hashed";
   return {
     reading,
@@ -160,17 +232,8 @@ export function bodyOf(
     description: model.description.trim(),
     label: choice.label,
     initial: Number(model.share),
-    points: rules.isPoints,
     wordPairs: isText && model.pairs,
-    waits: {
-      refund: rules.refund,
-      ownerClaim: rules.owner,
-      anyAddressClaim: rules.anyone,
-      reportNotice: rules.notice,
-    },
-    ...(rules.isPoints || rules.costWeight === undefined
-      ? {}
-      : { costWeight: rules.costWeight.toString() }),
+    ...incentiveOf(model),
     ...(isText ? { text: choice.text } : {}),
     ...(!isText && types.length > 0
       ? { types: Object.fromEntries(types) as NonNullable<PlanBody["types"]> }

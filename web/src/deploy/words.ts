@@ -134,6 +134,28 @@ export const deployWords = {
     stakes: {
       deposit: "a deposit, which its sender can lose",
       points: "nothing: good contributions are only counted",
+      market: "a stake in a prediction market, which pays from a bounty",
+    },
+    market: {
+      stake: "Stake of each example, in ether",
+      open: "Open for contributions",
+      reveal: "Your time to reveal the test set",
+      score: "Time to score the contributions",
+      contributions: "Examples at which it closes early",
+      passes: "Passes at most",
+      rules: [
+        "The model that you deploy now is the first one. Contributors bet that their examples improve it on a test set that only you know.",
+        "After the deployment, you make the test set in this browser, of a table of its own, and lock the bounty. The coordinator never sees the test set.",
+        "Then a part of the test set is drawn and you show it, which opens the market. After the closing you reveal the rest.",
+        "If you are late with either, or lose the test set, the bounty is burned.",
+        "What nobody wins of the bounty, and what losers pay beyond that, comes back to you.",
+      ],
+      faults: {
+        stake: "Write a stake in ether above 0, such as 0.01.",
+        waits: "Each time must be at least a second, and at most 136 years.",
+        contributions: "The market must take at least one example.",
+        passes: "There must be 1 to 65,535 passes.",
+      },
     },
     weight: "Cost weight, in ether",
     weightHow: (right: string, hour: string, day: string) =>
@@ -261,6 +283,9 @@ export const deployWords = {
     keep: "Keep it",
     finished: "It is on the chain, and everybody can try it.",
     see: "Go to the model",
+    finishedMarket:
+      "The market is on the chain, and not open yet: now make its hidden test set, and lock the bounty.",
+    seeMarket: "Go to the market",
     another: "Deploy another one",
     otherAccount: (account: string) =>
       `This deployment was begun with the account ${account}. Choose it in your wallet, then go on.`,

@@ -25,10 +25,13 @@ export const marketWords = {
     all: (rows: number) => counted(rows, "market"),
     empty: "This coordinator follows no market yet.",
     emptyHint:
-      "A market pays for data that improve a model on a test set which only its provider knows. Whoever improves the model is paid from the bounty, and whoever makes it worse pays. To found one takes the command",
+      "A market pays for data that improve a model on a test set which only its provider knows. Whoever improves the model is paid from the bounty, and whoever makes it worse pays. You can found one here, or by the command",
     foundTitle: "Found a market of your own",
+    foundHere:
+      "Deploy its first model from a table, and choose that teaching it costs a stake in a prediction market. Then make the hidden test set on the market’s page.",
+    foundLink: "Deploy a model",
     found:
-      "The command trains the first model, makes the test set and keeps it in a file, locks the bounty and opens the market. Each step tells its cost before you agree.",
+      "Or use the command, which trains the first model, makes the test set and keeps it in a file, locks the bounty and opens the market. It tells the costs before you agree.",
     hidden: (rows: number) =>
       `${counted(rows, "market")} with unknown code: names written by strangers are hidden.`,
   },

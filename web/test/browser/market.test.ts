@@ -45,38 +45,36 @@ async function found(): Promise<Market | undefined> {
   return rows.find(({ name }) => name === NAME);
 }
 
-/** Deploys a market by the command, which then refuses to overwrite a file with the test set. */
-async function deployed(): Promise<string> {
-  const table = join(state, "plants.csv");
-  const data = ["--data", table, "--label-column", "kind", "--initial", "0.2"];
-  const money = ["--bounty", "1ether", "--stake", "0.01ether"];
-  const end = ["--open-for", `${OPEN}s`, "--max-passes", "1"];
-  const by = ["--name", NAME, "--dev", `${PROVIDER}`, "--yes"];
-  const set = ["--test-samples", "6", "--test-set", table];
-  const options = [...data, ...money, ...end, ...by, ...set];
-  await expect(cotrain(state, "market", "create", ...options)).rejects.toThrow(
-    "was left alone",
-  );
-  await expect
-    .poll(async () => (await found())?.phase, { timeout: 30_000 })
-    .toBe("created");
-  return (await found())?.market ?? "";
-}
-
 async function press(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name, exact: true }).click();
 }
 
-it("leads a market from its bounty to the last payment", async () => {
-  const market = await deployed();
-  const now = (): Promise<Market> => api(`/markets/${market}`);
+it("leads a market from its founding to the last payment", async () => {
   const { context, page, watch } = await open(origin);
   const wallet = await injectWallet(context, world, { devIndex: PROVIDER });
-  await page.goto("/markets");
-  await page.getByRole("link", { name: NAME }).click();
-  await page.waitForSelector("h2:has-text('Life of this market')");
+  await page.goto("/deploy");
   await press(page, "Connect wallet");
   await press(page, "Test wallet");
+
+  // The coordinator trains the first model, and the wallet deploys the market.
+  const table = join(state, "plants.csv");
+  await page.getByLabel(/^File/).setInputFiles(table);
+  await page.waitForSelector("text=40 rows and 4 columns");
+  await page.getByLabel("Name", { exact: true }).fill(NAME);
+  await page.getByLabel("Teaching this model costs").selectOption("market");
+  await page.getByLabel("Open for contributions", { exact: true }).fill("5");
+  await page.getByLabel("Open for contributions, unit").selectOption("60");
+  await page.getByLabel("Passes at most").fill("1");
+  await press(page, "Train and measure");
+  await press(page, "Deploy it");
+  await page.getByRole("link", { name: "Go to the market" }).click();
+  await page.waitForSelector("h2:has-text('Life of this market')");
+  const market = (await found())?.market ?? "";
+  const now = (): Promise<Market> => api(`/markets/${market}`);
+  expect(await now()).toMatchObject({
+    phase: "created",
+    terms: { participation: OPEN, mostPasses: 1 },
+  });
 
   // The page makes the test set, which only this browser and its user have.
   await page.getByLabel("Table of examples").setInputFiles({
