@@ -188,7 +188,7 @@ impl Simulations {
             job: Arc::clone(&run.job),
             stage: match &run.stage {
                 Stage::Waiting(_) => Stage::Waiting(before),
-                stage => stage.clone(),
+                other => other.clone(),
             },
         })
     }
@@ -317,14 +317,14 @@ impl Inner {
             let canceled = Arc::clone(&run.canceled);
             drop(state);
             let ended = catch_unwind(AssertUnwindSafe(|| self.simulate(&id, &job, canceled)));
-            let stage = ended.unwrap_or_else(|panic| {
+            let ended = ended.unwrap_or_else(|panic| {
                 tracing::error!(reason = text(&*panic), "a simulation panicked");
                 Stage::Failed(
                     "the simulation has a mistake of its own; its operator's log says which"
                         .to_owned(),
                 )
             });
-            self.set(&id, stage);
+            self.set(&id, ended);
             self.tidy();
         }
     }
@@ -365,8 +365,8 @@ impl Inner {
 
     /// Sets the state of a run, unless it was forgotten.
     fn set(&self, id: &str, stage: Stage) {
-        let mut state = self.state();
-        if let Some(run) = state.runs.iter_mut().find(|run| run.id == id) {
+        let mut inner = self.state();
+        if let Some(run) = inner.runs.iter_mut().find(|run| run.id == id) {
             run.stage = stage;
         }
     }

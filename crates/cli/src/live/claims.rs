@@ -267,7 +267,7 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
             Some(one) if one.possible || one.announce => continue,
             Some(one) => one.reason.clone().unwrap_or_default(),
             None => {
-                "it is none of those that you can claim of; `cotrain status` lists them".to_owned()
+                "it is none of those that you can claim of; `cotrain status` lists refunds and reports, and `cotrain claim-late --dry-run` the rest".to_owned()
             }
         };
         return Err(CommandError::Mistake(anyhow!(

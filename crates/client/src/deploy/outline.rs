@@ -96,12 +96,11 @@ impl Outline {
         let deployer = bindings::is_deployer(&node.code(bindings::DEPLOYER).await?);
         let mut existing = Vec::new();
         for part in Part::ALL {
-            let address = match given.part(part) {
-                Some(address) => Some(address),
-                None => {
-                    let address = bindings::deployed_at(&blueprint.code(part));
-                    has_code(node, address).await?.then_some(address)
-                }
+            let address = if let Some(address) = given.part(part) {
+                Some(address)
+            } else {
+                let address = bindings::deployed_at(&blueprint.code(part));
+                has_code(node, address).await?.then_some(address)
             };
             existing.push(address);
         }

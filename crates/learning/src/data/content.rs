@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{MAX_BYTES, MAX_NUMBERS};
+use super::{DataError, MAX_BYTES, MAX_NUMBERS};
 
 /// Bounds of a table, for bytes that somebody else sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Bounds {
     pub bytes: u64,
     /// Maximum number of numbers: rows times features.
     pub numbers: usize,
+    /// Maximum number of columns. Each takes hundreds of bytes, also an empty one.
+    pub columns: usize,
 }
 
 impl Default for Bounds {
@@ -22,6 +24,7 @@ impl Default for Bounds {
         Self {
             bytes: MAX_BYTES,
             numbers: MAX_NUMBERS,
+            columns: usize::MAX,
         }
     }
 }
@@ -35,6 +38,21 @@ pub struct Content {
     pub bytes: Bytes,
     /// Bounds of the table in it.
     pub bounds: Bounds,
+}
+
+impl Bounds {
+    /// Checks the number of columns of a table.
+    pub(super) fn check_columns(self, path: &Path, found: usize) -> Result<(), DataError> {
+        let max = self.columns;
+        if found <= max {
+            return Ok(());
+        }
+        Err(DataError::TooManyColumns {
+            path: path.to_owned(),
+            found,
+            max,
+        })
+    }
 }
 
 impl fmt::Debug for Content {

@@ -52,6 +52,19 @@ pub enum DataError {
         /// Maximum number of bytes.
         max: u64,
     },
+    /// The table has more columns than its bounds allow.
+    #[error(
+        "`{}` has {found} columns, expected at most {max}; leave out those that are not needed",
+        path.display()
+    )]
+    TooManyColumns {
+        /// Path of the file.
+        path: PathBuf,
+        /// Number of columns.
+        found: usize,
+        /// Maximum number of columns.
+        max: usize,
+    },
     /// The numbers that stand for a table would take too much memory.
     #[error(
         "the {rows} rows of `{}` with {features} features each are more than {max} numbers; leave columns out with --drop ({KEY}drop), or split the file",

@@ -158,10 +158,10 @@ impl Builder {
 
 /// Checks that the names of columns differ.
 pub(super) fn check_names(path: &Path, names: &[String]) -> Result<(), DataError> {
-    let mut seen = HashSet::new();
+    let (mut seen, mut told) = (HashSet::new(), HashSet::new());
     let mut doubled: Vec<String> = Vec::new();
     for name in names {
-        if !seen.insert(name) && !doubled.contains(name) {
+        if !seen.insert(name) && told.insert(name) {
             doubled.push(name.clone());
         }
     }

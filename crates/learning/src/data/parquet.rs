@@ -61,6 +61,7 @@ fn read_whole(
     let reader = SerializedFileReader::new(bytes.clone()).map_err(failed)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let fields = schema.root_schema().get_fields();
+    bounds.check_columns(path, fields.len())?;
     let names: Vec<String> = fields.iter().map(|it| it.name().to_owned()).collect();
     // Without columns, nothing bounds the number of rows that the file claims.
     if names.is_empty() {

@@ -96,6 +96,7 @@ pub(super) fn of_text(
             path: path.to_owned(),
         });
     }
+    bounds.check_columns(path, header.len())?;
     // It counts the lines before the first row, too.
     lines.line(start(&header));
     let names: Vec<String> = header

@@ -16,6 +16,9 @@ const UPLOADS: usize = 4;
 /// Ratio of the bytes of an unpacked table to the maximum of those of its file.
 const UNPACKED: u64 = 4;
 
+/// Maximum number of columns of a file.
+const MAX_COLUMNS: usize = 10_000;
+
 /// Advised wait of a client while another file is worked on, in seconds.
 const RETRY: u64 = 3;
 
@@ -49,6 +52,7 @@ impl Plans {
         Bounds {
             bytes: UNPACKED * self.max_file as u64,
             numbers: self.max_file,
+            columns: MAX_COLUMNS,
         }
     }
 
@@ -62,7 +66,7 @@ impl Plans {
 
 /// Returns the problem of a client that has to wait for others.
 pub(super) fn busy() -> Problem {
-    let detail = "the coordinator works on another file, and on one at a time; try again";
+    let detail = "the coordinator works on other files, of which it takes few at a time; try again";
     Problem::new(&Kind::OVERLOADED, detail).retry_after(RETRY)
 }
 

@@ -36,6 +36,9 @@ use crate::simulations::{Found, Job, Refusal, Stage, scenario};
 /// Maximum number of changes to a scenario.
 const MAX_CHANGES: usize = 200;
 
+/// Maximum length of the path and of the text of a change, in bytes.
+const MAX_CHANGE: usize = 400;
+
 /// Policy of a page of results, which has its own styles and scripts within it. It loads nothing,
 /// and the sandbox gives it an origin of its own, so it cannot use this API in its reader's name.
 pub(super) const POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
@@ -189,6 +192,15 @@ enum ChangeValue {
 }
 
 impl Change {
+    /// Returns the length of the path or the text, in bytes, if it is above the maximum.
+    fn too_long(&self) -> Option<usize> {
+        let value = match &self.value {
+            ChangeValue::Text(text) => text.len(),
+            ChangeValue::Number(_) => 0,
+        };
+        Some(self.path.len().max(value)).filter(|length| *length > MAX_CHANGE)
+    }
+
     /// Returns the change in the form that the scenario has at its path.
     fn setting(self, numbers: &[Number]) -> Setting {
         let Self { path, value } = self;
@@ -348,6 +360,11 @@ pub(super) async fn submit(
         let found = body.changes.len();
         return invalid(format!(
             "there are {found} changes; expected at most {MAX_CHANGES}"
+        ));
+    }
+    if let Some(long) = body.changes.iter().find_map(Change::too_long) {
+        return invalid(format!(
+            "a path or a value of the changes has {long} bytes; expected at most {MAX_CHANGE}"
         ));
     }
     let seed = body.seed.unwrap_or(1);

@@ -25,6 +25,9 @@ const MAX_SWEEPS: usize = 1_000;
 /// Maximum size of a sweep's page or figures, in bytes.
 const MAX_FILE: u64 = 64 << 20;
 
+/// Maximum size of the figures of a sweep, in bytes: all are read for a list.
+const MAX_SUMMARY: u64 = 1 << 20;
+
 /// A sweep by its name.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -80,7 +83,7 @@ pub(super) async fn page(
     let folder = app.sweeps().filter(|_| is_name(&path.name));
     let read = blocking(move || {
         let folder = folder?.join(&path.name);
-        is_folder(&folder).then(|| read(&folder, "report.html").ok())?
+        is_folder(&folder).then(|| read(&folder, "report.html", MAX_FILE).ok())?
     });
     let page = read.await?.ok_or_else(|| {
         let detail = "there is no sweep of this name; /v1/sweeps lists those that there are";
@@ -117,7 +120,8 @@ fn sweep(folder: &Path, name: String) -> Option<SweepView> {
     if !is_folder(folder) || file(folder, "report.html").is_err() {
         return None;
     }
-    let summary: Value = serde_json::from_slice(&read(folder, "summary.json").ok()?).ok()?;
+    let summary: Value =
+        serde_json::from_slice(&read(folder, "summary.json", MAX_SUMMARY).ok()?).ok()?;
     Some(SweepView {
         scenario: summary["scenario"].as_str()?.to_owned(),
         runs: summary["runs"].as_u64()?,
@@ -150,10 +154,11 @@ fn file(folder: &Path, name: &str) -> io::Result<PathBuf> {
     }
 }
 
-fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+/// Reads up to a number of bytes of a file of a sweep.
+fn read(folder: &Path, name: &str, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = fs::File::open(file(folder, name)?)?;
-    file.take(MAX_FILE).read_to_end(&mut bytes)?;
+    file.take(max).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

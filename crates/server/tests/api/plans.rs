@@ -282,10 +282,15 @@ async fn plan_refuses_files_and_options_and_says_why() {
     let detail = invalid(json!({"file": file("plants.xls", "")})).await;
     assert!(detail.contains(".csv, .tsv, .txt or .parquet"), "{detail}");
     // A file that says more than it may, packed into few bytes.
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(&vec![b'a'; 17_000]).unwrap();
-    let detail = invalid(json!({"file": file("t.csv.gz", packed.finish().unwrap())})).await;
+    let packed = |text: String| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(text.as_bytes()).unwrap();
+        file("t.csv.gz", packed.finish().unwrap())
+    };
+    let detail = invalid(json!({"file": packed("a".repeat(17_000))})).await;
     assert!(detail.contains("unpacked"), "{detail}");
+    let detail = invalid(json!({"file": packed(",".repeat(10_000))})).await;
+    assert!(detail.contains("10001 columns"), "{detail}");
     // As many columns of numbers as bytes.
     let wide = format!("kind{}\n{}", ",".repeat(80), "a\n".repeat(2));
     let detail = invalid(json!({"file": file("t.csv", wide)})).await;

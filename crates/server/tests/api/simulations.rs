@@ -198,6 +198,7 @@ async fn submit_refuses_hostile_scenarios() {
         change("incentive.refund_wait", json!("never")),
         change("agents.Good.mistakes", json!(1.5)),
         change(SHORT, json!(1.5)),
+        change(&format!("{}a", "a.".repeat(199)), json!(1)),
     ] {
         let answer = client.post("/v1/simulations", &body).await;
         assert_eq!(answer.problem(422), "scenario-rejected", "{body}");
@@ -205,6 +206,8 @@ async fn submit_refuses_hostile_scenarios() {
     for body in [
         json!({}),
         json!({"scenario": "digits", "toml": digits}),
+        change(&format!("{}a", "a.".repeat(40_000)), json!(1)),
+        change(SHORT, json!("1".repeat(401))),
         json!({"scenario": "digits", "seed": -1}),
         json!({"scenario": "digits", "seed": 1_u64 << 60}),
         json!({"scenario": "digits", "data": "/etc"}),

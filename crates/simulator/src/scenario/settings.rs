@@ -194,6 +194,10 @@ fn list(settings: &[Setting]) -> String {
     settings.join(", ")
 }
 
+/// Maximum number of keys in a path. Scenarios have at most three; a table in each of thousands would
+/// overflow the stack of whoever copies it.
+const MAX_KEYS: usize = 8;
+
 /// Changes one value, or returns the reason why that is impossible.
 fn set(scenario: &mut Table, Setting { path, value }: &Setting) -> Result<(), String> {
     let (mut table, mut seen, rest) = match path.strip_prefix("agents.") {
@@ -204,7 +208,10 @@ fn set(scenario: &mut Table, Setting { path, value }: &Setting) -> Result<(), St
         None if path == "agents" => return Err(form_of_agents(scenario)),
         None => (scenario, String::new(), path.as_str()),
     };
-    let mut keys: Vec<_> = rest.split('.').collect();
+    let mut keys: Vec<_> = rest.split('.').take(MAX_KEYS + 1).collect();
+    if keys.len() > MAX_KEYS {
+        return Err(format!("expected at most {MAX_KEYS} keys joined by dots"));
+    }
     if keys.iter().any(|key| key.is_empty()) {
         return Err("expected keys joined by dots".to_owned());
     }
