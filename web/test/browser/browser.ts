@@ -53,13 +53,17 @@ export async function open(
     colorScheme: view.scheme,
     ...options,
   });
-  // Layout shifts are counted from the first paint on, without those that follow an input.
+  // Layout shifts are counted from the first paint to the first input: what follows one may come
+  // late, from a chain or a wallet.
   await context.addInitScript(() => {
     const shifts = { sum: 0 };
     Reflect.set(window, "shifts", shifts);
+    let isTouched = false;
+    for (const kind of ["pointerdown", "keydown"])
+      addEventListener(kind, () => (isTouched = true), { capture: true });
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) {
-        if (Reflect.get(entry, "hadRecentInput") !== true) {
+        if (!isTouched && Reflect.get(entry, "hadRecentInput") !== true) {
           shifts.sum += Number(Reflect.get(entry, "value"));
         }
       }
