@@ -19,7 +19,7 @@ import type { Receipt } from "../wallet/stages.ts";
 import { included, send, tracked } from "../wallet/transactions.svelte.ts";
 import type { Plan, Planned } from "./service.ts";
 import { CLOSED, filled, knownAfter, knownBefore } from "./steps.ts";
-import { remove, save, type Deployment, type Progress } from "./store.ts";
+import { find, remove, save, type Deployment, type Progress } from "./store.ts";
 import { hasWeights } from "./weights.ts";
 import { deployWords as words } from "./words.ts";
 
@@ -45,6 +45,9 @@ class Stop extends Error {
   }
 }
 
+/** End of a run that somebody has left. */
+class Ended extends Error {}
+
 /** Begins a deployment by an account, and stores it before anything is sent. */
 export async function begin(plan: Plan, account: Address): Promise<Deployment> {
   const deployment: Deployment = {
@@ -67,6 +70,8 @@ export class Run {
   doing = $state.raw<Doing>({ state: "paused" });
   #isRunning = false;
   #isEnded = false;
+  #isForgotten = false;
+  #wake = (): void => undefined;
 
   constructor(deployment: Deployment) {
     this.deployment = deployment;
@@ -90,8 +95,12 @@ export class Run {
     this.#isRunning = true;
     const step = (): string => this.#next()?.name ?? "";
     try {
-      await alone(this.deployment.id, () => this.#all(mayAsk));
+      await alone(this.deployment.id, async () => {
+        await this.#reread();
+        await this.#all(mayAsk);
+      });
     } catch (error) {
+      if (error instanceof Ended) return;
       const text = error instanceof Error ? error.message : String(error);
       const kind = error instanceof Stop ? error.kind : "failed";
       this.doing = { state: "stopped", step: step(), refusal: { kind, text } };
@@ -100,10 +109,49 @@ export class Run {
     }
   }
 
+  /** Ends the run, once the wallet has answered what it was asked. The deployment stays stored. */
+  stop(): void {
+    this.#isEnded = true;
+    this.#wake();
+  }
+
   /** Forgets the deployment. What is on the chain stays there. */
   async giveUp(): Promise<void> {
-    this.#isEnded = true;
+    this.#isForgotten = true;
+    this.stop();
     await remove(this.deployment.id);
+  }
+
+  /** Takes over what another tab has done since. */
+  async #reread(): Promise<void> {
+    const stored = await find(this.deployment.id);
+    if (!stored) throw new Stop("failed", words.run.gone);
+    this.deployment = stored;
+  }
+
+  /** Ends here if somebody has left the run. */
+  #check(): void {
+    if (this.#isEnded) throw new Ended();
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, PAUSE);
+      this.#wake = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+    this.#check();
+  }
+
+  /** Waits for an answer, unless the run ends. */
+  async #unlessEnded<T>(answer: Promise<T>): Promise<T> {
+    const given = answer.then((value) => ({ value }));
+    for (;;) {
+      const first = await Promise.race([given, this.#pause()]);
+      if (first) return first.value;
+    }
   }
 
   #next(): Planned | undefined {
@@ -113,7 +161,7 @@ export class Run {
 
   async #all(mayAsk: boolean): Promise<void> {
     for (let step = this.#next(); step; step = this.#next()) {
-      if (this.#isEnded) return;
+      this.#check();
       const progress = this.deployment.steps[step.name] ?? {};
       if (progress.sent) await this.#include(step, progress.sent);
       else if (progress.asked) await this.#recover(step, progress.asked);
@@ -134,7 +182,7 @@ export class Run {
     const { steps } = this.deployment;
     const changed = { ...steps, [name]: progress };
     this.deployment = { ...this.deployment, ...more, steps: changed };
-    await save(this.deployment);
+    if (!this.#isForgotten) await save(this.deployment);
   }
 
   async #call(step: Planned): Promise<{ to: Address | null; data: Hex }> {
@@ -160,6 +208,7 @@ export class Run {
     ]);
     if (nonce instanceof Error) throw nonce;
     if (block instanceof Error) throw block;
+    this.#check();
     const asked = { nonce: Number(nonce), block: Number(block) };
     await this.#note(step.name, { asked });
     this.doing = { state: "wallet", step: step.name };
@@ -216,7 +265,7 @@ export class Run {
         return isOurs ? note(found.hash, "") : this.#note(step.name, {});
       }
       // A transaction of the account waits, and may be this one.
-      await pause();
+      await this.#pause();
     }
   }
 
@@ -255,7 +304,7 @@ export class Run {
     { hash, id }: NonNullable<Progress["sent"]>,
   ): Promise<Receipt> {
     if (tracked().some((entry) => entry.id === id)) {
-      const outcome = await included(id);
+      const outcome = await this.#unlessEnded(included(id));
       if (outcome.ok) return outcome.value;
       // It will never be in a block, so it can be sent anew.
       await this.#note(step.name, {});
@@ -280,7 +329,7 @@ export class Run {
         await this.#recover(step, asked);
         throw new Stop("failed", words.run.replaced);
       }
-      await pause();
+      await this.#pause();
     }
   }
 
@@ -297,7 +346,8 @@ export class Run {
     const trainer = this.deployment.contracts["trainer"];
     if (!trainer) return;
     this.doing = { state: "following", step: "" };
-    while (!this.#isEnded) {
+    for (;;) {
+      this.#check();
       try {
         if (await isFollowed(trainer, this.deployment.plan.mechanism)) {
           this.doing = { state: "done", trainer };
@@ -309,7 +359,7 @@ export class Run {
           ["away", "rate-limited", "overloaded"].includes(error.kind);
         if (!isExpected) throw error;
       }
-      await pause();
+      await this.#pause();
     }
   }
 }
@@ -332,10 +382,6 @@ async function isFollowed(
 /** Returns the price of a unit of gas now, in wei. */
 export async function gasPrice(): Promise<bigint> {
   return BigInt((await rpc("eth_gasPrice", [])) as Hex);
-}
-
-function pause(): Promise<void> {
-  return new Promise((done) => setTimeout(done, PAUSE));
 }
 
 /** Runs a deployment in one tab at a time, where the browser can. */

@@ -67,6 +67,14 @@ export async function all(): Promise<Deployment[]> {
   return found.sort((one, other) => other.begun - one.begun);
 }
 
+/** Returns a deployment as it is stored now; undefined if there is none. */
+export async function find(id: string): Promise<Deployment | undefined> {
+  return use(
+    "readonly",
+    (table) => table.get(id) as IDBRequest<Deployment | undefined>,
+  );
+}
+
 /** Stores a deployment with its progress. */
 export async function save(deployment: Deployment): Promise<void> {
   await use("readwrite", (table) => table.put(deployment));

@@ -291,7 +291,9 @@ export const deployWords = {
       `This deployment was begun with the account ${account}. Choose it in your wallet, then go on.`,
     otherChain:
       "This deployment was begun on another chain, or before this one began anew. Give it up, or use the coordinator of that chain.",
-    otherTab: "Another tab of this browser goes on with it.",
+    otherTab:
+      "Another tab of this browser goes on with it, or a request still waits in your wallet. Answer it there, then go on.",
+    gone: "Another tab of this browser has completed it or given it up. Load this page again.",
     wallet: "Connect your wallet, so that the page can find what was sent.",
     notCreated:
       "The transaction is in a block, but did not create what it should. Go on to send it again.",

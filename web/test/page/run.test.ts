@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Plan } from "../../src/deploy/service.ts";
+import type { Deployment } from "../../src/deploy/store.ts";
+import { Run } from "../../src/deploy/run.svelte.ts";
+import { deployWords } from "../../src/deploy/words.ts";
+
+const words = deployWords.run;
+
+/** Browser, wallet and chain around a deployment, as far as it asks for them. */
+const world = vi.hoisted(() => {
+  // Runes are no functions, and tests do not compile them.
+  const state = (value: unknown): unknown => value;
+  Reflect.set(globalThis, "$state", Object.assign(state, { raw: state }));
+  return {
+    stored: new Map<string, unknown>(),
+    locked: new Set<string>(),
+    sent: [] as string[],
+    send: vi.fn(),
+  };
+});
+
+vi.mock("../../src/api/client.ts", () => ({
+  Failure: class extends Error {},
+  listModels: () =>
+    Promise.resolve({ rows: [{ trainer: `0x${"0e".repeat(20)}` }] }),
+}));
+vi.mock("../../src/chain/rpc.ts", () => ({
+  isSameAddress: (one: string, other: string) => one === other,
+  rpc: vi.fn(),
+  rpcAll: (requests: [string][]) => Promise.resolve(requests.map(() => "0x7")),
+}));
+vi.mock("../../src/wallet/account.svelte.ts", () => ({
+  connection: () => ({ state: "ready", account: "0xa", wallet: {} }),
+  genesis: () => "0x1",
+}));
+vi.mock("../../src/wallet/transactions.svelte.ts", () => ({
+  included: () =>
+    Promise.resolve({
+      ok: true,
+      value: { hash: "0x1", block: 7n, gasUsed: 1n, gasPrice: 1n, logs: [] },
+    }),
+  send: world.send,
+  tracked: () => [{ id: "sent" }],
+}));
+vi.mock("../../src/deploy/store.ts", () => ({
+  find: (id: string) => Promise.resolve(world.stored.get(id)),
+  remove: (id: string) => Promise.resolve(world.stored.delete(id)),
+  save: (one: Deployment) => Promise.resolve(world.stored.set(one.id, one)),
+}));
+
+const plan = {
+  name: "garden",
+  chainId: 1,
+  contracts: [],
+  transactions: ["words 0", "words 1", "words 2"].map((name) => ({
+    name,
+    to: "0x0c",
+    data: "0x12",
+    gas: 1,
+    creates: [],
+    inserts: [],
+  })),
+} as unknown as Plan;
+const fresh: Deployment = {
+  id: "one",
+  begun: 0,
+  account: "0xa",
+  genesis: "0x1",
+  plan,
+  contracts: { trainer: `0x${"0e".repeat(20)}` },
+  steps: {},
+  isClosed: false,
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  world.stored.clear();
+  world.stored.set("one", fresh);
+  world.locked.clear();
+  world.sent.length = 0;
+  world.send.mockImplementation(
+    ({ purpose }: { purpose: { note: { step: string } } }) => {
+      world.sent.push(purpose.note.step);
+      return Promise.resolve({ ok: true, value: { hash: "0x1", id: "sent" } });
+    },
+  );
+  vi.stubGlobal("navigator", {
+    locks: {
+      request: async (
+        name: string,
+        _: object,
+        run: (lock: object | null) => Promise<void>,
+      ) => {
+        if (world.locked.has(name)) return run(null);
+        world.locked.add(name);
+        await run({}).finally(() => world.locked.delete(name));
+      },
+    },
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const stored = () => world.stored.get("one") as Deployment;
+/** Declines the request for a step. */
+function declining(step: string): void {
+  const send = world.send.getMockImplementation();
+  world.send.mockImplementation((request: object) => {
+    const note = Reflect.get(Reflect.get(request, "purpose"), "note");
+    if (Reflect.get(note, "step") !== step) return send?.(request);
+    const refusal = { kind: "rejected", text: "declined" };
+    return Promise.resolve({ ok: false, refusal });
+  });
+}
+
+describe("Run", () => {
+  it("sends each step once, and says when the model is followed", async () => {
+    const run = new Run(fresh);
+    await run.go(true);
+    expect(run.doing.state).toBe("done");
+    expect(world.sent).toEqual(["words 0", "words 1", "words 2"]);
+    expect(stored().steps["words 2"]?.done).toMatchObject({ block: 7 });
+  });
+
+  it("goes on from what another tab has stored, and not from its own copy", async () => {
+    const other = new Run(fresh);
+    declining("words 1");
+    const run = new Run(fresh);
+    await other.go(true);
+    expect(other.doing).toMatchObject({ state: "stopped", step: "words 1" });
+    await run.go(true);
+    // The first one is done, so that only the second one is asked for, which is declined again.
+    expect(world.sent).toEqual(["words 0"]);
+    expect(run.done).toBe(1);
+    expect(stored().steps["words 0"]?.done).toBeDefined();
+  });
+
+  it("stops if another tab has completed or forgotten it", async () => {
+    const run = new Run(fresh);
+    world.stored.clear();
+    await run.go(true);
+    expect(run.doing).toMatchObject({
+      state: "stopped",
+      refusal: { text: words.gone },
+    });
+    expect(world.sent).toEqual([]);
+    expect(world.stored.size).toBe(0);
+  });
+
+  it("asks for nothing more once it is left, and keeps what the wallet has sent", async () => {
+    const run = new Run(fresh);
+    const send = world.send.getMockImplementation();
+    world.send.mockImplementation((request: object) => {
+      run.stop();
+      return send?.(request);
+    });
+    await run.go(true);
+    expect(world.sent).toEqual(["words 0"]);
+    expect(stored().steps["words 0"]?.sent).toEqual({
+      hash: "0x1",
+      id: "sent",
+    });
+    expect(world.locked.size).toBe(0);
+  });
+
+  it("stores nothing once it is given up", async () => {
+    const run = new Run(fresh);
+    const send = world.send.getMockImplementation();
+    world.send.mockImplementation(async (request: object) => {
+      await run.giveUp();
+      return send?.(request) as Promise<object>;
+    });
+    await run.go(true);
+    expect(world.sent).toEqual(["words 0"]);
+    expect(world.stored.size).toBe(0);
+  });
+});
