@@ -15,7 +15,7 @@ import {
   type RawReceipt,
 } from "../wallet/node.ts";
 import type { Refusal } from "../wallet/outcome.ts";
-import type { Receipt } from "../wallet/stages.ts";
+import { hasFailed, type Receipt } from "../wallet/stages.ts";
 import { included, send, tracked } from "../wallet/transactions.svelte.ts";
 import type { Plan, Planned } from "./service.ts";
 import { CLOSED, filled, knownAfter, knownBefore } from "./steps.ts";
@@ -27,11 +27,16 @@ import { deployWords as words } from "./words.ts";
 export const MARKET = "prediction-market";
 /** Pause between two questions, in milliseconds. */
 const PAUSE = 1_000;
+/** Number of answers in a row that must show nothing of a step. */
+const MISSES = 3;
+/** Maximum number of an account's transactions among which a step is looked for. */
+const NUMBERS = 10;
 
 /** What a deployment does now. */
 export type Doing =
   | { state: "paused" }
   | { state: "checking" | "wallet" | "chain" | "following"; step: string }
+  | { state: "unsure"; step: string }
   | { state: "stopped"; step: string; refusal: Pick<Refusal, "kind" | "text"> }
   | { state: "done"; trainer: Address };
 
@@ -44,6 +49,9 @@ class Stop extends Error {
     this.kind = kind;
   }
 }
+
+/** Stop since nobody but the user can tell whether a step was sent. */
+class Unsure extends Error {}
 
 /** End of a run that somebody has left. */
 class Ended extends Error {}
@@ -89,18 +97,25 @@ export class Run {
     return all.reduce((sum, { done }) => sum + BigInt(done?.cost ?? 0), 0n);
   }
 
-  /** Goes on until it is done, or something stops it. Without `mayAsk`, the wallet is not asked. */
-  async go(mayAsk: boolean): Promise<void> {
+  /**
+   * Goes on until it is done, or something stops it. Without `mayAsk`, the wallet is not asked. If the
+   * user is sure that the next step was not sent, it may be sent anew.
+   */
+  async go(mayAsk: boolean, isSure = false): Promise<void> {
     if (this.#isRunning || this.#isEnded) return;
     this.#isRunning = true;
     const step = (): string => this.#next()?.name ?? "";
     try {
       await alone(this.deployment.id, async () => {
         await this.#reread();
-        await this.#all(mayAsk);
+        await this.#all(mayAsk, isSure);
       });
     } catch (error) {
       if (error instanceof Ended) return;
+      if (error instanceof Unsure) {
+        this.doing = { state: "unsure", step: step() };
+        return;
+      }
       const text = error instanceof Error ? error.message : String(error);
       const kind = error instanceof Stop ? error.kind : "failed";
       this.doing = { state: "stopped", step: step(), refusal: { kind, text } };
@@ -159,17 +174,20 @@ export class Run {
     return plan.transactions.find(({ name }) => !steps[name]?.done);
   }
 
-  async #all(mayAsk: boolean): Promise<void> {
+  async #all(mayAsk: boolean, isSureOfFirst: boolean): Promise<void> {
+    let isSure = isSureOfFirst;
     for (let step = this.#next(); step; step = this.#next()) {
       this.#check();
       const progress = this.deployment.steps[step.name] ?? {};
-      if (progress.sent) await this.#include(step, progress.sent);
-      else if (progress.asked) await this.#recover(step, progress.asked);
+      const { sent } = progress;
+      if (sent) await this.#include(step, { ...progress, sent }, isSure);
+      else if (progress.asked) await this.#recover(step, progress, isSure);
       else if (mayAsk) await this.#send(step);
       else {
         this.doing = { state: "paused" };
         return;
       }
+      isSure = false;
     }
     await this.#follow();
   }
@@ -225,64 +243,89 @@ export class Run {
       },
     });
     if (!sent.ok) {
-      await this.#note(step.name, {});
+      // The request may still be open in the wallet, such as one from before a reload.
+      const isOpen = ["busy", "disconnected"].includes(sent.refusal.kind);
+      await this.#note(step.name, isOpen ? { asked } : {});
       throw new Stop(sent.refusal.kind, sent.refusal.text);
     }
     const { hash } = sent.value;
     await this.#note(step.name, { asked, sent: { hash, id: sent.value.id } });
   }
 
-  /** Finds out whether the wallet sent a step after the page was closed. */
+  /**
+   * Finds a step that was asked for, or sent, and is in no block under a hash that the page knows. It
+   * is forgotten only if the user is sure of it: the wallet may still send it, and a node still show it.
+   */
   async #recover(
     step: Planned,
-    asked: NonNullable<Progress["asked"]>,
+    { asked, sent }: Progress,
+    isSure: boolean,
   ): Promise<void> {
     this.doing = { state: "checking", step: step.name };
-    const { account } = this.deployment;
     const note = (hash: Hex, id: string): Promise<void> =>
-      this.#note(step.name, { asked, sent: { hash, id } });
-    const own = tracked({ kind: "deploy" }).find(({ purpose }) => {
-      const { deployment, step: name } = purpose.note ?? {};
-      return deployment === this.deployment.id && name === step.name;
+      this.#note(step.name, { ...(asked && { asked }), sent: { hash, id } });
+    const own = tracked({ kind: "deploy" }).find((entry) => {
+      const { deployment, step: name } = entry.purpose.note ?? {};
+      const isThis = deployment === this.deployment.id && name === step.name;
+      // An earlier attempt has a lower number.
+      return isThis && entry.nonce >= (asked?.nonce ?? 0) && !hasFailed(entry);
     });
-    if (own) return note(own.hash, own.id);
-    for (;;) {
-      const [latest, pending, head] = await rpcAll([
+    if (own && !sent) return note(own.hash, own.id);
+    const { account } = this.deployment;
+    let next = asked?.nonce ?? 0;
+    for (let misses = 1; asked; misses += 1) {
+      const [receipt, latest, pending, head] = await rpcAll([
+        sent
+          ? ["eth_getTransactionReceipt", [sent.hash]]
+          : ["eth_blockNumber", []],
         ["eth_getTransactionCount", [account, "latest"]],
         ["eth_getTransactionCount", [account, "pending"]],
         ["eth_blockNumber", []],
       ]);
       for (const answer of [latest, pending, head])
         if (answer instanceof Error) throw answer;
-      if (Number(pending) <= asked.nonce) return this.#note(step.name, {});
-      if (Number(latest) > asked.nonce) {
-        const found = await this.#sentBefore(asked, BigInt(head as Hex));
+      if (sent && receipt && !(receipt instanceof Error)) return;
+      // The wallet chose its number, perhaps after other transactions of the account.
+      const end = Math.min(Number(latest), asked.nonce + NUMBERS);
+      for (; next < end; next += 1) {
+        const nonces = { nonce: next, block: asked.block };
+        const found = await this.#sentBefore(nonces, BigInt(head as Hex));
         const { to, data } = await this.#call(step);
         const isOurs =
           found &&
           (found.to ?? "").toLowerCase() === (to ?? "").toLowerCase() &&
           hashOf(found.input) === hashOf(data);
-        return isOurs ? note(found.hash, "") : this.#note(step.name, {});
+        // The wallet's node may be ahead of the coordinator's.
+        if (isOurs && found.hash === sent?.hash) return this.#pause();
+        if (isOurs) return note(found.hash, "");
       }
-      // A transaction of the account waits, and may be this one.
+      // A transaction of the account that waits may be this one; and nodes behind one address differ.
+      const isWaiting = Number(pending) > Math.max(next, Number(latest));
+      if (isWaiting) misses = 0;
+      else if (misses >= MISSES) break;
       await this.#pause();
     }
+    if (!isSure) throw new Unsure();
+    await this.#note(step.name, {});
   }
 
+  /** Finds the transaction with a number; undefined if the wallet cannot tell. */
   async #sentBefore(asked: NonNullable<Progress["asked"]>, head: bigint) {
     const now = connection();
     if (now.state !== "ready") throw new Stop("disconnected", words.run.wallet);
     const { account } = this.deployment;
     const entry = { account, nonce: asked.nonce, sentBlock: asked.block };
-    return successor(entry, head, now.wallet.provider);
+    return successor(entry, head, now.wallet.provider).catch(() => undefined);
   }
 
   async #include(
     step: Planned,
-    sent: NonNullable<Progress["sent"]>,
+    progress: Progress & Required<Pick<Progress, "sent">>,
+    isSure: boolean,
   ): Promise<void> {
     this.doing = { state: "chain", step: step.name };
-    const receipt = await this.#receipt(step, sent);
+    const receipt = await this.#receipt(step, progress.sent);
+    if (!receipt) return this.#recover(step, progress, isSure);
     const contracts = knownAfter(step, receipt, this.deployment.contracts);
     if (!contracts) {
       await this.#note(step.name, {});
@@ -299,38 +342,29 @@ export class Run {
     );
   }
 
+  /** Returns the receipt of a step that was sent; undefined if it is to be looked for. */
   async #receipt(
     step: Planned,
     { hash, id }: NonNullable<Progress["sent"]>,
-  ): Promise<Receipt> {
-    if (tracked().some((entry) => entry.id === id)) {
+  ): Promise<Receipt | undefined> {
+    const own = () => tracked().find((entry) => entry.id === id);
+    if (own()) {
       const outcome = await this.#unlessEnded(included(id));
       if (outcome.ok) return outcome.value;
-      // It will never be in a block, so it can be sent anew.
-      await this.#note(step.name, {});
-      throw new Stop(outcome.refusal.kind, outcome.refusal.text);
-    }
-    // The browser has forgotten it, but the chain has not.
-    const { account } = this.deployment;
-    const asked = this.deployment.steps[step.name]?.asked;
-    for (let misses = 0; ; misses += 1) {
-      const [raw, count] = await rpcAll([
-        ["eth_getTransactionReceipt", [hash]],
-        ["eth_getTransactionCount", [account, "latest"]],
-      ]);
-      if (raw && !(raw instanceof Error)) {
-        const receipt = receiptOf(raw as RawReceipt);
-        if (receipt.isSuccess) return receipt;
+      const entry = own();
+      if (entry && hasFailed(entry)) {
         await this.#note(step.name, {});
-        throw new Stop("reverted", words.run.reverted);
+        throw new Stop(outcome.refusal.kind, outcome.refusal.text);
       }
-      // Its number is used by another one: perhaps the same again, for a higher fee.
-      if (asked && misses > 2 && Number(count) > asked.nonce) {
-        await this.#recover(step, asked);
-        throw new Stop("failed", words.run.replaced);
-      }
-      await this.#pause();
     }
+    const raw = await rpc("eth_getTransactionReceipt", [hash]).catch(
+      () => null,
+    );
+    if (!raw) return undefined;
+    const receipt = receiptOf(raw as RawReceipt);
+    if (receipt.isSuccess) return receipt;
+    await this.#note(step.name, {});
+    throw new Stop("reverted", words.run.reverted);
   }
 
   /** Checks that the model on the chain has the weights of the plan. */

@@ -300,8 +300,10 @@ export const deployWords = {
     otherWeights:
       "The weights on the chain are not those of the plan, so the model was not closed. Somebody else may use your key: give up, and use another account.",
     reverted: "The transaction failed in its block. Go on to send it again.",
-    replaced:
-      "Another transaction took its place. Go on, and the page looks which.",
+    unsure:
+      "Your wallet was asked for this step, but the network does not show it. Look into the wallet. If the request or the transaction waits there, answer it or wait, then look again. Send it anew only if the wallet has neither: else you may pay for it twice.",
+    look: "Look again",
+    anew: "Send it anew",
     notStored: (reason: string) =>
       `This browser cannot keep the plan (${reason}). Without it, an interrupted deployment could not go on, so nothing was begun.`,
   },

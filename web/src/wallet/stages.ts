@@ -121,6 +121,16 @@ export function hasEnded({ stage }: Tracked): boolean {
   return !["sent", "seen", "rolled-back"].includes(name);
 }
 
+/**
+ * Returns `true` if a transaction has failed for good. One that is not seen, dropped, or replaced by
+ * an unknown one may still be in a block, so what it did must not be sent anew without asking.
+ */
+export function hasFailed({ stage, isSettled }: Tracked): boolean {
+  const name = nameOf(stage);
+  const isReplaced = name === "replaced" && isSettled === true;
+  return isReplaced || name === "canceled" || name === "reverted";
+}
+
 /** Returns `true` if a transaction can still change, and is worth asking for. */
 export function isOpen(entry: Entry, now: number): boolean {
   const { stage } = entry;

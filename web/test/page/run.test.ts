@@ -16,6 +16,12 @@ const world = vi.hoisted(() => {
     locked: new Set<string>(),
     sent: [] as string[],
     send: vi.fn(),
+    /** Transaction that the page follows, with its stage. */
+    entry: {} as { stage: unknown; isSettled?: boolean },
+    /** Numbers of the account's transactions in blocks, and with those that wait. */
+    counts: { latest: 7, pending: 7 },
+    /** Transaction that the wallet finds for a number. */
+    found: undefined as object | undefined,
   };
 });
 
@@ -26,21 +32,43 @@ vi.mock("../../src/api/client.ts", () => ({
 }));
 vi.mock("../../src/chain/rpc.ts", () => ({
   isSameAddress: (one: string, other: string) => one === other,
-  rpc: vi.fn(),
-  rpcAll: (requests: [string][]) => Promise.resolve(requests.map(() => "0x7")),
+  rpc: () => Promise.resolve(null),
+  rpcAll: (requests: [string, [string, "latest" | "pending"]][]) =>
+    Promise.resolve(
+      requests.map(([method, [, block]]) => {
+        if (method === "eth_getTransactionReceipt") return null;
+        return method === "eth_blockNumber" ? "0x7" : world.counts[block];
+      }),
+    ),
 }));
 vi.mock("../../src/wallet/account.svelte.ts", () => ({
   connection: () => ({ state: "ready", account: "0xa", wallet: {} }),
   genesis: () => "0x1",
 }));
 vi.mock("../../src/wallet/transactions.svelte.ts", () => ({
-  included: () =>
-    Promise.resolve({
-      ok: true,
-      value: { hash: "0x1", block: 7n, gasUsed: 1n, gasPrice: 1n, logs: [] },
-    }),
+  included: () => {
+    const { stage } = world.entry;
+    const value = {
+      hash: "0x1",
+      block: 7n,
+      gasUsed: 1n,
+      gasPrice: 1n,
+      logs: [],
+    };
+    const refusal = { kind: "failed", text: String(stage) };
+    return Promise.resolve(
+      stage === "included" ? { ok: true, value } : { ok: false, refusal },
+    );
+  },
   send: world.send,
-  tracked: () => [{ id: "sent" }],
+  tracked: () => [
+    { id: "sent", nonce: 7, purpose: { note: {} }, ...world.entry },
+  ],
+}));
+vi.mock("../../src/wallet/node.ts", () => ({
+  hashOf: (data: string) => data,
+  receiptOf: (receipt: object) => receipt,
+  successor: () => Promise.resolve(world.found),
 }));
 vi.mock("../../src/deploy/store.ts", () => ({
   find: (id: string) => Promise.resolve(world.stored.get(id)),
@@ -78,6 +106,9 @@ beforeEach(() => {
   world.stored.set("one", fresh);
   world.locked.clear();
   world.sent.length = 0;
+  world.entry = { stage: "included" };
+  world.counts = { latest: 7, pending: 7 };
+  world.found = undefined;
   world.send.mockImplementation(
     ({ purpose }: { purpose: { note: { step: string } } }) => {
       world.sent.push(purpose.note.step);
@@ -176,5 +207,70 @@ describe("Run", () => {
     await run.go(true);
     expect(world.sent).toEqual(["words 0"]);
     expect(world.stored.size).toBe(0);
+  });
+});
+
+describe("a step that may have been sent", () => {
+  const asked = { nonce: 7, block: 7 };
+  const sent = { hash: "0x1", id: "sent" } as const;
+  /** Stores a deployment in the midst of its first step, and goes on with it. */
+  async function resumed(progress: object, isSure = false): Promise<Run> {
+    world.stored.set("one", { ...fresh, steps: { "words 0": progress } });
+    const run = new Run(stored());
+    const going = run.go(true, isSure);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await Promise.race([going, Promise.resolve()]);
+    return run;
+  }
+
+  it.each(["not-seen", "dropped", "replaced"])(
+    "is kept if it is %s, until the user is sure of it",
+    async (stage) => {
+      world.entry = { stage };
+      const run = await resumed({ asked, sent });
+      expect(run.doing).toEqual({ state: "unsure", step: "words 0" });
+      expect(stored().steps["words 0"]).toEqual({ asked, sent });
+      expect(world.sent).toEqual([]);
+      const sure = await resumed({ asked, sent }, true);
+      // The new one is not seen either, and the user is not sure of that one.
+      expect(sure.doing).toEqual({ state: "unsure", step: "words 0" });
+      expect(world.sent).toEqual(["words 0"]);
+    },
+  );
+
+  it.each([
+    { stage: "canceled" },
+    { stage: "reverted" },
+    { stage: "replaced", isSettled: true },
+  ])("is sent anew if it has failed for good: $stage", async (entry) => {
+    world.entry = entry;
+    const run = await resumed({ asked, sent });
+    expect(run.doing).toMatchObject({ state: "stopped", step: "words 0" });
+    expect(stored().steps["words 0"]).toEqual({});
+  });
+
+  it("is kept while the wallet may still be asked for it", async () => {
+    world.entry = { stage: "included" };
+    expect((await resumed({ asked })).doing.state).toBe("unsure");
+    expect(stored().steps["words 0"]).toEqual({ asked });
+    // A number of the account is used, and the wallet cannot tell by what.
+    world.counts = { latest: 8, pending: 8 };
+    expect((await resumed({ asked })).doing.state).toBe("unsure");
+    expect(stored().steps["words 0"]).toEqual({ asked });
+    expect(world.sent).toEqual([]);
+  });
+
+  it("is found behind another transaction of the account", async () => {
+    const other = { hash: "0x2", to: "0x0d", input: "0x", nonce: "0x7" };
+    const own = { hash: "0x3", to: "0x0c", input: "0x12", nonce: "0x8" };
+    world.counts = { latest: 8, pending: 9 };
+    world.found = other;
+    const run = await resumed({ asked });
+    expect(run.doing.state).toBe("checking");
+    world.counts = { latest: 9, pending: 9 };
+    world.found = own;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(stored().steps["words 0"]?.sent?.hash).toBe("0x3");
+    run.stop();
   });
 });
