@@ -1,11 +1,13 @@
 import { Failure, listModels } from "../api/client.ts";
 import {
+  ChainError,
   isSameAddress,
   rpc,
   rpcAll,
   type Address,
   type Hex,
 } from "../chain/rpc.ts";
+import { chainId } from "../live/health.svelte.ts";
 import { connection, genesis } from "../wallet/account.svelte.ts";
 import { listMarkets } from "../market/api.ts";
 import {
@@ -144,9 +146,20 @@ export class Run {
     this.deployment = stored;
   }
 
-  /** Ends here if somebody has left the run. */
+  /** Ends here if somebody has left the run, or it is one of another chain. */
   #check(): void {
     if (this.#isEnded) throw new Ended();
+    const { plan, genesis: begunOn } = this.deployment;
+    const chain = chainId();
+    // On a wrong network, the wallet tells the first block of that one.
+    const first = connection().state === "ready" ? genesis() : undefined;
+    const isOther =
+      (chain !== undefined && chain !== plan.chainId) ||
+      (first !== undefined && begunOn !== undefined && first !== begunOn);
+    if (isOther) throw new Stop("failed", words.run.otherChain);
+    // The wallet was too slow to tell it at the beginning.
+    if (first !== undefined && begunOn === undefined)
+      this.deployment = { ...this.deployment, genesis: first };
   }
 
   async #pause(): Promise<void> {
@@ -213,12 +226,9 @@ export class Run {
     const now = connection();
     if (now.state === "ready" && now.account !== account)
       throw new Stop("failed", words.run.otherAccount(account));
-    const first = genesis();
-    const isOther = first !== undefined && first !== this.deployment.genesis;
-    if (this.deployment.genesis !== undefined && isOther)
-      throw new Stop("failed", words.run.otherChain);
     this.doing = { state: "checking", step: step.name };
-    if (step.name === CLOSED) await this.#compare("latest");
+    if (step.name === CLOSED && !(await this.#agrees("latest")))
+      throw new Stop("failed", words.run.otherWeights);
     const { to, data } = await this.#call(step);
     const [nonce, block] = await rpcAll([
       ["eth_getTransactionCount", [account, "pending"]],
@@ -333,7 +343,8 @@ export class Run {
     }
     const { hash, block, gasUsed, gasPrice } = receipt;
     const cost = (gasUsed * gasPrice).toString();
-    if (step.name === CLOSED) await this.#compare(block);
+    if (step.name === CLOSED && !(await this.#agreed(block)))
+      throw new Stop("failed", words.run.closedOtherwise);
     const done = { hash, block: Number(block), cost };
     await this.#note(
       step.name,
@@ -367,12 +378,20 @@ export class Run {
     throw new Stop("reverted", words.run.reverted);
   }
 
-  /** Checks that the model on the chain has the weights of the plan. */
-  async #compare(block: bigint | "latest"): Promise<void> {
+  /** Returns `true` if the model on the chain has the weights of the plan. */
+  async #agrees(block: bigint | "latest"): Promise<boolean> {
     const { plan, contracts } = this.deployment;
     const classifier = contracts["classifier"];
-    if (classifier && (await hasWeights(plan, classifier, block))) return;
-    throw new Stop("failed", words.run.otherWeights);
+    return !!classifier && (await hasWeights(plan, classifier, block));
+  }
+
+  /** Returns `true` if the model was closed with the weights of the plan. */
+  async #agreed(block: bigint): Promise<boolean> {
+    return this.#agrees(block).catch((error: unknown) => {
+      // Many nodes forget what was after an old block, and a closed model changes by teaching alone.
+      if (error instanceof ChainError) return this.#agrees("latest");
+      throw error;
+    });
   }
 
   /** Waits until the coordinator follows the model. */

@@ -278,7 +278,7 @@ export const deployWords = {
     open: "Open",
     giveUp: "Give up",
     giveUpSure:
-      "What is on the chain stays there, and costs what it cost. Without the plan, this browser cannot finish it.",
+      "What is on the chain stays there, and costs what it cost. Without the plan, this browser cannot finish it. Decline what still waits in your wallet.",
     giveUpYes: "Yes, give up",
     keep: "Keep it",
     finished: "It is on the chain, and everybody can try it.",
@@ -299,6 +299,8 @@ export const deployWords = {
       "The transaction is in a block, but did not create what it should. Go on to send it again.",
     otherWeights:
       "The weights on the chain are not those of the plan, so the model was not closed. Somebody else may use your key: give up, and use another account.",
+    closedOtherwise:
+      "The model is closed, but its weights are not those of the plan. Somebody else may use your key, or has taught it already. Its name is not published. Give up, and use another account.",
     reverted: "The transaction failed in its block. Go on to send it again.",
     unsure:
       "Your wallet was asked for this step, but the network does not show it. Look into the wallet. If the request or the transaction waits there, answer it or wait, then look again. Send it anew only if the wallet has neither: else you may pay for it twice.",

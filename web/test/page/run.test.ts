@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Plan } from "../../src/deploy/service.ts";
 import type { Deployment } from "../../src/deploy/store.ts";
+import { ChainError } from "../../src/chain/rpc.ts";
 import { Run } from "../../src/deploy/run.svelte.ts";
 import { deployWords } from "../../src/deploy/words.ts";
 
@@ -22,6 +23,10 @@ const world = vi.hoisted(() => {
     counts: { latest: 7, pending: 7 },
     /** Transaction that the wallet finds for a number. */
     found: undefined as object | undefined,
+    chain: 1 as number | undefined,
+    genesis: "0x1" as string | undefined,
+    /** Answers whether the model has the weights of the plan after a block. */
+    hasWeights: vi.fn(),
   };
 });
 
@@ -31,6 +36,7 @@ vi.mock("../../src/api/client.ts", () => ({
     Promise.resolve({ rows: [{ trainer: `0x${"0e".repeat(20)}` }] }),
 }));
 vi.mock("../../src/chain/rpc.ts", () => ({
+  ChainError: class extends Error {},
   isSameAddress: (one: string, other: string) => one === other,
   rpc: () => Promise.resolve(null),
   rpcAll: (requests: [string, [string, "latest" | "pending"]][]) =>
@@ -43,7 +49,7 @@ vi.mock("../../src/chain/rpc.ts", () => ({
 }));
 vi.mock("../../src/wallet/account.svelte.ts", () => ({
   connection: () => ({ state: "ready", account: "0xa", wallet: {} }),
-  genesis: () => "0x1",
+  genesis: () => world.genesis,
 }));
 vi.mock("../../src/wallet/transactions.svelte.ts", () => ({
   included: () => {
@@ -64,6 +70,13 @@ vi.mock("../../src/wallet/transactions.svelte.ts", () => ({
   tracked: () => [
     { id: "sent", nonce: 7, purpose: { note: {} }, ...world.entry },
   ],
+}));
+vi.mock("../../src/deploy/weights.ts", () => ({
+  hasWeights: (_: unknown, __: unknown, block: unknown): unknown =>
+    world.hasWeights(block),
+}));
+vi.mock("../../src/live/health.svelte.ts", () => ({
+  chainId: () => world.chain,
 }));
 vi.mock("../../src/wallet/node.ts", () => ({
   hashOf: (data: string) => data,
@@ -109,6 +122,8 @@ beforeEach(() => {
   world.entry = { stage: "included" };
   world.counts = { latest: 7, pending: 7 };
   world.found = undefined;
+  world.chain = 1;
+  world.genesis = "0x1";
   world.send.mockImplementation(
     ({ purpose }: { purpose: { note: { step: string } } }) => {
       world.sent.push(purpose.note.step);
@@ -272,5 +287,74 @@ describe("a step that may have been sent", () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(stored().steps["words 0"]?.sent?.hash).toBe("0x3");
     run.stop();
+  });
+});
+
+describe("a deployment of another chain", () => {
+  it.each([{ genesis: "0x2" }, { chain: 2 }])(
+    "stops instead of waiting: %o",
+    async (other) => {
+      const sent = { hash: "0x1", id: "" };
+      const asked = { nonce: 7, block: 7 };
+      const steps = { "words 0": { asked, sent } };
+      world.stored.set("one", { ...fresh, steps });
+      // A transaction of the account waits, and could be this one.
+      world.counts = { latest: 7, pending: 8 };
+      const run = new Run(stored());
+      const going = run.go(true);
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(run.doing.state).toBe("checking");
+      Object.assign(world, other);
+      await vi.advanceTimersByTimeAsync(2_000);
+      await going;
+      expect(run.doing).toMatchObject({ refusal: { text: words.otherChain } });
+      expect(stored().steps).toEqual(steps);
+    },
+  );
+
+  it("is recognized also if the wallet was slow at the beginning", async () => {
+    world.stored.set("one", { ...fresh, genesis: undefined });
+    await new Run(stored()).go(true);
+    expect(stored().genesis).toBe("0x1");
+  });
+});
+
+describe("closing", () => {
+  const [first] = plan.transactions;
+  const closing = {
+    ...fresh,
+    contracts: { ...fresh.contracts, classifier: `0x${"0c".repeat(20)}` },
+    plan: { ...plan, transactions: [{ ...first, name: "closed" }] },
+  } as Deployment;
+
+  it("is checked without the state of an old block, too", async () => {
+    world.stored.set("one", closing);
+    world.hasWeights.mockImplementation((block: unknown) =>
+      block === "latest"
+        ? Promise.resolve(true)
+        : Promise.reject(new ChainError(0, "missing trie node")),
+    );
+    const run = new Run(closing);
+    await run.go(true);
+    expect(run.doing.state).toBe("done");
+  });
+
+  it("tells whether the model is closed", async () => {
+    const closed = async (block: unknown) => {
+      world.stored.set("one", closing);
+      world.hasWeights.mockImplementation((at: unknown) =>
+        Promise.resolve(at !== block),
+      );
+      const run = new Run(closing);
+      await run.go(true);
+      return run.doing;
+    };
+    expect(await closed("latest")).toMatchObject({
+      refusal: { text: words.otherWeights },
+    });
+    expect(world.sent).toEqual([]);
+    expect(await closed(7n)).toMatchObject({
+      refusal: { text: words.closedOtherwise },
+    });
   });
 });
