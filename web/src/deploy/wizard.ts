@@ -92,6 +92,9 @@ export function textsOf(
     .sort((one, other) => other.length - one.length);
 }
 
+/** Time in which only authors can settle contributions without deposits, in seconds. */
+const TIME_TO_COUNT = 8 * 86_400;
+
 /** Returns the defaults of the command line, but that all examples are learned from. */
 export function freshModel(): ModelChoice {
   return {
@@ -125,10 +128,25 @@ function secondsOf({ number, unit }: Wait): number {
 
 /** Returns the rules that somebody has chosen. */
 export function rulesOf(model: ModelChoice): Rules {
+  const refund = secondsOf(model.refund);
+  const costWeight = readEther(model.weight);
+  // Without deposits, only one wait is asked for. Others could close contributions after the second,
+  // so authors get time to have theirs counted before.
+  if (model.stake === "points") {
+    const late = refund + TIME_TO_COUNT;
+    return {
+      isPoints: true,
+      costWeight,
+      refund,
+      owner: late,
+      anyone: late,
+      notice: 0,
+    };
+  }
   return {
-    isPoints: model.stake === "points",
-    costWeight: readEther(model.weight),
-    refund: secondsOf(model.refund),
+    isPoints: false,
+    costWeight,
+    refund,
     owner: secondsOf(model.owner),
     anyone: secondsOf(model.anyone),
     notice: secondsOf(model.notice),

@@ -138,6 +138,21 @@ describe("rules", () => {
   });
 });
 
+describe("rulesOf points", () => {
+  it("asks for one wait only", () => {
+    const refund = { number: 10, unit: "86400" } as const;
+    const notice = { number: 30, unit: "86400" } as const;
+    const model = { ...freshModel(), stake: "points", refund, notice } as const;
+    expect(faultOf(rulesOf(model))).toBeUndefined();
+    // Authors have as long as by the defaults.
+    const late = (10 + 8) * 86_400;
+    const rules = { owner: late, anyone: late, notice: 0 };
+    expect(rulesOf(model)).toMatchObject(rules);
+    const { faults } = deployWords.model;
+    expect(faultOf(rulesOf({ ...model, stake: "deposit" }))).toBe(faults.owner);
+  });
+});
+
 describe("the wizard", () => {
   const column = (
     name: string,
