@@ -20,9 +20,13 @@ interface Saved {
   drafts: Draft[];
 }
 
-/** Drafts of a model, and the input in the form: kept in this browser, whoever is connected. */
+/**
+ * Drafts of a model, and the input in the form: kept in this browser, whoever is connected. All tabs
+ * share the list, so each change is made to what is stored.
+ */
 export class Drafts {
   readonly #key: string;
+  readonly #classes: number;
   list = $state.raw<readonly Draft[]>([]);
   /** Input in the form; undefined before anything is typed. */
   given = $state.raw<Given | undefined>();
@@ -33,10 +37,20 @@ export class Drafts {
 
   constructor({ chainId, trainer, classes }: Model) {
     this.#key = `cotrain-drafts:${chainId}:${trainer.toLowerCase()}`;
-    const saved = this.#read(classes);
+    this.#classes = classes;
+    const saved = this.#read();
     this.list = saved.drafts;
     this.given = saved.given;
     this.label = saved.label;
+  }
+
+  /** Follows the changes of other tabs. Returns how to stop. */
+  follow(): () => void {
+    const hear = ({ key }: StorageEvent): void => {
+      if (key === this.#key || key === null) this.list = this.#read().drafts;
+    };
+    window.addEventListener("storage", hear);
+    return () => window.removeEventListener("storage", hear);
   }
 
   get isFull(): boolean {
@@ -47,7 +61,7 @@ export class Drafts {
   type(given: Given | undefined, label: number | undefined): void {
     this.given = given;
     this.label = label;
-    this.#write();
+    this.#change((list) => list);
   }
 
   add(examples: readonly { given: Given; label: number }[]): void {
@@ -58,31 +72,30 @@ export class Drafts {
       label,
       isWanted: false,
     }));
-    this.list = [...this.list, ...added].slice(0, MAX_DRAFTS);
-    this.#write();
+    this.#change((list) => [...list, ...added].slice(0, MAX_DRAFTS));
   }
 
   /** Takes a draft out of the queue into the form. */
   edit(id: string): void {
     const draft = this.list.find((one) => one.id === id);
     if (!draft) return;
-    this.list = this.list.filter((one) => one.id !== id);
+    this.remove(new Set([id]));
     this.type(draft.given, draft.label);
   }
 
   want(id: string, isWanted: boolean): void {
-    this.list = this.list.map((one) =>
-      one.id === id ? { ...one, isWanted } : one,
+    this.#change((list) =>
+      list.map((one) => (one.id === id ? { ...one, isWanted } : one)),
     );
-    this.#write();
   }
 
   remove(ids: ReadonlySet<string>): void {
-    this.list = this.list.filter((one) => !ids.has(one.id));
-    this.#write();
+    this.#change((list) => list.filter((one) => !ids.has(one.id)));
   }
 
-  #write(): void {
+  /** Changes the list that is stored, or that of this page if the browser stored nothing of it. */
+  #change(by: (list: readonly Draft[]) => readonly Draft[]): void {
+    this.list = by(this.isKept ? this.#read().drafts : this.list);
     const saved: Partial<Saved> = { drafts: [...this.list] };
     if (this.given) saved.given = this.given;
     if (this.label !== undefined) saved.label = this.label;
@@ -94,7 +107,7 @@ export class Drafts {
     }
   }
 
-  #read(classes: number): Saved {
+  #read(): Saved {
     const nothing = { given: undefined, label: undefined, drafts: [] };
     try {
       const text = localStorage.getItem(this.#key);
@@ -103,7 +116,7 @@ export class Drafts {
       const isLabel = (value: unknown): value is number =>
         Number.isSafeInteger(value) &&
         (value as number) >= 0 &&
-        (value as number) < classes;
+        (value as number) < this.#classes;
       const drafts = Array.isArray(saved["drafts"]) ? saved["drafts"] : [];
       return {
         given: isGiven(saved["given"]) ? saved["given"] : undefined,

@@ -32,6 +32,8 @@ const MAX = 200;
 const [SOON, LATER] = [1_500, 30_000] as const;
 
 let all = $state.raw<readonly Relayed[]>(read());
+/** `true` if the browser did not store the last change. Then this page's own list is all there is. */
+let isForgetful = false;
 /** Batches that are just submitted: the coordinator need not know them yet. */
 const submitted = new Set<string>();
 
@@ -50,8 +52,10 @@ export async function submit(
 ): Promise<Submission> {
   const trainer = batch.trainer.toLowerCase();
   const rest = { sentAt: Date.now(), isUnsure: true, wasRolledBack: false };
-  const others = all.filter(({ id }) => id !== batch.id);
-  write([{ ...batch, ...rest, trainer }, ...others].slice(0, MAX));
+  change((list) => {
+    const others = list.filter(({ id }) => id !== batch.id);
+    return [{ ...batch, ...rest, trainer }, ...others].slice(0, MAX);
+  });
   submitted.add(batch.id);
   try {
     const view = await send();
@@ -64,12 +68,12 @@ export async function submit(
 
 /** Notes the coordinator's answer. */
 function answered(id: string, view: Submission): void {
-  write(all.map((one) => (one.id === id ? after(one, view) : one)));
+  change((list) => list.map((one) => (one.id === id ? after(one, view) : one)));
 }
 
 /** Removes a signed batch from the list. */
 export function dismiss(id: string): void {
-  write(all.filter((one) => one.id !== id));
+  change((list) => list.filter((one) => one.id !== id));
 }
 
 function after(one: Relayed, view: Submission): Relayed {
@@ -115,10 +119,15 @@ export function follow(chainId: number, trainer: string): () => void {
   const deafen = listen((event) => {
     if (!event || event.trainer.toLowerCase() === own) void next(true);
   });
+  const hear = ({ key }: StorageEvent): void => {
+    if (key === KEY || key === null) all = read();
+  };
+  window.addEventListener("storage", hear);
   void next(true);
   return () => {
     isStopped = true;
     deafen();
+    window.removeEventListener("storage", hear);
     clearTimeout(timer);
   };
 }
@@ -132,17 +141,25 @@ async function look(one: Relayed): Promise<void> {
       error instanceof Failure && error.kind === "unknown-submission";
     // Without an answer the last one stays: the page tells elsewhere that nobody answers.
     if (!isGone) return;
-    write(all.map((it) => (it.id === one.id ? { ...it, state: "gone" } : it)));
+    change((list) =>
+      list.map((it) => (it.id === one.id ? { ...it, state: "gone" } : it)),
+    );
   }
 }
 
-function write(list: readonly Relayed[]): void {
-  if (JSON.stringify(list) === JSON.stringify(all)) return;
-  all = list;
+/** Changes the list that all tabs store, or that of this page if the browser stored nothing of it. */
+function change(by: (list: readonly Relayed[]) => readonly Relayed[]): void {
+  const known = isForgetful ? all : read();
+  const list = by(known);
+  const text = JSON.stringify(list);
+  if (text !== JSON.stringify(all)) all = list;
+  if (text === JSON.stringify(known)) return;
   try {
-    localStorage.setItem(KEY, JSON.stringify(list));
+    localStorage.setItem(KEY, text);
+    isForgetful = false;
   } catch {
     // Then the list lasts until the page is closed.
+    isForgetful = true;
   }
 }
 
