@@ -132,18 +132,26 @@ export function hasFailed({ stage, isSettled }: Tracked): boolean {
 }
 
 /** Returns `true` if a transaction can still change, and is worth asking for. */
-export function isOpen(entry: Entry, now: number): boolean {
-  const { stage } = entry;
-  const age = now - entry.sentAt;
+export function isOpen(
+  { stage, sentAt, isSettled }: Tracked,
+  now: number,
+): boolean {
+  const age = now - sentAt;
   if (typeof stage === "string") {
     if (stage === "canceled") return false;
     // The wallet can tell what took its place once it is connected.
-    if (stage === "replaced") return !entry.isSettled && age < HOUR;
+    if (stage === "replaced") return !isSettled && age < HOUR;
     return age < 24 * HOUR;
   }
   if (stage.state === "reverted") return false;
   if (stage.receipt === undefined) return true;
   return stage.confirmations < CONFIRMATIONS && age < HOUR;
+}
+
+/** Returns `true` if a transaction did nothing, and need not be expected in a block any more. */
+export function hasFailed(tracked: Tracked, now: number): boolean {
+  const isIn = nameOf(tracked.stage) === "included";
+  return hasEnded(tracked) && !isIn && !isOpen(tracked, now);
 }
 
 /**

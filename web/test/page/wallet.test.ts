@@ -5,6 +5,7 @@ import { readJournal, writeJournal } from "../../src/wallet/journal.ts";
 import { refusalOf, revertIn } from "../../src/wallet/outcome.ts";
 import {
   hasEnded,
+  hasFailed,
   isOpen,
   kinship,
   nameOf,
@@ -13,6 +14,7 @@ import {
   type Entry,
   type Facts,
   type Receipt,
+  type Stage,
 } from "../../src/wallet/stages.ts";
 import { JOURNAL } from "../../src/wallet/storage.ts";
 import { walletWords } from "../../src/wallet/words.ts";
@@ -98,6 +100,19 @@ describe("a transaction", () => {
     expect(nameOf(after(included, broken, broken, broken).stage)).toBe(
       "included",
     );
+  });
+
+  it("has failed only once no block can have it", () => {
+    const at = (stage: Stage, rest = {}): boolean =>
+      hasFailed({ ...sent, stage, ...rest }, now);
+    for (const stage of ["sent", "not-seen", "dropped", "replaced"] as const)
+      expect(at(stage), stage).toBe(false);
+    expect(at("not-seen", { sentAt: now - 25 * 3_600_000 })).toBe(true);
+    expect(at("replaced", { isSettled: true })).toBe(true);
+    expect(at("canceled")).toBe(true);
+    expect(at({ state: "reverted", block: 9n, text: "" })).toBe(true);
+    const done = after(sent, { ...nothing, receipt: receipt(9n) });
+    expect(hasFailed(done, now + 25 * 3_600_000)).toBe(false);
   });
 
   it("is dropped or replaced once it was seen, and not seen otherwise", () => {
