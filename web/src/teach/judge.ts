@@ -20,6 +20,8 @@ export type Note =
   | { kind: "contradicts"; other: number }
   /** It was contributed before. */
   | { kind: "before"; position: number; isOwn: boolean }
+  /** It is in a signed batch that the coordinator may have. */
+  | { kind: "unsure" }
   /** So many values were moved to the model's bounds. */
   | { kind: "clipped"; values: number };
 
@@ -45,12 +47,16 @@ export function itemOf({ draft, bytes }: Judged): Item[] {
   return bytes ? [{ label: draft.label, sample: bytes }] : [];
 }
 
-/** Returns what the model makes of drafts. `account` is in lower case. */
+/**
+ * Returns what the model makes of drafts. `account` is in lower case. `unsure` are ids of drafts that
+ * may have been sent, so they are held back in any case.
+ */
 export function judge(
   predictor: Predictor,
   drafts: readonly Draft[],
   contributions: readonly Contribution[],
   account: string | undefined,
+  unsure: ReadonlySet<string> = new Set(),
 ): Judged[] {
   const before = new Map<string, Contribution>();
   for (const one of contributions) {
@@ -84,8 +90,12 @@ export function judge(
         note.kind === "contradicts" ||
         (note.kind === "before" && note.isOwn),
     );
+    const isUnsure = unsure.has(draft.id);
+    if (isUnsure) notes.push({ kind: "unsure" });
     const isSent =
-      seen.refusal === undefined && (!isDoubtful || draft.isWanted);
+      seen.refusal === undefined &&
+      !isUnsure &&
+      (!isDoubtful || draft.isWanted);
     return { ...seen, draft, notes, isDoubtful, isSent };
   });
 }

@@ -12,6 +12,8 @@ export interface Relayed {
   account: string;
   chainId: number;
   count: number;
+  /** Ids of the drafts in it. */
+  drafts?: readonly string[];
   /** Time of the submission by this computer's clock, in milliseconds. */
   sentAt: number;
   /** `true` if no answer came when it was submitted. */
@@ -30,6 +32,8 @@ const KEY = "cotrain-submissions";
 const MAX = 200;
 /** Time between two questions, in milliseconds: for a batch that waits, and for one in a block. */
 const [SOON, LATER] = [1_500, 30_000] as const;
+/** Time for which a submission may be under way, in milliseconds. */
+const UNDERWAY = 30_000;
 
 let all = $state.raw<readonly Relayed[]>(read());
 /** `true` if the browser did not store the last change. Then this page's own list is all there is. */
@@ -43,11 +47,33 @@ export function relayedTo(chainId: number, trainer: string): Relayed[] {
   return all.filter((one) => one.trainer === own && one.chainId === chainId);
 }
 
+/**
+ * Returns the ids of the drafts in signed batches for a model: of those that the coordinator has
+ * taken, and of those that it may have, since it has not answered yet.
+ */
+export function draftsIn(
+  chainId: number,
+  trainer: string,
+): { taken: Set<string>; unsure: Set<string> } {
+  const batches = relayedTo(chainId, trainer);
+  const among = (states: readonly Relayed["state"][]): Set<string> =>
+    new Set(
+      batches.flatMap(({ state, drafts }) =>
+        drafts && states.includes(state) ? drafts : [],
+      ),
+    );
+  return {
+    taken: among(["waiting", "sent", "included"]),
+    unsure: among([undefined]),
+  };
+}
+
 /** Notes a signed batch, and submits it. */
 export async function submit(
-  batch: Pick<Relayed, "id" | "account" | "chainId" | "count"> & {
-    trainer: string;
-  },
+  batch: Pick<
+    Relayed,
+    "id" | "trainer" | "account" | "chainId" | "count" | "drafts"
+  >,
   send: () => Promise<Submission>,
 ): Promise<Submission> {
   const trainer = batch.trainer.toLowerCase();
@@ -78,12 +104,13 @@ export function dismiss(id: string): void {
 
 function after(one: Relayed, view: Submission): Relayed {
   const { status } = view;
-  const { id, trainer, account, chainId, count, sentAt } = one;
+  const { id, trainer, account, chainId, count, drafts, sentAt } = one;
   const known = { id, trainer, account, chainId, count, sentAt };
   const wasRolledBack =
     status !== "included" && (one.wasRolledBack || one.state === "included");
   return {
     ...known,
+    ...(drafts ? { drafts } : {}),
     state: status,
     isUnsure: false,
     wasRolledBack,
@@ -141,6 +168,8 @@ async function look(one: Relayed): Promise<void> {
       error instanceof Failure && error.kind === "unknown-submission";
     // Without an answer the last one stays: the page tells elsewhere that nobody answers.
     if (!isGone) return;
+    // Another tab may be about to submit it.
+    if (one.state === undefined && Date.now() - one.sentAt < UNDERWAY) return;
     change((list) =>
       list.map((it) => (it.id === one.id ? { ...it, state: "gone" } : it)),
     );
@@ -181,6 +210,10 @@ function isRelayed(value: unknown): value is Relayed {
   const isNumber = [one.chainId, one.count, one.sentAt].every(
     Number.isSafeInteger,
   );
+  const isListed =
+    one.drafts === undefined ||
+    (Array.isArray(one.drafts) &&
+      one.drafts.every((id) => typeof id === "string"));
   const isId = typeof one.id === "string" && /^0x[0-9a-f]{64}$/.test(one.id);
-  return isText && isNumber && isId;
+  return isText && isNumber && isListed && isId;
 }

@@ -83,6 +83,8 @@ export const teachWords = {
         `You taught this before, as contribution ${count(position)}.`,
       before: (position: number) =>
         `Somebody taught this before, as contribution ${count(position)}.`,
+      unsure:
+        "It is in a signed batch that the coordinator may have. It is held back until the coordinator answers, or until you remove that batch below.",
       clipped: (values: number) =>
         `${counted(values, "value")} beyond the model’s range, moved to its bounds.`,
     },

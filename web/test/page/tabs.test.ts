@@ -90,4 +90,19 @@ describe("signed batches in two tabs", () => {
     expect(left).toMatchObject({ id: first, isUnsure: true });
     expect(rest).toEqual([]);
   });
+
+  it("tell which drafts they have, or may have", async () => {
+    const page = await tab();
+    const drafts = (id: string) => ({ drafts: [id] });
+    const none = Promise.reject(new Error("away"));
+    const unsure = page.submit({ ...batch(first), ...drafts("x") }, () => none);
+    await expect(unsure).rejects.toThrow();
+    await page.submit({ ...batch(second), ...drafts("y") }, taken);
+    const of = (await tab()).draftsIn(chainId, trainer);
+    expect([[...of.unsure], [...of.taken]]).toEqual([["x"], ["y"]]);
+    // The answer came late, after the page was loaded anew.
+    await (await tab()).submit({ ...batch(first), ...drafts("x") }, taken);
+    const later = (await tab()).draftsIn(chainId, trainer);
+    expect([[...later.unsure], [...later.taken]]).toEqual([[], ["x", "y"]]);
+  });
 });

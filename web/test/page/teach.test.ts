@@ -266,6 +266,15 @@ describe("judge", () => {
     ]);
   });
 
+  it("holds back what may have been sent, even if it is wanted", () => {
+    const drafts = [draft("warm", 1, true), draft("dull")];
+    const judged = judge(predictor, drafts, [], account, new Set(["1"]));
+    expect(judged.map(({ notes, isSent }) => [notes, isSent])).toEqual([
+      [[{ kind: "unsure" }], false],
+      [[], true],
+    ]);
+  });
+
   it("tells what cannot be sent at all", () => {
     const row = { ...draft(""), given: { row: [1] } };
     const judged = judge(predictor, [row, draft("warm", 9)], [], account);
