@@ -34,7 +34,7 @@ const words = teachWords.originals;
 const KEY = "cotrain-originals";
 /** Version of the exported JSON. */
 const FORM = "cotrain-originals/1";
-/** Maximum number of originals that a browser keeps; the oldest go first. */
+/** Maximum number of originals that a browser keeps. None is given up for another one. */
 const MAX = 5_000;
 /** Maximum length of an imported file, in UTF-16 units. */
 const MAX_FILE = 20_000_000;
@@ -52,7 +52,8 @@ export function allOriginals(): Original[] {
 export function keep(added: readonly Original[]): boolean {
   const names = new Set(added.map(nameOf));
   const others = allOriginals().filter((one) => !names.has(nameOf(one)));
-  return write([...others, ...added].slice(-MAX));
+  const all = [...others, ...added];
+  return all.length <= MAX && write(all);
 }
 
 /** Notes the hash of a followed transaction: a wallet can send one anew for a higher fee. */

@@ -336,6 +336,7 @@ export const teachWords = {
     large: "The file is larger than 20 megabytes.",
     noJson: "The file is no JSON.",
     noForm: (form: string) => `The file does not begin with "form": "${form}".`,
-    noRoom: "This browser has no room for them, or stores nothing.",
+    noRoom:
+      "This browser has no room for them beside those that it keeps, or stores nothing. Export and forget some first.",
   },
 } as const;

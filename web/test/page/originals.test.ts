@@ -80,4 +80,19 @@ describe("imported", () => {
     const rows = [original(0, { by: "0x12" }), { given: 1 }, null];
     expect(imported(JSON.stringify({ form, originals: rows }))).toBe(0);
   });
+
+  it("refuses what it has no room for, and loses nothing", () => {
+    keep([original(0)]);
+    const form = "cotrain-originals/1";
+    const many = Array.from({ length: 5_000 }, (_, index) =>
+      original(index, { by: faster, sample: "0x00" }),
+    );
+    const file = JSON.stringify({ form, originals: many });
+    expect(() => imported(file)).toThrow("no room");
+    expect(keep(many)).toBe(false);
+    expect(allOriginals()).toEqual([original(0)]);
+    forget(trainer);
+    expect(imported(file)).toBe(5_000);
+    expect(keep([original(0)])).toBe(false);
+  });
 });
