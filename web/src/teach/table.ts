@@ -61,7 +61,7 @@ interface Line {
 
 /**
  * Reads examples: a line each, with the class in one column. The first line may name the columns.
- * The class column is the one whose cells are classes.
+ * The class column is the one with that name, or else the one whose cells are classes.
  */
 export function readTable(
   text: string,
@@ -70,12 +70,10 @@ export function readTable(
   const { lines, faults } = split(text);
   const rows: TableRow[] = [];
   const at = classColumn(lines, shape);
-  if (at === undefined) {
-    if (lines.length > 0)
-      faults.unshift({
-        line: lines[0]?.number ?? 1,
-        text: words.table.noClass,
-      });
+  if (typeof at === "string") {
+    const text =
+      at === "several" ? words.table.severalClasses : words.table.noClass;
+    if (lines.length > 0) faults.unshift({ line: lines[0]?.number ?? 1, text });
     return { rows, faults };
   }
   const [first] = lines;
@@ -113,36 +111,69 @@ function isHeader({ cells }: Line, { columns }: Shape): boolean {
 }
 
 /** Returns the class that a cell names, by its name or its number. */
-function labelOf(cell: string, { classes, count }: Shape): number | undefined {
+function labelOf(cell: string, shape: Shape): number | undefined {
+  const named = namedBy(cell, shape);
+  if (named !== undefined) return named;
+  const number = cell.trim();
+  // Numbers are classes only if the names are no numbers themselves.
+  const isNumbered = !shape.classes.some((one) => /^\d+$/.test(one.trim()));
+  return isNumbered && /^\d{1,3}$/.test(number) && Number(number) < shape.count
+    ? Number(number)
+    : undefined;
+}
+
+/** Returns the class that a cell names by its name. */
+function namedBy(cell: string, { classes }: Shape): number | undefined {
   const name = cell.trim();
   const exact = classes.indexOf(name);
   if (exact >= 0) return exact;
   const lower = name.toLowerCase();
   const alike = classes.findIndex((one) => one.trim().toLowerCase() === lower);
-  if (alike >= 0 && name !== "") return alike;
-  // Numbers are classes only if the names are no numbers themselves.
-  const isNumbered = !classes.some((one) => /^\d+$/.test(one.trim()));
-  return isNumbered && /^\d{1,3}$/.test(name) && Number(name) < count
-    ? Number(name)
-    : undefined;
+  return alike >= 0 && name !== "" ? alike : undefined;
 }
 
-/** Returns the index of the column with most classes; undefined if none has any. */
-function classColumn(lines: readonly Line[], shape: Shape): number | undefined {
-  const counts: number[] = [];
-  for (const { cells } of lines) {
-    cells.forEach((cell, at) => {
-      const isClass = labelOf(cell, shape) !== undefined;
-      counts[at] = (counts[at] ?? 0) + (isClass ? 1 : 0);
-    });
-  }
+/** Names of the class column, in lower case. */
+const CLASS_COLUMN: readonly string[] = ["class", "label"];
+
+/**
+ * Returns the index of the class column: the one with such a name, or else the one with by far the
+ * most classes. It is "none" without any, and "several" if another one has more than half as many:
+ * a wrong class costs a deposit.
+ */
+function classColumn(
+  lines: readonly Line[],
+  shape: Shape,
+): number | "none" | "several" {
+  const head = lines[0]?.cells ?? [];
   // A column with a name of the model's own is never that of the class.
-  const named = new Set(shape.columns.map(({ name }) => name));
-  lines[0]?.cells.forEach((cell, at) => {
-    if (named.has(cell.trim())) counts[at] = 0;
+  const own = new Set(shape.columns.map(({ name }) => name));
+  const isHead = !head.some(
+    (cell) => /\D/.test(cell.trim()) && namedBy(cell, shape) !== undefined,
+  );
+  const named = [...head.keys()].filter((at) => {
+    const name = (head[at] ?? "").trim();
+    return CLASS_COLUMN.includes(name.toLowerCase()) && !own.has(name);
   });
-  const most = Math.max(0, ...counts);
-  return most === 0 ? undefined : counts.indexOf(most);
+  if (isHead && named.length === 1) return named[0] ?? "none";
+  const width = Math.max(0, ...lines.map(({ cells }) => cells.length));
+  const counts = (find: typeof labelOf): number[] =>
+    Array.from({ length: width }, (_, at) =>
+      own.has(head[at]?.trim() ?? "")
+        ? 0
+        : lines.filter(
+            ({ cells }) => find(cells[at] ?? "", shape) !== undefined,
+          ).length,
+    );
+  const all = counts(labelOf);
+  const most = Math.max(0, ...all);
+  if (most === 0) return "none";
+  const isMany = (count: number): boolean => 2 * count > most;
+  const many = [...all.keys()].filter((at) => isMany(all[at] ?? 0));
+  if (many.length === 1) return many[0] ?? "none";
+  // A feature can look like the number of a class, and hardly like its name.
+  const names = counts(namedBy);
+  const [first, second] = many.filter((at) => isMany(names[at] ?? 0));
+  return first === undefined || second !== undefined ? "several" : first;
 }
 
 function givenOf(

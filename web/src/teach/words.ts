@@ -108,6 +108,8 @@ export const teachWords = {
   table: {
     noClass:
       "no column has classes of this model. Give each line a class by its name or number.",
+    severalClasses:
+      "several columns could be that of the class. Name it “class” in the first line.",
     unknownClass: (cell: string) =>
       cell.trim() === ""
         ? "it has no class."

@@ -72,6 +72,52 @@ describe("readTable of texts", () => {
   });
 });
 
+describe("readTable of numbers", () => {
+  const numbers: Shape = {
+    ...films,
+    classes: [],
+    form: { kind: "numbers", features: 3 },
+  };
+  const body = "0,7,1\n1,9,0\n1,8,1\n";
+
+  it("takes a column for the class by its name", () => {
+    for (const name of ["class", "label", " Label "])
+      expect(readTable(`a,b,${name}\n${body}`, numbers)).toEqual({
+        rows: [
+          { given: { features: [0, 7] }, label: 1 },
+          { given: { features: [1, 9] }, label: 0 },
+          { given: { features: [1, 8] }, label: 1 },
+        ],
+        faults: [],
+      });
+    const { rows, faults } = readTable("a,class\n1,spam\n0,ham", numbers);
+    expect(rows).toEqual([]);
+    expect(faults.at(-1)?.text).toContain("“ham” is no class");
+  });
+
+  it("refuses to guess among several columns", () => {
+    for (const text of [body, `${body}1,8,x\n`, `a,b,c\n${body}`]) {
+      const { rows, faults } = readTable(text, numbers);
+      expect(rows).toEqual([]);
+      expect(faults[0]?.text).toContain("several columns");
+    }
+    // Names of classes are none of the features.
+    const named = "0,7,positive\n1,9,negative\n";
+    const [first] = readTable(named, {
+      ...numbers,
+      classes: films.classes,
+    }).rows;
+    expect(first).toEqual({ given: { features: [0, 7] }, label: 1 });
+  });
+
+  it("takes a text that is the name of such a column", () => {
+    expect(readTable("positive,class\nnegative,dull", films).rows).toEqual([
+      { given: { text: "class" }, label: 1 },
+      { given: { text: "dull" }, label: 0 },
+    ]);
+  });
+});
+
 describe("readTable of rows", () => {
   const form: Form = { kind: "row", fields: [] };
   const plants: Shape = {
