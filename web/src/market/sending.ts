@@ -2,7 +2,13 @@ import type { Address, Hex } from "../chain/rpc.ts";
 import { mayShow } from "../models/shown.svelte.ts";
 import { MAX, shortAddress, tamed } from "../text/strangers.ts";
 import type { Outcome } from "../wallet/outcome.ts";
-import { included, send, type Receipt } from "../wallet/transactions.svelte.ts";
+import { mayHappen } from "../wallet/stages.ts";
+import {
+  included,
+  send,
+  tracked,
+  type Receipt,
+} from "../wallet/transactions.svelte.ts";
 import type { NamedMarket } from "./named.ts";
 
 /** Returns the name of a market for the list of transactions. */
@@ -10,6 +16,12 @@ export function nameOf(market: NamedMarket): string {
   return mayShow(market) && market.name
     ? tamed(market.name, MAX.name)
     : shortAddress(market.market);
+}
+
+/** Returns `true` while something that this browser has sent to a market may still come into a block. */
+export function isAwaited(market: NamedMarket): boolean {
+  const model = market.market as Address;
+  return tracked({ kind: "market", model }).some(mayHappen);
 }
 
 /** Sends a call of a market by the wallet, and waits until it is in a block. */

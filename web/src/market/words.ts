@@ -242,6 +242,8 @@ export const marketWords = {
         ? "This is one transaction."
         : `These are ${number} transactions. Your wallet asks for each.`,
     label: (part: number, name: string) => `part ${part} of ${name}`,
+    notOwn:
+      "This browser keeps a test set of this market, but not the one that the market is committed to. Choose the file of that one.",
     warning:
       "If a part is not revealed in time, the bounty is burned. You get nothing of it back.",
     going: (done: number, of: number) =>
@@ -360,6 +362,8 @@ export const marketWords = {
 
   sent: {
     title: "Sent from this browser",
+    awaited:
+      "What this browser has sent to this market may still come into a block, so nothing is sent a second time. If your wallet shows that it never will, remove it from the list “Sent from this browser”.",
     more: (number: number) => counted(number, "earlier transaction"),
   },
 

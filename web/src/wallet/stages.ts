@@ -131,6 +131,11 @@ export function hasFailed({ stage, isSettled }: Tracked): boolean {
   return isReplaced || name === "canceled" || name === "reverted";
 }
 
+/** Returns `true` if a transaction may still come into a block, though nobody has seen it for long. */
+export function mayHappen(tracked: Tracked): boolean {
+  return !hasEnded(tracked) || tracked.stage === "not-seen";
+}
+
 /** Returns `true` if a transaction can still change, and is worth asking for. */
 export function isOpen(
   { stage, sentAt, isSettled }: Tracked,

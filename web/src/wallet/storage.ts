@@ -10,6 +10,18 @@ export function stored(key: string): string | undefined {
   }
 }
 
+/** Returns the keys that begin so, and have a value. */
+export function keysOf(beginning: string): string[] {
+  try {
+    return Array.from(
+      { length: localStorage.length },
+      (_, at) => localStorage.key(at) ?? "",
+    ).filter((key) => key.startsWith(beginning));
+  } catch {
+    return [];
+  }
+}
+
 /** Stores a value, or removes it if it is undefined. Returns `false` if the browser cannot. */
 export function store(key: string, value: string | undefined): boolean {
   try {

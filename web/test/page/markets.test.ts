@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   commitmentsTo,
   decoys,
@@ -10,6 +10,7 @@ import {
   shuffled,
   type Random,
 } from "../../src/market/founding.ts";
+import { forget, keep, kept } from "../../src/market/kept.ts";
 import {
   batchesOf,
   firstPace,
@@ -176,6 +177,37 @@ describe("founding", () => {
       expect([...new Set(found)].sort((a, b) => a - b)).toEqual(found);
       expect(Math.max(...found)).toBeLessThan(40);
     }
+  });
+});
+
+describe("kept", () => {
+  it("has every test set of a market, the newest first", () => {
+    const values = new Map<string, string>();
+    vi.stubGlobal("localStorage", {
+      get length() {
+        return values.size;
+      },
+      key: (at: number) => [...values.keys()][at] ?? null,
+      getItem: (key: string) => values.get(key) ?? null,
+      setItem: (key: string, value: string) => values.set(key, value),
+      removeItem: (key: string) => values.delete(key),
+    });
+    const first = readTestSet(JSON.stringify(file));
+    const parts = [...first.parts].reverse();
+    const second = { ...first, parts };
+    const foreign = { ...first, market: `0x${"77".repeat(20)}` };
+    expect(keep(first, 1_000)).toBe(true);
+    // A transaction that commits to the first may still come into a block.
+    keep(second, 1_000);
+    keep(second, 2_000);
+    keep(foreign, 3_000);
+    const own = kept(first.chainId, first.market.toUpperCase());
+    expect(own.slice(0, 1)).toEqual([second]);
+    expect(own.some((set) => isCommitted(set, commitments))).toBe(true);
+    forget(first.chainId, first.market);
+    expect(kept(first.chainId, first.market)).toEqual([]);
+    expect(kept(first.chainId, foreign.market)).toEqual([foreign]);
+    vi.unstubAllGlobals();
   });
 });
 

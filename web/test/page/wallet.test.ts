@@ -8,6 +8,7 @@ import {
   hasFailed,
   isOpen,
   kinship,
+  mayHappen,
   nameOf,
   next,
   PATIENCE,
@@ -85,6 +86,17 @@ describe("a transaction", () => {
     expect(isOpen(deep, now)).toBe(false);
     // A development chain adds no further blocks.
     expect(say({ ...first, chainId: 31_337 })).toBe("Done, in block 110.");
+  });
+
+  it("may happen until it has ended, and though nobody has seen it for long", () => {
+    const late = next(sent, nothing, now + PATIENCE + 1);
+    expect([late.stage, hasEnded(late)]).toEqual(["not-seen", true]);
+    expect([sent, after(sent, waits), late].map(mayHappen)).toEqual(
+      Array<boolean>(3).fill(true),
+    );
+    const ended = after(late, { ...nothing, receipt: receipt(110n) });
+    expect(mayHappen(ended)).toBe(false);
+    expect(mayHappen({ ...sent, stage: "dropped" })).toBe(false);
   });
 
   it("is rolled back only if two answers in a row agree", () => {
