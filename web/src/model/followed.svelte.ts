@@ -7,12 +7,7 @@ import { comebacks, noteChain } from "../live/health.svelte.ts";
 import { renewal } from "../live/renewal.ts";
 import { allowedAfter, readBadly, readWell } from "../live/reread.svelte.ts";
 import { twinOf, type Predictor } from "./predictor.ts";
-import {
-  readDescription,
-  readWeights,
-  type Described,
-  type Weights,
-} from "./source.ts";
+import { Card, readWeights, type Described, type Weights } from "./source.ts";
 
 /** Time in which events are gathered before the page reads anew, in milliseconds. */
 const GATHERED = 500;
@@ -34,7 +29,7 @@ export class Followed {
   predictor = $state.raw<Predictor | undefined>();
   predictorError = $state.raw<unknown>();
   #weights: Weights | undefined;
-  /** Encoder and table of the card, which never change. */
+  readonly #card: Card;
   #described: Described | undefined;
   readonly #also: Also | undefined;
   /** `true` once no page shows the model: what is read late tells no trouble. */
@@ -42,6 +37,7 @@ export class Followed {
 
   constructor(address: string, also?: Also) {
     this.address = address;
+    this.#card = new Card(`/v1/models/${address}/card`);
     this.#also = also;
   }
 
@@ -91,13 +87,14 @@ export class Followed {
     if (!model) throw new Error("the model is not loaded yet");
     const [read, described] = await Promise.all([
       readWeights(this.address, this.#weights),
-      this.#described ?? readDescription(model),
+      this.#card.read(model.encodes),
     ]);
-    this.#described = described;
-    if (this.predictor && read === this.#weights) return this.predictor;
+    const isSame = read === this.#weights && described === this.#described;
+    if (this.predictor && isSame) return this.predictor;
     const { block, bytes } = read;
     const renewed = { twin: twinOf(model, bytes), block, ...described };
     this.#weights = read;
+    this.#described = described;
     this.predictor = renewed;
     return renewed;
   };
@@ -119,6 +116,7 @@ export class Followed {
     $effect(() => {
       comebacks();
       const { ask, now, stop } = renewal(this.load, GATHERED);
+      this.#card.doubt();
       untrack(() => {
         this.#also?.heard?.(undefined);
         now();
@@ -126,6 +124,7 @@ export class Followed {
       const own = this.address.toLowerCase();
       const deafen = listen((event) => {
         if (event && event.trainer.toLowerCase() !== own) return;
+        if (!event) this.#card.doubt();
         this.#also?.heard?.(event);
         ask();
       });

@@ -1,4 +1,4 @@
-import { ask, failure, Failure, type Model } from "../api/client.ts";
+import { ask, failure, Failure } from "../api/client.ts";
 import {
   readEncoder,
   readTable,
@@ -36,14 +36,6 @@ export async function readWeights(
     tag: response.headers.get("etag") ?? undefined,
     block: Number(response.headers.get("x-block-number") ?? 0),
   };
-}
-
-/** Reads the encoder of a card; undefined if the card has none. */
-async function readCard(path: string): Promise<Encoder | undefined> {
-  const response = await ask(path);
-  if (!response.ok) throw failure(response, await bodyOf(response));
-  const card = JSON.parse(await bounded(response)) as { encoder?: unknown };
-  return card.encoder === undefined ? undefined : readEncoder(card.encoder);
 }
 
 /** Reads the table of word vectors that an encoder names, if it does. */
@@ -86,22 +78,69 @@ async function bounded(response: Response): Promise<string> {
 export type Described = Pick<Predictor, "encoder" | "table" | "unreadable">;
 
 /**
- * Reads card and table, by default those of a model. What this page cannot read is told, since a
- * newer card may have it.
+ * A card with its encoder and table. Its owner can replace it, so it is read again once something may
+ * have been missed.
  */
-export async function readDescription(
-  { trainer, encodes }: Pick<Model, "trainer" | "encodes">,
-  path = `/v1/models/${trainer}/card`,
-): Promise<Described> {
-  try {
-    const encoder = encodes ? await readCard(path) : undefined;
-    const table = await readVectors(encoder);
-    return { encoder, table, unreadable: undefined };
-  } catch (error) {
-    const isForeign =
-      error instanceof UnusableError ||
-      (error instanceof Failure && MISSING.includes(error.kind));
-    if (!isForeign) throw error;
-    return { encoder: undefined, table: undefined, unreadable: error.message };
+export class Card {
+  readonly #path: string;
+  #known: Described | undefined;
+  #tag: string | undefined;
+  #mayDiffer = true;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Lets the next reading find out if the card is still the same. */
+  doubt(): void {
+    this.#mayDiffer = true;
+  }
+
+  /**
+   * Reads card and table; returns what it returned before if they are still the same. What this page
+   * cannot read is told, since a newer card may have it.
+   */
+  async read(encodes: boolean): Promise<Described> {
+    if (this.#known && !this.#mayDiffer) return this.#known;
+    this.#mayDiffer = false;
+    try {
+      this.#known = encodes ? await this.#renewed() : this.#empty();
+      return this.#known;
+    } catch (error) {
+      this.#mayDiffer = true;
+      throw error;
+    }
+  }
+
+  #empty(): Described {
+    this.#tag = undefined;
+    const known = this.#known;
+    return known && !known.encoder && known.unreadable === undefined
+      ? known
+      : { encoder: undefined, table: undefined, unreadable: undefined };
+  }
+
+  async #renewed(): Promise<Described> {
+    const headers = new Headers();
+    if (this.#tag) headers.set("if-none-match", this.#tag);
+    try {
+      const response = await ask(this.#path, { headers });
+      if (response.status === 304 && this.#known) return this.#known;
+      if (!response.ok) throw failure(response, await bodyOf(response));
+      const card = JSON.parse(await bounded(response)) as { encoder?: unknown };
+      const encoder =
+        card.encoder === undefined ? undefined : readEncoder(card.encoder);
+      const table = await readVectors(encoder);
+      this.#tag = response.headers.get("etag") ?? undefined;
+      return { encoder, table, unreadable: undefined };
+    } catch (error) {
+      const isForeign =
+        error instanceof UnusableError ||
+        (error instanceof Failure && MISSING.includes(error.kind));
+      if (!isForeign) throw error;
+      const unreadable = error.message;
+      this.#tag = undefined;
+      return { encoder: undefined, table: undefined, unreadable };
+    }
   }
 }
