@@ -12,6 +12,20 @@ export const MAX_PART_GAS = 4_500_000n;
 /** Returns so many random bytes that nobody can guess. */
 export type Random = (bytes: number) => Uint8Array;
 
+/** Bytes of which random numbers are made, drawn at once. */
+const BLOCK = 4_096;
+
+/** Returns the same bytes, drawn in blocks: a draw costs more than its bytes. */
+export function inBlocks(by: Random): Random {
+  let block: Uint8Array = new Uint8Array(0);
+  return (bytes) => {
+    if (block.length < bytes) block = by(Math.max(BLOCK, bytes));
+    const drawn = block.slice(0, bytes);
+    block = block.subarray(bytes);
+    return drawn;
+  };
+}
+
 /** Random bytes of the browser. */
 export const random: Random = (bytes) =>
   crypto.getRandomValues(new Uint8Array(bytes));
@@ -49,8 +63,9 @@ export function objectionTo(
 /** Returns items in random order: a part of a sorted table would have one class alone. */
 export function shuffled<T>(items: readonly T[], by: Random): T[] {
   const list = [...items];
+  const few = inBlocks(by);
   for (let left = list.length; left > 1; left -= 1) {
-    const at = below(left, by);
+    const at = below(left, few);
     const [one, other] = [list[left - 1], list[at]];
     list[left - 1] = other as T;
     list[at] = one as T;
@@ -66,6 +81,16 @@ function below(limit: number, by: Random): number {
     const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     if (number < most) return number % limit;
   }
+}
+
+/** Returns different random numbers below a limit in ascending order, each set with the same chance (R. Floyd). */
+function different(number: number, limit: number, by: Random): number[] {
+  const found = new Set<number>();
+  for (let last = Math.max(0, limit - number); last < limit; last += 1) {
+    const drawn = below(last + 1, by);
+    found.add(found.has(drawn) ? last : drawn);
+  }
+  return [...found].sort((a, b) => a - b);
 }
 
 /** Makes a test set of samples, each part with a salt of 32 random bytes. */
@@ -112,14 +137,11 @@ export function decoys(
   features: number,
   by: Random,
 ): Item[] {
+  const few = inBlocks(by);
   return items.map(({ sample }) => {
     if (encoding !== "sparse")
       return { label: 0, sample: new Uint8Array(sample.length) };
-    const wanted = sample.length / 2;
-    const all = Array.from({ length: features }, (_, feature) => feature);
-    const some = shuffled(all, by)
-      .slice(0, wanted)
-      .sort((a, b) => a - b);
+    const some = different(sample.length / 2, features, few);
     const bytes = new Uint8Array(sample.length);
     const view = new DataView(bytes.buffer);
     some.forEach((feature, at) => view.setUint16(2 * at, feature));

@@ -7,6 +7,7 @@ import {
   fileOf,
   makeTestSet,
   objectionTo,
+  random,
   shuffled,
   type Random,
 } from "../../src/market/founding.ts";
@@ -177,6 +178,33 @@ describe("founding", () => {
       expect([...new Set(found)].sort((a, b) => a - b)).toEqual(found);
       expect(Math.max(...found)).toBeLessThan(40);
     }
+    // Of all features there are, each is there once.
+    const [whole] = decoys(items(1, 80), "sparse", 40, counting());
+    expect(sparseFeatures(whole?.sample ?? new Uint8Array())).toEqual(
+      Array.from({ length: 40 }, (_, feature) => feature),
+    );
+  });
+
+  it("draws no more random bytes for large models than for small ones", () => {
+    let drawn = 0;
+    const counted: Random = (bytes) => {
+      drawn += bytes;
+      return random(bytes);
+    };
+    expect(decoys(items(50, 40), "sparse", 65_536, counted)).toHaveLength(50);
+    expect(drawn).toBeLessThan(10_000);
+  });
+
+  it("draws each set of features with the same chance", () => {
+    const times = new Map<string, number>();
+    for (const { sample } of decoys(items(3_000, 4), "sparse", 4, random)) {
+      const set = sparseFeatures(sample).join();
+      times.set(set, (times.get(set) ?? 0) + 1);
+    }
+    // 500 of each of the six sets are expected: seven deviations off is chance once in 10^11.
+    expect(times.size).toBe(6);
+    for (const found of times.values())
+      expect(Math.abs(found - 500)).toBeLessThan(145);
   });
 });
 
