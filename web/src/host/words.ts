@@ -91,6 +91,5 @@ export const hostWords = {
     behind: "Blocks behind",
     away: "The coordinator does not answer.",
     notReady: (reason: string) => `It is not ready: ${reason}`,
-    metrics: "Figures for Prometheus",
   },
 } as const;

@@ -137,7 +137,6 @@ export const marketWords = {
     button: (ether: string) =>
       ether === "" ? "Lock the bounty" : `Lock ${ether} ether`,
     label: (name: string) => `bounty of ${name}`,
-    others: "Only the provider can do this, with its account.",
   },
 
   contribute: {
@@ -150,7 +149,6 @@ export const marketWords = {
     remove: "Remove",
     as: "as",
     saysFirst: "The model that the market begins with says",
-    asking: "asking the model …",
     twice: "This example is in your list already. Add another one.",
     nothingKnown:
       "The model knows nothing of this, so it could not learn from it.",
@@ -208,13 +206,10 @@ export const marketWords = {
       settle: (pass: number) => `Pass ${pass}: change the balances`,
     },
     cost: "Costs about",
-    unknownCost: "The cost could not be estimated.",
     passes: (max: number, samples: number) =>
       `How many steps follow is not known before. A pass takes at least three: the model is copied, the examples are taught and counted on ${counted(samples, "test sample")} after each change of author, and balances change. There are as many passes as it takes to pay out the bounty, at most ${count(max)}.`,
     spent: (steps: number) => `Sent from here: ${counted(steps, "step")}, for`,
     none: "There is nothing to send now.",
-    someoneElse:
-      "Somebody else has sent this step. The page looks for the next one.",
     notReady: (reason: string) => `The next step cannot be prepared: ${reason}`,
   },
 
@@ -248,7 +243,6 @@ export const marketWords = {
       "If a part is not revealed in time, the bounty is burned. You get nothing of it back.",
     going: (done: number, of: number) =>
       `${count(done)} of ${counted(of, "part")} revealed`,
-    done: "All parts that were due are revealed.",
   },
 
   collect: {
