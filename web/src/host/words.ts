@@ -33,7 +33,7 @@ export const hostWords = {
 
   settings: {
     title: "Settings",
-    lead: "As its contract has them. Nobody can change them, its owner neither.",
+    lead: "As its contract has them, read through this coordinator. Nobody can change them, its owner neither.",
     block: "Read at",
     owner: "Owner",
     refund: "Deposit back",
@@ -44,7 +44,7 @@ export const hostWords = {
     noNotice: "none",
     costWeight: "Cost weight",
     differs:
-      "The coordinator says otherwise. Do not trust it before its host has looked.",
+      "The coordinator tells two things of these settings, here and elsewhere. Do not trust it before its host has looked.",
   },
 
   rights: {
