@@ -85,6 +85,10 @@ it("leads a market from its founding to the last payment", async () => {
   await page.waitForSelector("text=6 examples read.");
   await page.getByLabel("Parts").fill("2");
   await press(page, "Make the test set");
+  await page.waitForSelector("text=This browser keeps it, too.");
+  // It is offered again, and another one can take nothing from it.
+  await page.reload();
+  await page.waitForSelector("text=The test set has 2 parts");
   const lock = page.getByRole("button", { name: "Lock 1 ether" });
   await expect.poll(() => lock.isDisabled()).toBe(true);
   const [download] = await Promise.all([
