@@ -59,6 +59,27 @@ export async function rpcAll(
   });
 }
 
+/**
+ * Asks as `rpcAll` does. Some nodes know no block "pending": what they refuse without a revert is asked
+ * of the latest one. Calls name "pending", since the latest block of a quiet chain is long past.
+ */
+export async function rpcPending(
+  requests: readonly Request[],
+): Promise<(unknown | ChainError)[]> {
+  const answers = await rpcAll(requests);
+  const again = requests.flatMap(([method, params], at) => {
+    const answer = answers[at];
+    const isRefused = answer instanceof ChainError && answer.data === undefined;
+    if (!isRefused || !params.includes("pending")) return [];
+    const latest = params.map((it) => (it === "pending" ? "latest" : it));
+    return [{ at, request: [method, latest] as const }];
+  });
+  if (again.length === 0) return answers;
+  const others = await rpcAll(again.map(({ request }) => request));
+  for (const [index, { at }] of again.entries()) answers[at] = others[index];
+  return answers;
+}
+
 /** Calls a contract's function after a block, and returns what it answers. */
 export async function call(
   to: Address,

@@ -7,7 +7,7 @@ import {
   type Model,
 } from "../api/client.ts";
 import { trainerAbi } from "../chain/abi.ts";
-import { ChainError, rpc, type Hex } from "../chain/rpc.ts";
+import { ChainError, rpc, rpcPending, type Hex } from "../chain/rpc.ts";
 import { readWei } from "../text/money.ts";
 import { groupOf } from "../twin/index.ts";
 import { patiently } from "./patience.ts";
@@ -168,20 +168,14 @@ async function attempt(
   }
 }
 
-/** Estimates the gas in the block that is being built: on a quiet chain the latest is long past. */
 async function estimate(call: {
   from: string;
   to: string;
   data: Hex;
 }): Promise<bigint> {
-  try {
-    return BigInt((await rpc("eth_estimateGas", [call, "pending"])) as Hex);
-  } catch (error) {
-    const isRefused = error instanceof ChainError && error.data !== undefined;
-    if (isRefused) throw error;
-    // Some nodes know no such block.
-    return BigInt((await rpc("eth_estimateGas", [call])) as Hex);
-  }
+  const [gas] = await rpcPending([["eth_estimateGas", [call, "pending"]]]);
+  if (gas instanceof Error) throw gas;
+  return BigInt(gas as Hex);
 }
 
 /** Refusals that a smaller call may avoid: a contract that runs out of gas gives no reason. */

@@ -72,7 +72,6 @@ export const deployWords = {
     text: "words of a text",
     others: "the other columns",
     textColumn: "Column with the text",
-    use: "Use",
     column: "Column",
     values: "Values",
     type: "Taken as",

@@ -1,7 +1,7 @@
 import {
   ChainError,
   quantity,
-  rpcAll,
+  rpcPending,
   type Address,
   type Hex,
 } from "../chain/rpc.ts";
@@ -26,8 +26,8 @@ export async function estimate(
   value: bigint,
 ): Promise<Estimate> {
   const call = { from, to, data, value: quantity(value) };
-  const [gas, price] = await rpcAll([
-    ["eth_estimateGas", [call]],
+  const [gas, price] = await rpcPending([
+    ["eth_estimateGas", [call, "pending"]],
     ["eth_gasPrice", []],
   ]);
   if (gas instanceof ChainError) {

@@ -1,7 +1,7 @@
 import {
   ChainError,
   quantity,
-  rpcAll,
+  rpcPending,
   type Address,
   type Hex,
 } from "../chain/rpc.ts";
@@ -41,7 +41,7 @@ export async function check(
   const { to, data } = draft;
   const value = quantity(draft.value);
   const call = { from: account, data, value, ...(to ? { to } : {}) };
-  const answers = await rpcAll([
+  const answers = await rpcPending([
     ["eth_estimateGas", [call, "pending"]],
     // The next block decides: in the latest one of a chain that rests, deposits have not fallen yet.
     ["eth_call", [call, "pending"]],

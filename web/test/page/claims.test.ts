@@ -39,6 +39,16 @@ vi.mock("../../src/chain/rpc.ts", () => ({
     }
   },
   rpc: chain.rpc,
+  rpcPending: (requests: [string, unknown[]][]) =>
+    Promise.all(
+      requests.map(async ([method, params]): Promise<unknown> => {
+        try {
+          return await chain.rpc(method, params);
+        } catch (error) {
+          return error;
+        }
+      }),
+    ),
 }));
 
 const DAY = 86_400;
