@@ -247,19 +247,17 @@ pub(crate) fn scenario(
 ) -> Result<Scenario, Refusal> {
     let embedded = |name: &str| Scenario::embedded().iter().find(|(it, _)| *it == name);
     let scenario = match (name, text) {
-        (Some(name), _) => match embedded(name) {
-            Some((name, text)) => {
-                Scenario::parse(name, &format!("scenarios/{name}.toml"), text, None)?
-            }
-            None => {
+        (Some(name), _) => {
+            let Some((name, text)) = embedded(name) else {
                 let names = Scenario::embedded().iter().map(|(name, _)| *name);
                 return Err(Refusal::Scenario(ScenarioError::Unknown {
                     name: name.to_owned(),
                     nearest: None,
                     known: names.collect::<Vec<_>>().join(", "),
                 }));
-            }
-        },
+            };
+            Scenario::parse(name, &format!("scenarios/{name}.toml"), text, None)?
+        }
         (None, Some(text)) if text.len() > MAX_TEXT => {
             return Err(Refusal::TooLong { found: text.len() });
         }

@@ -180,6 +180,7 @@ fn content(bytes: Vec<u8>, max: u64) -> Content {
         bounds: Bounds {
             bytes: max,
             numbers: 1_000,
+            columns: 10,
         },
     }
 }

@@ -57,14 +57,13 @@ impl<T: DeserializeOwned + Send> FromRequest<App> for Received<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let _upload = plans(app)?.uploads.try_acquire().map_err(|_| busy())?;
         let received = InBody::from_request(request, app);
-        match tokio::time::timeout(app.timeout, received).await {
-            Ok(received) => received.map(|InBody(body)| Self(body)),
-            Err(_) => {
-                let limit = humantime::format_duration(app.timeout);
-                let detail = format!("the file did not arrive within {limit}; send a smaller one");
-                Err(Problem::new(&Kind::TIMED_OUT, detail))
-            }
-        }
+        let received = tokio::time::timeout(app.timeout, received).await;
+        let InBody(body) = received.map_err(|_| {
+            let limit = humantime::format_duration(app.timeout);
+            let detail = format!("the file did not arrive within {limit}; send a smaller one");
+            Problem::new(&Kind::TIMED_OUT, detail)
+        })??;
+        Ok(Self(body))
     }
 }
 
@@ -160,7 +159,7 @@ fn train(wanted: &Wanted) -> Result<(InitialModel, Blueprint, StepGas), Problem>
     let model = model.map_err(|error| unfit(&error))?;
     let gas = model.deployment.gas().map_err(|error| match error {
         MeasureError::Card(error) => unfit(&error),
-        error => {
+        error @ MeasureError::Chain(_) => {
             tracing::error!(error = %with_sources(&error), "cannot measure a deployment");
             Problem::new(&Kind::INTERNAL, "the deployment cannot be measured")
         }

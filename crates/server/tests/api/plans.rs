@@ -23,18 +23,16 @@ use crate::client::{Api, Client, Setup};
 
 /// A table from which plants can be told by size, color and whether they are wild.
 fn plants() -> String {
-    let mut table = "kind,size,color,wild\n".to_owned();
-    for at in 0..40 {
-        let big = at % 2 == 0;
+    let row = |at: usize| {
+        let big = at.is_multiple_of(2);
         let color = ["red", "green", "blue"][(at * 5 + usize::from(big)) % 3];
-        table += &format!(
-            "{},{},{color},{}\n",
-            if big { "tree" } else { "herb" },
-            if big { 20 } else { 5 } + at % 7,
-            at % 3 == 0
-        );
-    }
-    table
+        let kind = if big { "tree" } else { "herb" };
+        let size = if big { 20 } else { 5 } + at % 7;
+        format!("{kind},{size},{color},{}", at.is_multiple_of(3))
+    };
+    let header = "kind,size,color,wild".to_owned();
+    let rows: Vec<String> = std::iter::once(header).chain((0..40).map(row)).collect();
+    rows.join("\n") + "\n"
 }
 
 fn file(name: &str, bytes: impl AsRef<[u8]>) -> Value {
@@ -42,7 +40,7 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> Value {
 }
 
 /// Returns the body for a plan of the plants, with some fields replaced.
-fn body(owner: Address, change: Value) -> Value {
+fn body(owner: Address, change: &Value) -> Value {
     let mut body = json!({
         "file": file("plants.csv", plants()),
         "owner": owner,
@@ -71,24 +69,21 @@ async fn send(stage: &Stage, plan: &Value) -> HashMap<String, Address> {
             (None, None) => None,
             both => panic!("{both:?}"),
         };
-        let data = match step["data"].as_str() {
-            Some(data) => {
-                let mut data = hex::decode(data).unwrap();
-                for insert in step["inserts"].as_array().unwrap() {
-                    let offset = usize::try_from(insert["offset"].as_u64().unwrap()).unwrap();
-                    let address = known[insert["contract"].as_str().unwrap()];
-                    assert_eq!(data[offset..offset + 20], [0; 20]);
-                    data[offset..offset + 20].copy_from_slice(address.as_slice());
-                }
-                data
+        let data = if let Some(data) = step["data"].as_str() {
+            let mut data = hex::decode(data).unwrap();
+            for insert in step["inserts"].as_array().unwrap() {
+                let offset = usize::try_from(insert["offset"].as_u64().unwrap()).unwrap();
+                let address = known[insert["contract"].as_str().unwrap()];
+                assert_eq!(data[offset..offset + 20], [0; 20]);
+                data[offset..offset + 20].copy_from_slice(address.as_slice());
             }
-            None => {
-                let card = text(&plan["card"]);
-                let card = card.strip_suffix("0}").expect("the block at the end");
-                let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
-                write!(deflated, "{card}{closed}}}").unwrap();
-                bindings::register(known["trainer"], &deflated.finish().unwrap())
-            }
+            data
+        } else {
+            let card = text(&plan["card"]);
+            let card = card.strip_suffix("0}").expect("the block at the end");
+            let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
+            write!(deflated, "{card}{closed}}}").unwrap();
+            bindings::register(known["trainer"], &deflated.finish().unwrap())
         };
         let receipt: NodeReceipt = stage.send(&stage.owner, to, 0, data).await;
         assert!(receipt.success, "{step}");
@@ -130,7 +125,7 @@ async fn plan_is_the_model_of_the_library_and_its_transactions_deploy_it() {
     let node = stage.node.clone();
     let api = Api::over(node.clone(), None, &[], Setup::new()).await;
     let owner = stage.owner.address();
-    let answer = api.post("/v1/plans", body(owner, json!({}))).await;
+    let answer = api.post("/v1/plans", body(owner, &json!({}))).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let plan = answer.json();
 
@@ -205,7 +200,7 @@ async fn plan_is_the_model_of_the_library_and_its_transactions_deploy_it() {
     // A further model needs no code that the chain has already.
     let api = Api::over(node, Some(known["registry"]), &[], Setup::new()).await;
     let change = json!({"points": true, "name": "more"});
-    let answer = api.post("/v1/plans", body(owner, change)).await.json();
+    let answer = api.post("/v1/plans", body(owner, &change)).await.json();
     let names = |plan: &Value, list: &str, key: &str| -> Vec<String> {
         let all = plan[list].as_array().unwrap().iter();
         all.map(|it| it[key].as_str().unwrap().to_owned()).collect()
@@ -266,7 +261,7 @@ async fn plan_refuses_files_and_options_and_says_why() {
     let client = Client::with(|api| api.max_plan_bytes = 4_096).await;
     let owner = client.world.author.address();
     let refused = async |change: Value, status, kind: &str| {
-        let answer = client.post("/v1/plans", body(owner, change)).await;
+        let answer = client.post("/v1/plans", body(owner, &change)).await;
         assert_eq!(answer.problem(status), kind, "{}", answer.text());
         answer.json()["detail"].as_str().unwrap().to_owned()
     };
@@ -295,9 +290,8 @@ async fn plan_refuses_files_and_options_and_says_why() {
     let wide = format!("kind{}\n{}", ",".repeat(80), "a\n".repeat(2));
     let detail = invalid(json!({"file": file("t.csv", wide)})).await;
     assert!(detail.contains("more than one column"), "{detail}");
-    let texts: String = (0..60)
-        .map(|at| format!("k{},word{at} w{at}\n", at % 30))
-        .collect();
+    let texts = (0..60).map(|at| format!("k{},word{at} w{at}", at % 30));
+    let texts = texts.collect::<Vec<_>>().join("\n");
     let texts = file("t.csv", format!("kind,text\n{texts}"));
     let change = json!({"file": texts, "text": "text", "hashed": 65_536});
     let detail = invalid(change).await;
@@ -369,7 +363,7 @@ async fn plan_deploys_a_market_with_its_terms() {
 async fn plan_can_be_switched_off() {
     let client = Client::with(|api| api.max_plan_bytes = 0).await;
     let owner = client.world.author.address();
-    let answer = client.post("/v1/plans", body(owner, json!({}))).await;
+    let answer = client.post("/v1/plans", body(owner, &json!({}))).await;
     assert_eq!(answer.problem(404), "not-served");
     let look = json!({"file": file("plants.csv", plants())});
     let answer = client.post("/v1/plans/look", look).await;
