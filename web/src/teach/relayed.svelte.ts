@@ -3,6 +3,8 @@
 import { getSubmission, Failure, type Submission } from "../api/client.ts";
 import type { Hex } from "../chain/rpc.ts";
 import { listen } from "../live/events.svelte.ts";
+import { renewal } from "../live/renewal.ts";
+import { CONFIRMATIONS } from "../wallet/stages.ts";
 
 /** Signed batch that was submitted. */
 export interface Relayed {
@@ -34,6 +36,9 @@ const MAX = 200;
 const [SOON, LATER] = [1_500, 30_000] as const;
 /** Time for which a submission may be under way, in milliseconds. */
 const UNDERWAY = 30_000;
+/** Time in which events are gathered before the coordinator is asked, in milliseconds. */
+const GATHERED = 500;
+const HOUR = 3_600_000;
 
 let all = $state.raw<readonly Relayed[]>(read());
 /** `true` if the browser did not store the last change. Then this page's own list is all there is. */
@@ -120,39 +125,57 @@ function after(one: Relayed, view: Submission): Relayed {
   };
 }
 
-/** Asks the coordinator what became of the signed batches for a model. Returns how to stop. */
-export function follow(chainId: number, trainer: string): () => void {
+/**
+ * Returns `true` if the answer of the coordinator can still change. A batch in a block can be rolled
+ * back until further blocks confirm it; one that is unknown could be another coordinator's.
+ */
+function isDue(
+  { state, block, sentAt }: Relayed,
+  head: number,
+  isFirst: boolean,
+): boolean {
+  if (state === "refused") return false;
+  if (state === "gone") return isFirst || Date.now() - sentAt < HOUR;
+  return state !== "included" || head < (block ?? head) + CONFIRMATIONS;
+}
+
+/**
+ * Asks the coordinator what became of the signed batches for a model. `head` returns the newest block
+ * that is known. Returns how to stop.
+ */
+export function follow(
+  chainId: number,
+  trainer: string,
+  head: () => number,
+): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
-  let isAsking = false;
-  const next = async (everything: boolean): Promise<void> => {
+  let isFirst = true;
+  const due = (): Relayed[] =>
+    relayedTo(chainId, trainer).filter((one) => isDue(one, head(), isFirst));
+  const { ask, now, stop } = renewal(async () => {
     clearTimeout(timer);
-    if (isAsking) return;
-    isAsking = true;
-    for (const one of relayedTo(chainId, trainer)) {
-      const isSettled = one.state === "included" || one.state === "refused";
-      if (!isStopped && (everything || !(isSettled || one.state === "gone")))
-        await look(one);
-    }
-    isAsking = false;
-    if (isStopped) return;
-    const isOpen = relayedTo(chainId, trainer).some(
-      ({ state }) =>
-        state === undefined || state === "waiting" || state === "sent",
+    for (const one of due()) if (!isStopped) await look(one);
+    isFirst = false;
+    const left = due();
+    if (isStopped || left.length === 0) return;
+    const isOpen = left.some(
+      ({ state }) => state !== "included" && state !== "gone",
     );
-    timer = setTimeout(() => void next(!isOpen), isOpen ? SOON : LATER);
-  };
+    timer = setTimeout(now, isOpen ? SOON : LATER);
+  }, GATHERED);
   const own = trainer.toLowerCase();
   const deafen = listen((event) => {
-    if (!event || event.trainer.toLowerCase() === own) void next(true);
+    if (!event || event.trainer.toLowerCase() === own) ask();
   });
   const hear = ({ key }: StorageEvent): void => {
     if (key === KEY || key === null) all = read();
   };
   window.addEventListener("storage", hear);
-  void next(true);
+  now();
   return () => {
     isStopped = true;
+    stop();
     deafen();
     window.removeEventListener("storage", hear);
     clearTimeout(timer);
