@@ -154,7 +154,7 @@ export function isOpen(
 }
 
 /** Returns `true` if a transaction did nothing, and need not be expected in a block any more. */
-export function hasFailed(tracked: Tracked, now: number): boolean {
+export function cameToNothing(tracked: Tracked, now: number): boolean {
   const isIn = nameOf(tracked.stage) === "included";
   return hasEnded(tracked) && !isIn && !isOpen(tracked, now);
 }

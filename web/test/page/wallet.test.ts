@@ -5,7 +5,7 @@ import { readJournal, writeJournal } from "../../src/wallet/journal.ts";
 import { refusalOf, revertIn } from "../../src/wallet/outcome.ts";
 import {
   hasEnded,
-  hasFailed,
+  cameToNothing,
   isOpen,
   kinship,
   mayHappen,
@@ -116,7 +116,7 @@ describe("a transaction", () => {
 
   it("has failed only once no block can have it", () => {
     const at = (stage: Stage, rest = {}): boolean =>
-      hasFailed({ ...sent, stage, ...rest }, now);
+      cameToNothing({ ...sent, stage, ...rest }, now);
     for (const stage of ["sent", "not-seen", "dropped", "replaced"] as const)
       expect(at(stage), stage).toBe(false);
     expect(at("not-seen", { sentAt: now - 25 * 3_600_000 })).toBe(true);
@@ -124,7 +124,7 @@ describe("a transaction", () => {
     expect(at("canceled")).toBe(true);
     expect(at({ state: "reverted", block: 9n, text: "" })).toBe(true);
     const done = after(sent, { ...nothing, receipt: receipt(9n) });
-    expect(hasFailed(done, now + 25 * 3_600_000)).toBe(false);
+    expect(cameToNothing(done, now + 25 * 3_600_000)).toBe(false);
   });
 
   it("is dropped or replaced once it was seen, and not seen otherwise", () => {

@@ -404,7 +404,7 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
     let (verb, noun) = match kind {
         ClaimKind::Report => ("reported", "report"),
         ClaimKind::Late => ("taken   ", "take"),
-        _ => ("refunded", "refund"),
+        ClaimKind::Refund => ("refunded", "refund"),
     };
     let mut text = if done.transactions.is_empty() {
         format!("nothing to {noun} now\n")

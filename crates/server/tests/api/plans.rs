@@ -322,7 +322,7 @@ async fn plan_deploys_a_market_with_its_terms() {
     let api = Api::over(node.clone(), None, &[], Setup::new()).await;
     let terms = json!({"stake": "7", "participation": 300, "mostPasses": 3});
     let change = json!({"market": terms});
-    let answer = api.post("/v1/plans", body(stage.owner.address(), change));
+    let answer = api.post("/v1/plans", body(stage.owner.address(), &change));
     let answer = answer.await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let plan = answer.json();
@@ -351,7 +351,7 @@ async fn plan_deploys_a_market_with_its_terms() {
         (json!({"market": {}, "points": true}), "leave them out"),
         (json!({"market": {}, "waits": {}}), "leave them out"),
     ] {
-        let answer = api.post("/v1/plans", body(stage.owner.address(), change));
+        let answer = api.post("/v1/plans", body(stage.owner.address(), &change));
         let answer = answer.await;
         assert_eq!(answer.problem(422), "invalid-request");
         let detail = answer.json()["detail"].to_string();
