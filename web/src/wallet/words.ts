@@ -14,7 +14,7 @@ export const walletWords = {
     locked: "Wallet locked",
     wrong: "Wrong network",
     waiting: "Confirm in your wallet",
-    pending: (number: number) => `${number} pending`,
+    pending: " pending",
     failed: "This part could not be loaded. Try again.",
   },
 
