@@ -11,16 +11,6 @@ export interface Rules {
   notice: number;
 }
 
-const ETHER = /^(\d{0,9})(?:\.(\d{1,18}))?$/;
-
-/** Reads an amount of ether as people write it; undefined if it is none or 0. */
-export function readEther(text: string): bigint | undefined {
-  const [all, whole = "", part = ""] = ETHER.exec(text.trim()) ?? [];
-  if (!all) return undefined;
-  const wei = BigInt(`${whole || "0"}${part.padEnd(18, "0")}`);
-  return wei > 0n ? wei : undefined;
-}
-
 /** Returns why the contracts would refuse rules; undefined if they would not. */
 export function faultOf(rules: Rules): string | undefined {
   const { faults, badWeight } = deployWords.model;

@@ -1,5 +1,6 @@
 import type { Look, LookedColumn, PlanBody, Reading } from "./service.ts";
-import { faultOf, readEther, type Rules } from "./terms.ts";
+import { readEther } from "../text/money.ts";
+import { faultOf, type Rules } from "./terms.ts";
 import { deployWords } from "./words.ts";
 
 type Type = keyof typeof deployWords.columns.types;
@@ -129,7 +130,8 @@ function secondsOf({ number, unit }: Wait): number {
 /** Returns the rules that somebody has chosen. */
 export function rulesOf(model: ModelChoice): Rules {
   const refund = secondsOf(model.refund);
-  const costWeight = readEther(model.weight);
+  // No weight can be 0.
+  const costWeight = readEther(model.weight) || undefined;
   // Without deposits, only one wait is asked for. Others could close contributions after the second,
   // so authors get time to have theirs counted before.
   if (model.stake === "points") {

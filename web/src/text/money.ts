@@ -29,3 +29,14 @@ export function readWei(text: string): bigint {
   }
   return BigInt(text);
 }
+
+/** Number of decimals of an ether. */
+const DECIMALS = 18;
+
+/** Reads an amount of ether such as `0.05`; undefined if the text is none. */
+export function readEther(text: string): bigint | undefined {
+  const match = /^(\d{1,12})?(?:[.,](\d{0,18}))?$/.exec(text.trim());
+  if (!match || !/\d/.test(text)) return undefined;
+  const [, whole = "0", fraction = ""] = match;
+  return BigInt(whole + fraction.padEnd(DECIMALS, "0"));
+}

@@ -10,7 +10,7 @@ import {
   knownBefore,
   registration,
 } from "../../src/deploy/steps.ts";
-import { depositAfter, faultOf, readEther } from "../../src/deploy/terms.ts";
+import { depositAfter, faultOf } from "../../src/deploy/terms.ts";
 import {
   bodyOf,
   faultIn,
@@ -105,20 +105,12 @@ describe("a step", () => {
 });
 
 describe("rules", () => {
-  it("read ether exactly", () => {
-    expect(readEther("0.000001")).toBe(1_000_000_000_000n);
-    expect(readEther(" 1 ")).toBe(10n ** 18n);
-    expect(readEther(".5")).toBe(5n * 10n ** 17n);
-    for (const wrong of [
-      "",
-      "0",
-      "0.0",
-      "1e3",
-      "-1",
-      "1,5",
-      "0.0000000000000000001",
-    ])
-      expect(readEther(wrong), wrong).toBeUndefined();
+  it("take no weight of 0", () => {
+    const weightOf = (weight: string): bigint | undefined =>
+      rulesOf({ ...freshModel(), weight }).costWeight;
+    expect(weightOf("0,5")).toBe(5n * 10n ** 17n);
+    for (const wrong of ["", "0", "0.0", "1e3"])
+      expect(weightOf(wrong), wrong).toBeUndefined();
   });
 
   it("are refused as the contracts refuse them", () => {

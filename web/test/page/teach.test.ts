@@ -5,12 +5,7 @@ import { keysOf } from "../../src/teach/form.ts";
 import { judge } from "../../src/teach/judge.ts";
 import { explainRefusal, mayBeTaken } from "../../src/teach/refusals.ts";
 import { readTable, type Shape } from "../../src/teach/table.ts";
-import {
-  datesOf,
-  readEther,
-  termsOf,
-  usualCeiling,
-} from "../../src/teach/terms.ts";
+import { datesOf, termsOf, usualCeiling } from "../../src/teach/terms.ts";
 import type { Predictor } from "../../src/model/predictor.ts";
 import { readEncoder, readModel } from "../../src/twin/index.ts";
 import { contribution, model } from "./model.ts";
@@ -215,20 +210,6 @@ describe("termsOf", () => {
       owner: 777_610,
       anyone: 777_610,
     });
-  });
-});
-
-describe("readEther", () => {
-  it("reads amounts exactly", () => {
-    expect(readEther("1")).toBe(10n ** 18n);
-    expect(readEther("0.000000000000000001")).toBe(1n);
-    expect(readEther(".5")).toBe(5n * 10n ** 17n);
-    expect(readEther(" 0,25 ")).toBe(25n * 10n ** 16n);
-  });
-
-  it("refuses what is none", () => {
-    for (const text of ["", ".", "-1", "1e3", "0x1", "1.0000000000000000001"])
-      expect(readEther(text), text).toBeUndefined();
   });
 });
 

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { exactEther, readWei, shortEther } from "../../src/text/money.ts";
+import {
+  exactEther,
+  readEther,
+  readWei,
+  shortEther,
+} from "../../src/text/money.ts";
 import { count, counted, percent } from "../../src/text/numbers.ts";
 import { tamed } from "../../src/text/strangers.ts";
 import { absolute, ago, duration } from "../../src/text/time.ts";
@@ -85,5 +90,19 @@ describe("tamed", () => {
     expect(tamed("<img src=x onerror=alert(1)>", 60)).toBe(
       "<img src=x onerror=alert(1)>",
     );
+  });
+});
+
+describe("readEther", () => {
+  it("reads amounts exactly", () => {
+    expect(readEther("1")).toBe(10n ** 18n);
+    expect(readEther("0.000000000000000001")).toBe(1n);
+    expect(readEther(".5")).toBe(5n * 10n ** 17n);
+    expect(readEther(" 0,25 ")).toBe(25n * 10n ** 16n);
+  });
+
+  it("refuses what is none", () => {
+    for (const text of ["", ".", "-1", "1e3", "0x1", "1.0000000000000000001"])
+      expect(readEther(text), text).toBeUndefined();
   });
 });
