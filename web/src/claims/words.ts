@@ -21,8 +21,6 @@ export const claimWords = {
 
   mine: {
     lead: "What this account has taught the model, and what can be taken back.",
-    none: "This account has taught this model nothing so far.",
-    teach: "Teach it",
     nothingNow: "Nothing can be taken back at this moment.",
     nothingOpen: "Nothing of this account is open any more.",
   },

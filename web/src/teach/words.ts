@@ -185,7 +185,6 @@ export const teachWords = {
     ceilingUsual: "Use the usual limit",
     waitNote:
       "Times are by the chain’s clock and count from when the examples arrive.",
-    estimate: "by now",
   },
 
   balance: {
@@ -193,17 +192,14 @@ export const teachWords = {
     lead: "Money of yours that the contract holds. Signed examples are paid from it, and deposits that others claim for you come into it.",
     balance: "Balance",
     committed: "Reserved for signed examples that wait",
-    free: "Free",
     needed: "Needed for these examples, at most",
     short: (ether: string) =>
       `Your balance lacks ${ether} ether for this. Top it up first.`,
     topUp: "Top up",
     topUpAmount: "Amount to put in, in ether",
-    withdraw: "Withdraw",
     withdrawAll: "Withdraw all that is free",
     amountBad: "This is no amount of ether, such as 0.002.",
     label: { deposit: "Top up the balance", withdraw: "Withdraw the balance" },
-    nothing: "Nothing to withdraw.",
   },
 
   keeper: {
@@ -317,7 +313,6 @@ export const teachWords = {
     dismissLabel: (label: string) => `Remove “${label}” from this list`,
     details: "Details",
     id: "Signed batch",
-    hash: "Transaction",
   },
 
   originals: {
