@@ -42,7 +42,6 @@ export const hostWords = {
     anyone: "Anybody may take what is left",
     after: (wait: number) => `after ${duration(wait)}`,
     noNotice: "none",
-    costWeight: "Cost weight",
     differs:
       "The coordinator tells two things of these settings, here and elsewhere. Do not trust it before its host has looked.",
   },
