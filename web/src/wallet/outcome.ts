@@ -88,7 +88,7 @@ export function refusalOf(error: unknown): Refusal {
     return typeof message === "string" ? [message] : [];
   });
   const text = messages.join(" ");
-  if (/user (rejected|denied|cancell?ed)/i.test(text))
+  if (/user (rejected|denied|cancel+ed)/i.test(text))
     return { kind: "rejected", text: words.refusals.rejected };
   if (/nonce.{0,20}too (low|high)|invalid nonce/i.test(text))
     return { kind: "failed", text: words.nonce };

@@ -233,18 +233,18 @@ it("follows the account of the wallet, and sends nothing for another one", async
     scheme: "dark",
     width: 360,
   });
-  const wallet = await injectWallet(context, world, { devIndex: 5 });
-  await contribute(5, "--data", "digits", "--skip", "400", "--limit", "2");
+  const wallet = await injectWallet(context, world, { devIndex: 7 });
+  await contribute(7, "--data", "digits", "--skip", "400", "--limit", "2");
   const [own] = await contributionsOf(wallet.address(), 2);
   const other = String(((own?.label ?? 0) + 5) % 10);
-  await contribute(5, "--sample", own?.sample ?? "", "--label", other);
+  await contribute(7, "--sample", own?.sample ?? "", "--label", other);
   await pass(DAY + 1);
   await page.goto("/me");
   await connect(page);
   const take = page.getByRole("button", { name: /^Take 2 deposits back/ });
   await take.click({ timeout: 15_000 });
   await page.waitForSelector("dialog >> text=Fee of the network");
-  await wallet.switchAccount({ devIndex: 3 });
+  await wallet.switchAccount({ devIndex: 6 });
   await page.waitForSelector("text=Your wallet has another account now");
   const sends = (): number =>
     wallet.requests().filter(({ method }) => method === "eth_sendTransaction")
@@ -262,7 +262,7 @@ it("follows the account of the wallet, and sends nothing for another one", async
   await page.waitForSelector(
     "text=First, a contribution of your own must count as good",
   );
-  await wallet.switchAccount({ devIndex: 5 });
+  await wallet.switchAccount({ devIndex: 7 });
   await page.waitForSelector(
     "text=You have 2 contributions that you can take back now.",
   );
