@@ -25,6 +25,8 @@ export default defineConfig({
           globalSetup: "test/browser/world.ts",
           // One coordinator and one browser at a time: the last tests end the coordinator.
           fileParallelism: false,
+          // Chain, coordinator and browser share two processors with whatever else runs there.
+          retry: 1,
           testTimeout: 90_000,
           hookTimeout: 120_000,
         },
