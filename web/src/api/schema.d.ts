@@ -4,133 +4,6 @@
  */
 
 export interface paths {
-    "/v1/models/{trainer}/accounts/{address}/late-claims": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Returns the late claims that an address can make of a model's open deposits, now or later.
-         * @description The owner may make them first, and anyone later: `ownerClaim` and `anyAddressClaim` of the waits.
-         */
-        get: operations["listLateClaims"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/scenarios": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns the embedded scenarios, the default one first. */
-        get: operations["listScenarios"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/simulations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Takes a simulation.
-         * @description One runs at a time, and a few more are pending. Each has bounds of time and size, and reads no
-         *     file. Whoever knows the id may see and cancel the run; the oldest results are forgotten.
-         */
-        post: operations["simulate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/simulations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns the state of a simulation, and its figures once it has ended. */
-        get: operations["getSimulation"];
-        put?: never;
-        post?: never;
-        /** Cancels a simulation, and forgets it. */
-        delete: operations["cancelSimulation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/simulations/{id}/page": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns the page of an ended simulation: charts and figures in one file. */
-        get: operations["getSimulationPage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sweeps": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns the sweeps in the coordinator's folder, by name. */
-        get: operations["listSweeps"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sweeps/{name}/page": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns the page of a sweep. */
-        get: operations["getSweepPage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -463,6 +336,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{trainer}/accounts/{address}/late-claims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the late claims that an address can make of a model's open deposits, now or later.
+         * @description The owner may make them first, and anyone later: `ownerClaim` and `anyAddressClaim` of the waits.
+         */
+        get: operations["listLateClaims"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{trainer}/accuracy": {
         parameters: {
             query?: never;
@@ -751,6 +644,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/scenarios": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the embedded scenarios, the default one first. */
+        get: operations["listScenarios"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/simulations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a simulation.
+         * @description One runs at a time, and a few more are pending. Each has bounds of time and size, and reads no
+         *     file. Whoever knows the id may see and cancel the run; the oldest results are forgotten.
+         */
+        post: operations["simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/simulations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the state of a simulation, and its figures once it has ended. */
+        get: operations["getSimulation"];
+        put?: never;
+        post?: never;
+        /** Cancels a simulation, and forgets it. */
+        delete: operations["cancelSimulation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/simulations/{id}/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the page of an ended simulation: charts and figures in one file. */
+        get: operations["getSimulationPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/submissions/{id}": {
         parameters: {
             query?: never;
@@ -760,6 +726,40 @@ export interface paths {
         };
         /** Returns the state of a signed batch. */
         get: operations["getSubmission"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the sweeps in the coordinator's folder, by name. */
+        get: operations["listSweeps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/{name}/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the page of a sweep. */
+        get: operations["getSweepPage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -789,196 +789,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Agent of a scenario. */
-        AgentView: {
-            /** @description Aim of such agents, in words. */
-            goal: string;
-            /** @description Kind, such as `honest` or `copycat`. */
-            kind: string;
-            name: string;
-            /** @description Side: `honest`, `neutral` or `hostile`. */
-            side: string;
-        };
-        /** @description New value of a key of a scenario. */
-        Change: {
-            /** @description Path of the key, such as `incentive.refund_wait` or `agents.Good.start_balance`. */
-            path: string;
-            value: components["schemas"]["ChangeValue"];
-        };
-        /** @description Number in the unit of `GET /v1/scenarios`, or a text, such as `12 hours`. */
-        ChangeValue: number | string;
-        /** @description Number of a scenario. */
-        NumberView: {
-            /**
-             * Format: double
-             * @description Least value; other keys may narrow it.
-             */
-            least: number;
-            /**
-             * Format: double
-             * @description Largest value; other keys may narrow it.
-             */
-            max: number;
-            /** @description Path of the key, such as `incentive.refund_wait` or `agents.Good.start_balance`. */
-            path: string;
-            unit: components["schemas"]["UnitView"];
-            /** Format: double */
-            value: number;
-        };
-        /** @description Progress of a run. */
-        ProgressView: {
-            /**
-             * Format: double
-             * @description Accuracy at the latest evaluation, from 0 to 1.
-             */
-            accuracy: number;
-            /**
-             * Format: int64
-             * @description Contributions so far.
-             */
-            contributions: number;
-            /**
-             * Format: int64
-             * @description Number of contributions that the data allows.
-             */
-            of: number;
-            /**
-             * Format: int64
-             * @description Simulated seconds so far.
-             */
-            seconds: number;
-            /**
-             * Format: int64
-             * @description Contributions that still have something to claim.
-             */
-            unclaimed: number;
-        };
-        /** @description Rows with the path of those that follow. */
-        Rows_ScenarioView: {
-            /** @description Path of the next page; null on the last page. */
-            next?: string | null;
-            /** @description Rows in ascending order. */
-            rows: {
-                agents: components["schemas"]["AgentView"][];
-                /** @description Data that it needs, in words. */
-                data: string;
-                /** @description Purpose, in a sentence. */
-                description: string;
-                name: string;
-                /** @description Numbers that it sets, with their bounds. */
-                numbers: components["schemas"]["NumberView"][];
-                /** @description Whether this coordinator runs it. One that reads files needs `cotrain simulate`. */
-                runsHere: boolean;
-                /** @description Text of its file, in TOML. */
-                toml: string;
-            }[];
-        };
-        /** @description Rows with the path of those that follow. */
-        Rows_SweepView: {
-            /** @description Path of the next page; null on the last page. */
-            next?: string | null;
-            /** @description Rows in ascending order. */
-            rows: {
-                /** @description Name of its folder. */
-                name: string;
-                /**
-                 * Format: int64
-                 * @description Number of all runs.
-                 */
-                of: number;
-                /** @description Path of its page. */
-                page: string;
-                /**
-                 * Format: int64
-                 * @description Number of finished runs.
-                 */
-                runs: number;
-                scenario: string;
-            }[];
-        };
-        /** @description Embedded scenario. */
-        ScenarioView: {
-            agents: components["schemas"]["AgentView"][];
-            /** @description Data that it needs, in words. */
-            data: string;
-            /** @description Purpose, in a sentence. */
-            description: string;
-            name: string;
-            /** @description Numbers that it sets, with their bounds. */
-            numbers: components["schemas"]["NumberView"][];
-            /** @description Whether this coordinator runs it. One that reads files needs `cotrain simulate`. */
-            runsHere: boolean;
-            /** @description Text of its file, in TOML. */
-            toml: string;
-        };
-        /** @description Simulation to run: an embedded scenario by its name, or a scenario's text. */
-        SimulationBody: {
-            /** @description Values to change in it. */
-            changes?: components["schemas"]["Change"][];
-            /** @description Name of an embedded scenario; left out if there is `toml`. */
-            scenario?: string | null;
-            /**
-             * Format: int64
-             * @description Seed of all random choices; 1 if it is left out.
-             */
-            seed?: number | null;
-            /** @description Text of a scenario that reads no file; left out if there is `scenario`. */
-            toml?: string | null;
-        };
-        /**
-         * @description State of a simulation. `failed` means stopped at a bound, or impossible.
-         * @enum {string}
-         */
-        SimulationState: "waiting" | "running" | "done" | "failed";
-        /** @description State of a simulation. */
-        SimulationView: {
-            /**
-             * Format: int64
-             * @description Number of simulations that run before it; null unless it is waiting.
-             */
-            ahead?: number | null;
-            /** @description Command that gives the same results; a changed scenario has to be saved under that name before. */
-            command: string;
-            id: string;
-            /** @description Path of the page; null until the run has ended. */
-            page?: string | null;
-            progress?: components["schemas"]["ProgressView"] | null;
-            /** @description Reason why it was stopped; null unless it has failed. */
-            reason?: string | null;
-            /** @description Name of the scenario; `own` if it came as a text. */
-            scenario: string;
-            /** Format: int64 */
-            seed: number;
-            state: components["schemas"]["SimulationState"];
-            /** @description Figures of the ended run, as in its `summary.json`; null before. */
-            summary?: Record<string, never> | null;
-            /** @description Text of the scenario, with the changes. */
-            toml: string;
-        };
-        /** @description Sweep of a scenario over many seeds and settings. */
-        SweepView: {
-            /** @description Name of its folder. */
-            name: string;
-            /**
-             * Format: int64
-             * @description Number of all runs.
-             */
-            of: number;
-            /** @description Path of its page. */
-            page: string;
-            /**
-             * Format: int64
-             * @description Number of finished runs.
-             */
-            runs: number;
-            scenario: string;
-        };
-        /**
-         * @description Unit of a number: a share from 0 to 1, units of the scenario's money, seconds, a number of things,
-         *     or none.
-         * @enum {string}
-         */
-        UnitView: "share" | "money" | "seconds" | "count" | "plain";
         /**
          * @description Address: 0x and 40 hexadecimal digits, not all 0. Answers have the checksum of EIP-55 in their case. So must requests that use both cases.
          * @example 0x5FbDB2315678afecb367f032d93F642f64180aa3
@@ -1030,6 +840,16 @@ export interface components {
              */
             time: number;
         };
+        /** @description Agent of a scenario. */
+        AgentView: {
+            /** @description Aim of such agents, in words. */
+            goal: string;
+            /** @description Kind, such as `honest` or `copycat`. */
+            kind: string;
+            name: string;
+            /** @description Side: `honest`, `neutral` or `hostile`. */
+            side: string;
+        };
         /** @description Running process. */
         Alive: {
             /** @description Version of this program. */
@@ -1068,6 +888,14 @@ export interface components {
         };
         /** @description Value of a row. */
         Cell: number | boolean | string;
+        /** @description New value of a key of a scenario. */
+        Change: {
+            /** @description Path of the key, such as `incentive.refund_wait` or `agents.Good.start_balance`. */
+            path: string;
+            value: components["schemas"]["ChangeValue"];
+        };
+        /** @description Number in the unit of `GET /v1/scenarios`, or a text, such as `12 hours`. */
+        ChangeValue: number | string;
         /**
          * @description Kind of a claim.
          * @enum {string}
@@ -1698,6 +1526,24 @@ export interface components {
             verified: boolean;
             waits: components["schemas"]["WaitsView"];
         };
+        /** @description Number of a scenario. */
+        NumberView: {
+            /**
+             * Format: double
+             * @description Least value; other keys may narrow it.
+             */
+            least: number;
+            /**
+             * Format: double
+             * @description Largest value; other keys may narrow it.
+             */
+            max: number;
+            /** @description Path of the key, such as `incentive.refund_wait` or `agents.Good.start_balance`. */
+            path: string;
+            unit: components["schemas"]["UnitView"];
+            /** Format: double */
+            value: number;
+        };
         /**
          * @description Parameters of a learner. With the weights, they decide its predictions and what it learns. Each
          *     is null for learners that do not have it.
@@ -1767,6 +1613,10 @@ export interface components {
             /** @description Column that contains the class; `label` by default. */
             label?: string | null;
             learner?: components["schemas"]["LearnerBody"] | null;
+            /**
+             * @description Terms of a prediction market, if the model is to be the first one of a market. Its provider
+             *     then commits to a test set, which is no part of the plan.
+             */
             market?: {
                 /**
                  * Format: int64
@@ -1991,6 +1841,34 @@ export interface components {
             title: string;
             /** @description `/problems/` and the kind, the path of a page about it. */
             type: string;
+        };
+        /** @description Progress of a run. */
+        ProgressView: {
+            /**
+             * Format: double
+             * @description Accuracy at the latest evaluation, from 0 to 1.
+             */
+            accuracy: number;
+            /**
+             * Format: int64
+             * @description Contributions so far.
+             */
+            contributions: number;
+            /**
+             * Format: int64
+             * @description Number of contributions that the data allows.
+             */
+            of: number;
+            /**
+             * Format: int64
+             * @description Simulated seconds so far.
+             */
+            seconds: number;
+            /**
+             * Format: int64
+             * @description Contributions that still have something to claim.
+             */
+            unclaimed: number;
         };
         /** @description Argument of a claim. */
         Proof: {
@@ -2461,6 +2339,26 @@ export interface components {
             }[];
         };
         /** @description Rows with the path of those that follow. */
+        Rows_ScenarioView: {
+            /** @description Path of the next page; null on the last page. */
+            next?: string | null;
+            /** @description Rows in ascending order. */
+            rows: {
+                agents: components["schemas"]["AgentView"][];
+                /** @description Data that it needs, in words. */
+                data: string;
+                /** @description Purpose, in a sentence. */
+                description: string;
+                name: string;
+                /** @description Numbers that it sets, with their bounds. */
+                numbers: components["schemas"]["NumberView"][];
+                /** @description Whether this coordinator runs it. One that reads files needs `cotrain simulate`. */
+                runsHere: boolean;
+                /** @description Text of its file, in TOML. */
+                toml: string;
+            }[];
+        };
+        /** @description Rows with the path of those that follow. */
         Rows_SubmissionView: {
             /** @description Path of the next page; null on the last page. */
             next?: string | null;
@@ -2508,6 +2406,29 @@ export interface components {
             }[];
         };
         /** @description Rows with the path of those that follow. */
+        Rows_SweepView: {
+            /** @description Path of the next page; null on the last page. */
+            next?: string | null;
+            /** @description Rows in ascending order. */
+            rows: {
+                /** @description Name of its folder. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Number of all runs.
+                 */
+                of: number;
+                /** @description Path of its page. */
+                page: string;
+                /**
+                 * Format: int64
+                 * @description Number of finished runs.
+                 */
+                runs: number;
+                scenario: string;
+            }[];
+        };
+        /** @description Rows with the path of those that follow. */
         Rows_TransactionView: {
             /** @description Path of the next page; null on the last page. */
             next?: string | null;
@@ -2535,6 +2456,21 @@ export interface components {
                 state: string;
                 trainer: components["schemas"]["Account"];
             }[];
+        };
+        /** @description Embedded scenario. */
+        ScenarioView: {
+            agents: components["schemas"]["AgentView"][];
+            /** @description Data that it needs, in words. */
+            data: string;
+            /** @description Purpose, in a sentence. */
+            description: string;
+            name: string;
+            /** @description Numbers that it sets, with their bounds. */
+            numbers: components["schemas"]["NumberView"][];
+            /** @description Whether this coordinator runs it. One that reads files needs `cotrain simulate`. */
+            runsHere: boolean;
+            /** @description Text of its file, in TOML. */
+            toml: string;
         };
         /**
          * @description Separator of the fields of a table.
@@ -2600,6 +2536,50 @@ export interface components {
              *     accepts.
              */
             signature: components["schemas"]["Data"];
+        };
+        /** @description Simulation to run: an embedded scenario by its name, or a scenario's text. */
+        SimulationBody: {
+            /** @description Values to change in it. */
+            changes?: components["schemas"]["Change"][];
+            /** @description Name of an embedded scenario; left out if there is `toml`. */
+            scenario?: string | null;
+            /**
+             * Format: int64
+             * @description Seed of all random choices; 1 if it is left out.
+             */
+            seed?: number | null;
+            /** @description Text of a scenario that reads no file; left out if there is `scenario`. */
+            toml?: string | null;
+        };
+        /**
+         * @description State of a simulation. `failed` means stopped at a bound, or impossible.
+         * @enum {string}
+         */
+        SimulationState: "waiting" | "running" | "done" | "failed";
+        /** @description State of a simulation. */
+        SimulationView: {
+            /**
+             * Format: int64
+             * @description Number of simulations that run before it; null unless it is waiting.
+             */
+            ahead?: number | null;
+            /** @description Command that gives the same results; a changed scenario has to be saved under that name before. */
+            command: string;
+            id: string;
+            /** @description Path of the page; null until the run has ended. */
+            page?: string | null;
+            progress?: components["schemas"]["ProgressView"] | null;
+            /** @description Reason why it was stopped; null unless it has failed. */
+            reason?: string | null;
+            /** @description Name of the scenario; `own` if it came as a text. */
+            scenario: string;
+            /** Format: int64 */
+            seed: number;
+            state: components["schemas"]["SimulationState"];
+            /** @description Figures of the ended run, as in its `summary.json`; null before. */
+            summary?: Record<string, never> | null;
+            /** @description Text of the scenario, with the changes. */
+            toml: string;
         };
         /** @description Progress of a model or market. */
         Standing: {
@@ -2668,6 +2648,24 @@ export interface components {
             trainer: components["schemas"]["Account"];
             transaction?: components["schemas"]["Hash"] | null;
         };
+        /** @description Sweep of a scenario over many seeds and settings. */
+        SweepView: {
+            /** @description Name of its folder. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Number of all runs.
+             */
+            of: number;
+            /** @description Path of its page. */
+            page: string;
+            /**
+             * Format: int64
+             * @description Number of finished runs.
+             */
+            runs: number;
+            scenario: string;
+        };
         /**
          * @description Rule by which texts are split into words.
          * @enum {string}
@@ -2729,6 +2727,12 @@ export interface components {
             about: string;
             name: string;
         };
+        /**
+         * @description Unit of a number: a share from 0 to 1, units of the scenario's money, seconds, a number of things,
+         *     or none.
+         * @enum {string}
+         */
+        UnitView: "share" | "money" | "seconds" | "count" | "plain";
         /** @description Times between a contribution and its claims, in seconds. */
         WaitsView: {
             /**
@@ -2784,663 +2788,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    listLateClaims: {
-        parameters: {
-            query?: {
-                /** @description Maximum number of rows. */
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                /** @description Address of the model's trainer. */
-                trainer: string;
-                /** @description Address of the account. */
-                address: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The late claims, by position. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ClaimableRows"];
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The model is unknown. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listScenarios: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All embedded scenarios. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rows_ScenarioView"];
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    simulate: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SimulationBody"];
-            };
-        };
-        responses: {
-            /** @description The simulation is taken. */
-            202: {
-                headers: {
-                    /** @description Path of the simulation's state. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SimulationView"];
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No simulations are run here. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is not sent as JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The scenario is unknown, impossible or beyond the bounds. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getSimulation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the simulation. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The simulation. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SimulationView"];
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The simulation is unknown. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    cancelSimulation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the simulation. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The simulation has ended, or will in its next turn; it is forgotten. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The simulation is unknown. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getSimulationPage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the simulation. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The page, which loads nothing. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The simulation is unknown, or has no page yet. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listSweeps: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All sweeps with a page. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rows_SweepView"];
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getSweepPage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Name of the sweep's folder. */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The page, which loads nothing. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The sweep is unknown. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This client makes too many requests. */
-            429: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The coordinator failed. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
-            503: {
-                headers: {
-                    /** @description Time to wait before the next attempt, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request took too long. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     isLive: {
         parameters: {
             query?: never;
@@ -4738,6 +4085,92 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description The possible claims. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimableRows"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLateClaims: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of rows. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Address of the model's trainer. */
+                trainer: string;
+                /** @description Address of the account. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The late claims, by position. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6358,6 +5791,427 @@ export interface operations {
             };
         };
     };
+    listScenarios: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All embedded scenarios. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rows_ScenarioView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulationBody"];
+            };
+        };
+        responses: {
+            /** @description The simulation is taken. */
+            202: {
+                headers: {
+                    /** @description Path of the simulation's state. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No simulations are run here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The scenario is unknown, impossible or beyond the bounds. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSimulation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the simulation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The simulation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelSimulation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the simulation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The simulation has ended, or will in its next turn; it is forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSimulationPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the simulation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page, which loads nothing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation is unknown, or has no page yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSubmission: {
         parameters: {
             query?: never;
@@ -6389,6 +6243,156 @@ export interface operations {
                 };
             };
             /** @description No signed batch with that id was taken here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSweeps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All sweeps with a page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rows_SweepView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSweepPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the sweep's folder. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page, which loads nothing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sweep is unknown. */
             404: {
                 headers: {
                     [name: string]: unknown;
