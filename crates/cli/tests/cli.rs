@@ -135,6 +135,7 @@ fn cli_help_lists_commands_and_examples() {
       withdraw     Withdraw prepaid or refunded money from a model's contract
       refund       Get back the deposits of your contributions that the model agrees with
       report       Take shares of the deposits of others whose contributions the model disagrees with
+      claim-late   Take what is left of deposits that nobody has claimed in time
       delegate     Let a coordinator claim for you: push your refunds and make reports
       submission   Show the state of a signed batch at a coordinator
       status       Show an account's contributions: possible claims, their times, gains and losses

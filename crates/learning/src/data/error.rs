@@ -43,8 +43,8 @@ pub enum DataError {
     },
     /// The file has more bytes than a data set may have.
     #[error(
-        "`{}` has more than {} MiB, unpacked and decoded; split it into smaller files",
-        path.display(), max >> 20
+        "`{}` has more than {}, unpacked and decoded; split it into smaller files",
+        path.display(), size(*max)
     )]
     TooLarge {
         /// Path of the file.
@@ -605,5 +605,13 @@ impl fmt::Display for List<'_> {
             0 => Ok(()),
             more => write!(f, "\n  and {more} more"),
         }
+    }
+}
+
+/// Returns a number of bytes in words.
+fn size(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => format!("{bytes} bytes"),
+        mebibytes => format!("{mebibytes} MiB"),
     }
 }
