@@ -1,3 +1,4 @@
+import { DEVELOPMENT } from "./chain/development.ts";
 import { count, counted, percent } from "./text/numbers.ts";
 import { clockTime, duration } from "./text/time.ts";
 
@@ -8,7 +9,7 @@ const chains: Readonly<Record<number, string>> = {
   100: "Gnosis",
   137: "Polygon",
   8453: "Base",
-  31337: "development chain",
+  [DEVELOPMENT]: "development chain",
   42161: "Arbitrum One",
   11155111: "Sepolia",
   84532: "Base Sepolia",

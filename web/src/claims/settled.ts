@@ -2,7 +2,7 @@ import { decodeEventLog } from "viem/utils";
 import { trainerAbi } from "../chain/abi.ts";
 import type { Hex } from "../chain/rpc.ts";
 import type { Log } from "../wallet/transactions.svelte.ts";
-import { isSame } from "./standing.ts";
+import { isSameAddress } from "../chain/address.ts";
 
 /** What a contract did with claims, by the logs of the transaction. */
 export interface Settled {
@@ -17,7 +17,7 @@ export interface Settled {
 export function settledIn(trainer: string, logs: readonly Log[]): Settled {
   const settled: Settled = { paid: 0n, items: 0, skipped: [] };
   for (const { address, topics, data } of logs) {
-    if (!isSame(address, trainer)) continue;
+    if (!isSameAddress(address, trainer)) continue;
     const event = decoded(topics, data);
     switch (event?.eventName) {
       case "Refunded":

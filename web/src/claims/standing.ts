@@ -1,4 +1,5 @@
 import type { Contribution, Model } from "../api/client.ts";
+import { isSameAddress } from "../chain/address.ts";
 import { readWei } from "../text/money.ts";
 
 /** Times from which on somebody may take something of a deposit, in Unix seconds. */
@@ -80,14 +81,9 @@ export function isLate(
   now: number,
 ): boolean {
   const dates = datesOf(contribution, model);
-  const from = isSame(account, model.owner) ? dates.owner : dates.anyone;
+  const from = isSameAddress(account, model.owner) ? dates.owner : dates.anyone;
   // Where contributions cost nothing, nothing is left to take.
   return leftOf(contribution) > 0n && now >= from;
-}
-
-/** Returns `true` if two texts are the same address. */
-export function isSame(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
 }
 
 /** Returns an own contribution with its standing. `predicted` is the model's answer, if known. */

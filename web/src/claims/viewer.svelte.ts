@@ -1,6 +1,6 @@
 import type { Address } from "../chain/rpc.ts";
 import { connectedAccount, connection } from "../wallet/account.svelte.ts";
-import { isSame } from "./standing.ts";
+import { isSameAddress } from "../chain/address.ts";
 
 /** Address that the reader looks at; undefined for the account of the wallet. */
 let looked = $state<string | undefined>();
@@ -24,7 +24,7 @@ export function look(address: string | undefined): void {
 export function acting(): Address | undefined {
   const now = connection();
   if (now.state !== "ready") return undefined;
-  return looked === undefined || isSame(looked, now.account)
+  return looked === undefined || isSameAddress(looked, now.account)
     ? now.account
     : undefined;
 }

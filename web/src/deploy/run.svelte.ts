@@ -1,7 +1,7 @@
 import { Failure, listModels } from "../api/client.ts";
+import { isSameAddress } from "../chain/address.ts";
 import {
   ChainError,
-  isSameAddress,
   rpc,
   rpcAll,
   type Address,

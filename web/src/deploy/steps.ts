@@ -1,6 +1,7 @@
 import { decodeEventLog, encodeFunctionData } from "viem/utils";
 import { factoryAbi, registryAbi } from "../chain/abi.ts";
-import { isSameAddress, type Address, type Hex } from "../chain/rpc.ts";
+import { isSameAddress } from "../chain/address.ts";
+import { type Address, type Hex } from "../chain/rpc.ts";
 import type { Receipt } from "../wallet/stages.ts";
 import { hexOf } from "./hex.ts";
 import type { Plan, Planned } from "./service.ts";

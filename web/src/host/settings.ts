@@ -1,6 +1,7 @@
 import { toFunctionSelector } from "viem/utils";
 import type { Model } from "../api/client.ts";
-import { ChainError, isSameAddress, rpcAll, type Hex } from "../chain/rpc.ts";
+import { isSameAddress } from "../chain/address.ts";
+import { ChainError, rpcAll, type Hex } from "../chain/rpc.ts";
 import { readWei } from "../text/money.ts";
 
 /** Settings of a model as its contract has them by the coordinator's word, and money of the coordinator's accounts, in wei. */

@@ -1,3 +1,4 @@
+import { DEVELOPMENT } from "../chain/development.ts";
 import type { Contribution, Model } from "../api/client.ts";
 import { percent } from "../text/numbers.ts";
 import { words } from "../words.ts";
@@ -27,7 +28,6 @@ const SHORT_WINDOW = 86_400;
 const OLD = 500;
 /** Number of contributions from which on it matters who made them. */
 const SEVERAL = 10;
-const DEVELOPMENT = 31_337;
 
 const text = words.warnings;
 

@@ -1,11 +1,10 @@
+import { DEVELOPMENT } from "../chain/development.ts";
 import { nameOf, PATIENCE, type Tracked } from "./stages.ts";
 import { words } from "../words.ts";
 import { walletWords } from "./words.ts";
 
 /** Number of blocks after which people may call a transaction done. */
 const DEEP = 12;
-/** Chain of development nodes, which add a block for each transaction and no others. */
-const DEVELOPMENT = 31_337;
 
 /** Returns how far a transaction has come, in words. */
 export function describe(tracked: Tracked): string {

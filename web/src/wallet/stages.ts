@@ -1,3 +1,4 @@
+import { DEVELOPMENT } from "../chain/development.ts";
 import type { Address, Hex } from "../chain/rpc.ts";
 
 /** What a transaction is for. */
@@ -106,8 +107,6 @@ export const CONFIRMATIONS = 12;
 export const PATIENCE = 180_000;
 /** Number of questions in a row that must find nothing: nodes behind one address may differ. */
 const MISSES = 2;
-/** Chain of development nodes, which begin anew. */
-const DEVELOPMENT = 31_337;
 const HOUR = 3_600_000;
 
 /** Returns the name of a stage. */

@@ -37,7 +37,6 @@ vi.mock("../../src/api/client.ts", () => ({
 }));
 vi.mock("../../src/chain/rpc.ts", () => ({
   ChainError: class extends Error {},
-  isSameAddress: (one: string, other: string) => one === other,
   rpc: () => Promise.resolve(null),
   rpcAll: (requests: [string, [string, "latest" | "pending"]][]) =>
     Promise.resolve(

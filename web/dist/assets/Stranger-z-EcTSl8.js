@@ -1,1 +1,0 @@
-import{I as e,L as t,Z as n,ft as r,i,it as a,pt as o,z as s}from"./words-BxFdY_Wg.js";import{r as c,t as l}from"./strangers-CcEImcBg.js";typeof window<`u`&&((window.__svelte??={}).v??=new Set).add(`5`);var u=s(`<bdi class="stranger"> </bdi>`);function d(s,d){o(d,!0);let f=i(d,`as`,3,`name`);var p=u(),m=a(p,!0);n(t=>e(m,t),[()=>c(d.text,l[f()])]),t(s,p),r()}export{d as t};
