@@ -55,6 +55,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cotrain-learning",
         &["cotrain-protocol", "rand", "rand_chacha"],
     ),
+    // Its random numbers come from seeds that callers give.
+    (
+        "cotrain-active",
+        &[
+            "cotrain-learning",
+            "cotrain-protocol",
+            "rand",
+            "rand_chacha",
+        ],
+    ),
+    ("cotrain-payments", &["cotrain-protocol", "secp256k1"]),
     (
         "cotrain-simulator",
         &[

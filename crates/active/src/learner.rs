@@ -1,0 +1,78 @@
+//! Models that learn from rows with labels, and give probabilities.
+
+use ndarray::{Array2, ArrayView2};
+
+/// Model that learns from all labeled rows, and gives the probability of each class.
+///
+/// A learner knows a prior answer even before it has learned: equal probabilities.
+pub trait Learner: Send + Sync {
+    /// Number of classes, at least 2.
+    fn classes(&self) -> usize;
+
+    /// Numbers of a row, at least 1.
+    fn features(&self) -> usize;
+
+    /// Learns from all labeled rows (`n x features`, one label a row), forgetting earlier ones.
+    ///
+    /// A learner may start from its last weights if it then ends with the same quality.
+    /// One labeled row of one class is enough.
+    ///
+    /// # Errors
+    ///
+    /// The rows or labels do not fit the learner, or a number is not finite; it stays as it was.
+    fn fit(&mut self, rows: ArrayView2<'_, f64>, labels: &[usize]) -> Result<(), LearnError>;
+
+    /// Returns the probabilities (`n x classes`) of rows (`n x features`).
+    ///
+    /// # Errors
+    ///
+    /// The rows do not fit the learner, or a number is not finite.
+    fn probabilities(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>, LearnError>;
+
+    /// Returns a copy, so that a caller can learn on it and keep the original.
+    fn copy(&self) -> Box<dyn Learner>;
+}
+
+/// Reason why a learner does not take rows.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LearnError {
+    /// The rows have another number of features.
+    #[error("a row has {found} numbers; expected {expected}")]
+    Features {
+        /// Numbers of a row.
+        found: usize,
+        /// Numbers that the learner was made for.
+        expected: usize,
+    },
+    /// The number of labels is not that of the rows.
+    #[error("{labels} labels for {rows} rows; expected one for each")]
+    Labels {
+        /// Number of labels.
+        labels: usize,
+        /// Number of rows.
+        rows: usize,
+    },
+    /// A label is no class.
+    #[error("the label of row {row} is {found}; expected a class below {classes}")]
+    Class {
+        /// Index of the row.
+        row: usize,
+        /// Its label.
+        found: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A number is not finite.
+    #[error("number {column} of row {row} is {found}; expected a finite number")]
+    Finite {
+        /// Index of the row.
+        row: usize,
+        /// Index of the number.
+        column: usize,
+        /// The number.
+        found: f64,
+    },
+    /// There is nothing to learn from.
+    #[error("there is no labeled row; expected at least one")]
+    Empty,
+}

@@ -1,0 +1,12 @@
+//! Active learning: models that give probabilities, and strategies that choose what to label next.
+//!
+//! It knows no money, no clock and no files.
+//! Everything is deterministic: the same rows, labels and seed give the same bits on every machine.
+//! So sums are made in a fixed order, and functions such as the exponential come from `libm`.
+//!
+//! Rows are `n x features` arrays of finite numbers, and labels are indices of classes.
+//! Probabilities are `n x classes` arrays whose rows sum to 1.
+
+pub mod learner;
+
+pub use learner::{LearnError, Learner};

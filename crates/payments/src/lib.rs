@@ -1,0 +1,4 @@
+//! Prices, payments and receipts of the labeling service.
+//!
+//! It holds types and rules: no I/O, no clock, no random numbers.
+//! Times, keys and random bytes are arguments.
