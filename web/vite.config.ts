@@ -15,6 +15,23 @@ export default defineConfig({
     // Files of equal sources have equal bytes, so nothing of this machine may be in them.
     sourcemap: false,
     reportCompressedSize: false,
+    // On a slow line each file costs a round trip, so small shared ones are merged.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "first", tags: ["$initial"], priority: 2 },
+            {
+              name: "model",
+              test: /src\/(model|twin)\//,
+              minShareCount: 2,
+              priority: 1,
+            },
+            { name: "wallet", minShareCount: 3 },
+          ],
+        },
+      },
+    },
   },
   worker: { format: "es" },
   server: { proxy: Object.fromEntries(paths.map((path) => [path, api])) },

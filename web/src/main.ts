@@ -2,6 +2,7 @@ import { mount } from "svelte";
 import "./styles.css";
 import { askEarly } from "./api/early.ts";
 import App from "./App.svelte";
+import { loadOf } from "./shell/parts.ts";
 import { routeOf } from "./shell/routes.ts";
 import { pause } from "./shell/pause.ts";
 import { reloadOnce } from "./shell/stale.ts";
@@ -11,7 +12,10 @@ window.addEventListener("vite:preloadError", (event) => {
   if (reloadOnce()) event.preventDefault();
 });
 
+// The page's scripts and its model are on their way while the shell is made.
 const first = routeOf(location.pathname);
+// Whoever loads the part tells the failure.
+loadOf(first)?.().catch(() => undefined);
 if (first.page === "model") askEarly(first.trainer);
 
 const target = document.getElementById("page");

@@ -1,1 +1,0 @@
-import{B as e,L as t,Q as n,R as r,a as i,at as a,mt as o,pt as s}from"./words-CGdKZaoG.js";import{r as c,t as l}from"./strangers-CcEImcBg.js";typeof window<`u`&&((window.__svelte??={}).v??=new Set).add(`5`);var u=e(`<bdi class="stranger"> </bdi>`);function d(e,d){o(d,!0);let f=i(d,`as`,3,`name`);var p=u(),m=a(p,!0);n(e=>t(m,e),[()=>c(d.text,l[f()])]),r(e,p),s()}export{d as t};

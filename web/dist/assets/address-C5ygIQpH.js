@@ -1,1 +1,0 @@
-function e(e,t){return e.toLowerCase()===t.toLowerCase()}export{e as t};

@@ -1,1 +1,0 @@
-function e(e){if(e<2n)return e;let t=1n<<BigInt(e.toString(2).length+1>>1);for(;;){let n=t+e/t>>1n;if(n>=t)return t;t=n}}function t(e){let t=e.toString(16),n=Number.parseInt(t.charAt(0),16);return n===0?0:(t.length-1)*4+(32-Math.clz32(n))}export{e as n,t};

@@ -1,1 +1,0 @@
-import{m as e}from"./client-BZiW3mIF.js";var t=1e3;async function n(n){let r=[],i=n.contributions-t,a=i>0?i-1:void 0;for(;r.length<t;){let t=await e(n.trainer,a);if(r.push(...t.rows),a=t.rows.at(-1)?.position,t.next===null||a===void 0)break}return r.reverse()}export{n as t};
