@@ -8,5 +8,7 @@
 //! Probabilities are `n x classes` arrays whose rows sum to 1.
 
 pub mod learner;
+pub mod measure;
 
 pub use learner::{LearnError, Learner};
+pub use measure::Measure;
