@@ -9,6 +9,7 @@
 
 pub mod learner;
 pub mod measure;
+pub mod stopping;
 pub mod stream;
 
 pub use learner::{LearnError, Learner};
