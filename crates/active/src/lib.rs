@@ -7,6 +7,7 @@
 //! Rows are `n x features` arrays of finite numbers, and labels are indices of classes.
 //! Probabilities are `n x classes` arrays whose rows sum to 1.
 
+pub mod annotators;
 pub mod learner;
 pub mod measure;
 pub mod stopping;
