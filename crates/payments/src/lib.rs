@@ -2,3 +2,8 @@
 //!
 //! It holds types and rules: no I/O, no clock, no random numbers.
 //! Times, keys and random bytes are arguments.
+
+// Money is counted in whole numbers.
+#![deny(clippy::float_arithmetic)]
+
+pub mod price;
