@@ -7,11 +7,18 @@
 //! Rows are `n x features` arrays of finite numbers, and labels are indices of classes.
 //! Probabilities are `n x classes` arrays whose rows sum to 1.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "views of arrays are passed by value, as their copies are cheap"
+)]
+
 pub mod annotators;
 pub mod learner;
 pub mod measure;
 pub mod stopping;
+pub mod strategy;
 pub mod stream;
 
 pub use learner::{LearnError, Learner};
 pub use measure::Measure;
+pub use strategy::{Query, QueryError, Strategy};
