@@ -1,6 +1,13 @@
 //! Models that learn from rows with labels, and give probabilities.
 
+mod checks;
+pub mod logistic;
+mod seen;
+
 use ndarray::{Array2, ArrayView2};
+
+pub use self::checks::{LARGEST, MAX_CLASSES, MAX_FEATURES, MAX_NUMBERS};
+pub use self::logistic::Logistic;
 
 /// Model that learns from all labeled rows, and gives the probability of each class.
 ///
@@ -70,6 +77,42 @@ pub enum LearnError {
         /// Index of the number.
         column: usize,
         /// The number.
+        found: f64,
+    },
+    /// A number is too large for sums of squares.
+    #[error("number {column} of row {row} is {found:e}; expected at most {LARGEST:e} in size")]
+    Large {
+        /// Index of the row.
+        row: usize,
+        /// Index of the number.
+        column: usize,
+        /// The number.
+        found: f64,
+    },
+    /// The rows have too many numbers together.
+    #[error("the rows have {found} numbers; expected at most {maximum}")]
+    Numbers {
+        /// Numbers of all rows.
+        found: usize,
+        /// Maximum.
+        maximum: usize,
+    },
+    /// A learner cannot be made of an option.
+    #[error("{name} is {found}; expected {minimum} to {maximum}")]
+    Option {
+        /// Name of the option.
+        name: &'static str,
+        /// Its value.
+        found: usize,
+        /// Smallest value.
+        minimum: usize,
+        /// Largest value.
+        maximum: usize,
+    },
+    /// The weight of the losses against the penalty is out of range.
+    #[error("the weight of the losses is {found}; expected 1e-6 to 1e6")]
+    Cost {
+        /// The weight.
         found: f64,
     },
     /// There is nothing to learn from.

@@ -15,10 +15,11 @@
 pub mod annotators;
 pub mod learner;
 pub mod measure;
+mod numbers;
 pub mod stopping;
 pub mod strategy;
 pub mod stream;
 
-pub use learner::{LearnError, Learner};
+pub use learner::{LearnError, Learner, Logistic};
 pub use measure::Measure;
 pub use strategy::{Query, QueryError, Strategy};
