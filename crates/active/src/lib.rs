@@ -16,6 +16,7 @@ pub mod annotators;
 pub mod learner;
 pub mod measure;
 mod numbers;
+pub mod session;
 pub mod stopping;
 pub mod strategy;
 pub mod stream;

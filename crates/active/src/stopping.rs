@@ -9,7 +9,10 @@ use std::fmt;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{most_likely, normalized_entropy};
+use crate::{
+    measure::{most_likely, normalized_entropy},
+    numbers::float,
+};
 
 /// Maximum number of trainings that a rule looks back at.
 pub const MAX_WINDOW: usize = 100;
@@ -194,6 +197,18 @@ impl Stopping {
         })
     }
 
+    /// Returns the rules.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Returns `true` if all predictions so far are of these classes.
+    pub(crate) fn is_of(&self, classes: usize) -> bool {
+        let mut last = self.last.iter().flatten();
+        last.all(|prediction| *prediction < classes)
+    }
+
     /// Returns the first rule that has stopped the session; `None` while none has.
     #[must_use]
     pub fn stopped(&self) -> Option<Stopped> {
@@ -352,11 +367,6 @@ fn delta_f(before: &[usize], after: &[usize]) -> f64 {
     let both = 2.0 * count(true, true);
     let all = both + count(true, false) + count(false, true);
     if all > 0.0 { 1.0 - both / all } else { 0.0 }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^53 rows")]
-fn float(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -1,0 +1,152 @@
+//! Rows, labels and probabilities that callers give to a session.
+
+use ndarray::Array2;
+
+use super::{
+    Session,
+    limits::{SessionError, at_most},
+};
+use crate::annotators::{Opinion, OpinionError};
+
+/// Difference of a sum of probabilities from 1 that is taken for rounding.
+const ROUNDING: f64 = 1e-3;
+
+/// Rows and opinions to learn from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// New rows (`n x features`).
+    pub rows: Array2<f64>,
+    /// Opinions about new and earlier rows. The first new row has the index [`Session::rows`].
+    pub opinions: Vec<Opinion>,
+    /// Probabilities that the caller's own model gives to its fixed set; `None` if no rule looks at them.
+    pub fixed: Option<Array2<f64>>,
+}
+
+/// Rows of a stream, or probabilities that the caller's own model gives to them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Rows for the session's model (`n x features`).
+    Rows(Array2<f64>),
+    /// Probabilities of the caller's model (`n x classes`).
+    Probabilities(Array2<f64>),
+}
+
+/// Rows without a label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    /// Rows (`n x features`); `None` if the session has no features.
+    pub rows: Option<Array2<f64>>,
+    /// Probabilities of the caller's own model (`n x classes`); `None` if the session has a model.
+    pub probabilities: Option<Array2<f64>>,
+}
+
+impl Batch {
+    /// Checks the batch against a session and its limits.
+    pub(super) fn check(&self, session: &Session) -> Result<(), SessionError> {
+        let (limits, labeled) = (&session.limits, &session.labeled);
+        limits.check_call(&self.rows)?;
+        session.check_features(&self.rows)?;
+        let new = self.rows.nrows();
+        at_most("labeled rows", labeled.count + new, limits.rows)?;
+        let numbers = labeled.numbers.len() + self.rows.len();
+        at_most("numbers of labeled rows", numbers, limits.numbers)?;
+        at_most("labels of a call", self.opinions.len(), limits.call)?;
+        let opinions = labeled.opinions.len() + self.opinions.len();
+        let max = limits.rows.saturating_mul(limits.opinions);
+        at_most("labels", opinions, max)?;
+        let mut has_opinion = vec![false; new];
+        for opinion in &self.opinions {
+            if let Some(index) = opinion.row.checked_sub(labeled.count)
+                && let Some(has) = has_opinion.get_mut(index)
+            {
+                *has = true;
+            } else if opinion.row >= labeled.count + new {
+                return Err(OpinionError::Row {
+                    found: opinion.row,
+                    rows: labeled.count + new,
+                }
+                .into());
+            }
+        }
+        if let Some(row) = has_opinion.iter().position(|has| !has) {
+            return Err(SessionError::Unlabeled { row });
+        }
+        match &self.fixed {
+            Some(_) if session.model.is_some() => Err(SessionError::HasModel),
+            Some(fixed) => {
+                limits.check_call(fixed)?;
+                session.check_given(fixed)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Pool {
+    /// Checks the pool against a session and its limits, and returns its rows and given probabilities.
+    ///
+    /// Without features, a row is its index: so all rows differ.
+    pub(super) fn check(
+        &self,
+        session: &Session,
+    ) -> Result<(Array2<f64>, Option<&Array2<f64>>), SessionError> {
+        if let Some(given) = &self.probabilities {
+            session.limits.check_call(given)?;
+            session.check_given(given)?;
+        } else if session.model.is_none() && session.opening.strategy.needs_probabilities() {
+            return Err(SessionError::NoModel);
+        }
+        let rows = match (&self.rows, &self.probabilities) {
+            (Some(rows), given) => {
+                session.limits.check_call(rows)?;
+                session.check_features(rows)?;
+                if let Some(given) = given.as_ref().filter(|it| it.nrows() != rows.nrows()) {
+                    return Err(SessionError::Pool {
+                        found: given.nrows(),
+                        expected: rows.nrows(),
+                    });
+                }
+                rows.clone()
+            }
+            (None, Some(given)) if session.opening.features == 0 =>
+            {
+                #[expect(clippy::cast_precision_loss, reason = "a call has few rows")]
+                Array2::from_shape_fn((given.nrows(), 1), |(row, _)| row as f64)
+            }
+            (None, _) => return Err(SessionError::Missing("rows")),
+        };
+        Ok((rows, self.probabilities.as_ref()))
+    }
+}
+
+impl Session {
+    fn check_features(&self, rows: &Array2<f64>) -> Result<(), SessionError> {
+        let (found, expected) = (rows.ncols(), self.opening.features);
+        if found != expected && rows.nrows() > 0 {
+            return Err(SessionError::Features { found, expected });
+        }
+        Ok(())
+    }
+
+    /// Checks probabilities of the caller's own model.
+    pub(super) fn check_given(&self, given: &Array2<f64>) -> Result<(), SessionError> {
+        if self.model.is_some() {
+            return Err(SessionError::HasModel);
+        }
+        if given.ncols() != self.classes && given.nrows() > 0 {
+            return Err(SessionError::Classes {
+                row: 0,
+                found: given.ncols(),
+                expected: self.classes,
+            });
+        }
+        for (row, numbers) in given.rows().into_iter().enumerate() {
+            let sum: f64 = numbers.iter().sum();
+            let are_shares = numbers.iter().all(|it| (0.0..=1.0).contains(it));
+            if !are_shares || (sum - 1.0).abs() > ROUNDING {
+                return Err(SessionError::Probabilities { row, sum });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! Snapshot of a session, from which it goes on with the same answers.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Labeled, Session,
+    limits::{Limits, SessionError, at_most},
+    model::{LearnerKind, Model},
+    opening::Opening,
+};
+use crate::{
+    annotators::{Method, Opinion},
+    stopping::{Rule, Stopping},
+    strategy::Strategy,
+    stream::{Gate, Stream},
+};
+
+/// Version of the snapshot; another one is refused.
+const VERSION: u32 = 1;
+
+/// State of a session as plain data, for a caller who stores it.
+///
+/// It has the labeled rows, which the models learn from again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    version: u32,
+    learner: LearnerKind,
+    known_classes: Option<usize>,
+    classes: usize,
+    features: usize,
+    strategy: String,
+    /// Exponent of the density strategy.
+    beta: Option<f64>,
+    gate: Option<Gate>,
+    rules: Vec<Rule>,
+    fixed: Option<Table>,
+    method: Method,
+    seed: u64,
+    rows: Table,
+    opinions: Vec<Opinion>,
+    model: Option<Model>,
+    stream: Option<Stream>,
+    stopping: Stopping,
+    queries: u64,
+}
+
+/// Rows as plain data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Number of rows.
+    pub rows: usize,
+    /// Numbers of a row.
+    pub columns: usize,
+    /// All numbers, one row after the other.
+    pub numbers: Vec<f64>,
+}
+
+impl Table {
+    fn of(rows: &Array2<f64>) -> Self {
+        Self {
+            rows: rows.nrows(),
+            columns: rows.ncols(),
+            numbers: rows.iter().copied().collect(),
+        }
+    }
+
+    fn array(self) -> Result<Array2<f64>, SessionError> {
+        Array2::from_shape_vec((self.rows, self.columns), self.numbers)
+            .map_err(|_| SessionError::Torn)
+    }
+}
+
+impl Session {
+    /// Returns a snapshot, from which [`Session::restore`] makes the same session.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let opening = &self.opening;
+        Snapshot {
+            version: VERSION,
+            learner: opening.learner,
+            known_classes: opening.classes,
+            classes: self.classes,
+            features: opening.features,
+            strategy: opening.strategy.name().to_owned(),
+            beta: match opening.strategy {
+                Strategy::Density { beta } => Some(beta),
+                _ => None,
+            },
+            gate: opening.gate,
+            rules: opening.stopping.clone(),
+            fixed: opening.fixed.as_ref().map(Table::of),
+            method: opening.method,
+            seed: opening.seed,
+            rows: Table {
+                rows: self.labeled.count,
+                columns: opening.features,
+                numbers: self.labeled.numbers.clone(),
+            },
+            opinions: self.labeled.opinions.clone(),
+            model: self.model.as_deref().cloned(),
+            stream: self.stream.clone(),
+            stopping: self.stopping.clone(),
+            queries: self.queries,
+        }
+    }
+
+    /// Makes the session of a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// The snapshot is of another version, is above the limits, or its parts do not fit each other.
+    pub fn restore(snapshot: Snapshot, limits: Limits) -> Result<Self, SessionError> {
+        if snapshot.version != VERSION {
+            return Err(SessionError::Torn);
+        }
+        let strategy: Strategy = snapshot.strategy.parse().map_err(|_| SessionError::Torn)?;
+        let strategy = match (strategy, snapshot.beta) {
+            (Strategy::Density { .. }, Some(beta)) => Strategy::Density { beta },
+            (strategy, None) => strategy,
+            _ => return Err(SessionError::Torn),
+        };
+        let opening = Opening {
+            learner: snapshot.learner,
+            classes: snapshot.known_classes,
+            features: snapshot.features,
+            strategy,
+            gate: snapshot.gate,
+            stopping: snapshot.rules,
+            fixed: snapshot.fixed.map(Table::array).transpose()?,
+            method: snapshot.method,
+            seed: snapshot.seed,
+        };
+        let mut session = Self::open(opening, limits)?;
+        let (count, features) = (snapshot.rows.rows, snapshot.features);
+        at_most("labeled rows", count, limits.rows)?;
+        at_most(
+            "numbers of labeled rows",
+            snapshot.rows.numbers.len(),
+            limits.numbers,
+        )?;
+        let max = limits.rows.saturating_mul(limits.opinions);
+        at_most("labels", snapshot.opinions.len(), max)?;
+        at_most("classes", snapshot.classes, limits.classes)?;
+        let fits = session.has_parts(
+            snapshot.stream.as_ref(),
+            &snapshot.stopping,
+            snapshot.classes,
+        ) && snapshot.rows.columns == features
+            && count.checked_mul(features) == Some(snapshot.rows.numbers.len())
+            && snapshot.opinions.len() >= count
+            && covers(&snapshot.opinions, count, snapshot.classes)
+            && session.takes(snapshot.model.as_ref(), snapshot.classes);
+        if !fits {
+            return Err(SessionError::Torn);
+        }
+        let mut labeled = Labeled {
+            count,
+            numbers: snapshot.rows.numbers,
+            opinions: snapshot.opinions,
+            ..Labeled::default()
+        };
+        labeled.agree(session.opening.method, snapshot.classes)?;
+        session.classes = snapshot.classes;
+        session.labeled = Arc::new(labeled);
+        session.model = snapshot.model.map(Arc::new);
+        session.stream = snapshot.stream;
+        session.stopping = snapshot.stopping;
+        session.queries = snapshot.queries;
+        Ok(session)
+    }
+
+    /// Returns `true` if the parts are those of a session that was opened like this one.
+    fn has_parts(&self, stream: Option<&Stream>, stopping: &Stopping, classes: usize) -> bool {
+        let gate = stream.map(Stream::gate);
+        let known = self.opening.classes;
+        gate == self.opening.gate
+            && stopping.rules() == self.opening.stopping
+            && known.is_none_or(|known| known == classes)
+            && classes >= 2
+            && stopping.is_of(classes)
+    }
+
+    /// Returns `true` if a model is one of this session for a number of classes.
+    fn takes(&self, model: Option<&Model>, classes: usize) -> bool {
+        match model {
+            None => self.model.is_none(),
+            Some(model) => {
+                let learner = model.learner();
+                model.kind() == self.opening.learner
+                    && learner.classes() == classes
+                    && learner.features() == self.opening.features
+            }
+        }
+    }
+}
+
+/// Returns `true` if each row has an opinion, and all opinions have a row and a class.
+fn covers(opinions: &[Opinion], rows: usize, classes: usize) -> bool {
+    let mut has_opinion = vec![false; rows];
+    let known = opinions.iter().all(|opinion| {
+        let has = has_opinion.get_mut(opinion.row);
+        opinion.label < classes && has.map(|has| *has = true).is_some()
+    });
+    known && has_opinion.into_iter().all(|has| has)
+}
