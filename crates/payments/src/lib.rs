@@ -6,4 +6,5 @@
 // Money is counted in whole numbers.
 #![deny(clippy::float_arithmetic)]
 
+pub mod ledger;
 pub mod price;
