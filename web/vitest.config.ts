@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/fuzz/**", "test/browser/**"],
+          exclude: ["test/{fuzz,browser}/**"],
         },
       },
       {
@@ -23,12 +23,13 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           globalSetup: "test/browser/world.ts",
-          // One coordinator and one browser at a time: the last tests end the coordinator.
-          fileParallelism: false,
-          // Chain, coordinator and browser share two processors with whatever else runs there.
+          // Each file has a world of its own, and mostly waits.
+          maxWorkers: 2,
+          // Chains, coordinators and browsers share two processors with whatever else runs there.
           retry: 1,
           testTimeout: 90_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 10_000 } },
         },
       },
     ],

@@ -2,9 +2,10 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
+import { useWorld } from "./world.ts";
 
-const { page, state } = inject("world");
+const { page, state } = await useWorld();
 
 it("has the types of the coordinator's own document", async () => {
   const file = join(state, "schema.d.ts");

@@ -1,12 +1,12 @@
 import type { Page } from "playwright-core";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { exactEther, shortEther } from "../../src/text/money.ts";
 import { expectSound, open, useBrowser, type Watch } from "./browser.ts";
 import { injectWallet } from "./wallet.ts";
-import { cotrain } from "./world.ts";
+import { askNode, cotrain, useWorld } from "./world.ts";
 
-const world = inject("world");
-const { page: origin, models, state, ports } = world;
+const world = await useWorld();
+const { page: origin, models, state } = world;
 /** Nobody else contributes to it, and its waits are those of real models. */
 const model = models.picture;
 const DAY = 86_400;
@@ -22,18 +22,8 @@ interface Row {
   sample: string;
 }
 
-async function node<T>(method: string, ...params: unknown[]): Promise<T> {
-  const response = await fetch(`http://127.0.0.1:${ports.node}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  const { result, error } = (await response.json()) as {
-    result: T;
-    error?: { message: string };
-  };
-  if (error) throw new Error(`${method}: ${error.message}`);
-  return result;
+function node<T>(method: string, ...params: unknown[]): Promise<T> {
+  return askNode<T>(world, method, ...params);
 }
 
 async function api<T>(path: string, body?: unknown): Promise<T> {

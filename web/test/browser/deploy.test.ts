@@ -2,13 +2,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { encodeFunctionData } from "viem/utils";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { classifierAbi } from "../../src/chain/abi.ts";
 import { expectSound, open, useBrowser } from "./browser.ts";
 import { injectWallet } from "./wallet.ts";
-import { cotrain } from "./world.ts";
+import { cotrain, useWorld } from "./world.ts";
 
-const world = inject("world");
+const world = await useWorld();
 useBrowser();
 
 const table = [

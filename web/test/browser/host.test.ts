@@ -1,24 +1,18 @@
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { exactEther, shortEther } from "../../src/text/money.ts";
 import { expectSound, open, useBrowser } from "./browser.ts";
 import { injectWallet } from "./wallet.ts";
-import { cotrain } from "./world.ts";
+import { askNode, cotrain, useWorld } from "./world.ts";
 
-const world = inject("world");
-const { page: origin, models, state, ports } = world;
+const world = await useWorld();
+const { page: origin, models, state } = world;
 /** Its waits are those of real models. */
 const model = models.row;
 const DAY = 86_400;
 useBrowser();
 
-async function node<T>(method: string, ...params: unknown[]): Promise<T> {
-  const response = await fetch(`http://127.0.0.1:${ports.node}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  const { result } = (await response.json()) as { result: T };
-  return result;
+function node<T>(method: string, ...params: unknown[]): Promise<T> {
+  return askNode<T>(world, method, ...params);
 }
 
 async function read<T>(path: string): Promise<T> {

@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import type { Market, Participant } from "../../src/market/api.ts";
 import { expectSound, open, useBrowser } from "./browser.ts";
 import { injectWallet } from "./wallet.ts";
-import { cotrain } from "./world.ts";
+import { askNode, cotrain, useWorld } from "./world.ts";
 
-const world = inject("world");
-const { page: origin, state, ports } = world;
+const world = await useWorld();
+const { page: origin, state } = world;
 useBrowser();
 
 /** Development accounts: of the provider, of the page's contributor and of another one. */
@@ -27,13 +27,8 @@ async function api<T>(path: string): Promise<T> {
   return (await (await fetch(`${origin}/v1${path}`)).json()) as T;
 }
 
-async function node(method: string, ...params: unknown[]): Promise<unknown> {
-  const response = await fetch(`http://127.0.0.1:${ports.node}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  return ((await response.json()) as { result: unknown }).result;
+function node(method: string, ...params: unknown[]): Promise<unknown> {
+  return askNode(world, method, ...params);
 }
 
 async function balance(address: string): Promise<bigint> {

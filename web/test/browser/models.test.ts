@@ -1,7 +1,8 @@
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
+import { useWorld } from "./world.ts";
 
-const { page: origin, models } = inject("world");
+const { page: origin, models } = await useWorld();
 useBrowser();
 
 it("finds, orders and opens models", async () => {

@@ -1,34 +1,15 @@
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { expectSound, open, useBrowser } from "./browser.ts";
+import { pagesOf } from "./pages.ts";
+import { useWorld } from "./world.ts";
 
-const { page: origin, models, market } = inject("world");
+const world = await useWorld();
+const { page: origin } = world;
 useBrowser();
 
 const widths = [360, 768, 1280];
 
-/** Pages, each with what tells that it is complete. */
-const pages: readonly (readonly [string, string])[] = [
-  ["/", "text=3 models"],
-  [`/m/${models.text}`, "h2:has-text('Accuracy') ~ figure canvas"],
-  [`/m/${models.row}`, "legend:has-text('Your row')"],
-  [`/m/${models.picture}`, "svg[role=application]"],
-  [`/m/${models.text}/mine`, "text=There is no wallet in this browser."],
-  [`/m/${models.text}/report`, "h2:has-text('How a report works')"],
-  ["/me", "text=There is no wallet in this browser."],
-  ["/markets", "article h2:has-text('test of plants')"],
-  [`/markets/${market}`, "h2:has-text('Terms')"],
-  [`/m/${models.text}/teach`, "h2:has-text('What you sent')"],
-  [`/m/${models.row}/teach`, "legend:has-text('Your row')"],
-  [`/m/${models.picture}/teach`, "svg[role=application]"],
-  ["/deploy", "h2:has-text('A table of examples')"],
-  [`/m/${models.text}/host`, "h2:has-text('Settings') ~ dl"],
-  ["/simulate", "h2:has-text('Numbers')"],
-  ["/help", "h1:has-text('Help')"],
-  ["/help/public", "h1:has-text('Is my text public?')"],
-  ["/m/0x12", "h1:has-text('There is no such page')"],
-];
-
-describe.each(pages)("%s", (path, complete) => {
+describe.each(pagesOf(world))("%s", (path, complete) => {
   it.each(widths)(
     "is sound at %d px, in light and dark colors",
     async (width) => {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { expectSound, open, useBrowser } from "./browser.ts";
-import { cotrain } from "./world.ts";
+import { cotrain, useWorld } from "./world.ts";
 
-const { page: origin, state } = inject("world");
+const { page: origin, state } = await useWorld();
 useBrowser();
 
 const SAMPLES = '[id="data.train_samples"]';

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { BrowserContext, Page } from "playwright-core";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { expectSound, open, useBrowser, type Watch } from "./browser.ts";
 import { injectWallet, type Controls } from "./wallet.ts";
+import { askNode, useWorld } from "./world.ts";
 
-const world = inject("world");
-const { page: origin, models, ports } = world;
+const world = await useWorld();
+const { page: origin, models } = world;
 const model = models.text;
 useBrowser();
 
@@ -19,18 +20,8 @@ interface Row {
   submission: string | null;
 }
 
-async function node(method: string, ...params: unknown[]): Promise<unknown> {
-  const response = await fetch(`http://127.0.0.1:${ports.node}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  const { result, error } = (await response.json()) as {
-    result?: unknown;
-    error?: { message: string };
-  };
-  if (error) throw new Error(`${method}: ${error.message}`);
-  return result;
+function node(method: string, ...params: unknown[]): Promise<unknown> {
+  return askNode(world, method, ...params);
 }
 
 async function api<T>(path: string): Promise<T> {

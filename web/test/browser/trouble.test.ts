@@ -1,10 +1,10 @@
 import type { Page } from "playwright-core";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
 import { front } from "./front.ts";
-import { cotrain, end, start } from "./world.ts";
+import { cotrain, end, start, useWorld } from "./world.ts";
 
-const world = inject("world");
+const world = await useWorld();
 useBrowser();
 
 it("tells a coordinator that is not ready or behind", async () => {

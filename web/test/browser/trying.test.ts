@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
-import { expect, inject, it } from "vitest";
+import { expect, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
-import { cotrain } from "./world.ts";
+import { cotrain, useWorld } from "./world.ts";
 
-const { page: origin, models, state } = inject("world");
+const { page: origin, models, state } = await useWorld();
 useBrowser();
 
 interface Told {

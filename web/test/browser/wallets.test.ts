@@ -4,36 +4,18 @@ import {
 } from "@metamask/eth-sig-util";
 import type { BrowserContext, Page } from "playwright-core";
 import { encodeFunctionData } from "viem/utils";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  inject,
-  it,
-} from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { trainerAbi } from "../../src/chain/abi.ts";
 import { expectSound, open, useBrowser } from "./browser.ts";
 import { serveHarness } from "./harness/server.ts";
 import { injectWallet, type Controls, type Options } from "./wallet.ts";
+import { askNode, useWorld } from "./world.ts";
 
-const world = inject("world");
+const world = await useWorld();
 useBrowser();
 
-/** Asks the node itself. */
-async function node(method: string, ...params: unknown[]): Promise<unknown> {
-  const response = await fetch(`http://127.0.0.1:${world.ports.node}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  const { result, error } = (await response.json()) as {
-    result?: unknown;
-    error?: { message: string };
-  };
-  if (error) throw new Error(`${method}: ${error.message}`);
-  return result;
+function node(method: string, ...params: unknown[]): Promise<unknown> {
+  return askNode(world, method, ...params);
 }
 
 function button(page: Page, name: string | RegExp) {

@@ -1,10 +1,12 @@
-import { spawn, execFile } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { afterAll, inject } from "vitest";
 import type { TestProject } from "vitest/node";
 import { front } from "./front.ts";
 
@@ -15,23 +17,31 @@ const program = resolve(
 /** Maximum time for a start, in milliseconds. */
 const START = 90_000;
 
-/** Addresses of the world that all browser tests share. */
-export interface World {
-  /** Address of the page, without a slash at its end. */
-  page: string;
+/** Contracts of each world. */
+interface Contracts {
   /** Trainers of the models, by what they take. */
   models: { text: string; row: string; picture: string };
   /** An open prediction market. */
   market: string;
+}
+
+/** Chain and coordinator of the tests of one file. */
+export interface World extends Contracts {
+  /** Address of the page, without a slash at its end. */
+  page: string;
   state: string;
   ports: { node: number; api: number };
 }
 
 declare module "vitest" {
   export interface ProvidedContext {
-    world: World;
+    /** State that each world begins with a copy of. */
+    seed: Contracts & { state: string };
   }
 }
+
+/** Chains and coordinators that were started, by their folders. */
+const programs = new Map<string, ChildProcess>();
 
 const rows = [
   "kind,size,color,wild",
@@ -75,7 +85,28 @@ export async function cotrain(
   return stdout;
 }
 
-/** Starts chain and coordinator, or goes on with those that were killed. */
+/** Starts the command in the background. */
+function run(state: string, args: string[]): ChildProcess {
+  const env = { ...process.env, COTRAIN_STATE: state };
+  return spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/** Ends a program by a signal, and waits until it has ended. */
+async function ended(
+  running: ChildProcess,
+  signal: "SIGINT" | "SIGKILL",
+): Promise<void> {
+  if (running.exitCode !== null || running.signalCode !== null) return;
+  const exit = once(running, "exit");
+  running.kill(signal);
+  await exit;
+}
+
+async function isReady(api: string): Promise<boolean> {
+  return (await fetch(`${api}/health/ready`)).ok;
+}
+
+/** Starts chain and coordinator, or goes on with those that ended. */
 export async function start(
   state: string,
   ports: World["ports"],
@@ -86,31 +117,49 @@ export async function start(
   // A chain that goes on keeps the options that it began with.
   if (!existsSync(folder))
     args.push("--initial", "0.1", "--refund-wait", "5s", "--name", "films");
-  const started = spawn(program, args, {
-    env: { ...process.env, COTRAIN_STATE: state },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  await writeFile(join(state, "pid"), String(started.pid));
-  await until("the coordinator", async () => {
-    return (await fetch(`http://127.0.0.1:${ports.api}/health/ready`)).ok;
-  });
-}
-
-/** Ends chain and coordinator by a signal, and waits until nothing listens. */
-export async function end(
-  { state, ports }: Pick<World, "state" | "ports">,
-  signal: "SIGINT" | "SIGKILL",
-): Promise<void> {
-  process.kill(Number(await readFile(join(state, "pid"), "utf8")), signal);
-  await until("the end", () =>
-    fetch(`http://127.0.0.1:${ports.api}/health/live`).then(
-      () => false,
-      () => true,
-    ),
+  programs.set(state, run(state, args));
+  await until("the coordinator", () =>
+    isReady(`http://127.0.0.1:${ports.api}`),
   );
 }
 
-/** Starts the world before all browser tests. Returns how to end it. */
+/** Ends chain and coordinator by a signal, and waits until they have ended. */
+export async function end(
+  { state }: Pick<World, "state">,
+  signal: "SIGINT" | "SIGKILL",
+): Promise<void> {
+  const running = programs.get(state);
+  if (running) await ended(running, signal);
+}
+
+/** Returns the page of a coordinator: its own, or that of web/dist in front of it. */
+async function shownAt(
+  api: string,
+): Promise<{ page: string; end: () => void }> {
+  const isOwn = !process.env["PREVIEW"];
+  return isOwn ? { page: api, end: () => undefined } : front(api, "dist");
+}
+
+/** Asks the node of a world, not by the page. */
+export async function askNode<T = unknown>(
+  { ports }: Pick<World, "ports">,
+  method: string,
+  ...params: unknown[]
+): Promise<T> {
+  const response = await fetch(`http://127.0.0.1:${ports.node}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  const { result, error } = (await response.json()) as {
+    result: T;
+    error?: { message: string };
+  };
+  if (error) throw new Error(`${method}: ${error.message}`);
+  return result;
+}
+
+/** Makes the state that all worlds begin with, before all tests. Returns how to remove it. */
 export default async function setup(
   project: TestProject,
 ): Promise<() => Promise<void>> {
@@ -118,49 +167,57 @@ export default async function setup(
   const ports = { node: await freePort(), api: await freePort() };
   const api = `http://127.0.0.1:${ports.api}`;
   await start(state, ports);
-  const preview = process.env["PREVIEW"]
-    ? await front(api, "dist")
-    : { page: api, end: () => {} };
-  const { page } = preview;
-
   const table = join(state, "plants.csv");
   await writeFile(table, rows.join("\n") + "\n");
-  const deploy = async (...args: string[]): Promise<string> => {
-    const common = ["--initial", "1.0", "--dev", "4", "--yes", "--json"];
-    const { trainer } = JSON.parse(
-      await cotrain(state, "deploy", ...args, ...common),
-    ) as {
-      trainer: string;
-    };
-    await until(
-      "a deployed model",
-      async () => (await fetch(`${page}/v1/models/${trainer}`)).ok,
-    );
-    return trainer;
-  };
-  const text = JSON.parse(await (await fetch(`${page}/v1/models`)).text())
-    .rows[0].trainer;
-  const row = await deploy(
-    "--data",
-    table,
-    "--label-column",
-    "kind",
-    "--name",
-    "plants",
-  );
-  const picture = await deploy("--data", "digits", "--name", "digits");
-  const models = { text, row, picture };
   const data = ["--data", table, "--label-column", "kind"];
-  const terms = ["--bounty", "1ether", "--test-samples", "6", "--parts", "2"];
-  const by = ["--name", "test of plants", "--dev", "4", "--yes", "--json"];
-  const { market } = JSON.parse(
-    await cotrain(state, "market", "create", ...data, ...terms, ...by),
-  ) as { market: string };
-  project.provide("world", { page, models, market, state, ports });
-
-  return async () => {
-    preview.end();
-    await end({ state, ports }, "SIGINT");
-    await rm(state, { recursive: true, force: true });
+  const by = ["--dev", "4", "--yes", "--json"];
+  const deploy = async (...args: string[]): Promise<string> => {
+    const made = ["deploy", ...args, "--initial", "1.0", ...by];
+    return JSON.parse(await cotrain(state, ...made)).trainer;
   };
+  const { rows: found } = (await (await fetch(`${api}/v1/models`)).json()) as {
+    rows: { trainer: string }[];
+  };
+  const models = {
+    text: found[0]?.trainer ?? "",
+    row: await deploy(...data, "--name", "plants"),
+    picture: await deploy("--data", "digits", "--name", "digits"),
+  };
+  const terms = ["--bounty", "1ether", "--test-samples", "6", "--parts", "2"];
+  const made = ["market", "create", ...data, ...terms];
+  const { market } = JSON.parse(
+    await cotrain(state, ...made, "--name", "test of plants", ...by),
+  ) as { market: string };
+  // What is kept is complete, also the first measurement.
+  for (const path of [
+    `models/${models.row}`,
+    `models/${models.picture}`,
+    `markets/${market}`,
+  ])
+    await until(path, async () => (await fetch(`${api}/v1/${path}`)).ok);
+  await until("the accuracy", async () => {
+    const answer = await fetch(`${api}/v1/models/${models.text}`);
+    const { accuracy } = (await answer.json()) as { accuracy?: number };
+    return typeof accuracy === "number";
+  });
+  await end({ state }, "SIGINT");
+  project.provide("seed", { state, models, market });
+  return () => rm(state, { recursive: true, force: true });
+}
+
+/** Starts a world for the tests of a file, and ends it after them. */
+export async function useWorld(): Promise<World> {
+  const { state: seed, ...contracts } = inject("seed");
+  const state = await mkdtemp(join(tmpdir(), "cotrain-page-"));
+  await cp(seed, state, { recursive: true });
+  const ports = { node: await freePort(), api: await freePort() };
+  const api = `http://127.0.0.1:${ports.api}`;
+  await start(state, ports);
+  const shown = await shownAt(api);
+  afterAll(async () => {
+    shown.end();
+    await end({ state }, "SIGINT");
+    await rm(state, { recursive: true, force: true });
+  });
+  return { page: shown.page, state, ports, ...contracts };
 }
