@@ -8,7 +8,7 @@ mod common;
 use std::time::Instant;
 
 use common::{blobs, first};
-use cotrain_active::{Learner, Logistic};
+use cotrain_active::{Forest, Learner, Logistic};
 
 const LABELS: usize = 200;
 
@@ -33,9 +33,17 @@ fn main() {
             model.probabilities(row).expect("rows that fit")
         }));
     }
+    let mut forest = Vec::new();
+    for seed in 0..20 {
+        let mut model = Forest::new(10, 64, 50, seed).expect("sizes");
+        forest.push(milliseconds(|| {
+            model.fit(before, &labels[..LABELS]).expect("rows that fit");
+        }));
+    }
     print("logistic_refit_cold_200", &mut cold);
     print("logistic_refit_warm_200", &mut warm);
     print("logistic_decision", &mut decision);
+    print("forest_refit_200", &mut forest);
 }
 
 /// Returns the time that a call takes.

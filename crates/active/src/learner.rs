@@ -1,12 +1,17 @@
 //! Models that learn from rows with labels, and give probabilities.
 
+mod bins;
 mod checks;
+pub mod forest;
 pub mod logistic;
 mod seen;
+mod tree;
+mod written;
 
 use ndarray::{Array2, ArrayView2};
 
 pub use self::checks::{LARGEST, MAX_CLASSES, MAX_FEATURES, MAX_NUMBERS};
+pub use self::forest::{Forest, MAX_TREES};
 pub use self::logistic::Logistic;
 
 /// Model that learns from all labeled rows, and gives the probability of each class.
@@ -35,6 +40,16 @@ pub trait Learner: Send + Sync {
     ///
     /// The rows do not fit the learner, or a number is not finite.
     fn probabilities(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>, LearnError>;
+
+    /// Returns the probabilities by each member of a learner that is a committee; none otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The rows do not fit the learner, or a number is not finite.
+    fn members(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<Array2<f64>>, LearnError> {
+        let _ = rows;
+        Ok(Vec::new())
+    }
 
     /// Returns a copy, so that a caller can learn on it and keep the original.
     fn copy(&self) -> Box<dyn Learner>;

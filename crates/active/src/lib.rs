@@ -21,6 +21,6 @@ pub mod stopping;
 pub mod strategy;
 pub mod stream;
 
-pub use learner::{LearnError, Learner, Logistic};
+pub use learner::{Forest, LearnError, Learner, Logistic};
 pub use measure::Measure;
 pub use strategy::{Query, QueryError, Strategy};

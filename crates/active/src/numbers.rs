@@ -41,6 +41,12 @@ pub(crate) fn float(count: usize) -> f64 {
     count as f64
 }
 
+/// Returns an index in 32 bits; the limits of sizes keep all of them far below.
+#[must_use]
+pub(crate) fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
 /// Replaces scores by probabilities that are proportional to their exponentials.
 ///
 /// Returns the logarithm of the sum of the exponentials.

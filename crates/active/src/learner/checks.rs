@@ -1,5 +1,7 @@
 //! Checks that rows and labels fit a learner, and limits of sizes.
 
+use std::borrow::Cow;
+
 use ndarray::ArrayView2;
 
 use super::LearnError;
@@ -90,4 +92,12 @@ pub(super) fn check_labeled(
         });
     }
     check_rows(rows, features)
+}
+
+/// Returns the numbers of rows, one row after the other, copied only if they stand otherwise.
+pub(super) fn contiguous<'a>(rows: &'a ArrayView2<'_, f64>) -> Cow<'a, [f64]> {
+    match rows.as_slice() {
+        Some(numbers) => Cow::Borrowed(numbers),
+        None => Cow::Owned(rows.iter().copied().collect()),
+    }
 }

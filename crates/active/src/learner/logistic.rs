@@ -23,14 +23,15 @@ use serde::{Deserialize, Serialize};
 
 use self::objective::Objective;
 use self::steps::minimize;
-use super::checks::{check_labeled, check_rows, check_sizes};
+use super::checks::{LARGEST, check_labeled, check_rows, check_sizes, contiguous};
 use super::seen::Seen;
+use super::written::checked;
 use super::{LearnError, Learner};
 use crate::numbers::{dot, float, softmax};
 
 /// Logistic regression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Logistic {
     features: usize,
     /// Weight of the rows' losses against the penalty, scikit-learn's `C`.
@@ -41,6 +42,8 @@ pub struct Logistic {
     /// Intercept of each class.
     intercepts: Vec<f64>,
 }
+
+checked!(Logistic);
 
 /// Description of the last fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -113,6 +116,21 @@ impl Logistic {
         }
         *self = model;
         Ok(fit)
+    }
+
+    /// Checks that the numbers fit each other.
+    fn check(&self) -> Result<(), &'static str> {
+        let sizes = Self::with_cost(self.seen.all(), self.features, self.cost);
+        let sizes = sizes.map_err(|_| "the sizes are out of range")?;
+        self.seen.check()?;
+        let numbers = || self.weights.iter().chain(&self.intercepts);
+        if sizes.weights.len() != self.weights.len()
+            || sizes.intercepts.len() != self.intercepts.len()
+            || !numbers().all(|it| it.abs() <= LARGEST)
+        {
+            return Err("the weights do not fit the sizes");
+        }
+        Ok(())
     }
 
     /// Returns the last weights of the classes as parameters of an objective.
@@ -198,15 +216,9 @@ impl Learner for Logistic {
         check_rows(&rows, self.features)?;
         let mut found = Array2::zeros((rows.nrows(), self.classes()));
         let mut scores = vec![0.0; self.seen.classes().len()];
-        let mut copy = Vec::new();
-        for (row, mut found) in rows.outer_iter().zip(found.axis_iter_mut(Axis(0))) {
-            let row = if let Some(row) = row.as_slice() {
-                row
-            } else {
-                copy.clear();
-                copy.extend(row.iter().copied());
-                &copy
-            };
+        let numbers = contiguous(&rows);
+        let all = numbers.chunks_exact(self.features);
+        for (row, mut found) in all.zip(found.axis_iter_mut(Axis(0))) {
             for (&class, score) in self.seen.classes().iter().zip(&mut scores) {
                 *score = self.intercepts[class] + dot(self.row(class), row);
             }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::MAX_NUMBERS;
 use crate::numbers::float;
 
 /// Classes that labeled rows have, and the probability that is left for the others.
@@ -12,7 +13,9 @@ use crate::numbers::float;
 /// The model's own probabilities share the rest.
 /// So after one label of ten, its class has 2/11 and each other one 1/11.
 /// Once all classes have a label, the probabilities are the model's own.
+/// The most probable class is always one with a label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Seen {
     /// Classes with a label, rising.
     classes: Vec<usize>,
@@ -44,6 +47,18 @@ impl Seen {
             all,
             labels: labels.len(),
         }
+    }
+
+    /// Checks that the classes rise and that no more have a label than there are labels.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let rises = self.classes.is_sorted_by(|left, right| left < right);
+        let fits = self.classes.last().is_none_or(|&last| last < self.all);
+        let counts =
+            self.classes.len() <= self.labels && (self.labels == 0) == self.classes.is_empty();
+        let is_read = rises && fits && counts && self.labels <= MAX_NUMBERS;
+        is_read
+            .then_some(())
+            .ok_or("the classes with a label do not fit the number of labels")
     }
 
     /// Returns the classes with a label, rising.
