@@ -8,6 +8,7 @@
 //! replays it; `COTRAIN_STEPS=<n>` makes runs longer or shorter.
 
 mod accounts;
+mod channels;
 mod claiming;
 mod contract_authors;
 mod contributing;

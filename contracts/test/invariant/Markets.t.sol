@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Test} from "../base/Test.sol";
+import {ChannelWorld} from "./ChannelWorld.sol";
 import {FeesWorld} from "./FeesWorld.sol";
 import {MarketWorld} from "./MarketWorld.sol";
 
@@ -75,5 +76,31 @@ contract FeesMoneyTest is MoneyTest {
         some[1] = FeesWorld.register.selector;
         some[2] = FeesWorld.pay.selector;
         some[3] = FeesWorld.collect.selector;
+    }
+}
+
+/// @notice The invariants of money in payment channels.
+contract ChannelMoneyTest is MoneyTest {
+    function setUp() external {
+        world = address(new ChannelWorld());
+    }
+
+    function invariantMoney() external view {
+        ChannelWorld(world).requireBooks();
+    }
+
+    function afterInvariant() external {
+        ChannelWorld(world).finish();
+    }
+
+    function selectors() internal pure override returns (bytes4[] memory some) {
+        some = new bytes4[](7);
+        some[0] = ChannelWorld.deposit.selector;
+        some[1] = ChannelWorld.claim.selector;
+        some[2] = ChannelWorld.settle.selector;
+        some[3] = ChannelWorld.refund.selector;
+        some[4] = ChannelWorld.initiateWithdraw.selector;
+        some[5] = ChannelWorld.finalizeWithdraw.selector;
+        some[6] = ChannelWorld.wait.selector;
     }
 }

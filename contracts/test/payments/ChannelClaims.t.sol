@@ -244,7 +244,7 @@ contract ChannelClaimsTest is ChannelTest {
         requireChannel(id, 100, 60);
     }
 
-    /// @dev Of any vouchers in any order, the receiver gets the largest, once.
+    /// @dev The receiver gets the largest of all vouchers, once, whatever their order.
     function testFuzz_claim_paysLargestOnce(uint128[5] memory totals) external {
         (ChannelConfig memory config, bytes32 id) = open(1_000);
         uint256 largest;

@@ -93,7 +93,7 @@ contract ChannelDepositsTest is ChannelTest {
         requireChannel(idOf(config), type(uint128).max, 0);
     }
 
-    /// @dev What arrived counts, not what the collector or the token says.
+    /// @dev Tokens are counted when they have arrived, whatever collector and token say.
     function test_deposit_measuresWhatArrives() external {
         ChannelConfig memory config = oddTerms();
         bytes memory failed = abi.encodeWithSelector(IChannelSettlement.DepositCollectionFailed.selector);

@@ -6,7 +6,8 @@
 //! `NaiveBayes` its getter.
 //! A market shares `contribute`, `owner`, `classifier`, `contributionCount`, `root` and `price`
 //! with trainers.
-//! [`Errors`] has the errors of all contracts.
+//! [`Errors`] has the errors of all contracts but those of payment channels, which [`ChannelSettlement`]
+//! and [`Erc3009Collector`] have.
 
 // Generated code: the Solidity interfaces document it.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -47,3 +48,12 @@ alloy_sol_types::sol!(
     DenseNearestCentroid,
     "../../contracts/artifacts/DenseNearestCentroid.json"
 );
+alloy_sol_types::sol!(
+    ChannelSettlement,
+    "../../contracts/artifacts/ChannelSettlement.json"
+);
+alloy_sol_types::sol!(
+    Erc3009Collector,
+    "../../contracts/artifacts/Erc3009Collector.json"
+);
+alloy_sol_types::sol!(Erc3009Token, "../../contracts/artifacts/Erc3009Token.json");

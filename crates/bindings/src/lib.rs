@@ -6,6 +6,7 @@
 //! to a chain.
 
 mod calls;
+pub mod channels;
 mod code;
 mod contracts;
 pub mod events;
