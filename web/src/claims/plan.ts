@@ -183,12 +183,12 @@ const OF_SIZE = [
   "ClassifierFailed()",
   "GasTooLow(uint256,uint256)",
   "Panic(uint256)",
-].map((error) => toFunctionSelector(error));
+];
 
 function isOfSize({ data, message }: ChainError): boolean {
   if (data === "0x") return true;
   // The name of the method has "gas" in it, too, and is no reason.
   if (data === undefined)
     return /gas/i.test(message.replace(/estimategas/gi, ""));
-  return OF_SIZE.some((selector) => data.startsWith(selector));
+  return OF_SIZE.some((error) => data.startsWith(toFunctionSelector(error)));
 }

@@ -11,12 +11,14 @@ const units: readonly (readonly [number, Intl.RelativeTimeFormatUnit])[] = [
   [SECOND, "second"],
 ];
 
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+/** Made at the first use: making one would keep the first view waiting. */
+let relative: Intl.RelativeTimeFormat | undefined;
 
 /** Returns a time relative to now, such as `5 minutes ago`. Both are Unix seconds. */
 export function ago(time: number, now: number): string {
   const difference = time - now;
   const size = Math.abs(difference);
+  relative ??= new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   for (const [seconds, unit] of units) {
     if (size >= seconds)
       return relative.format(Math.trunc(difference / seconds), unit);
