@@ -13,6 +13,7 @@
 )]
 
 pub mod annotators;
+pub mod experiment;
 pub mod learner;
 pub mod measure;
 mod numbers;

@@ -23,7 +23,6 @@ pub use query::Query;
 pub use rows::{MAX_NUMBER, QueryError, Source};
 
 use self::rank::{Order, lowest};
-use self::rows::Rows;
 use crate::measure::Measure;
 
 /// Number of the least sure rows from which margin with centers chooses, for each row of the batch.
@@ -74,6 +73,23 @@ pub enum Start {
     KCenter,
 }
 
+impl Start {
+    /// Returns `true` until there are three labels for each class.
+    #[must_use]
+    pub fn goes_on(self, labels: usize, classes: usize) -> bool {
+        labels < classes.saturating_mul(START_LABELS)
+    }
+
+    /// Returns the strategy of the first labels.
+    #[must_use]
+    pub fn strategy(self) -> Strategy {
+        match self {
+            Self::TypiClust => Strategy::TypiClust,
+            Self::KCenter => Strategy::KCenter,
+        }
+    }
+}
+
 impl Strategy {
     /// All strategies, those with parameters with the usual ones.
     pub const ALL: [Self; 11] = [
@@ -106,6 +122,12 @@ impl Strategy {
             Self::StartThenMargin(Start::TypiClust) => "typiclust-margin",
             Self::StartThenMargin(Start::KCenter) => "k-center-margin",
         }
+    }
+
+    /// Returns `true` if the strategy looks at answers of a model, so that it can follow a start.
+    #[must_use]
+    pub fn needs_model(self) -> bool {
+        self == Self::Committee || self.needs_probabilities()
     }
 
     /// Returns `true` if the strategy looks at the probabilities of a model.
@@ -163,7 +185,11 @@ impl Strategy {
                     .collect();
                 Ok(lowest(&rows, &scores, count, seed))
             }
-            Self::KCenter => Ok(k_center(query, &rows)),
+            Self::KCenter => {
+                let all: Vec<usize> = (0..rows.len()).collect();
+                let labeled = query.labeled;
+                Ok(centers::farthest_first(&rows, &all, labeled, count, seed))
+            }
             Self::MarginKCenter => {
                 let scores = sureness(query, Measure::Margin)?;
                 let candidates = lowest(&rows, &scores, count.saturating_mul(CANDIDATES), seed);
@@ -177,13 +203,11 @@ impl Strategy {
             Self::TypiClust => Ok(clusters::typical(&rows, query.labeled, count, seed)),
             Self::StartThenMargin(start) => {
                 let classes = query.checked_probabilities()?.columns();
-                if query.labeled.nrows() >= classes.saturating_mul(START_LABELS) {
-                    return by_measure(Measure::Margin);
+                if start.goes_on(query.labeled.nrows(), classes) {
+                    start.strategy().choose(query)
+                } else {
+                    by_measure(Measure::Margin)
                 }
-                Ok(match start {
-                    Start::TypiClust => clusters::typical(&rows, query.labeled, count, seed),
-                    Start::KCenter => k_center(query, &rows),
-                })
             }
         }
     }
@@ -191,10 +215,12 @@ impl Strategy {
 
 /// Name that is no strategy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is no strategy; expected one of {}", names())]
+#[error("`{found}` is no strategy; expected one of {expected}")]
 pub struct UnknownStrategy {
     /// The name.
     pub found: String,
+    /// Names that there are.
+    pub expected: String,
 }
 
 impl FromStr for Strategy {
@@ -204,21 +230,28 @@ impl FromStr for Strategy {
         let found = Self::ALL.into_iter().find(|it| it.name() == name);
         found.ok_or_else(|| UnknownStrategy {
             found: name.to_owned(),
+            expected: Self::ALL.map(Self::name).join(", "),
         })
     }
 }
 
-fn names() -> String {
-    Strategy::ALL.map(Strategy::name).join(", ")
+impl FromStr for Start {
+    type Err = UnknownStrategy;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
+        let all = [Self::TypiClust, Self::KCenter];
+        let names = all.map(|it| it.strategy().name());
+        let found = all.into_iter().zip(names).find(|(_, it)| *it == name);
+        let start = found.map(|(start, _)| start);
+        start.ok_or_else(|| UnknownStrategy {
+            found: name.to_owned(),
+            expected: names.join(", "),
+        })
+    }
 }
 
 fn sureness(query: &Query<'_>, measure: Measure) -> Result<Vec<Order>, QueryError> {
     let probabilities = query.checked_probabilities()?;
     let rows = probabilities.iter();
     Ok(rows.map(|row| Order(-measure.uncertainty(row))).collect())
-}
-
-fn k_center(query: &Query<'_>, rows: &Rows<'_>) -> Vec<usize> {
-    let all: Vec<usize> = (0..rows.len()).collect();
-    centers::farthest_first(rows, &all, query.labeled, query.count, query.seed)
 }

@@ -6,9 +6,10 @@
 use ndarray::ArrayView2;
 
 use super::density::references;
-use super::distance::{mean, real, squared, squared_below};
+use super::distance::{mean, squared, squared_below};
 use super::rank::{Distinct, Order, drawn, mixed};
 use super::rows::Rows;
+use crate::numbers::float;
 
 /// Maximum number of clusters, as in the paper.
 const CLUSTERS: usize = 500;
@@ -116,7 +117,7 @@ fn sparseness(all: &Rows<'_>, row: usize, others: &[usize]) -> f64 {
     let nearest = &mut squares[..count];
     // The order of the selection depends on the order of the rows.
     nearest.sort_unstable_by(f64::total_cmp);
-    nearest.iter().map(|it| it.sqrt()).sum::<f64>() / real(count)
+    nearest.iter().map(|it| it.sqrt()).sum::<f64>() / float(count)
 }
 
 /// Returns the rows of each of up to `count` clusters by k-means, without empty ones.

@@ -4,11 +4,11 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::distance::real;
 use super::rank::Order;
 use super::rows::{QueryError, Rows, check_probabilities};
 use crate::learner::{LearnError, Learner};
 use crate::measure::{Measure, entropy, most_likely};
+use crate::numbers::float;
 
 /// Maximum difference of two answers that count as the same.
 const SAME: f64 = 1e-9;
@@ -134,7 +134,7 @@ impl Members {
             check_probabilities(answer, rows)?;
         }
         let classes = answers.first().map_or(0, Rows::columns);
-        let share = 1.0 / real(answers.len());
+        let share = 1.0 / float(answers.len());
         let agreement = |row: usize| {
             let mut votes = vec![0_usize; classes];
             let mut means = vec![0.0; classes];
@@ -147,7 +147,7 @@ impl Members {
             }
             // In this order, equal numbers of votes give equal bits, whichever classes have them.
             votes.sort_unstable();
-            let shares: Vec<f64> = votes.iter().map(|&it| real(it) * share).collect();
+            let shares: Vec<f64> = votes.iter().map(|&it| float(it) * share).collect();
             (
                 Order(-entropy(&shares)),
                 Order(-Measure::Margin.uncertainty(&means)),

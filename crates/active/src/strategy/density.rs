@@ -1,8 +1,9 @@
 //! Similarity of a row to the rows of its pool.
 
-use super::distance::{mean, real, squared};
+use super::distance::{mean, squared};
 use super::rank::drawn;
 use super::rows::Rows;
+use crate::numbers::float;
 
 /// Maximum number of rows with which each row is compared.
 const REFERENCES: usize = 2_000;
@@ -17,7 +18,7 @@ pub(super) fn densities(rows: &Rows<'_>, seed: u64) -> Vec<f64> {
     let middle = mean(rows.iter(), rows.columns());
     // The mean over all pairs is twice the mean distance from the middle.
     let spread: f64 = rows.iter().map(|row| squared(row, &middle)).sum();
-    let scale = 2.0 * spread / real(rows.len().max(1));
+    let scale = 2.0 * spread / float(rows.len().max(1));
     let similarity = |one: &[f64], other: &[f64]| {
         if scale > 0.0 {
             1.0 / (1.0 + squared(one, other) / scale)
@@ -27,7 +28,7 @@ pub(super) fn densities(rows: &Rows<'_>, seed: u64) -> Vec<f64> {
     };
     let density = |row: &[f64]| {
         let all = references.iter().map(|&it| similarity(row, rows.row(it)));
-        all.sum::<f64>() / real(references.len())
+        all.sum::<f64>() / float(references.len())
     };
     rows.iter().map(density).collect()
 }

@@ -1,5 +1,7 @@
 //! Squared Euclidean distances, with sums in a fixed order.
 
+use crate::numbers::float;
+
 /// Number of sums side by side, so that processors can add them at once.
 const LANES: usize = 8;
 
@@ -39,7 +41,7 @@ pub(super) fn squared_below(one: &[f64], other: &[f64], limit: f64) -> Option<f6
 
 /// Returns the means of the numbers of rows.
 pub(super) fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, columns: usize) -> Vec<f64> {
-    let count = real(rows.len().max(1));
+    let count = float(rows.len().max(1));
     let mut sums = vec![0.0; columns];
     for row in rows {
         for (sum, number) in sums.iter_mut().zip(row) {
@@ -50,12 +52,6 @@ pub(super) fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, columns: 
         *sum /= count;
     }
     sums
-}
-
-// Numbers of rows are far below 2^52.
-#[allow(clippy::cast_precision_loss)]
-pub(super) fn real(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]
