@@ -1,6 +1,7 @@
 //! Models that learn from rows with labels, and give probabilities.
 
 mod bins;
+pub mod boosted;
 mod checks;
 pub mod forest;
 pub mod logistic;
@@ -10,6 +11,7 @@ mod written;
 
 use ndarray::{Array2, ArrayView2};
 
+pub use self::boosted::{Boosted, MAX_ROUNDS};
 pub use self::checks::{LARGEST, MAX_CLASSES, MAX_FEATURES, MAX_NUMBERS};
 pub use self::forest::{Forest, MAX_TREES};
 pub use self::logistic::Logistic;

@@ -22,6 +22,6 @@ pub mod stopping;
 pub mod strategy;
 pub mod stream;
 
-pub use learner::{Forest, LearnError, Learner, Logistic};
+pub use learner::{Boosted, Forest, LearnError, Learner, Logistic};
 pub use measure::Measure;
 pub use strategy::{Query, QueryError, Strategy};

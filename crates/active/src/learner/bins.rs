@@ -107,6 +107,25 @@ fn code(bins: &[Bin], value: f64) -> u8 {
     u8::try_from(index).unwrap_or(u8::MAX)
 }
 
+/// Moves rows whose bin is at most `lower` before the others. Returns their number.
+///
+/// Both sides keep their order; `spare` is memory for the others.
+pub(super) fn part(rows: &mut [u32], spare: &mut Vec<u32>, codes: &[u8], lower: u8) -> usize {
+    spare.clear();
+    let mut count = 0;
+    for at in 0..rows.len() {
+        let row = rows[at];
+        if codes[row as usize] <= lower {
+            rows[count] = row;
+            count += 1;
+        } else {
+            spare.push(row);
+        }
+    }
+    rows[count..].copy_from_slice(spare);
+    count
+}
+
 // Exact numbers are meant.
 #[cfg(test)]
 #[allow(clippy::float_cmp)]

@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::bins::Bins;
+use super::super::bins::{Bins, part};
 use super::super::tree::Tree;
 use crate::numbers::index;
 
@@ -221,19 +221,8 @@ impl<'a> Grower<'a> {
     /// Moves the rows of a node that go left before the others. Returns the first that goes right.
     fn part(&mut self, start: usize, end: usize, split: Split) -> usize {
         let codes = self.bins.codes(split.feature);
-        self.right.clear();
-        let mut middle = start;
-        for at in start..end {
-            let row = self.rows[at];
-            if codes[row as usize] <= split.lower {
-                self.rows[middle] = row;
-                middle += 1;
-            } else {
-                self.right.push(row);
-            }
-        }
-        self.rows[middle..end].copy_from_slice(&self.right);
-        middle
+        let rows = &mut self.rows[start..end];
+        start + part(rows, &mut self.right, codes, split.lower)
     }
 }
 
