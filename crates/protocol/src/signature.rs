@@ -2,7 +2,7 @@
 //!
 //! No other module makes or reads them.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, b256};
 use secp256k1::{
     Message, PublicKey, SECP256K1, SecretKey,
     ecdsa::{RecoverableSignature, RecoveryId},
@@ -33,6 +33,23 @@ pub fn recover(signature: &[u8], hash: B256) -> Option<Address> {
     let signature = RecoverableSignature::from_compact(&r_s, id).ok()?;
     let key = SECP256K1.recover_ecdsa(Message::from_digest(hash.0), &signature);
     Some(address_of(&key.ok()?))
+}
+
+/// Largest `s` in the lower half of its range: half the order of the curve, rounded down.
+const HALF_ORDER: B256 =
+    b256!("0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");
+
+/// Returns the account whose key signed `hash`, or `None` if the `ECDSA` of `OpenZeppelin` would revert.
+///
+/// A signature is 65 bytes `r s v`, with a `v` of 27 or 28 and an `s` in the lower half of its range.
+/// So there is only one signature for a key, a hash and an `r`.
+#[must_use]
+pub fn recover_strict(signature: &[u8], hash: B256) -> Option<Address> {
+    let signature: &[u8; 65] = signature.try_into().ok()?;
+    if signature[32..64] > HALF_ORDER[..] {
+        return None;
+    }
+    recover(signature, hash)
 }
 
 fn address_of(key: &PublicKey) -> Address {
@@ -76,5 +93,41 @@ impl Key {
         let mut signature = [27 + u8::from(odd); 65];
         signature[..64].copy_from_slice(&r_s);
         signature
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{U256, uint};
+
+    use super::*;
+
+    /// Order of the curve.
+    const ORDER: U256 =
+        uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
+
+    #[test]
+    fn recover_strict_takes_one_form_of_a_signature() {
+        let key = Key::new(B256::with_last_byte(7)).expect("a key");
+        let hash = B256::repeat_byte(3);
+        let signature = key.sign(hash);
+        assert_eq!(recover_strict(&signature, hash), Some(key.address()));
+
+        let mut mirrored = signature;
+        let s = ORDER - U256::from_be_slice(&signature[32..64]);
+        mirrored[32..64].copy_from_slice(&s.to_be_bytes::<32>());
+        mirrored[64] = 27 + 28 - signature[64];
+        assert_eq!(recover(&mirrored, hash), Some(key.address()));
+        assert_eq!(recover_strict(&mirrored, hash), None);
+
+        let mut bare = signature;
+        bare[64] -= 27;
+        assert_eq!(recover_strict(&bare, hash), None);
+        let mut short = [0; 64];
+        short.copy_from_slice(&signature[..64]);
+        short[32] |= (signature[64] - 27) << 7;
+        assert_eq!(recover(&short, hash), Some(key.address()));
+        assert_eq!(recover_strict(&short, hash), None);
+        assert_eq!(HALF_ORDER, B256::from(ORDER / U256::from(2)));
     }
 }
