@@ -6,6 +6,7 @@
 // Money is counted in whole numbers.
 #![deny(clippy::float_arithmetic)]
 
+pub mod bolt11;
 pub mod l402;
 pub mod ledger;
 pub mod macaroon;
