@@ -9,5 +9,6 @@
 pub mod bolt11;
 pub mod l402;
 pub mod ledger;
+pub mod lnd;
 pub mod macaroon;
 pub mod price;
