@@ -12,3 +12,4 @@ pub mod ledger;
 pub mod lnd;
 pub mod macaroon;
 pub mod price;
+pub mod seal;
