@@ -7,6 +7,7 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod bolt11;
+pub mod budget;
 pub mod l402;
 pub mod ledger;
 pub mod lnd;
