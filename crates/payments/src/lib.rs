@@ -14,3 +14,4 @@ pub mod lnd;
 pub mod macaroon;
 pub mod price;
 pub mod seal;
+pub mod x402;

@@ -1,0 +1,21 @@
+//! Payments by x402, version 2, on EVM chains: wire types, and the rules of its schemes.
+//!
+//! - [`wire`], [`header`], [`Json`], [`Decimal`], [`Reason`]: what travels over HTTP
+//! - [`extensions`]: the extensions that this service offers
+//!
+//! Upstream has a specification and packages for npm. Error words follow the packages where they
+//! differ, because clients speak the packages.
+//! JSON text is made and read by the caller, over the serde traits of these types.
+
+mod decimal;
+pub mod extensions;
+pub mod header;
+mod json;
+mod reason;
+pub mod wire;
+
+pub use self::{
+    decimal::Decimal,
+    json::{Json, JsonError, Number},
+    reason::Reason,
+};

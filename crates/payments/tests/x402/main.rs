@@ -1,0 +1,3 @@
+//! Tests of the rules of x402.
+
+mod wire;
