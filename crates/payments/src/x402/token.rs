@@ -1,6 +1,6 @@
 //! Tokens with signed transfers, by EIP-3009.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::{Eip712Domain, SolCall, SolStruct, sol};
 use cotrain_protocol::signature::recover_strict;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,15 @@ use super::{Decimal, wire::PaymentRequirements};
 
 sol! {
     struct TransferWithAuthorization {
+        address from;
+        address to;
+        uint256 value;
+        uint256 validAfter;
+        uint256 validBefore;
+        bytes32 nonce;
+    }
+
+    struct ReceiveWithAuthorization {
         address from;
         address to;
         uint256 value;
@@ -129,6 +138,21 @@ impl Token {
         }
         .eip712_signing_hash(&self.domain())
     }
+
+    /// Returns the hash that the payer signs for a transfer that only the recipient may send.
+    #[must_use]
+    pub fn receive_hash(&self, authorization: &Authorization) -> B256 {
+        let it = authorization;
+        ReceiveWithAuthorization {
+            from: it.from,
+            to: it.to,
+            value: it.value.0,
+            validAfter: it.valid_after.0,
+            validBefore: it.valid_before.0,
+            nonce: it.nonce,
+        }
+        .eip712_signing_hash(&self.domain())
+    }
 }
 
 impl Authorization {
@@ -158,4 +182,9 @@ impl Authorization {
         };
         Some(call.abi_encode().into())
     }
+}
+
+/// Returns the hash of a struct with this hash in a domain with this separator, by EIP-712.
+pub(crate) fn typed_hash(separator: B256, struct_hash: B256) -> B256 {
+    keccak256([&[0x19, 0x01], separator.as_slice(), struct_hash.as_slice()].concat())
 }

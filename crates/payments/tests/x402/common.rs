@@ -2,9 +2,12 @@
 
 use std::convert::Infallible;
 
-use alloy_primitives::{Address, B256, address, b256};
+use alloy_primitives::{Address, B256, U256, address, b256};
 use cotrain_payments::x402::{
     Token,
+    batch::{
+        ChainState, Channel, Deployment, Facts, Limits, PayerChannel, Terms, payload::BatchPayload,
+    },
     wire::{PaymentRequired, PaymentRequirements, Resource},
 };
 use cotrain_protocol::signature::Key;
@@ -37,9 +40,22 @@ pub(crate) fn token() -> Token {
     }
 }
 
-/// Returns the account that is paid.
-pub(crate) fn receiver() -> Address {
-    address!("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+/// Returns the terms of a channel, for a request of this price.
+pub(crate) fn terms(amount: u128) -> Terms {
+    Terms {
+        token: token(),
+        amount,
+        receiver: address!("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
+        receiver_authorizer: address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8"),
+        withdraw_delay: 900,
+        max_timeout: 60,
+        min_deposit: None,
+    }
+}
+
+/// Returns the deployment at the standard's addresses.
+pub(crate) fn deployment() -> Deployment {
+    Deployment::standard(CHAIN)
 }
 
 /// Returns the demand of a payment by one offer.
@@ -56,4 +72,49 @@ pub(crate) fn required(offer: PaymentRequirements) -> PaymentRequired {
         accepts: vec![offer],
         extensions: std::collections::BTreeMap::new(),
     }
+}
+
+/// Returns the state of a channel on the chain.
+pub(crate) fn chain(balance: u128, total_claimed: u128, read_at: u64) -> ChainState {
+    ChainState {
+        balance,
+        total_claimed,
+        ..ChainState::unused(read_at)
+    }
+}
+
+/// Returns facts without questions answered.
+pub(crate) fn facts(now: u64) -> Facts {
+    Facts {
+        now,
+        chain: None,
+        payer_balance: Some(U256::MAX),
+        contract: None,
+    }
+}
+
+/// Returns limits that stop nothing.
+pub(crate) fn unlimited() -> Limits {
+    Limits {
+        request: u128::MAX,
+        total: u128::MAX,
+        deposit: u128::MAX,
+    }
+}
+
+/// Returns both sides of a channel with this balance.
+pub(crate) fn pair(balance: u128) -> (PayerChannel, Channel) {
+    let payer = PayerChannel::open(&deployment(), &terms(1), PAYER, B256::ZERO, balance, 0);
+    let state = chain(balance, 0, NOW);
+    let channel = Channel::open(&deployment(), payer.config().clone(), state);
+    (payer, channel)
+}
+
+/// Returns the payer's payment of a request with this price.
+pub(crate) fn pay(payer: &mut PayerChannel, amount: u128) -> BatchPayload {
+    let offer = terms(amount).offer();
+    let key = self::payer();
+    let salt = B256::with_last_byte(1);
+    let payment = payer.pay(&deployment(), &offer, &unlimited(), salt, NOW, signer(&key));
+    payment.expect("a payment")
 }

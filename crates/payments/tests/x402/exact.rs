@@ -13,12 +13,12 @@ use cotrain_payments::x402::{
 };
 use cotrain_protocol::signature::Key;
 
-use crate::common::{NOW, PAYER, payer, receiver, required, signer, token};
+use crate::common::{NOW, PAYER, payer, required, signer, terms, token};
 
 const NONCE: B256 = B256::repeat_byte(9);
 
 fn offer() -> PaymentRequirements {
-    exact::offer(&token(), 1000, receiver(), 60)
+    exact::offer(&token(), 1000, terms(1).receiver, 60)
 }
 
 /// Returns the payload of a signed payment for an offer.
@@ -194,7 +194,7 @@ fn judged(logs: &[Log]) -> Settlement {
 
 #[test]
 fn judge_settles_by_the_transfer_after_the_nonce() {
-    let receiver = receiver();
+    let receiver = terms(1).receiver;
     let settled = Settlement::Settled {
         transaction: B256::repeat_byte(1),
     };
@@ -223,7 +223,7 @@ fn judge_settles_by_the_transfer_after_the_nonce() {
 
 #[test]
 fn judge_counts_one_transfer_for_one_nonce() {
-    let receiver = receiver();
+    let receiver = terms(1).receiver;
     let elsewhere = Settlement::Failed(Failure::NonceUsedElsewhere);
     // The payer spends the nonce on itself, in one transaction with another payment to us.
     let trick = [

@@ -111,6 +111,15 @@ proptest! {
         };
         prop_assert_eq!(&round(&request), &request);
     }
+
+    #[test]
+    fn payment_payload_never_panics_on_strange_values(payload in values(), offer in offers()) {
+        use cotrain_payments::x402::{batch::Terms, batch::payload::BatchPayload, exact::ExactPayload};
+        let _ = payload.read::<BatchPayload>();
+        let _ = payload.read::<ExactPayload>();
+        let _ = Terms::of(&offer);
+        let _ = offer.chain_id();
+    }
 }
 
 #[test]
