@@ -3,6 +3,7 @@
 mod channel;
 mod common;
 mod exact;
+mod official;
 mod payer;
 mod story;
 mod wire;
