@@ -98,7 +98,7 @@ pub(crate) fn unlimited() -> Limits {
     Limits {
         request: u128::MAX,
         total: u128::MAX,
-        deposit: u128::MAX,
+        deposits: u128::MAX,
     }
 }
 

@@ -91,7 +91,7 @@ fn pay_signs_nothing_above_a_limit() {
     let limits = Limits {
         request: 10,
         total: 25,
-        deposit: 30,
+        deposits: 30,
     };
     let (mut channel, _) = pair(100);
     let price = PayError::Price {
@@ -113,13 +113,21 @@ fn pay_signs_nothing_above_a_limit() {
         30_u64.into(),
         "5 requests, within the limit"
     );
+    // The answer is lost, and so may be the deposit: another one would exceed the limit.
+    let error = PayError::Deposit {
+        needed: 10,
+        left: 0,
+    };
+    assert_eq!(try_pay(&mut poor, 10, &limits), Err(error));
+    poor.mirror(30);
+    assert!(try_pay(&mut poor, 10, &limits).is_ok());
     let small = Limits {
-        deposit: 9,
+        deposits: 9,
         ..limits
     };
     let error = PayError::Deposit {
         needed: 10,
-        limit: 9,
+        left: 9,
     };
     let (mut poor, _) = pair(0);
     assert_eq!(try_pay(&mut poor, 10, &small), Err(error));
@@ -134,7 +142,7 @@ fn pay_deposits_what_the_server_suggests_within_the_limit() {
         let (mut channel, _) = pair(0);
         let key = payer();
         let limits = Limits {
-            deposit: 70,
+            deposits: 70,
             ..unlimited()
         };
         let payload = channel.pay(
@@ -263,7 +271,7 @@ proptest! {
         total in 0..300_u128,
     ) {
         let (mut payer_side, _) = pair(1000);
-        let limits = Limits { request: 40, total, deposit: 0 };
+        let limits = Limits { request: 40, total, deposits: 0 };
         let mut largest = None;
         for (price, served) in story {
             let Ok(payload) = try_pay(&mut payer_side, price, &limits) else {

@@ -33,6 +33,7 @@ pub struct PayerChannel {
     promised: u128,
     balance: u128,
     start: u128,
+    deposits: u128,
 }
 
 /// Limits of a payer on a channel, in atomic units.
@@ -42,8 +43,10 @@ pub struct Limits {
     pub request: u128,
     /// Maximum that vouchers promise since the channel was opened here.
     pub total: u128,
-    /// Maximum of a deposit.
-    pub deposit: u128,
+    /// Maximum of all deposits that are signed since the channel was opened here.
+    ///
+    /// A signed deposit counts even if the server says that it failed: it may still happen.
+    pub deposits: u128,
 }
 
 /// Reason why the payer signs nothing.
@@ -75,15 +78,15 @@ pub enum PayError<E> {
         /// Limit.
         limit: u128,
     },
-    /// The deposit would be above the limit.
+    /// The deposits would be above the limit.
     #[error(
-        "cannot pay: the channel needs a deposit of {needed} atomic units, above the limit of {limit}; raise the limit"
+        "cannot pay: the channel needs a deposit of {needed} atomic units, and the limit leaves {left}; read the channel's balance, or raise the limit"
     )]
     Deposit {
         /// Smallest deposit that covers the request.
         needed: u128,
-        /// Limit.
-        limit: u128,
+        /// Amount that the limit leaves for deposits.
+        left: u128,
     },
     /// The signer failed.
     #[error("cannot pay: the signer failed")]
@@ -170,6 +173,7 @@ impl PayerChannel {
             promised: claimed,
             balance,
             start: claimed,
+            deposits: 0,
         }
     }
 
@@ -195,7 +199,13 @@ impl PayerChannel {
     /// units.
     #[must_use]
     pub fn promised(&self) -> u128 {
-        self.promised - self.start
+        self.promised.saturating_sub(self.start)
+    }
+
+    /// Takes over the balance that the contract's `channels` answers, such as after a deposit whose
+    /// answer was lost.
+    pub fn mirror(&mut self, balance: u128) {
+        self.balance = balance;
     }
 
     /// Signs the payment of one request, with a deposit if the balance is too small.
@@ -225,51 +235,32 @@ impl PayerChannel {
             return Err(PayError::Price { price, limit });
         }
         let total = self.charged.saturating_add(price);
-        let promised = total.max(self.promised) - self.start;
+        let promised = total.max(self.promised).saturating_sub(self.start);
         if promised > limits.total {
             let limit = limits.total;
             return Err(PayError::Total { promised, limit });
         }
         let needed = total.saturating_sub(self.balance);
-        let deposit = match needed {
-            0 => None,
-            _ => Some(deposit_amount(&terms, needed, limits.deposit)?),
-        };
-        let deposit = match deposit {
-            None => None,
-            Some(amount) => {
-                let before = now.saturating_add(terms.max_timeout).into();
-                let transfer = Authorization {
-                    from: self.config.payer,
-                    to: deployment.collector(),
-                    value: amount.into(),
-                    valid_after: 0_u64.into(),
-                    valid_before: before,
-                    nonce: deposit_nonce(self.id, salt),
-                };
-                let signature = sign(terms.token.receive_hash(&transfer));
-                Some(Deposit {
-                    amount: amount.into(),
-                    authorization: DepositAuthorization {
-                        erc3009_authorization: Some(Erc3009Authorization {
-                            valid_after: 0_u64.into(),
-                            valid_before: before,
-                            salt,
-                            signature: signature.map_err(PayError::Signer)?.into(),
-                        }),
-                    },
-                })
-            }
+        let deposit = if needed == 0 {
+            None
+        } else {
+            let left = limits.deposits.saturating_sub(self.deposits);
+            let amount = deposit_amount(&terms, needed, left)?;
+            Some((
+                amount,
+                self.deposit(deployment, &terms, amount, salt, now, &mut sign)?,
+            ))
         };
         let voucher = self.voucher(deployment, total, sign)?;
         self.promised = self.promised.max(total);
+        self.deposits += deposit.as_ref().map_or(0, |(amount, _)| *amount);
         let channel_config = self.config.clone();
         Ok(match deposit {
             None => BatchPayload::Voucher(VoucherPayload {
                 channel_config,
                 voucher,
             }),
-            Some(deposit) => BatchPayload::Deposit(DepositPayload {
+            Some((_, deposit)) => BatchPayload::Deposit(DepositPayload {
                 channel_config,
                 voucher,
                 deposit,
@@ -286,7 +277,7 @@ impl PayerChannel {
         &self,
         deployment: &Deployment,
         amount: Option<u128>,
-        sign: impl FnMut(B256) -> Result<[u8; 65], E>,
+        sign: impl FnOnce(B256) -> Result<[u8; 65], E>,
     ) -> Result<BatchPayload, PayError<E>> {
         Ok(BatchPayload::Refund(RefundPayload {
             channel_config: self.config.clone(),
@@ -299,11 +290,43 @@ impl PayerChannel {
         }))
     }
 
+    fn deposit<E>(
+        &self,
+        deployment: &Deployment,
+        terms: &Terms,
+        amount: u128,
+        salt: B256,
+        now: u64,
+        sign: impl FnOnce(B256) -> Result<[u8; 65], E>,
+    ) -> Result<Deposit, PayError<E>> {
+        let valid_before = now.saturating_add(terms.max_timeout).into();
+        let transfer = Authorization {
+            from: self.config.payer,
+            to: deployment.collector(),
+            value: amount.into(),
+            valid_after: 0_u64.into(),
+            valid_before,
+            nonce: deposit_nonce(self.id, salt),
+        };
+        let signature = sign(terms.token.receive_hash(&transfer)).map_err(PayError::Signer)?;
+        Ok(Deposit {
+            amount: transfer.value,
+            authorization: DepositAuthorization {
+                erc3009_authorization: Some(Erc3009Authorization {
+                    valid_after: transfer.valid_after,
+                    valid_before,
+                    salt,
+                    signature: signature.into(),
+                }),
+            },
+        })
+    }
+
     fn voucher<E>(
         &self,
         deployment: &Deployment,
         total: u128,
-        mut sign: impl FnMut(B256) -> Result<[u8; 65], E>,
+        sign: impl FnOnce(B256) -> Result<[u8; 65], E>,
     ) -> Result<SignedVoucher, PayError<E>> {
         let signature = sign(deployment.voucher_hash(self.id, total));
         Ok(SignedVoucher {
@@ -393,11 +416,11 @@ impl PayerChannel {
 }
 
 /// Returns the deposit: the server's hint or some requests, at least what is needed, within the limit.
-fn deposit_amount<E>(terms: &Terms, needed: u128, limit: u128) -> Result<u128, PayError<E>> {
-    if needed > limit {
-        return Err(PayError::Deposit { needed, limit });
+fn deposit_amount<E>(terms: &Terms, needed: u128, left: u128) -> Result<u128, PayError<E>> {
+    if needed > left {
+        return Err(PayError::Deposit { needed, left });
     }
     let usual = terms.amount.saturating_mul(DEPOSIT_FACTOR);
     let target = terms.min_deposit.unwrap_or(usual);
-    Ok(target.clamp(needed, limit))
+    Ok(target.clamp(needed, left))
 }
