@@ -175,7 +175,7 @@ mod tests {
             "",
             "short",
             "pay_0123456789abcde!",
-            "päy_0123456789abcdef",
+            "pay.0123456789abcdef",
             &long,
         ] {
             let mut extensions = Extensions::new();

@@ -122,6 +122,33 @@ reasons! {
     BatchWithdrawDelayRange = "invalid_batch_settlement_evm_withdraw_delay_out_of_range",
 }
 
+impl Reason {
+    /// Returns the HTTP status of an answer with this word.
+    ///
+    /// It is 400 for a malformed payment, and 503 if the outcome or the chain's state is unknown. A 402
+    /// would make a correct payer pay twice then. It is 402 otherwise.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::InvalidPayload
+            | Self::InvalidVersion
+            | Self::BatchClaimPayload
+            | Self::BatchDepositPayload
+            | Self::BatchPayloadType
+            | Self::BatchRefundPayload
+            | Self::BatchSettlePayload
+            | Self::BatchVoucherPayload => 400,
+            Self::SettlementPending
+            | Self::UnexpectedSettleError
+            | Self::UnexpectedVerifyError
+            | Self::BatchRpcReadFailed
+            | Self::BatchStateUnavailable
+            | Self::BatchWaitFailed => 503,
+            _ => 402,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.word())
@@ -145,6 +172,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn status_never_asks_to_pay_again_for_an_unknown_outcome() {
+        assert_eq!(Reason::SettlementPending.status(), 503);
+        assert_eq!(Reason::InvalidPayload.status(), 400);
+        assert_eq!(Reason::InsufficientFunds.status(), 402);
+        assert_eq!(Reason::of("invalid_moon").status(), 402);
+    }
 
     #[test]
     fn reason_has_each_word_once() {

@@ -385,12 +385,16 @@ fn refund_leaves_what_was_charged() {
         Some(deployment().claims_hash(vec![entry]))
     );
     let signature = Bytes::from(vec![1; 65]);
+    let BatchPayload::Voucher(asked) = voucher(channel.config(), 30, &payer()) else {
+        panic!("expected a voucher");
+    };
+    let complete = |claim| all.complete(asked.voucher.clone(), signature.clone(), claim);
     assert_eq!(
-        calls::refund(&all, signature.clone(), None),
+        calls::refund(&complete(None)),
         None,
         "the claim is not signed"
     );
-    let call = calls::refund(&all, signature.clone(), Some(signature.clone())).expect("a call");
+    let call = calls::refund(&complete(Some(signature.clone()))).expect("a call");
     let inner = calls::claim(&[claim], signature).expect("a call");
     assert!(call.windows(inner.len()).any(|part| part == &inner[..]));
 

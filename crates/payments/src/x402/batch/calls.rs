@@ -6,9 +6,9 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolValue};
 
 use super::{
-    Deployment, RefundPlan,
+    Deployment,
     abi::BatchSettlement as Contract,
-    payload::{DepositPayload, Erc3009Authorization, VoucherClaim},
+    payload::{DepositPayload, Erc3009Authorization, RefundPayload, VoucherClaim},
 };
 
 /// Returns the call that deposits by the collector.
@@ -63,29 +63,24 @@ pub fn settle(receiver: Address, token: Address) -> Bytes {
     Contract::settleCall { receiver, token }.abi_encode().into()
 }
 
-/// Returns the call of a refund, with the claim before it in one transaction.
+/// Returns the call of a refund, with the claims before it in one transaction.
 ///
-/// Returns `None` if the plan has a claim and `claim_signature` is missing.
+/// Returns `None` if a value or a signature is missing, or an amount does not fit 128 bits.
 #[must_use]
-pub fn refund(
-    plan: &RefundPlan,
-    refund_signature: Bytes,
-    claim_signature: Option<Bytes>,
-) -> Option<Bytes> {
+pub fn refund(payload: &RefundPayload) -> Option<Bytes> {
     let refund: Bytes = Contract::refundWithSignatureCall {
-        config: plan.config.to_abi(),
-        amount: plan.amount,
-        nonce: plan.nonce,
-        receiverAuthorizerSignature: refund_signature,
+        config: payload.channel_config.to_abi(),
+        amount: payload.amount?.to_u128()?,
+        nonce: payload.refund_nonce?.0,
+        receiverAuthorizerSignature: payload.refund_authorizer_signature.clone()?,
     }
     .abi_encode()
     .into();
-    let Some((claims, _)) = &plan.claim else {
+    let claims = payload.claims.as_deref().unwrap_or_default();
+    if claims.is_empty() {
         return Some(refund);
-    };
-    let data = vec![
-        claim(std::slice::from_ref(claims), claim_signature?)?,
-        refund,
-    ];
+    }
+    let claim = claim(claims, payload.claim_authorizer_signature.clone()?)?;
+    let data = vec![claim, refund];
     Some(Contract::multicallCall { data }.abi_encode().into())
 }

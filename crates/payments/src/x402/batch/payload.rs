@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelConfig, abi};
+use super::{ChannelConfig, Deployment, abi};
 use crate::x402::{
     Decimal,
     token::{Authorization, Token},
@@ -183,6 +183,22 @@ impl BatchPayload {
             Self::Refund(it) => Some((&it.channel_config, &it.voucher)),
             Self::Claim(_) | Self::Settle(_) => None,
         }
+    }
+}
+
+impl DepositPayload {
+    /// Returns the transfer to the collector that the payer signed.
+    ///
+    /// Returns `None` if the payer chose another method than EIP-3009.
+    #[must_use]
+    pub fn transfer(&self, deployment: &Deployment) -> Option<Authorization> {
+        let authorization = self.deposit.authorization.erc3009_authorization.as_ref()?;
+        Some(authorization.transfer(
+            self.channel_config.payer,
+            deployment.collector(),
+            deployment.channel_id(&self.channel_config),
+            self.deposit.amount,
+        ))
     }
 }
 

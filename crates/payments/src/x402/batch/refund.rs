@@ -5,7 +5,7 @@ use alloy_primitives::{B256, Bytes, U256};
 use super::{
     Channel, ChannelConfig, ClaimEntry, Deployment, LockError, Reservation,
     channel::Purpose,
-    payload::{ClaimPayload, RefundPayload, SignedVoucher, VoucherClaim},
+    payload::{RefundPayload, SignedVoucher, VoucherClaim},
     verify::refund_amount,
 };
 use crate::x402::{Decimal, Reason};
@@ -101,26 +101,24 @@ impl RefundPlan {
         Some(deployment.claims_hash(vec![entry.clone()]))
     }
 
-    /// Returns the payload for an outside facilitator.
+    /// Returns the complete refund, for [`calls::refund`](super::calls::refund) or an outside facilitator.
+    ///
+    /// - `voucher`: voucher of the payer's request, or the one that the channel keeps
     #[must_use]
-    pub fn payload(
+    pub fn complete(
         &self,
         voucher: SignedVoucher,
         refund_signature: Bytes,
         claim_signature: Option<Bytes>,
     ) -> RefundPayload {
-        let claims = ClaimPayload {
-            claims: self.claim.iter().map(|(claim, _)| claim.clone()).collect(),
-            claim_authorizer_signature: claim_signature,
-        };
         RefundPayload {
             channel_config: self.config.clone(),
             voucher,
             amount: Some(self.amount.into()),
             refund_nonce: Some(Decimal(self.nonce)),
-            claims: Some(claims.claims),
+            claims: Some(self.claim.iter().map(|(claim, _)| claim.clone()).collect()),
             refund_authorizer_signature: Some(refund_signature),
-            claim_authorizer_signature: claims.claim_authorizer_signature,
+            claim_authorizer_signature: claim_signature,
         }
     }
 }

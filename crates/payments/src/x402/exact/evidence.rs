@@ -71,7 +71,11 @@ impl Payment {
     }
 }
 
-fn judge(token: &Token, authorization: &Authorization, evidence: Evidence<'_>) -> Settlement {
+/// Returns the state of the settlement of a signed transfer after this evidence.
+///
+/// It also serves deposits into channels, whose transfers go to the collector.
+#[must_use]
+pub fn judge(token: &Token, authorization: &Authorization, evidence: Evidence<'_>) -> Settlement {
     match evidence {
         Evidence::Transaction { hash, logs } => in_logs(token.address, authorization, hash, logs),
         Evidence::Reverted => Settlement::Unknown,
