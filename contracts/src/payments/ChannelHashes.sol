@@ -36,18 +36,22 @@ library ChannelHashes {
         );
     }
 
-    /// @dev Returns a channel's id.
+    /// @dev Returns a channel's id. Reverts without data, as decoding does, if a field has bits
+    /// outside of its type: else a channel would have many ids.
     function channelId(ChannelConfig calldata config, bytes32 domain_) internal pure returns (bytes32) {
-        bytes32 structHash = EfficientHashLib.hash(
-            uint256(CHANNEL_CONFIG),
-            uint160(config.payer),
-            uint160(config.payerAuthorizer),
-            uint160(config.receiver),
-            uint160(config.receiverAuthorizer),
-            uint160(config.token),
-            config.withdrawDelay,
-            uint256(config.salt)
-        );
+        bytes32 typeHash = CHANNEL_CONFIG;
+        bytes32 structHash;
+        // `keccak256(abi.encode(typeHash, config))`, with the seven words as they came.
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            calldatacopy(add(words, 0x20), config, 0xe0)
+            let addresses := or(mload(add(words, 0x20)), mload(add(words, 0x40)))
+            addresses := or(addresses, or(mload(add(words, 0x60)), mload(add(words, 0x80))))
+            addresses := or(addresses, mload(add(words, 0xa0)))
+            if or(shr(160, addresses), shr(40, mload(add(words, 0xc0)))) { revert(0x00, 0x00) }
+            structHash := keccak256(words, 0x100)
+        }
         return digest(structHash, domain_);
     }
 

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.30;
 
 import {ECDSA} from "solady/utils/ECDSA.sol";
-import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
@@ -119,9 +118,9 @@ contract ChannelSettlement is IChannelSettlement, ReentrancyGuardTransient {
         bytes32 domain = ChannelHashes.domain();
         Run memory run;
         for (uint256 i; i < voucherClaims.length; ++i) {
-            ChannelConfig calldata config = voucherClaims[i].voucher.channel;
-            if (!_isReceiverSide(config)) revert NotAuthorizedToClaim();
-            _claim(voucherClaims[i], ChannelHashes.channelId(config, domain), domain, run);
+            VoucherClaim calldata row = voucherClaims[i];
+            if (!_isReceiverSide(row.voucher.channel)) revert NotAuthorizedToClaim();
+            _claim(row, ChannelHashes.channelId(row.voucher.channel, domain), domain, run);
         }
         _write(run);
     }
@@ -138,10 +137,9 @@ contract ChannelSettlement is IChannelSettlement, ReentrancyGuardTransient {
         if (!_isSigned(authorizer, digest, authorizerSignature)) revert InvalidSignature();
         Run memory run;
         for (uint256 i; i < voucherClaims.length; ++i) {
-            if (voucherClaims[i].voucher.channel.receiverAuthorizer != authorizer) {
-                revert NotReceiverAuthorizer();
-            }
-            _claim(voucherClaims[i], ids[i], domain, run);
+            VoucherClaim calldata row = voucherClaims[i];
+            if (row.voucher.channel.receiverAuthorizer != authorizer) revert NotReceiverAuthorizer();
+            _claim(row, ids[i], domain, run);
         }
         _write(run);
     }
@@ -301,11 +299,12 @@ contract ChannelSettlement is IChannelSettlement, ReentrancyGuardTransient {
         Pair money = _balances[channelId];
         uint128 claimed = row.totalClaimed;
         if (claimed <= money.part()) return;
-        if (claimed > row.voucher.maxClaimableAmount) revert ClaimExceedsCeiling();
+        uint128 maximum = row.voucher.maxClaimableAmount;
+        if (claimed > maximum) revert ClaimExceedsCeiling();
         if (claimed > money.whole()) revert ClaimExceedsBalance();
 
         ChannelConfig calldata config = row.voucher.channel;
-        bytes32 digest = ChannelHashes.voucher(channelId, row.voucher.maxClaimableAmount, domain);
+        bytes32 digest = ChannelHashes.voucher(channelId, maximum, domain);
         address authorizer = config.payerAuthorizer;
         // A payer without an authorizer may be a contract; an authorizer is a key.
         bool isSigned = authorizer == address(0)
@@ -319,9 +318,10 @@ contract ChannelSettlement is IChannelSettlement, ReentrancyGuardTransient {
         unchecked {
             added = claimed - money.part();
         }
-        if (config.receiver != run.receiver || config.token != run.token) {
+        (address receiver, address token) = (config.receiver, config.token);
+        if (receiver != run.receiver || token != run.token) {
             _write(run);
-            (run.receiver, run.token, run.claimed) = (config.receiver, config.token, 0);
+            (run.receiver, run.token, run.claimed) = (receiver, token, 0);
         }
         run.claimed += added;
         emit Claimed(channelId, msg.sender, added, claimed);
@@ -386,20 +386,28 @@ contract ChannelSettlement is IChannelSettlement, ReentrancyGuardTransient {
     }
 
     /// @dev Returns `true` if the signer signed the digest: by code if it has any (ERC-1271), else
-    /// by key. x402's contract decides in the same way, so facilitators foresee the answer.
+    /// by key. x402's contract decides in the same way, so facilitators foresee the answer. Nobody
+    /// has the key of the zero address, which stands for no signer in recovery.
     function _isSigned(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        if (signer == address(0)) return false;
         if (signer.code.length == 0) return _isByKey(signer, digest, signature);
         return SignatureCheckerLib.isValidERC1271SignatureNowCalldata(signer, digest, signature);
     }
 
     /// @dev Returns `true` if the signer's key signed the digest. A signature is of 65 bytes with
     /// `s` in the lower half of the order (EIP-2) and `v` 27 or 28.
-    function _isByKey(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
+    /// @param signer Other than 0.
+    function _isByKey(address signer, bytes32 digest, bytes calldata signature) private pure returns (bool) {
         if (signature.length != SIGNATURE_BYTES) return false;
-        if (uint256(bytes32(signature[32:64])) > ECDSA.N / 2) return false;
-        // 0 means no signer.
-        address recovered = ECDSA.tryRecoverCalldata(digest, signature);
-        return recovered == signer && recovered != address(0);
+        (bytes32 r, bytes32 s, uint8 v) = (0, 0, 0);
+        // A slice of the signature would check its length again.
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 0x20))
+            v := byte(0, calldataload(add(signature.offset, 0x40)))
+        }
+        if (uint256(s) > ECDSA.N / 2) return false;
+        return ecrecover(digest, v, r, s) == signer;
     }
 
     function _smaller(uint128 a, uint128 b) private pure returns (uint128) {

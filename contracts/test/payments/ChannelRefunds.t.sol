@@ -124,6 +124,14 @@ contract ChannelRefundsTest is ChannelTest {
         assertEq(token.balanceOf(PAYER), 21, "returned");
     }
 
+    /// @dev Recovery says 0 for a signature of nobody. No channel has 0 as an authorizer, but such
+    /// terms can be given.
+    function test_refundWithSignature_needsSigner() external {
+        ChannelConfig memory config = terms();
+        config.receiverAuthorizer = address(0);
+        requireRefused(config, 20, 0, new bytes(65), INVALID);
+    }
+
     function test_refundWithSignature_asksCodeOfAuthorizer() external {
         (ChannelConfig memory config, bytes32 id) = open(100);
         vm.etch(RECEIVER_AUTHORIZER, address(new HostileWallet()).code);
