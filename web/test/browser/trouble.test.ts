@@ -2,7 +2,16 @@ import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { open, useBrowser } from "./browser.ts";
 import { front } from "./front.ts";
-import { cotrain, end, start, useWorld } from "./world.ts";
+import { injectWallet } from "./wallet.ts";
+import {
+  askNode,
+  cotrain,
+  end,
+  killNode,
+  serve,
+  start,
+  useWorld,
+} from "./world.ts";
 
 const world = await useWorld();
 useBrowser();
@@ -197,6 +206,52 @@ it("tells a model that the coordinator does not follow", async () => {
   await page.getByRole("link", { name: "Go to the models" }).click();
   await page.waitForSelector("text=3 models");
   await context.close();
+});
+
+it("tells what became of a transaction whose node was killed and came back", async () => {
+  const { page: origin, end } = await serve(world);
+  const { context, page } = await open(origin);
+  const wallet = await injectWallet(context, world, { devIndex: 5 });
+  await page.goto(`/m/${world.models.text}/teach`);
+  await page.getByLabel("Your text").fill("a warm and touching comedy");
+  await page.getByRole("radio", { name: "positive" }).check();
+  await page.getByRole("button", { name: "Add to the list" }).click();
+  const main = page.locator("main");
+  await main.getByRole("button", { name: "Test wallet" }).click();
+  await askNode(world, "evm_setAutomine", false);
+  await page.getByRole("button", { name: "Teach 1 example" }).click();
+  await main.getByText("It waits for a block.").waitFor();
+  const { pending } = await askNode<{
+    pending: Record<string, Record<string, { hash: string }>>;
+  }>(world, "txpool_content");
+  const [{ hash } = { hash: "" }] = Object.values(pending).flatMap((it) =>
+    Object.values(it),
+  );
+  const raw = await askNode(world, "eth_getRawTransactionByHash", hash);
+
+  const comeBack = await killNode(world);
+  await page.waitForSelector("text=The coordinator is not ready");
+  // Nobody can know what became of it, so it is told to be pending, also after a reload.
+  await main.getByText("It waits for a block.").waitFor();
+  await page.reload();
+  await page.waitForSelector("text=The coordinator is not ready");
+  await page.waitForSelector("header >> text=1 pending");
+
+  // The node has forgotten what was in no block.
+  comeBack();
+  await expect
+    .poll(() => page.locator(".line p").count(), { timeout: 40_000 })
+    .toBe(0);
+  await main.getByText("The network forgot it").first().waitFor();
+  // Wallets send such a one again.
+  await askNode(world, "eth_sendRawTransaction", raw);
+  await main.getByText("Done, in block").waitFor();
+  await main.getByText("What happens next").waitFor();
+  const path = `/v1/models/${world.models.text}/contributions`;
+  const made = await fetch(`${origin}${path}?author=${wallet.address()}`);
+  expect(await made.json()).toMatchObject({ rows: [{ transaction: hash }] });
+  await context.close();
+  await end();
 });
 
 it("outlasts a coordinator that is killed and comes back", async () => {

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -87,7 +87,8 @@ export async function cotrain(
 
 /** Starts the command in the background. */
 function run(state: string, args: string[]): ChildProcess {
-  const env = { ...process.env, COTRAIN_STATE: state };
+  // The coordinator takes such a name for a key of its configuration.
+  const env = { ...process.env, COTRAIN_STATE: state, COTRAIN_BIN: undefined };
   return spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
 }
 
@@ -99,6 +100,8 @@ async function ended(
   if (running.exitCode !== null || running.signalCode !== null) return;
   const exit = once(running, "exit");
   running.kill(signal);
+  // One that a failed test has left stopped hears of no signal.
+  running.kill("SIGCONT");
   await exit;
 }
 
@@ -157,6 +160,56 @@ export async function askNode<T = unknown>(
   };
   if (error) throw new Error(`${method}: ${error.message}`);
   return result;
+}
+
+/**
+ * Kills the node of a world. Returns how to let it come back, with the chain as it was saved last.
+ *
+ * Until then `cotrain up`, which starts it again, is stopped, and its coordinator does not answer.
+ */
+export async function killNode({
+  state,
+}: Pick<World, "state">): Promise<() => void> {
+  const running = programs.get(state);
+  if (!running?.pid) throw new Error("no chain runs");
+  const { pid } = running;
+  const children = `/proc/${pid}/task/${pid}/children`;
+  const [node] = (await readFile(children, "utf8")).trim().split(" ");
+  running.kill("SIGSTOP");
+  process.kill(Number(node), "SIGKILL");
+  return () => running.kill("SIGCONT");
+}
+
+/** Starts a coordinator of the chain of a world that does not end with its node. */
+export async function serve(
+  world: Pick<World, "state" | "ports">,
+): Promise<{ page: string; end: () => Promise<void> }> {
+  const { state, ports } = world;
+  const known = await readFile(join(state, "context.toml"), "utf8");
+  const registry = /^registry = ("0x[0-9a-f]{40}")$/m.exec(known)?.[1];
+  const api = await freePort();
+  const settings = {
+    listen: `127.0.0.1:${api}`,
+    database: `"${join(state, "beside.sqlite")}"`,
+    registry,
+    "node.url": `http://127.0.0.1:${ports.node}`,
+    "node.poll": "200 ms",
+    "node.retries": "1",
+  };
+  const sets = Object.entries(settings).map(
+    ([key, value]) => `${key}=${value}`,
+  );
+  const running = run(state, ["serve", ...sets.flatMap((it) => ["--set", it])]);
+  const url = `http://127.0.0.1:${api}`;
+  await until("the coordinator beside it", () => isReady(url));
+  const shown = await shownAt(url);
+  return {
+    page: shown.page,
+    end: async () => {
+      shown.end();
+      await ended(running, "SIGINT");
+    },
+  };
 }
 
 /** Makes the state that all worlds begin with, before all tests. Returns how to remove it. */
