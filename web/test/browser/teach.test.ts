@@ -69,7 +69,7 @@ function button(page: Page, name: string | RegExp) {
   return page.getByRole("button", { name });
 }
 
-const list = (page: Page) => page.locator("section:has(> .head > #queue) li");
+const list = (page: Page) => page.locator("section:has(> .ends > #queue) li");
 
 it("teaches by the keyboard alone, live in another page", async () => {
   const { context, page, watch, wallet } = await teaching(4);
