@@ -26,6 +26,8 @@ export interface Watch {
 export interface View {
   scheme: "light" | "dark";
   width: number;
+  /** Size of the text that the reader has chosen, in percent. */
+  textSize?: number;
 }
 
 let browser: Browser;
@@ -69,6 +71,13 @@ export async function open(
       }
     }).observe({ type: "layout-shift", buffered: true });
   });
+  if (view.textSize !== undefined) {
+    await context.addInitScript((size) => {
+      addEventListener("DOMContentLoaded", () => {
+        document.documentElement.style.fontSize = size;
+      });
+    }, `${view.textSize}%`);
+  }
   const page = await context.newPage();
   const watch: Watch = { noise: [], strangers: [] };
   page.on("console", (message) =>
@@ -115,4 +124,35 @@ export async function expectSound(page: Page, watch: Watch): Promise<void> {
   expect(shifts, "sum of layout shifts").toBeLessThan(0.05);
   expect(watch.noise, "messages in the console").toEqual([]);
   expect(watch.strangers, "requests to other origins").toEqual([]);
+}
+
+/** Checks that nothing is wider than its room, and that all that can be used can be reached. */
+export async function expectRoom(page: Page, state: string): Promise<void> {
+  const faults = await page.evaluate(() => {
+    const root = document.documentElement;
+    const dialog = document.querySelector("dialog[open]");
+    const faults: string[] = [];
+    for (const box of [root, ...(dialog ? [dialog] : [])]) {
+      const over = box.scrollWidth - box.clientWidth;
+      if (over > 0) faults.push(`${box.tagName} is ${over} px too wide`);
+    }
+    const usable = "button, a[href], input, select, textarea, summary";
+    for (const one of (dialog ?? document).querySelectorAll(usable)) {
+      if (!one.checkVisibility() || one.closest("[inert]")) continue;
+      one.scrollIntoView({ block: "center", behavior: "instant" });
+      const { left, right, top, bottom, width } = one.getBoundingClientRect();
+      // A link of one pixel, or beside the page, is there for the keyboard alone.
+      if (width <= 1 || right <= 0) continue;
+      const name = `${one.tagName} ${one.textContent.trim().slice(0, 40)}`;
+      if (left < 0 || right > root.clientWidth)
+        faults.push(`${name} reaches from ${left} to ${right} px`);
+      const middle = (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2;
+      const hit = document.elementFromPoint(left + width / 2, middle);
+      if (hit !== one && !one.contains(hit) && !hit?.contains(one))
+        faults.push(`${name} is covered by ${hit?.outerHTML.slice(0, 80)}`);
+    }
+    scrollTo(0, 0);
+    return faults;
+  });
+  expect(faults, state).toEqual([]);
 }
