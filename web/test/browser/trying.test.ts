@@ -95,6 +95,8 @@ it("compares with contract and coordinator on demand", async () => {
 it("answers a row of numbers, categories and truth values, as the API does", async () => {
   const { context, page, watch } = await open(origin);
   await page.goto(`/m/${models.row}`);
+  const first = page.getByLabel("color").locator("option:checked");
+  expect(await first.innerText()).toBe("blue");
   for (const [size, color, wild] of [
     [22, "red", true],
     [5, "blue", false],
