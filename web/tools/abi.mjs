@@ -35,6 +35,9 @@ const files = {
   fees: ["predictionFeesAbi", ["PredictionFees"]],
 };
 
+/** Artifacts whose errors the page says: payment channels have theirs beside those of all others. */
+const errorsOf = ["Errors", "ChannelSettlement", "Erc3009Collector"];
+
 function abiOf(contract) {
   return JSON.parse(readFileSync(join(artifacts, `${contract}.json`), "utf8"))
     .abi;
@@ -78,7 +81,10 @@ export function generate() {
       .map(entry);
     return [`${file}.ts`, source(name, entries)];
   });
-  const errors = abiOf("Errors").map(entry);
+  const errors = errorsOf
+    .flatMap(abiOf)
+    .filter(({ type }) => type === "error")
+    .map(entry);
   return Object.fromEntries([
     ...result,
     ["errors.ts", source("errorsAbi", errors)],

@@ -1,7 +1,7 @@
 import { decodeAbiParameters, decodeErrorResult } from "viem/utils";
 import { errorsAbi } from "./abi/errors.ts";
 import type { Hex } from "./rpc.ts";
-import { errorWords, revertWords, type ErrorName } from "./words.ts";
+import { errorWords, revertWords, type AnyError } from "./words.ts";
 
 /** Selectors of the errors that Solidity itself throws. */
 const [REASON, PANIC] = ["0x08c379a0", "0x4e487b71"] as const;
@@ -20,16 +20,15 @@ export function explainRevert(data: Hex): string {
       const [code] = decodeAbiParameters([{ type: "uint256" }], rest);
       return revertWords.panic(code);
     }
-    const { errorName, args } = decodeErrorResult({ abi: errorsAbi, data });
-    return say(errorName, args ?? []);
+    const { abiItem, args } = decodeErrorResult({ abi: errorsAbi, data });
+    return say(abiItem as AnyError, args ?? []);
   } catch {
     return revertWords.unknown(selector);
   }
 }
 
-function say(name: ErrorName, args: readonly unknown[]): string {
-  const inputs = errorsAbi.find((error) => error.name === name)?.inputs ?? [];
-  const fields = inputs.map((input, at) => [input.name, args[at]]);
-  const words = errorWords[name] as (fields: object) => string;
+function say(error: AnyError, args: readonly unknown[]): string {
+  const fields = error.inputs.map((input, at) => [input.name, args[at]]);
+  const words = errorWords[error.name] as (fields: object) => string;
   return words(Object.fromEntries(fields));
 }

@@ -5,17 +5,20 @@ import { shortAddress, tamed } from "../text/strangers.ts";
 import { absolute } from "../text/time.ts";
 import type { errorsAbi } from "./abi/errors.ts";
 
-type AnyError = (typeof errorsAbi)[number];
-/** Name of an error that the contracts have. */
-export type ErrorName = AnyError["name"];
-type InputOf<Name extends ErrorName> = Extract<
-  AnyError,
-  { name: Name }
->["inputs"][number];
-/** Fields of an error, by their names. */
-type Fields<Name extends ErrorName> = {
-  [Input in InputOf<Name> as Input["name"]]: AbiParameterToPrimitiveType<Input>;
-};
+/** Error that the contracts have. */
+export type AnyError = (typeof errorsAbi)[number];
+type ErrorName = AnyError["name"];
+/** Fields of an error, by their names. Contracts of x402 have an error of a name of ours, without its fields. */
+type Fields<Name extends ErrorName> = FieldsOf<
+  Extract<AnyError, { name: Name }>
+>;
+type FieldsOf<One extends AnyError> = One extends AnyError
+  ? {
+      [
+        Input in One["inputs"][number] as Input["name"]
+      ]: AbiParameterToPrimitiveType<Input>;
+    }
+  : never;
 
 /** Largest time that dates can show, in seconds. */
 const MAX_TIME = 8_000_000_000_000n;
@@ -84,12 +87,20 @@ export const errorWords: {
     `The prepaid balance of ${short(account)} would become larger than the contract can count. Pay in less, or withdraw some first.`,
   BalanceTooLow: ({ required, balance }) =>
     `The prepaid balance is ${ether(balance)}, and this needs ${ether(required)}. Pay in more, or do less at a time.`,
+  ClaimExceedsBalance: () =>
+    "The claim is above what the channel holds. The payer has withdrawn meanwhile, or has to deposit more: look at the channel again.",
+  ClaimExceedsCeiling: () =>
+    "The claim is above the amount that the payer has signed. Claim at most that, or ask for a voucher of more.",
   ClassifierFailed: () =>
     "The model’s own contract failed without a reason, or its answer made no sense. Do not rely on this model; try another one.",
   CommitmentDiffers: ({ part }) =>
     `Part ${part + 1n} of the test data is not what its provider promised at the beginning. Use the file and the secret that the market was founded with.`,
   DelegatedCode: ({ implementation }) =>
     `The code at ${short(implementation)} can be replaced by the holder of a key, so no model may be made of it. Choose contracts of this release.`,
+  DepositCollectionFailed: () =>
+    "The tokens did not arrive in full, so nothing was deposited. The token may keep a fee of transfers: pay with another one.",
+  DepositOverflow: () =>
+    "The channel would hold more than it can count. Deposit less.",
   DepositTooLow: ({ required, sent }) =>
     `The deposit has risen meanwhile: it needs ${ether(required)}, and ${ether(sent)} came along. Others have just contributed. Wait until it has fallen, or allow more.`,
   EmptyBatch: () =>
@@ -106,16 +117,26 @@ export const errorWords: {
     "The model is complete, so its weights can no longer be written. Nothing is left to do here.",
   InitializationOpen: () =>
     "The model’s owner has not finished writing it, so nobody can teach it yet. Try again when it is complete.",
+  InvalidChannel: () =>
+    "The channel lacks an account or a token, or is not yours. Check its terms, and the account in your wallet.",
+  InvalidCollector: () =>
+    "No contract is named that fetches the tokens. Name the collector of this release, then deposit again.",
   InvalidParameter: ({ name, value }) => {
     const text = parameter(name);
     return text === "arguments"
       ? `The number of parameters is wrong: ${value}. ${AGAIN}`
       : `The value ${value} of “${text}” is outside of what the contract allows. Choose another value and try again.`;
   },
-  InvalidSignature: ({ author }) =>
-    `The signature is not one of ${short(author)} for this, or is meant for another sender. Sign it again with that account.`,
+  InvalidRefundNonce: () =>
+    "This refund was signed before another one was made, so it holds no more. Ask the receiver to sign it again.",
+  InvalidSignature: (fields) =>
+    "author" in fields
+      ? `The signature is not one of ${short(fields.author)} for this, or is meant for another sender. Sign it again with that account.`
+      : "The signature is not one of the account that has to sign: the payer, or who claims for the receiver. Sign it again with that account.",
   InvalidTrainer: () =>
     "No trainer is given, so nobody could teach the model. Give the trainer’s address and try again.",
+  InvalidX402BatchSettlementAddress: () =>
+    "The collector would serve no payment channels. Give the address of their contract, then create it again.",
   LabelOutOfRange: ({ item, label, classes }) =>
     `${example(item)} has class ${label}, but the model has only the classes below ${classes}. Choose one of its classes.`,
   LengthsDiffer: ({ samples, labels }) =>
@@ -151,12 +172,20 @@ export const errorWords: {
     `The contract at ${short(implementation)} is no trainer. Choose a contract of this release.`,
   NotAnnounced: ({ position }) =>
     `A report of contribution ${position} must be announced first, and no announcement holds now. Announce it, wait until the notice is over, then report.`,
+  NotAuthorizedToClaim: () =>
+    "Only the receiver of a channel, or the account that it has named, may claim. Change the account in your wallet.",
+  NotAuthorizedToFinalizeWithdraw: () =>
+    "Only the payer of a channel, or the account that it has named, may end a withdrawal. Change the account in your wallet.",
+  NotAuthorizedToRefund: () =>
+    "Only the receiver of a channel, or the account that it has named, may refund. Ask it, or withdraw as the payer.",
   NotDrawn: () =>
     "No part of the test data is drawn yet. Draw it first, then try again.",
   NotInitialized: () =>
     "The contract has not begun yet. Its owner must finish founding it; try again then.",
   NotOwner: ({ caller, owner }) =>
     `Only the owner ${short(owner)} may do this, and you use ${short(caller)}. Change the account in your wallet.`,
+  NotReceiverAuthorizer: () =>
+    "These channels have different accounts that claim for their receivers. Claim those of each account on their own.",
   NotTheDrawnPart: ({ part, drawn }) =>
     `Part ${part + 1n} may not be revealed yet: part ${drawn + 1n} was drawn and comes first. Reveal that one.`,
   NotTrainer: ({ caller, trainer }) =>
@@ -165,10 +194,14 @@ export const errorWords: {
     `Nothing is left of the deposit of contribution ${position}: it was taken back, or others have taken it. Load the page again to see by whom.`,
   NothingToCollect: ({ account }) =>
     `There is nothing to collect for ${short(account)}, or it was collected before. Check the account in your wallet.`,
+  NothingToWithdraw: () =>
+    "The amount to withdraw is zero. Choose an amount, then try again.",
   NumberTooLarge: ({ item, feature, number, maximum }) =>
     `${example(item)} has the number ${number} for feature ${feature}, and the model learns from at most ${maximum}. Make it smaller.`,
   OddSampleLength: ({ item, length }) =>
     `${example(item)} has ${bytes(length)}, expected an even number. ${REPORT}`,
+  OnlyX402BatchSettlement: () =>
+    "The collector serves only the contract of its payment channels. Deposit by that contract.",
   OwnContribution: () =>
     "You cannot report a contribution of your own. If the model agrees with it, take its deposit back.",
   PaymentFailed: ({ to, amount }) =>
@@ -199,10 +232,22 @@ export const errorWords: {
     `The market would have ${count} contributions, and takes at most ${max}. Send fewer.`,
   TooManyFeatures: ({ item, present, max }) =>
     `${example(item)} has ${present} features, and the model takes at most ${max} of one example. Make it shorter.`,
+  TransferFailed: () =>
+    "The token did not make the payment, so nothing was changed. The account may be barred from it: try again, or ask the token’s issuer.",
   UnknownContribution: ({ position }) =>
     `What was said of contribution ${position} is not what the chain has stored. ${AGAIN}`,
   UnknownPart: ({ part, parts }) =>
     `There is no part ${part + 1n}: the test data have ${parts}. Choose one of those.`,
+  WithdrawAmountExceedsAvailable: () =>
+    "The amount is above what the channel holds unclaimed. Choose less, and look at the channel again.",
+  WithdrawDelayNotElapsed: () =>
+    "It is too early: the receiver still has time to claim. Try again when the delay of the withdrawal is over.",
+  WithdrawDelayOutOfRange: () =>
+    "The delay of withdrawals must be between 15 minutes and 30 days. Choose another one, then deposit again.",
+  WithdrawalAlreadyPending: () =>
+    "A withdrawal from this channel is pending already. Wait for its end before you start another one.",
+  WithdrawalNotPending: () =>
+    "No withdrawal from this channel is pending. Start one, then wait for its delay.",
   WordsOutOfRange: ({ offset, count, size }) =>
     `The model has ${size} words of weights, and this would write ${count} from ${offset} on. It may belong to another model; load the page again.`,
   WrongPhase: ({ phase: is, required }) =>
@@ -211,6 +256,8 @@ export const errorWords: {
     `${example(item)} has ${bytes(length)}, expected ${expected}. It may have been encoded for another model; encode it for this one.`,
   WrongStage: ({ stage: is, required }) =>
     `The scoring is at “${stage(is)}”, and this belongs to “${stage(required)}”. Load the page again to see which step is next.`,
+  ZeroDeposit: () => "The deposit is zero. Choose an amount, then try again.",
+  ZeroRefund: () => "The refund is zero. Choose an amount, then try again.",
 };
 
 /** Causes of a panic of Solidity, by its code. */

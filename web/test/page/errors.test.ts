@@ -19,9 +19,10 @@ interface AbiError {
 
 const artifacts = new URL("../../../contracts/artifacts/", import.meta.url);
 
-/** Every error of every committed ABI, by its signature. */
+/** Every error of every committed ABI, by its signature. The token is one of tests only. */
 const errors = new Map(
   readdirSync(artifacts)
+    .filter((file) => file !== "Erc3009Token.json")
     .flatMap((file) => {
       const { abi } = JSON.parse(
         readFileSync(new URL(file, artifacts), "utf8"),
@@ -48,9 +49,9 @@ function valueOf({ name, type }: AbiParameter): unknown {
 
 describe("words of errors", () => {
   it("exist for every error of every committed ABI", () => {
-    const names = [...errors.values()].map(({ name }) => name).sort();
-    expect(names.length).toBeGreaterThanOrEqual(70);
-    expect(Object.keys(errorWords).sort()).toEqual(names);
+    const names = new Set([...errors.values()].map(({ name }) => name));
+    expect(names.size).toBeGreaterThanOrEqual(90);
+    expect(Object.keys(errorWords).sort()).toEqual([...names].sort());
   });
 
   it("say each error with its fields, as different sentences", () => {
