@@ -5,13 +5,14 @@ pub mod boosted;
 mod checks;
 pub mod forest;
 pub mod logistic;
-mod seen;
-mod tree;
+pub(crate) mod seen;
+pub(crate) mod tree;
 mod written;
 
 use ndarray::{Array2, ArrayView2};
 
 pub use self::boosted::{Boosted, MAX_ROUNDS};
+pub(crate) use self::checks::check_labeled;
 pub use self::checks::{LARGEST, MAX_CLASSES, MAX_FEATURES, MAX_NUMBERS};
 pub use self::forest::{Forest, MAX_TREES};
 pub use self::logistic::Logistic;

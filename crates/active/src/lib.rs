@@ -13,7 +13,9 @@
 )]
 
 pub mod annotators;
+pub mod calibration;
 pub mod experiment;
+pub mod export;
 pub mod learner;
 pub mod measure;
 mod numbers;
@@ -22,6 +24,8 @@ pub mod stopping;
 pub mod strategy;
 pub mod stream;
 
+pub use calibration::{Calibrated, Temperature, expected_calibration_error};
+pub use export::{AnyLearner, ExportError};
 pub use learner::{Boosted, Forest, LearnError, Learner, Logistic};
 pub use measure::Measure;
 pub use strategy::{Query, QueryError, Strategy};

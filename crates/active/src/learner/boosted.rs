@@ -104,6 +104,21 @@ impl Boosted {
             }
         }
     }
+
+    /// Returns the trees.
+    pub(crate) fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// Returns the classes that have a label.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Returns the scores of the classes with a label before the first round.
+    pub(crate) fn base(&self) -> &[f64] {
+        &self.base
+    }
 }
 
 impl Learner for Boosted {

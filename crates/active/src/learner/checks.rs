@@ -62,7 +62,7 @@ pub(super) fn check_rows(rows: &ArrayView2<'_, f64>, features: usize) -> Result<
 }
 
 /// Checks rows with labels to learn from.
-pub(super) fn check_labeled(
+pub(crate) fn check_labeled(
     rows: &ArrayView2<'_, f64>,
     labels: &[usize],
     features: usize,

@@ -81,6 +81,16 @@ impl Forest {
         }
         Ok(())
     }
+
+    /// Returns the trees.
+    pub(crate) fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// Returns the classes that have a label.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
 }
 
 impl Learner for Forest {

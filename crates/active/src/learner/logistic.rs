@@ -192,10 +192,9 @@ impl Logistic {
         &self.intercepts
     }
 
-    /// Returns the classes that have a label, rising.
-    #[must_use]
-    pub fn seen(&self) -> &[usize] {
-        self.seen.classes()
+    /// Returns the classes that have a label.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
     }
 }
 

@@ -1,0 +1,162 @@
+//! Learners to keep: as one type that serde writes and reads, and as ONNX.
+//!
+//! # Format
+//!
+//! [`AnyLearner`] is written as an object of `format`, which is `cotrain-learner/1`, and `learner`.
+//! `learner` has one key, the kind, whose value has all numbers:
+//!
+//! - `logistic`: `features`, `cost`, `seen`, `weights` (class after class), `intercepts`.
+//! - `forest`: `features`, `seed`, `seen`, `count` (of trees), `trees`.
+//! - `boosted`: `features`, `seed`, `seen`, `rounds`, `base` (a score a seen class), `trees`
+//!   (one a seen class, round after round).
+//!
+//! `seen` has `classes`, those that have a label, `all`, the number of classes, and `labels`, the
+//! number of labels.
+//! A tree is a list of nodes from the root on.
+//! A split is `[feature, threshold, right child]`: a row goes left, to the next node, if the
+//! feature's value is at most the threshold.
+//! A leaf is `[[class, number], …]`, whose classes are indices of the seen ones.
+//!
+//! A format that keeps floats to the bit, such as JSON by `serde_json` with `float_roundtrip`, gives
+//! a model whose answers are equal to the bit.
+
+mod onnx;
+mod protobuf;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::learner::{Boosted, Forest, LearnError, Learner, Logistic};
+
+/// Any learner, to be written and read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum AnyLearner {
+    /// Logistic regression.
+    Logistic(Logistic),
+    /// Random forest.
+    Forest(Forest),
+    /// Gradient-boosted trees.
+    Boosted(Boosted),
+}
+
+/// Reason why a learner has no form in another format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// The learner has learned nothing.
+    #[error("cannot export a learner that has no label; train it with one row at least")]
+    Untrained,
+}
+
+impl AnyLearner {
+    /// Returns the learner as an ONNX file, which gives `label` and `probabilities` of `rows`.
+    ///
+    /// # Errors
+    ///
+    /// The learner has learned nothing.
+    pub fn to_onnx(&self) -> Result<Vec<u8>, ExportError> {
+        let seen = match self {
+            Self::Logistic(model) => model.seen(),
+            Self::Forest(model) => model.seen(),
+            Self::Boosted(model) => model.seen(),
+        };
+        if seen.classes().is_empty() {
+            return Err(ExportError::Untrained);
+        }
+        Ok(match self {
+            Self::Logistic(model) => onnx::logistic(model, seen),
+            Self::Forest(model) => onnx::forest(model, seen, self.features()),
+            Self::Boosted(model) => onnx::boosted(model, seen, self.features()),
+        })
+    }
+
+    fn learner(&self) -> &dyn Learner {
+        match self {
+            Self::Logistic(model) => model,
+            Self::Forest(model) => model,
+            Self::Boosted(model) => model,
+        }
+    }
+
+    fn learner_mut(&mut self) -> &mut dyn Learner {
+        match self {
+            Self::Logistic(model) => model,
+            Self::Forest(model) => model,
+            Self::Boosted(model) => model,
+        }
+    }
+}
+
+impl Learner for AnyLearner {
+    fn classes(&self) -> usize {
+        self.learner().classes()
+    }
+
+    fn features(&self) -> usize {
+        self.learner().features()
+    }
+
+    fn fit(&mut self, rows: ArrayView2<'_, f64>, labels: &[usize]) -> Result<(), LearnError> {
+        self.learner_mut().fit(rows, labels)
+    }
+
+    fn probabilities(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>, LearnError> {
+        self.learner().probabilities(rows)
+    }
+
+    fn members(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<Array2<f64>>, LearnError> {
+        self.learner().members(rows)
+    }
+
+    fn copy(&self) -> Box<dyn Learner> {
+        Box::new(self.clone())
+    }
+}
+
+/// Name and version of the format.
+const FORMAT: &str = "cotrain-learner/1";
+
+/// Learner as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    format: String,
+    learner: WrittenLearner,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WrittenLearner {
+    Logistic(Logistic),
+    Forest(Forest),
+    Boosted(Boosted),
+}
+
+impl From<AnyLearner> for Written {
+    fn from(model: AnyLearner) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            learner: match model {
+                AnyLearner::Logistic(model) => WrittenLearner::Logistic(model),
+                AnyLearner::Forest(model) => WrittenLearner::Forest(model),
+                AnyLearner::Boosted(model) => WrittenLearner::Boosted(model),
+            },
+        }
+    }
+}
+
+impl TryFrom<Written> for AnyLearner {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        if written.format != FORMAT {
+            let found = written.format;
+            return Err(format!("the format is `{found}`; expected `{FORMAT}`"));
+        }
+        Ok(match written.learner {
+            WrittenLearner::Logistic(model) => Self::Logistic(model),
+            WrittenLearner::Forest(model) => Self::Forest(model),
+            WrittenLearner::Boosted(model) => Self::Boosted(model),
+        })
+    }
+}
