@@ -1,5 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+/** What drives the page in a browser. */
+const driven = {
+  globalSetup: "test/browser/world.ts",
+  // Chain, coordinator and browser share two processors with whatever else runs there.
+  testTimeout: 90_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 10_000 } },
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,7 +16,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/{fuzz,browser}/**"],
+          exclude: ["test/{fuzz,browser,screenshots}/**"],
         },
       },
       {
@@ -20,16 +29,20 @@ export default defineConfig({
       },
       {
         test: {
+          ...driven,
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
-          globalSetup: "test/browser/world.ts",
           // Each file has a world of its own, and mostly waits.
           maxWorkers: 2,
-          // Chains, coordinators and browsers share two processors with whatever else runs there.
           retry: 1,
-          testTimeout: 90_000,
-          hookTimeout: 120_000,
-          expect: { poll: { timeout: 10_000 } },
+        },
+      },
+      {
+        test: {
+          ...driven,
+          name: "screenshots",
+          include: ["test/screenshots/**/*.test.ts"],
+          testTimeout: 600_000,
         },
       },
     ],
