@@ -440,6 +440,20 @@ fn refund_payload_needs_the_charged_total() {
 }
 
 #[test]
+fn mirror_counts_claims_by_others_and_no_old_state() {
+    let mut channel = charged();
+    channel.mirror(chain(100, 35, NOW + 1));
+    assert_eq!((channel.charged(), channel.unclaimed()), (35, 0));
+    assert_eq!(channel.voucher().map(|it| it.total), Some(40));
+    let before = channel.clone();
+    channel.mirror(chain(1000, 0, NOW));
+    assert_eq!(channel, before, "an older state");
+    // A claim above our voucher is by a voucher that we lost.
+    channel.mirror(chain(100, 50, NOW + 1));
+    assert_eq!((channel.charged(), channel.voucher()), (50, None));
+}
+
+#[test]
 fn open_begins_at_what_is_claimed() {
     let (_, channel) = pair(100);
     let lost = Channel::open(&deployment(), channel.config().clone(), chain(100, 25, NOW));

@@ -115,6 +115,8 @@ fn verify_refuses_other_offers() {
     assert_eq!(amount, Err(Reason::InvalidPaymentRequirements));
     let name = verify(|it| it.extra.set("name", "Other".into()));
     assert_eq!(name, Err(Reason::InvalidPaymentRequirements));
+    let time = verify(|it| it.max_timeout_seconds = 61);
+    assert_eq!(time, Err(Reason::InvalidPaymentRequirements));
     assert_eq!(verify(|it| it.pay_to.make_ascii_lowercase()), Ok(()));
 
     let mut old = payment.clone();

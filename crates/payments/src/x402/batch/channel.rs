@@ -389,14 +389,11 @@ impl Channel {
         actual: u128,
         now: u64,
     ) -> Result<(), LockError> {
-        let Purpose::Payment {
-            amount, voucher, ..
-        } = self.holds(reservation)?
-        else {
+        let Purpose::Payment { voucher, .. } = self.holds(reservation)? else {
             return Err(LockError::Lost);
         };
-        // `charged` rises under a lock only if someone else claims.
-        let covered = voucher.total.saturating_sub(self.charged).min(*amount);
+        // This is the reserved amount, or less if someone else claimed meanwhile.
+        let covered = voucher.total.saturating_sub(self.charged);
         if actual > covered {
             let charge = actual;
             return Err(LockError::ExceedsSigned { charge, covered });
