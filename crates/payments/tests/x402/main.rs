@@ -2,6 +2,7 @@
 
 mod channel;
 mod common;
+mod contracts;
 mod exact;
 mod official;
 mod payer;
