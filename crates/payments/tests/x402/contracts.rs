@@ -40,7 +40,7 @@ fn hashes(artifact: &str, of: &str) -> BTreeSet<B256> {
 }
 
 #[test]
-fn batch_settlement_calls_functions_of_the_contract() {
+fn deployment_calls_functions_of_the_contract() {
     let artifact = include_str!("../../../../contracts/artifacts/ChannelSettlement.json");
     let functions: BTreeSet<_> = hashes(artifact, "function")
         .into_iter()
@@ -54,7 +54,7 @@ fn batch_settlement_calls_functions_of_the_contract() {
 }
 
 #[test]
-fn erc3009_calls_functions_and_reads_events_of_the_token() {
+fn authorization_calls_the_token_and_reads_its_events() {
     let artifact = include_str!("../../../../contracts/artifacts/Erc3009Token.json");
     let functions: BTreeSet<_> = hashes(artifact, "function")
         .into_iter()
