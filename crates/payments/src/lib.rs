@@ -13,5 +13,6 @@ pub mod ledger;
 pub mod lnd;
 pub mod macaroon;
 pub mod price;
+pub mod rail;
 pub mod seal;
 pub mod x402;
