@@ -1,6 +1,8 @@
 //! Ledger against a world of a chain, a Lightning node and callers, with crashes between any two
 //! writes.
 
+#[path = "ledger/entries.rs"]
+mod entries;
 #[path = "ledger/facts.rs"]
 mod facts;
 #[path = "ledger/rules.rs"]

@@ -1,4 +1,4 @@
-//! What happened on the chain and at the node, as only they know it.
+//! Facts of the chain and of the node, as only they know them.
 
 use alloy_primitives::{Address, B256};
 use cotrain_payments::{
