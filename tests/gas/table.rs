@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::Figures;
 
 const BEGIN: &str = "<!-- written by scripts/gas: -->\n";
+const BEGIN_CHANNELS: &str = "<!-- written by scripts/gas, payment channels: -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// Row of the gas table: gas of 0xDeCA10B, lower bound of the learning step, and target, each if
@@ -217,14 +218,98 @@ const BYTES: &[(&str, &str, u64, u64)] = &[
     ),
 ];
 
+/// Rows of the table of payment channels: name, gas of x402's own contract, the same call of ours,
+/// and the whole transaction.
+///
+/// The first figures are x402's: `contracts/evm/snapshots/X402BatchSettlementGasTest.json` of
+/// x402-foundation/x402, May 2026.
+const CHANNELS: &[(&str, Option<u64>, Option<&str>, Option<&str>)] = &[
+    (
+        "deposit by signature, the channel's first",
+        Some(111_738),
+        Some("call.deposit"),
+        Some("transaction.deposit.first"),
+    ),
+    ("— the next", None, None, Some("transaction.deposit.next")),
+    (
+        "claim of one channel, the receiver's first",
+        Some(40_252),
+        Some("call.claim.1"),
+        None,
+    ),
+    ("— the next", None, None, Some("transaction.claim.1.next")),
+    (
+        "claim of 10 channels, the receiver's first",
+        Some(192_043),
+        Some("call.claim.10"),
+        Some("transaction.claim.10.first"),
+    ),
+    ("— the next", None, None, Some("transaction.claim.10.next")),
+    (
+        "— the next, by signature",
+        None,
+        None,
+        Some("transaction.claim.10.signed"),
+    ),
+    (
+        "settle, the receiver's first tokens",
+        Some(31_204),
+        Some("call.settle"),
+        Some("transaction.settle.first"),
+    ),
+    ("— the next", None, None, Some("transaction.settle.next")),
+    ("refund by a call", Some(43_859), Some("call.refund"), None),
+    (
+        "refund by signature",
+        Some(53_670),
+        Some("call.refund.signed"),
+        Some("transaction.refund.signed"),
+    ),
+    (
+        "start a withdrawal",
+        None,
+        None,
+        Some("transaction.withdraw.begin"),
+    ),
+    (
+        "end a withdrawal",
+        None,
+        None,
+        Some("transaction.withdraw.end"),
+    ),
+];
+
 /// Returns the document with the tables of these figures between the marks.
-pub(crate) fn replace(document: &str, osaka: &Figures, amsterdam: &Figures) -> String {
-    let (before, rest) = document.split_once(BEGIN).expect("a begin of the tables");
+pub(crate) fn replace(
+    document: &str,
+    osaka: &Figures,
+    amsterdam: &Figures,
+    channels: &Figures,
+) -> String {
+    let document = between(document, BEGIN, &tables(osaka, amsterdam));
+    between(&document, BEGIN_CHANNELS, &channel_table(channels))
+}
+
+/// Returns the document with this text between a mark and the next end.
+fn between(document: &str, begin: &str, text: &str) -> String {
+    let (before, rest) = document.split_once(begin).expect("a begin of the tables");
     let (_, after) = rest.split_once(END).expect("an end of the tables");
-    format!(
-        "{before}{BEGIN}\n{}\n{END}{after}",
-        tables(osaka, amsterdam)
-    )
+    format!("{before}{begin}\n{text}\n{END}{after}")
+}
+
+fn channel_table(figures: &Figures) -> String {
+    let mut text = String::from(
+        "| gas of | x402's contract, a call | ours, a call | ours, a transaction |\n\
+         | --- | ---: | ---: | ---: |\n",
+    );
+    let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
+    for (case, official, call, transaction) in CHANNELS {
+        let figure = |name: &Option<&str>| name.map(|name| figures[name]);
+        let cells = [*official, figure(call), figure(transaction)];
+        let cells = cells.map(cell).join(" | ");
+        writeln!(text, "| {case} | {cells} |").expect("memory");
+    }
+    text
 }
 
 fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
