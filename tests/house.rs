@@ -110,19 +110,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
-    // It runs simulations for those who have only a browser, and answers their pages.
+    // It runs simulations for those who have only a browser, and answers their pages. The tokens of labeling sessions
+    // are random.
     (
         "cotrain-server",
         &[
+            "cotrain-active",
             "cotrain-chain",
             "cotrain-client",
             "cotrain-indexer",
             "cotrain-learning",
+            "cotrain-payments",
             "cotrain-protocol",
             "cotrain-relayer",
             "cotrain-results",
             "cotrain-simulator",
             "axum",
+            "getrandom",
             "hyper",
             "serde_json",
             "tokio",

@@ -13,6 +13,7 @@ mod fixed;
 mod headers;
 mod health;
 mod kinds;
+mod labels;
 mod limits;
 mod markets;
 mod models;
@@ -148,6 +149,14 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(simulations::submit))
         .routes(routes!(simulations::one, simulations::cancel))
         .routes(routes!(simulations::page))
+        .routes(routes!(labels::quote))
+        .routes(routes!(labels::open))
+        .routes(routes!(labels::state))
+        .routes(routes!(labels::train))
+        .routes(routes!(labels::decide))
+        .routes(routes!(labels::query))
+        .routes(routes!(labels::predict))
+        .routes(routes!(labels::close))
         .routes(routes!(sweeps::list))
         .routes(routes!(sweeps::page))
 }
@@ -167,14 +176,17 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
+            header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::IF_NONE_MATCH,
+            labels::IDEMPOTENCY_KEY,
             HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([
             header::ETAG,
             header::LOCATION,
             header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
             X_REQUEST_ID,
         ]);
     if origins.iter().any(|origin| origin == "*") {

@@ -15,8 +15,8 @@ pub use self::{
     error::ConfigError,
     explain::Setting,
     sections::{
-        ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password,
-        SimulationsSection,
+        ApiSection, Config, EvaluateSection, KeySource, LabelsSection, LogFormat, NodeSection,
+        Password, SimulationsSection,
     },
     sources::{DEFAULT_FILE, Sources},
 };

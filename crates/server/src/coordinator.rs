@@ -9,7 +9,7 @@ use alloy_primitives::Address;
 use cotrain_indexer::Index;
 use cotrain_relayer::Relayer;
 
-use crate::{encoders::Encoders, simulations::Simulations};
+use crate::{encoders::Encoders, labels::Labels, simulations::Simulations};
 
 /// Condition of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Coordinator {
     encoders: Encoders,
     registry: Option<Address>,
     simulations: Simulations,
+    labels: Labels,
     leads: Arc<AtomicBool>,
 }
 
@@ -47,6 +48,7 @@ impl Coordinator {
             encoders,
             registry: None,
             simulations: Simulations::default(),
+            labels: Labels::default(),
             leads: Arc::default(),
         }
     }
@@ -67,6 +69,13 @@ impl Coordinator {
     #[must_use]
     pub fn with_simulations(mut self, simulations: Simulations) -> Self {
         self.simulations = simulations;
+        self
+    }
+
+    /// Lets the coordinator open labeling sessions; without this it opens none.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
         self
     }
 
@@ -92,6 +101,12 @@ impl Coordinator {
     #[must_use]
     pub fn simulations(&self) -> &Simulations {
         &self.simulations
+    }
+
+    /// Returns the labeling sessions.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// Records whether this process leads.

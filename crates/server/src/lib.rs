@@ -4,10 +4,12 @@ pub mod api;
 pub mod config;
 mod coordinator;
 mod encoders;
+mod labels;
 mod serve;
 mod simulations;
 
 pub use coordinator::{Coordinator, Health};
 pub use encoders::Encoders;
+pub use labels::Labels;
 pub use serve::{ServeError, serve};
 pub use simulations::Simulations;

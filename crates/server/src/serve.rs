@@ -38,6 +38,7 @@ use crate::{
     config::{Config, KeySource, Password},
     coordinator::Coordinator,
     encoders::Encoders,
+    labels::Labels,
     simulations::Simulations,
 };
 
@@ -177,9 +178,11 @@ pub async fn serve(
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
     let simulations = Simulations::new(config.simulations.clone());
+    let labels = Labels::new(config.labels.clone());
     let coordinator = Coordinator::with_encoders(relayer, encoders)
         .following(config.registry)
-        .with_simulations(simulations.clone());
+        .with_simulations(simulations.clone())
+        .with_labels(labels.clone());
     let services = Arc::new(Services {
         config,
         coordinator: coordinator.clone(),
@@ -225,17 +228,29 @@ pub async fn serve(
     let api = services.config.api.clone();
     let router = api::router(coordinator.clone(), &api, &stop);
     let running = tokio::spawn(services.run(stop.child_token()));
+    let deleting = tokio::spawn(delete_expired(labels.clone(), stop.child_token()));
     ready(address);
     let stopping = async {
         stop.cancelled().await;
         simulations.stop();
+        labels.stop();
         time::Instant::now()
     };
     let serving = api::connections::serve(listener, router, &api, &stop);
     let ((), stopped_at) = tokio::join!(serving, stopping);
+    // It ends with `stop`, and waits for nothing.
+    let _ = deleting.await;
     end(running, stopped_at + api.shutdown_timeout).await;
     queue.close().await;
     Ok(())
+}
+
+/// Deletes labeling sessions whose time is over.
+async fn delete_expired(labels: Labels, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        labels.delete_expired();
+        pause(SELDOM, &stop).await;
+    }
 }
 
 /// Waits until the services have ended, and ends them at `deadline`: one may wait for a node that does not answer. A

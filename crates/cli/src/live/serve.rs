@@ -35,6 +35,7 @@ Examples:
   cotrain config --example > cotrain.toml      a configuration to start from, every key explained
   cotrain serve                                with cotrain.toml of the working directory
   cotrain serve --config /etc/cotrain.toml --set listen=0.0.0.0:8080
+  cotrain serve --labels                       also open labeling sessions, which cost nothing
   COTRAIN_NODE__URL=http://node:8545 cotrain serve
 
 On Ctrl-C or SIGTERM, it answers running requests and stops, at the latest after
@@ -49,6 +50,9 @@ api.shutdown_timeout. A second signal stops it at once.";
 pub(crate) struct Serve {
     #[command(flatten)]
     from: From,
+    /// Open labeling sessions for clients: `labels.enabled=true`
+    #[arg(long)]
+    labels: bool,
 }
 
 const CONFIG_EXAMPLES: &str = "\
@@ -113,7 +117,11 @@ impl From {
 
 /// Serves until a signal asks it to stop.
 pub(crate) fn run(arguments: &Serve) -> Result<(), CommandError> {
-    let config = Config::load(&arguments.from.sources()).map_err(CommandError::mistake)?;
+    let mut sources = arguments.from.sources();
+    if arguments.labels {
+        sources = sources.with_flag("labels.enabled", "--labels", "true");
+    }
+    let config = Config::load(&sources).map_err(CommandError::mistake)?;
     output::log(config.log == LogFormat::Json)?;
     block_on(async {
         let stop = stopped()?;

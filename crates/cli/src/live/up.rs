@@ -700,6 +700,7 @@ fn configuration(
         // The keeper claims only for accounts that asked for it; it pushes no refunds of others.
         ("keep.enabled", "true".to_owned()),
         ("keep.interval", "2 s".to_owned()),
+        ("labels.enabled", "true".to_owned()),
         ("api.cors", "[\"*\"]".to_owned()),
         // Only this machine can reach the API.
         ("api.rate", "0".to_owned()),

@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{kinds::Kind, planning::Plans, problem::Problem};
 use crate::{
-    config::ApiSection, coordinator::Coordinator, encoders::Encoders, simulations::Simulations,
+    config::ApiSection, coordinator::Coordinator, encoders::Encoders, labels::Labels,
+    simulations::Simulations,
 };
 
 /// Maximum number of bodies with reads of the chain that are worked on at the same time. The answers
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) plans: Option<Plans>,
     /// Permits for reads of the chain that are forwarded; `None` if none are.
     pub(super) rpc: Option<Semaphore>,
+    /// Whether the last address of `X-Forwarded-For` is the client's.
+    pub(super) trust_forwarded_for: bool,
     /// Signal to end the streams, which would otherwise keep the server running.
     pub(super) stop: CancellationToken,
 }
@@ -58,6 +61,7 @@ impl App {
             metrics: config.metrics,
             plans: Plans::new(config.max_plan_bytes),
             rpc: config.rpc.then(|| Semaphore::new(READS)),
+            trust_forwarded_for: config.trust_forwarded_for,
             stop: stop.clone(),
         }))
     }
@@ -82,6 +86,10 @@ impl Shared {
 
     pub(super) fn simulations(&self) -> &Simulations {
         self.coordinator.simulations()
+    }
+
+    pub(super) fn labels(&self) -> &Labels {
+        self.coordinator.labels()
     }
 
     /// Returns the folder of the sweeps that anyone may see; `None` if there is none.

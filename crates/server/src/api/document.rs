@@ -7,6 +7,7 @@ use utoipa::{
         Schema,
         path::{Operation, PathItem},
         schema::{AdditionalProperties, SchemaType, Type},
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
@@ -24,6 +25,7 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
         license(name = "MIT", identifier = "MIT"),
     ),
     components(schemas(Problem)),
+    modifiers(&Tokens),
     tags(
         (name = "models", description = "Models: facts, prices, weights and predictions."),
         (name = "markets", description = "Prediction markets: phase, money, contributions and participants."),
@@ -34,12 +36,29 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
         (name = "events", description = "Events of models, markets and the coordinator, in pages and as a stream."),
         (name = "plans", description = "Deployments of models from files, planned for a wallet."),
         (name = "simulations", description = "Simulated economies: scenarios, runs within bounds, and pages of sweeps."),
+        (name = "labels", description = "Labeling sessions: a model that learns label by label, and says which row to label next."),
         (name = "chain", description = "Reads of the chain, for those who have no node."),
         (name = "health", description = "Health of the coordinator, for its operator."),
         (name = "problems", description = "Kinds of errors."),
     ),
 )]
 pub(super) struct Document;
+
+/// Name of the security scheme of labeling sessions.
+const SESSION: &str = "session";
+
+/// Addition of the security schemes.
+struct Tokens;
+
+impl utoipa::Modify for Tokens {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("Token of a labeling session, from its opening."));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(SESSION, SecurityScheme::Http(bearer.build()));
+    }
+}
 
 /// Adds to every operation the problems that all operations of its kind share.
 pub(super) fn complete(document: &mut utoipa::openapi::OpenApi, max_page: u32) {

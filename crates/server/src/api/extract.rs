@@ -71,6 +71,26 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for InBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = JsonBytes::from_request(request, state).await?;
+        bytes.read().map(Self)
+    }
+}
+
+/// Bytes of a body that says that it is JSON.
+#[derive(Default)]
+pub(super) struct JsonBytes(pub(super) Bytes);
+
+impl JsonBytes {
+    /// Reads the JSON. An error names the path of the faulty value.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        read(&self.0)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let content = request.headers().get(CONTENT_TYPE);
         let content = content.and_then(|content| content.to_str().ok());
         if !content.is_some_and(is_json) {
@@ -92,7 +112,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for InBody<T> {
                 let detail = "the body ended before it was whole; send it again";
                 Problem::new(&Kind::INVALID_BODY, detail)
             })?;
-        read(&bytes).map(Self)
+        Ok(Self(bytes))
     }
 }
 

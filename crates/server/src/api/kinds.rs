@@ -70,11 +70,21 @@ kinds! {
     UNKNOWN_DELEGATION, "unknown-delegation", NOT_FOUND, "The delegation is unknown",
         "The account delegates nothing to this coordinator's keeper, or its time is over.";
     NOT_SERVED, "not-served", NOT_FOUND, "This is not served here",
-        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0, and runs simulations only with simulations.enabled.";
+        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0, runs simulations only with simulations.enabled, and opens labeling sessions only with labels.enabled.";
     UNKNOWN_ENCODER, "unknown-encoder", NOT_FOUND, "The table of word vectors is unknown",
         "This coordinator does not have a table with that SHA-256. /v1/encoders lists those that it has.";
     UNKNOWN_SIMULATION, "unknown-simulation", NOT_FOUND, "The simulation is unknown",
         "No simulation with that id is kept here. The oldest results are forgotten, and so are all when the coordinator starts again. Ask for it anew.";
+    UNKNOWN_SESSION, "unknown-session", NOT_FOUND, "The labeling session is unknown",
+        "No labeling session with that id is open here. It was closed, or had no call for too long, or the coordinator has started again. Open another one.";
+    WRONG_TOKEN, "wrong-token", UNAUTHORIZED, "The token is not that of the session",
+        "Each call on a labeling session has the header Authorization: Bearer with the token of its opening.";
+    OUT_OF_UNITS, "out-of-units", PAYMENT_REQUIRED, "The session has too few units left",
+        "The call costs more units than the labeling session has left; both numbers are given. Nothing was charged. Ask for less, or open another session.";
+    OTHER_REQUEST, "other-request", CONFLICT, "The key belongs to another request",
+        "A request with this Idempotency-Key had another body or path. Use a new key for each new request.";
+    LABELING_REJECTED, "labeling-rejected", UNPROCESSABLE_ENTITY, "The labeling session does not take this",
+        "Rows, labels, probabilities or options do not fit the session or the coordinator's bounds; the detail says which. Nothing was charged.";
     NO_PAGE, "no-page", NOT_FOUND, "The simulation has no page",
         "It has not ended yet, or it has failed; its state says which.";
     UNKNOWN_SWEEP, "unknown-sweep", NOT_FOUND, "The sweep is unknown",
@@ -121,6 +131,10 @@ kinds! {
         "Sign with at least the fee that `wanted` gives.";
     TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many signed batches are pending",
         "Submit again later.";
+    TOO_MANY_OWN_SESSIONS, "too-many-own-sessions", TOO_MANY_REQUESTS, "This client has too many labeling sessions",
+        "Close a session, or wait until one expires. Retry-After has the advised seconds.";
+    TOO_MANY_SESSIONS, "too-many-sessions", SERVICE_UNAVAILABLE, "The labeling sessions are too many or too large",
+        "The sessions of all clients have as much room as they may. Try again after Retry-After seconds.";
     TOO_MANY_SIMULATIONS, "too-many-simulations", SERVICE_UNAVAILABLE, "Too many simulations are pending",
         "One runs at a time. Try again after Retry-After seconds.";
     OVERLOADED, "overloaded", SERVICE_UNAVAILABLE, "Too many requests at a time",

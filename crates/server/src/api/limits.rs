@@ -1,6 +1,7 @@
 //! Limits on the requests of one client, and of all clients together.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::{
@@ -12,8 +13,8 @@ use std::{
 
 use axum::{
     Router,
-    extract::{ConnectInfo, Request, State},
-    http::HeaderMap,
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{Extensions, HeaderMap, request::Parts},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
@@ -37,20 +38,40 @@ impl KeyExtractor for Client {
     type Key = IpAddr;
 
     fn extract<T>(&self, request: &axum::http::Request<T>) -> Result<IpAddr, GovernorError> {
+        Ok(self.address(request.headers(), request.extensions()))
+    }
+}
+
+impl Client {
+    fn address(self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
         let forwarded = self
             .trust_forwarded_for
-            .then(|| last_forwarded(request.headers()))
+            .then(|| last_forwarded(headers))
             .flatten();
         let peer = || {
-            let info = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+            let info = extensions.get::<ConnectInfo<SocketAddr>>()?;
             Some(info.0.ip())
         };
         // Without a connection, as in tests, all requests belong to one client.
-        Ok(network(
+        network(
             forwarded
                 .or_else(peer)
                 .unwrap_or(Ipv6Addr::UNSPECIFIED.into()),
-        ))
+        )
+    }
+}
+
+/// Address by which a client is told from others.
+pub(super) struct ClientAddress(pub(super) IpAddr);
+
+impl FromRequestParts<App> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let client = Client {
+            trust_forwarded_for: app.trust_forwarded_for,
+        };
+        Ok(Self(client.address(&parts.headers, &parts.extensions)))
     }
 }
 

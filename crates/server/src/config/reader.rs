@@ -14,8 +14,8 @@ use super::{
     forms,
     keys::{allowed, is_key, nearest},
     sections::{
-        ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password,
-        SimulationsSection,
+        ApiSection, Config, EvaluateSection, KeySource, LabelsSection, LogFormat, NodeSection,
+        Password, SimulationsSection,
     },
     sources::Sources,
 };
@@ -50,6 +50,7 @@ struct Given {
     evaluate: EvaluateGiven,
     encoders: EncodersGiven,
     simulations: SimulationsSection,
+    labels: LabelsSection,
     api: ApiSection,
 }
 
@@ -174,6 +175,7 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
             .map(PathBuf::from)
             .collect(),
         simulations: given.simulations,
+        labels: given.labels,
         api: given.api,
     };
     if let Some(section) = config.sends().filter(|_| config.key.is_none()) {
@@ -199,6 +201,14 @@ impl Default for SimulationsSection {
     /// Returns the default of each key in the section.
     fn default() -> Self {
         extract(&Sources::defaults(), Some("simulations"))
+            .expect("the defaults pass their own checks, as a test holds")
+    }
+}
+
+impl Default for LabelsSection {
+    /// Returns the default of each key in the section.
+    fn default() -> Self {
+        extract(&Sources::defaults(), Some("labels"))
             .expect("the defaults pass their own checks, as a test holds")
     }
 }

@@ -12,6 +12,8 @@ use super::forms;
 
 /// One hour, in milliseconds.
 const HOUR: u64 = 60 * 60 * 1_000;
+/// One day, in milliseconds.
+const DAY: u64 = 24 * HOUR;
 
 /// Checked configuration of a coordinator. [`Config::example`] explains every key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Config {
     pub encoders: Vec<PathBuf>,
     /// Options of simulations.
     pub simulations: SimulationsSection,
+    /// Options of labeling sessions.
+    pub labels: LabelsSection,
     /// Options of the HTTP API.
     pub api: ApiSection,
 }
@@ -156,6 +160,45 @@ pub struct SimulationsSection {
     /// Folder with the folders of sweeps.
     #[serde(default, deserialize_with = "forms::path_if_set")]
     pub sweeps: Option<PathBuf>,
+}
+
+/// Options of labeling sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelsSection {
+    /// Whether sessions are opened.
+    #[serde(deserialize_with = "forms::flag")]
+    pub enabled: bool,
+    /// Maximum number of open sessions.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
+    pub max_sessions: usize,
+    /// Maximum number of open sessions of one client.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
+    pub max_client_sessions: usize,
+    /// Maximum memory of all sessions, in bytes.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1_048_576, 1_099_511_627_776>")]
+    pub max_bytes: usize,
+    /// Maximum number of labeled rows of a session.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
+    pub max_rows: usize,
+    /// Maximum number of numbers that a session holds.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 16_777_216>")]
+    pub max_numbers: usize,
+    /// Maximum number of features of a row.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 65_536>")]
+    pub max_features: usize,
+    /// Maximum number of classes.
+    #[serde(deserialize_with = "forms::whole::<_, _, 2, 1_000>")]
+    pub max_classes: usize,
+    /// Maximum number of rows in one call.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
+    pub max_call: usize,
+    /// Maximum number of units that a session spends.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000_000_000>")]
+    pub max_units: u64,
+    /// Time after its last call at which a session is deleted.
+    #[serde(deserialize_with = "forms::duration::<_, 1, DAY>")]
+    pub time_to_live: Duration,
 }
 
 /// Options of the HTTP API.

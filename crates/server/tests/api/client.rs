@@ -14,9 +14,9 @@ use cotrain_indexer::{HostedModel, Index, store::note};
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use cotrain_relayer::{Queue, RelayTerms, Relayer};
 use cotrain_server::{
-    Coordinator, Encoders, Simulations,
+    Coordinator, Encoders, Labels, Simulations,
     api::router,
-    config::{ApiSection, SimulationsSection},
+    config::{ApiSection, LabelsSection, SimulationsSection},
 };
 use cotrain_test_support::items;
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) keeper: Option<Address>,
     pub(crate) encoders: Encoders,
     pub(crate) simulations: SimulationsSection,
+    pub(crate) labels: LabelsSection,
 }
 
 /// Router over a coordinator with a database of its own.
@@ -44,7 +45,7 @@ pub(crate) struct Api {
     pub(crate) coordinator: Coordinator,
     pub(crate) stop: CancellationToken,
     router: Router,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// API over the models of the world.
@@ -115,6 +116,7 @@ impl Setup {
             keeper: Some(KEEPER),
             encoders: Encoders::default(),
             simulations: SimulationsSection::default(),
+            labels: LabelsSection::default(),
         }
     }
 }
@@ -140,14 +142,22 @@ impl Api {
         let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
         let coordinator = Coordinator::with_encoders(relayer, setup.encoders)
             .following(registry)
-            .with_simulations(Simulations::new(setup.simulations));
+            .with_simulations(Simulations::new(setup.simulations))
+            .with_labels(Labels::new(setup.labels));
         let stop = CancellationToken::new();
         Self {
             router: router(coordinator.clone(), &setup.api, &stop),
             coordinator,
             stop,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Returns the bytes of all files of the database.
+    pub(crate) fn stored(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file.unwrap().path());
+        files.flat_map(|file| read(file).unwrap()).collect()
     }
 
     pub(crate) fn index(&self) -> &Index {

@@ -37,6 +37,14 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/encoders/{sha256}",
             "GET /v1/events",
             "GET /v1/events/stream",
+            "POST /v1/label/quotes",
+            "POST /v1/label/sessions",
+            "GET /v1/label/sessions/{session}",
+            "POST /v1/label/sessions/{session}/close",
+            "POST /v1/label/sessions/{session}/decisions",
+            "POST /v1/label/sessions/{session}/examples",
+            "POST /v1/label/sessions/{session}/predictions",
+            "POST /v1/label/sessions/{session}/queries",
             "GET /v1/markets",
             "GET /v1/markets/{market}",
             "GET /v1/markets/{market}/card",
@@ -80,6 +88,7 @@ async fn complete_documents_every_path_with_its_problems() {
         let success = match path.as_str() {
             "POST /v1/simulations" => "202",
             "DELETE /v1/simulations/{id}" => "204",
+            "POST /v1/label/sessions" => "201",
             _ => "200",
         };
         let mut wanted = vec![success, "400", "500"];
@@ -89,7 +98,10 @@ async fn complete_documents_every_path_with_its_problems() {
         if path.contains("{trainer}") || path.contains("{market}") {
             wanted.extend(["404", "504"]);
         }
-        if path.starts_with("POST") {
+        if path.contains("{session}") {
+            wanted.extend(["401", "404"]);
+        }
+        if path.starts_with("POST") && !path.ends_with("/close") {
             wanted.extend(["413", "415", "422"]);
         }
         for status in wanted {

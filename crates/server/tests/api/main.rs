@@ -6,6 +6,7 @@ mod world;
 mod document;
 mod encoders;
 mod events;
+mod labels;
 mod limits;
 mod markets;
 mod plans;

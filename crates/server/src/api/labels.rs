@@ -1,0 +1,338 @@
+//! Labeling sessions: open, teach, ask, predict and close.
+
+mod body;
+mod call;
+mod view;
+
+use axum::body::Bytes;
+use axum::{
+    Json,
+    extract::State,
+    http::{
+        HeaderName, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
+    },
+    response::{IntoResponse, Response},
+};
+use cotrain_active::session::SessionError;
+use serde::Serialize;
+
+pub(super) use self::call::IDEMPOTENCY_KEY;
+use self::{
+    body::{DecisionsBody, ExamplesBody, OpenBody, PredictionsBody, QueriesBody, QuotesBody},
+    call::{Call, OfSession},
+    view::{
+        ClosedView, DecisionsView, OpenedView, PredictionsView, QueriesView, QuotesView,
+        SessionView, TrainedView,
+    },
+};
+use super::{
+    app::App,
+    extract::{InBody, InPath, NoQuery},
+    kinds::Kind,
+    limits::ClientAddress,
+    problem::Problem,
+};
+use crate::labels::{Asked, OutOfUnits, RETRY, Refusal};
+
+/// Returns the prices of all work, and the units of the work that the body describes.
+///
+/// A unit is the price of one row decided on by logistic regression, with up to 64 features. Each
+/// call is rounded up to whole units. Nothing is paid for units here.
+#[utoipa::path(
+    post, path = "/v1/label/quotes", tag = "labels", operation_id = "quoteLabels",
+    request_body(content = QuotesBody, example = json!({"learner": "logistic", "features": 64, "train": 5, "decide": 100})),
+    responses(
+        (status = 200, description = "The prices and bounds.", body = QuotesView),
+        (status = 404, description = "No labeling sessions are opened here."),
+    ),
+)]
+pub(super) async fn quote(
+    State(app): State<App>,
+    _query: NoQuery,
+    InBody(body): InBody<QuotesBody>,
+) -> Result<Json<QuotesView>, Problem> {
+    body.check()?;
+    let (prices, section) = (app.labels().prices()?, app.labels().section()?);
+    Ok(Json(QuotesView::new(prices, section, &body)?))
+}
+
+/// Opens a labeling session.
+///
+/// Only its token, which is in this answer and nowhere else, lets its holder call it. The session is
+/// in memory only. It is deleted when it is closed, or after some time without a call.
+#[utoipa::path(
+    post, path = "/v1/label/sessions", tag = "labels", operation_id = "openSession",
+    request_body(content = OpenBody, example = json!({"features": 2, "classes": 2})),
+    responses(
+        (status = 201, description = "The session is open.", body = OpenedView,
+            headers(("Location" = String, description = "Path of the session's state."))),
+        (status = 402, description = "The opening costs more units than the session may spend."),
+        (status = 404, description = "No labeling sessions are opened here."),
+        (status = 422, description = "The body does not match the schema, or its parts do not fit each other."),
+        (status = 429, description = "This client makes too many requests, or has too many sessions."),
+        (status = 503, description = "Too many requests run at the same time, or sessions take as much room as they may."),
+    ),
+)]
+pub(super) async fn open(
+    State(app): State<App>,
+    _query: NoQuery,
+    ClientAddress(client): ClientAddress,
+    InBody(body): InBody<OpenBody>,
+) -> Result<Response, Problem> {
+    let labels = app.labels();
+    labels.section()?;
+    let units = body.units;
+    let opened = labels.open(client, body.opening()?, units)?;
+    let location = (LOCATION, format!("/v1/label/sessions/{}", opened.id));
+    let body = Json(OpenedView::from(opened));
+    Ok((StatusCode::CREATED, [location, no_store()], body).into_response())
+}
+
+/// Returns the state of a labeling session. It is free.
+#[utoipa::path(
+    get, path = "/v1/label/sessions/{session}", tag = "labels", operation_id = "getSession",
+    params(OfSession), security(("session" = [])),
+    responses(
+        (status = 200, description = "The state.", body = SessionView),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 404, description = "The session is unknown."),
+    ),
+)]
+pub(super) async fn state(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call,
+) -> Result<Response, Problem> {
+    let labels = app.labels();
+    let entry = labels.find(&path.session, call.token())?;
+    let expires = labels.expires()?;
+    let view = labels
+        .read(&entry, |session, receipt| {
+            SessionView::new(session, receipt, expires)
+        })
+        .await;
+    Ok(([no_store()], Json(view)).into_response())
+}
+
+/// Teaches a labeling session labeled rows, and further opinions about earlier ones.
+///
+/// A row may have opinions of several annotators. The model learns from their consensus.
+#[utoipa::path(
+    post, path = "/v1/label/sessions/{session}/examples", tag = "labels", operation_id = "teachSession",
+    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    security(("session" = [])),
+    request_body(content = ExamplesBody, example = json!({"rows": [{"x": [0.5, 1.0], "y": 1}]})),
+    responses(
+        (status = 200, description = "The model has learned.", body = TrainedView),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 402, description = "The session has too few units left."),
+        (status = 404, description = "The session is unknown."),
+        (status = 409, description = "The key belongs to another request."),
+        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+    ),
+)]
+pub(super) async fn train(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call<ExamplesBody>,
+) -> Result<Response, Problem> {
+    let (token, request, body) = call.of("examples")?;
+    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let rows = body.rows.len().max(body.opinions.len());
+    if rows == 0 {
+        return Err(nothing("rows or opinions"));
+    }
+    let price = app.labels().price(&entry, Asked::Training { rows })?;
+    let work = move |session: &_, spent| {
+        let batch = body.batch(session)?;
+        cotrain_active::session::Session::train(session, &batch, spent)
+    };
+    let answer = |trained, receipt| bytes(&TrainedView::new(trained, receipt));
+    let answer = app.labels().work(entry, request, price, work, answer).await;
+    Ok(answered(answer?))
+}
+
+/// Decides for each row of a stream whether it is worth a label.
+///
+/// The session's threshold or budget decides, in the order of the rows. With a model of one's own, send
+/// its probabilities instead of rows.
+#[utoipa::path(
+    post, path = "/v1/label/sessions/{session}/decisions", tag = "labels", operation_id = "decideInSession",
+    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    security(("session" = [])),
+    request_body(content = DecisionsBody, example = json!({"rows": [[0.5, 1.0]]})),
+    responses(
+        (status = 200, description = "A decision for each row.", body = DecisionsView),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 402, description = "The session has too few units left."),
+        (status = 404, description = "The session is unknown."),
+        (status = 409, description = "The key belongs to another request."),
+        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+    ),
+)]
+pub(super) async fn decide(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call<DecisionsBody>,
+) -> Result<Response, Problem> {
+    let (token, request, body) = call.of("decisions")?;
+    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let input = body.input()?;
+    let asked = Asked::Deciding {
+        rows: body::rows(&input),
+    };
+    let price = app.labels().price(&entry, asked)?;
+    let work = move |session: &cotrain_active::session::Session, _| session.decide(&input);
+    let answer = |decisions, receipt| bytes(&DecisionsView::new(decisions, receipt));
+    let answer = app.labels().work(entry, request, price, work, answer).await;
+    Ok(answered(answer?))
+}
+
+/// Chooses rows of a pool that are worth a label.
+///
+/// Every row of the pool is looked at, and so every one is charged. The answer has the indices of the
+/// rows, the one that is worth most first.
+#[utoipa::path(
+    post, path = "/v1/label/sessions/{session}/queries", tag = "labels", operation_id = "askSession",
+    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    security(("session" = [])),
+    request_body(content = QueriesBody, example = json!({"rows": [[0.5, 1.0], [0.0, 0.5]], "count": 1})),
+    responses(
+        (status = 200, description = "The chosen rows.", body = QueriesView),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 402, description = "The session has too few units left."),
+        (status = 404, description = "The session is unknown."),
+        (status = 409, description = "The key belongs to another request."),
+        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+    ),
+)]
+pub(super) async fn query(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call<QueriesBody>,
+) -> Result<Response, Problem> {
+    let (token, request, body) = call.of("queries")?;
+    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let (pool, count) = body.pool()?;
+    let rows = body::pool_rows(&pool);
+    // More picks than rows cost no more.
+    let picks = count.min(rows);
+    let price = app
+        .labels()
+        .price(&entry, Asked::Query { pool: rows, picks })?;
+    let work = move |session: &cotrain_active::session::Session, _| session.query(&pool, count);
+    let answer = |chosen: Vec<usize>, receipt| bytes(&QueriesView::new(&chosen, receipt));
+    let answer = app.labels().work(entry, request, price, work, answer).await;
+    Ok(answered(answer?))
+}
+
+/// Returns the probabilities of rows, without a decision about labels.
+#[utoipa::path(
+    post, path = "/v1/label/sessions/{session}/predictions", tag = "labels", operation_id = "predictInSession",
+    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    security(("session" = [])),
+    request_body(content = PredictionsBody, example = json!({"rows": [[0.5, 1.0]]})),
+    responses(
+        (status = 200, description = "The probabilities of each row.", body = PredictionsView),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 402, description = "The session has too few units left."),
+        (status = 404, description = "The session is unknown."),
+        (status = 409, description = "The key belongs to another request."),
+        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+    ),
+)]
+pub(super) async fn predict(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call<PredictionsBody>,
+) -> Result<Response, Problem> {
+    let (token, request, body) = call.of("predictions")?;
+    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let rows = body.rows()?;
+    let price = app
+        .labels()
+        .price(&entry, Asked::Deciding { rows: rows.nrows() })?;
+    let work = move |session: &cotrain_active::session::Session, _| {
+        let predicted = session.predict(&rows)?;
+        Ok::<_, SessionError>((session.clone(), predicted))
+    };
+    let answer = |predicted, receipt| bytes(&PredictionsView::new(&predicted, receipt));
+    let answer = app.labels().work(entry, request, price, work, answer).await;
+    Ok(answered(answer?))
+}
+
+/// Closes a labeling session: its rows, labels and model are deleted. It is free.
+#[utoipa::path(
+    post, path = "/v1/label/sessions/{session}/close", tag = "labels", operation_id = "closeSession",
+    params(OfSession), security(("session" = [])),
+    responses(
+        (status = 200, description = "The session is deleted.", body = ClosedView),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 404, description = "The session is unknown."),
+    ),
+)]
+pub(super) async fn close(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call,
+) -> Result<Response, Problem> {
+    let labels = app.labels();
+    let entry = labels.find(&path.session, call.token())?;
+    let (state, receipt) = labels.close(&path.session, entry).await?;
+    let view = ClosedView::new(&state, receipt);
+    Ok(([no_store()], Json(view)).into_response())
+}
+
+/// Returns the header that keeps an answer out of caches.
+fn no_store() -> (HeaderName, String) {
+    (CACHE_CONTROL, "no-store".to_owned())
+}
+
+/// Returns an answer that may have been stored.
+fn answered(json: Bytes) -> Response {
+    let content = (CONTENT_TYPE, "application/json".to_owned());
+    ([content, no_store()], json).into_response()
+}
+
+fn bytes(view: &impl Serialize) -> Vec<u8> {
+    // A view has names and finite numbers only.
+    serde_json::to_vec(view).unwrap_or_default()
+}
+
+fn nothing(what: &str) -> Problem {
+    let detail = format!("there are no {what}; send at least one");
+    Problem::new(&Kind::LABELING_REJECTED, detail)
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match &refusal {
+            Refusal::Disabled => &Kind::NOT_SERVED,
+            Refusal::Full { .. } | Refusal::Memory => {
+                return Self::new(&Kind::TOO_MANY_SESSIONS, refusal).retry_after(RETRY);
+            }
+            Refusal::ClientFull { .. } => {
+                return Self::new(&Kind::TOO_MANY_OWN_SESSIONS, refusal).retry_after(RETRY);
+            }
+            Refusal::Units(OutOfUnits { price, left }) => {
+                let (price, left) = (*price, *left);
+                return Self::new(&Kind::OUT_OF_UNITS, refusal)
+                    .with("price", price)
+                    .with("left", left);
+            }
+            Refusal::Unknown => &Kind::UNKNOWN_SESSION,
+            Refusal::Token => &Kind::WRONG_TOKEN,
+            Refusal::OtherBody => &Kind::OTHER_REQUEST,
+            Refusal::Price(_) | Refusal::Session(_) => &Kind::LABELING_REJECTED,
+            Refusal::Failed => &Kind::INTERNAL,
+        };
+        Self::new(kind, refusal)
+    }
+}

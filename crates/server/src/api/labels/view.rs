@@ -1,0 +1,422 @@
+//! Answers about labeling sessions.
+
+use std::collections::BTreeMap;
+
+use cotrain_active::{
+    session::{Decision, Session, State, Trained},
+    stopping::Stopped,
+};
+use cotrain_payments::price::{PriceList, Work};
+use ndarray::Array2;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::body::QuotesBody;
+use crate::{
+    config::LabelsSection,
+    labels::{Opened, Receipt, Refusal, learner_name},
+};
+
+/// Prices and bounds.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct QuotesView {
+    /// Ways to pay. `none`: units are counted, and nothing is paid.
+    rails: Vec<&'static str>,
+    prices: PricesView,
+    bounds: BoundsView,
+    /// Units of the work that was asked about.
+    units: WorkView,
+}
+
+/// Prices of all work.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PricesView {
+    /// Units of an opening.
+    opening: u64,
+    /// Rates of each learner.
+    learners: BTreeMap<String, LearnerView>,
+    /// Rates that each strategy adds to a query.
+    strategies: BTreeMap<String, StrategyView>,
+}
+
+/// Rates of a learner, in thousandths of a unit for each row and each block of 64 features.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LearnerView {
+    /// Rate of a row that is trained.
+    train: u32,
+    /// Rate of a row that is decided on or predicted.
+    decide: u32,
+    /// Rate of a row of a pool that a query looks at.
+    look: u32,
+}
+
+/// Rates of a strategy, in thousandths of a unit for each row of the pool and each block of 64
+/// features.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StrategyView {
+    /// Rate of each row.
+    row: u32,
+    /// Rate of each row and each row to choose.
+    pick: u32,
+}
+
+/// Bounds of sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BoundsView {
+    /// Maximum number of features.
+    features: u64,
+    /// Maximum number of classes.
+    classes: u64,
+    /// Maximum number of labeled rows.
+    rows: u64,
+    /// Maximum number of numbers that a session holds.
+    numbers: u64,
+    /// Maximum number of rows in one call.
+    call: u64,
+    /// Maximum number of units that a session spends.
+    units: u64,
+    /// Time after its last call at which a session is deleted, in seconds.
+    time_to_live: u64,
+}
+
+/// Units of work; 0 for work that was not asked about.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct WorkView {
+    train: u64,
+    decide: u64,
+    query: u64,
+}
+
+impl QuotesView {
+    pub(super) fn new(
+        prices: &PriceList,
+        section: &LabelsSection,
+        body: &QuotesBody,
+    ) -> Result<Self, Refusal> {
+        let learner = learner_name(body.learner.kind());
+        let features = body.features.unwrap_or(1).max(1);
+        let units = |count: u32, work: Work<'_>| match count {
+            0 => Ok(0),
+            _ => prices.units(learner, features, &work),
+        };
+        let query = Work::Query {
+            strategy: body.strategy.strategy().name(),
+            pool: body.pool.into(),
+            picks: body.count.unwrap_or(1).min(body.pool).into(),
+        };
+        let (train, decide) = (body.train.into(), body.decide.into());
+        let units = WorkView {
+            train: units(body.train, Work::Training { rows: train })?,
+            decide: units(body.decide, Work::Deciding { rows: decide })?,
+            query: units(body.pool, query)?,
+        };
+        let learners = prices.learners.iter().map(|(name, rates)| {
+            let view = LearnerView {
+                train: rates.train.get(),
+                decide: rates.decide.get(),
+                look: rates.look.get(),
+            };
+            (name.clone(), view)
+        });
+        let strategies = prices.strategies.iter().map(|(name, rates)| {
+            let view = StrategyView {
+                row: rates.row,
+                pick: rates.pick,
+            };
+            (name.clone(), view)
+        });
+        Ok(Self {
+            rails: vec!["none"],
+            prices: PricesView {
+                opening: prices.opening.get(),
+                learners: learners.collect(),
+                strategies: strategies.collect(),
+            },
+            bounds: BoundsView {
+                features: section.max_features as u64,
+                classes: section.max_classes as u64,
+                rows: section.max_rows as u64,
+                numbers: section.max_numbers as u64,
+                call: section.max_call as u64,
+                units: section.max_units,
+                time_to_live: section.time_to_live.as_secs(),
+            },
+            units,
+        })
+    }
+}
+
+/// New session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct OpenedView {
+    /// Id, for the paths of its calls.
+    session: String,
+    /// Token, for `Authorization: Bearer`. It is shown only here.
+    token: String,
+    units: UnitsView,
+    /// Time at which it is deleted unless there is a call before, in Unix seconds.
+    expires: u64,
+}
+
+impl From<Opened> for OpenedView {
+    fn from(opened: Opened) -> Self {
+        Self {
+            session: opened.id,
+            token: opened.token,
+            units: opened.receipt.into(),
+            expires: opened.expires,
+        }
+    }
+}
+
+/// State of a session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct SessionView {
+    /// Learner; `own` for the caller's model.
+    learner: &'static str,
+    strategy: &'static str,
+    features: u64,
+    /// Number of classes so far.
+    classes: u64,
+    /// Number of labeled rows.
+    rows: u64,
+    /// Number of opinions about them.
+    opinions: u64,
+    /// Number of trainings.
+    iterations: u64,
+    /// Number of rows of the stream so far.
+    seen: u64,
+    /// Number of rows of the stream that were worth a label.
+    asked: u64,
+    /// Number of queries of a pool.
+    queries: u64,
+    /// Quality of each annotator, from 0 to 1; empty while no row has two opinions.
+    annotators: Vec<AnnotatorView>,
+    /// Index of the row that needs another opinion; null while no row has two opinions.
+    doubtful: Option<u64>,
+    /// Rule that says to stop; null while none does.
+    stop: Option<StopView>,
+    units: UnitsView,
+    /// Time at which it is deleted unless there is a call before, in Unix seconds.
+    expires: u64,
+}
+
+/// Annotator of a session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AnnotatorView {
+    annotator: u32,
+    /// Expected share of right labels, from 0 to 1.
+    quality: f64,
+}
+
+/// Reason to stop.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StopView {
+    /// Reason in words, with the value seen and the bound.
+    reason: String,
+    /// Value that reached the bound.
+    seen: f64,
+}
+
+impl From<Stopped> for StopView {
+    fn from(stopped: Stopped) -> Self {
+        Self {
+            reason: stopped.to_string(),
+            seen: stopped.seen,
+        }
+    }
+}
+
+impl SessionView {
+    pub(super) fn new(session: &Session, receipt: Receipt, expires: u64) -> Self {
+        let (opening, state) = (session.opening(), session.state());
+        let annotators = state.quality.into_iter();
+        Self {
+            learner: learner_name(opening.learner),
+            strategy: opening.strategy.name(),
+            features: opening.features as u64,
+            classes: state.classes as u64,
+            rows: state.rows as u64,
+            opinions: state.opinions as u64,
+            iterations: state.iterations,
+            seen: state.seen,
+            asked: state.asked,
+            queries: state.queries,
+            annotators: annotators
+                .map(|(annotator, quality)| AnnotatorView { annotator, quality })
+                .collect(),
+            doubtful: state.doubtful.map(|row| row as u64),
+            stop: state.stopped.map(Into::into),
+            units: receipt.into(),
+            expires,
+        }
+    }
+}
+
+/// Result of a training.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct TrainedView {
+    /// Number of labeled rows.
+    rows: u64,
+    /// Number of classes so far.
+    classes: u64,
+    /// Rule that says to stop; null while none does. The session goes on if there are further calls.
+    stop: Option<StopView>,
+    units: UnitsView,
+}
+
+impl TrainedView {
+    pub(super) fn new(trained: Trained, receipt: Receipt) -> Self {
+        Self {
+            rows: trained.rows as u64,
+            classes: trained.classes as u64,
+            stop: trained.stopped.map(Into::into),
+            units: receipt.into(),
+        }
+    }
+}
+
+/// Decisions about rows of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct DecisionsView {
+    /// Decision for each row, in their order.
+    rows: Vec<DecisionView>,
+    units: UnitsView,
+}
+
+/// Decision about a row of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DecisionView {
+    /// `true` if the row is worth a label.
+    ask: bool,
+    /// Most probable class.
+    label: u64,
+    /// Difference of the two highest probabilities.
+    margin: f64,
+    /// Entropy of the probabilities, in nats.
+    entropy: f64,
+    /// Probability of each class.
+    probabilities: Vec<f64>,
+}
+
+impl DecisionsView {
+    pub(super) fn new(decisions: Vec<Decision>, receipt: Receipt) -> Self {
+        let rows = decisions.into_iter().map(|decision| DecisionView {
+            ask: decision.ask,
+            label: decision.label as u64,
+            margin: decision.margin,
+            entropy: decision.entropy,
+            probabilities: decision.probabilities,
+        });
+        Self {
+            rows: rows.collect(),
+            units: receipt.into(),
+        }
+    }
+}
+
+/// Rows that are worth a label.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct QueriesView {
+    /// Indices of rows of the pool, the one that is worth most first.
+    rows: Vec<u64>,
+    units: UnitsView,
+}
+
+impl QueriesView {
+    pub(super) fn new(chosen: &[usize], receipt: Receipt) -> Self {
+        Self {
+            rows: chosen.iter().map(|index| *index as u64).collect(),
+            units: receipt.into(),
+        }
+    }
+}
+
+/// Predictions of rows.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct PredictionsView {
+    /// Prediction for each row, in their order.
+    rows: Vec<PredictedView>,
+    units: UnitsView,
+}
+
+/// Prediction of a row.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PredictedView {
+    /// Most probable class.
+    label: u64,
+    /// Probability of each class.
+    probabilities: Vec<f64>,
+}
+
+impl PredictionsView {
+    pub(super) fn new(predicted: &Array2<f64>, receipt: Receipt) -> Self {
+        let rows = predicted.rows().into_iter().map(|row| {
+            let probabilities = row.to_vec();
+            PredictedView {
+                label: cotrain_active::measure::most_likely(&probabilities) as u64,
+                probabilities,
+            }
+        });
+        Self {
+            rows: rows.collect(),
+            units: receipt.into(),
+        }
+    }
+}
+
+/// Closed session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct ClosedView {
+    /// Number of labeled rows that were deleted.
+    rows: u64,
+    units: UnitsView,
+}
+
+impl ClosedView {
+    pub(super) fn new(state: &State, receipt: Receipt) -> Self {
+        Self {
+            rows: state.rows as u64,
+            units: receipt.into(),
+        }
+    }
+}
+
+/// Units as an answer shows them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UnitsView {
+    /// Units that this call cost.
+    charged: u64,
+    /// Units that all calls cost.
+    spent: u64,
+    /// Units that are left.
+    left: u64,
+}
+
+impl From<Receipt> for UnitsView {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            charged: receipt.charged,
+            spent: receipt.spent,
+            left: receipt.left,
+        }
+    }
+}

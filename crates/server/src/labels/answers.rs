@@ -1,0 +1,104 @@
+//! Answers of a session by the keys of their requests.
+
+use std::collections::VecDeque;
+
+use axum::body::Bytes;
+use sha2::{Digest, Sha256};
+
+/// Maximum number of stored answers.
+const MAX_ANSWERS: usize = 16;
+
+/// Maximum size of all stored answers, in bytes. The last one is always stored.
+const MAX_BYTES: usize = 64 << 10;
+
+/// Request with a key, for which the same answer is given again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    key: String,
+    /// SHA-256 of path and body.
+    hash: [u8; 32],
+}
+
+impl Request {
+    /// Returns the request of a key. `content` has all that makes the request.
+    pub(crate) fn new(key: &str, content: &[u8]) -> Self {
+        Self {
+            key: key.to_owned(),
+            hash: Sha256::digest(content).into(),
+        }
+    }
+}
+
+/// Answers to the last requests with keys.
+#[derive(Debug, Default)]
+pub(super) struct Answers(VecDeque<(Request, Bytes)>);
+
+/// Result of a search.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// Answer to the same request.
+    Same(Bytes),
+    /// The key had another request.
+    Other,
+    /// The key is unknown.
+    None,
+}
+
+impl Answers {
+    /// Returns the answer to a request.
+    pub(super) fn find(&self, request: &Request) -> Stored {
+        let found = self.0.iter().find(|(it, _)| it.key == request.key);
+        match found {
+            Some((it, answer)) if it.hash == request.hash => Stored::Same(answer.clone()),
+            Some(_) => Stored::Other,
+            None => Stored::None,
+        }
+    }
+
+    /// Stores an answer, and forgets the oldest ones.
+    pub(super) fn store(&mut self, request: Request, answer: Bytes) {
+        self.0.push_back((request, answer));
+        while self.0.len() > MAX_ANSWERS || (self.0.len() > 1 && self.bytes() > MAX_BYTES) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Returns the size of the answers, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|(_, answer)| answer.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn find_tells_the_same_request_from_another() {
+        let mut answers = Answers::default();
+        let request = Request::new("key", b"one");
+        assert_eq!(answers.find(&request), Stored::None);
+        answers.store(request.clone(), Bytes::from_static(b"answer"));
+        assert_eq!(
+            answers.find(&request),
+            Stored::Same(Bytes::from_static(b"answer"))
+        );
+        assert_eq!(answers.find(&Request::new("key", b"two")), Stored::Other);
+        assert_eq!(answers.find(&Request::new("other", b"one")), Stored::None);
+    }
+
+    #[test]
+    fn store_forgets_the_oldest() {
+        let mut answers = Answers::default();
+        let request = |index: usize| Request::new(&index.to_string(), b"");
+        for index in 0..MAX_ANSWERS + 2 {
+            answers.store(request(index), Bytes::from_static(b"1234"));
+        }
+        assert_eq!(answers.find(&request(1)), Stored::None);
+        assert_ne!(answers.find(&request(2)), Stored::None);
+        assert_eq!(answers.bytes(), 4 * MAX_ANSWERS);
+        answers.store(request(99), vec![0; MAX_BYTES + 1].into());
+        assert_eq!(answers.bytes(), MAX_BYTES + 1);
+        assert_ne!(answers.find(&request(99)), Stored::None);
+    }
+}

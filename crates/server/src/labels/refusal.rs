@@ -1,0 +1,35 @@
+//! Reasons why a call on a labeling session is refused.
+
+use cotrain_active::session::SessionError;
+use cotrain_payments::price::PriceError;
+
+use super::account::OutOfUnits;
+
+/// Reason why a call is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("no labeling sessions are opened here; labels.enabled switches them on")]
+    Disabled,
+    #[error("{max} labeling sessions are open here already; try again later")]
+    Full { max: usize },
+    #[error("this client has {max} labeling sessions open; close one, or wait until one expires")]
+    ClientFull { max: usize },
+    #[error("the labeling sessions take as much memory as they may; try again later")]
+    Memory,
+    #[error(
+        "there is no labeling session with this id; it was closed, or it expired, or the coordinator has started again"
+    )]
+    Unknown,
+    #[error("the token is not that of the session; send `Authorization: Bearer` with it")]
+    Token,
+    #[error("a request with this Idempotency-Key had another body; use a new key")]
+    OtherBody,
+    #[error(transparent)]
+    Units(#[from] OutOfUnits),
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("the work on the session failed; nothing was charged")]
+    Failed,
+}
