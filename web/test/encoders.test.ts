@@ -363,4 +363,15 @@ describe("cards", () => {
     expect(() => readEncoder(card)).toThrow(UnusableError);
     expect(() => readEncoder(card)).toThrow(told);
   });
+
+  test("names that ask for a lot of memory", () => {
+    const values = Array.from({ length: 100 }, (_, value) =>
+      String(value + 100),
+    );
+    const long = (length: number): unknown =>
+      table({ name: "n".repeat(length), type: "categorical", values });
+    const longest = Math.floor((16 * 2 ** 20 - 300) / 100);
+    expect(() => readEncoder(long(longest))).not.toThrow();
+    expect(() => readEncoder(long(longest + 1))).toThrow("bytes long");
+  });
 });

@@ -4,6 +4,7 @@ import {
   type Column,
   type Missing,
   checkColumn,
+  checkNames,
   featureNames,
 } from "./columns.ts";
 import type { Encoder, Extractor, Scaling } from "./encoder.ts";
@@ -295,6 +296,7 @@ type OfColumns = Extract<Extractor, { sort: "columns" }>;
 
 function ofColumns(columns: Column[]): OfColumns {
   columns.forEach(checkColumn);
+  checkNames(columns);
   const names = columns.flatMap(featureNames);
   checkOnce(
     columns.map((column) => column.name),

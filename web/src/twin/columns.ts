@@ -64,6 +64,28 @@ export function featureNames(column: Column): string[] {
   ];
 }
 
+/** Length of the names of all features, as in `learning`. */
+const MAX_NAMES = 16 * 2 ** 20;
+
+/**
+ * Checks that the names of all features together are not too long.
+ *
+ * @throws UnusableError
+ */
+export function checkNames(columns: readonly Column[]): void {
+  const utf8 = new TextEncoder();
+  const bytes = (text: string): number => utf8.encode(text).length;
+  const length = (column: Column): number => {
+    const own = column.values.reduce((sum, value) => sum + bytes(value), 0);
+    return widthOf(column) * bytes(column.name) + own;
+  };
+  const found = columns.reduce((sum, column) => sum + length(column), 0);
+  if (found > MAX_NAMES)
+    throw new UnusableError(
+      `the names of all features together are ${found} bytes long, expected at most ${MAX_NAMES}`,
+    );
+}
+
 /**
  * Checks a column of a card.
  *

@@ -18,6 +18,12 @@ pub(super) use field::{Unfit, Value, has_decimal_comma, number, truth};
 /// Maximum number of texts of a categorical column that are features of their own.
 pub(super) const MAX_VALUES: usize = 1_000;
 
+/// Bytes of the names of all features of a schema.
+///
+/// A categorical column's name stands in that of each of its values.
+/// So a small card of a stranger could ask for a lot of memory.
+const MAX_NAMES: u64 = 16 << 20;
+
 /// Columns that a model takes, in order, and the numbers that stand for each.
 ///
 /// A row of texts becomes one number for a numeric column or a boolean one, and one for each text
@@ -194,6 +200,15 @@ impl Column {
         }
     }
 
+    /// Returns about as many bytes as the names of its numbers have.
+    fn bytes_of_names(&self) -> u64 {
+        let values: usize = match &self.kind {
+            Kind::Numeric | Kind::Boolean => 0,
+            Kind::Categorical { values, .. } => values.iter().map(String::len).sum(),
+        };
+        self.width() as u64 * self.name.len() as u64 + values as u64
+    }
+
     /// Checks everything that learning guarantees.
     fn check(&self) -> Result<(), SchemaError> {
         if let Kind::Categorical { values, other } = &self.kind {
@@ -343,6 +358,11 @@ impl Schema {
     pub fn new(columns: Vec<Column>) -> Result<Self, SchemaError> {
         columns.iter().try_for_each(Column::check)?;
         once(columns.iter().map(|column| &column.name))?;
+        let found: u64 = columns.iter().map(Column::bytes_of_names).sum();
+        if found > MAX_NAMES {
+            let max = MAX_NAMES;
+            return Err(SchemaError::Names { found, max });
+        }
         let schema = Self {
             width: Self::width_of(&columns),
             columns,
@@ -541,5 +561,28 @@ pub(super) fn categorical(counts: &Counts<'_>, rows: usize) -> Kind {
     Kind::Categorical {
         other: values.len() < counts.len(),
         values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schema_refuses_names_that_ask_for_a_lot_of_memory() {
+        let column = |length: usize| Column {
+            name: "n".repeat(length),
+            kind: Kind::Categorical {
+                values: (100..200).map(|value| value.to_string()).collect(),
+                other: false,
+            },
+            missing: Missing::Refuse,
+        };
+        let longest = (usize::try_from(MAX_NAMES).expect("a length") - 300) / 100;
+        assert!(Schema::new(vec![column(longest)]).is_ok());
+        let found = (longest as u64 + 1) * 100 + 300;
+        let refused = Schema::new(vec![column(longest + 1)]);
+        let max = MAX_NAMES;
+        assert_eq!(refused, Err(SchemaError::Names { found, max }));
     }
 }

@@ -30,4 +30,14 @@ pub enum SchemaError {
         /// Numbers that are possible.
         expected: &'static str,
     },
+    /// The names of all features together are too long.
+    #[error(
+        "the names of all features together are {found} bytes long, expected at most {max}; shorten the names of columns with many values"
+    )]
+    Names {
+        /// Bytes of all names.
+        found: u64,
+        /// Bytes that are possible.
+        max: u64,
+    },
 }
