@@ -32,7 +32,9 @@ impl Ledger {
                 refuse_if(taken || owned, Fault::AccountTaken)
             }
             Entry::OwnerReplaced { account, owner } => {
-                self.known(*account)?;
+                // Units that were bought before can pay no channel's calls, and the other way round.
+                let before = self.known(*account)?.owner();
+                refuse_if(is_channel(before) != is_channel(*owner), Fault::WrongSource)?;
                 refuse_if(self.owners.contains_key(&owner.hash()), Fault::AccountTaken)
             }
             Entry::PaymentSent {
@@ -108,7 +110,8 @@ impl Ledger {
     }
 
     fn check_purchase(&self, payment: PaymentId, purchase: &Purchase) -> Result<(), Fault> {
-        self.known(purchase.account)?;
+        let owner = self.known(purchase.account)?.owner();
+        refuse_if(is_channel(owner), Fault::WrongSource)?;
         refuse_if(self.payments.contains_key(&payment), Fault::PaymentUsed)?;
         let quote = purchase.quote;
         let is_paid_for = quote.units > 0 && quote.amount >= purchase.price.cost(quote.units);
@@ -140,9 +143,9 @@ impl Ledger {
             let most = account.spendable();
             return Err(Fault::WrongUnits { units, most });
         }
-        let is_channel = matches!(account.owner(), Owner::Channel(_));
+        let by_voucher = source == Source::Voucher;
         refuse_if(
-            is_channel != (source == Source::Voucher),
+            is_channel(account.owner()) != by_voucher,
             Fault::WrongSource,
         )?;
         match source {
@@ -153,7 +156,7 @@ impl Ledger {
             }
             Source::Voucher | Source::Free => {
                 let busy = self.reservations.values().any(|held| held.account == id);
-                refuse_if(is_channel && busy, Fault::Busy)?;
+                refuse_if(by_voucher && busy, Fault::Busy)?;
                 let sum = account.bought().checked_add(units);
                 refuse_if(sum.is_none(), Fault::Overflow)
             }
@@ -474,6 +477,10 @@ fn bought_by_invoice(payment: &Payment, seen: InvoiceSeen) -> u64 {
         InvoiceSeen::Settled { amount, .. } => payment.purchase.price.buys(amount.into()),
         _ => 0,
     }
+}
+
+fn is_channel(owner: Owner) -> bool {
+    matches!(owner, Owner::Channel(_))
 }
 
 fn refuse_if(is_wrong: bool, fault: Fault) -> Result<(), Fault> {

@@ -42,10 +42,8 @@ pub enum Fault {
         /// Units that are possible.
         most: u64,
     },
-    /// The account's proof is not a channel, or the channel's account was asked to pay otherwise.
-    #[error(
-        "cannot charge the account: it is paid for in another way; use the proof that opened it"
-    )]
+    /// The account is paid for by vouchers, or by units bought before, and this is the other way.
+    #[error("cannot pay in this way: the session was opened in another one; pay as it was opened")]
     WrongSource,
     /// Another call on the channel is in progress.
     #[error(
@@ -92,8 +90,7 @@ impl Fault {
         match self {
             Self::NotEnough { .. } | Self::PaymentUsed | Self::Busy | Self::NotRising { .. } => 402,
             Self::UnknownAccount => 404,
-            Self::OtherBody | Self::AccountTaken => 409,
-            Self::WrongSource => 401,
+            Self::OtherBody | Self::AccountTaken | Self::WrongSource => 409,
             Self::WrongUnits { .. } | Self::EmptyQuote | Self::Overflow => 400,
             Self::Running => 503,
             Self::UnknownPayment

@@ -289,6 +289,9 @@ fn ledger_gives_a_grant_to_no_second_account_or_payment() {
     assert_eq!(book.0.account_of(Owner::Token(hash(1))), None);
     let old = book.0.open(account(4), Owner::Token(hash(1)));
     assert_eq!(old, Err(Fault::AccountTaken));
+    // Units that were bought could never be spent by vouchers.
+    let channel = book.0.replace_owner(account(1), Owner::Channel(hash(5)));
+    assert_eq!(channel, Err(Fault::WrongSource));
     // A hash of one kind is no proof of another.
     assert_eq!(book.0.account_of(Owner::Channel(hash(3))), None);
 }

@@ -213,7 +213,11 @@ impl World {
             price: price(),
             refund_fee: Some(FEE),
         };
-        let entry = self.ledger.send_payment(key, purchase, 0).expect("taken");
+        let entry = self.ledger.send_payment(key, purchase, 0);
+        if account == CHANNEL {
+            return assert_eq!(entry, Err(Fault::WrongSource));
+        }
+        let entry = entry.expect("taken");
         // The transaction goes out only after the entry was written.
         if self.write(&entry) {
             self.authorizations.push(Authorization {
@@ -332,6 +336,9 @@ impl World {
         let entry = self
             .ledger
             .make_invoice(hash, purchase, B256::ZERO, expires);
+        if account == CHANNEL {
+            return assert_eq!(entry, Err(Fault::WrongSource));
+        }
         // A payer learns of an invoice only after it was written.
         if self.write(&entry.expect("made")) {
             let amount = u64::try_from(quote.amount).expect("small");
