@@ -8,7 +8,7 @@ mod common;
 use std::time::Instant;
 
 use common::{blobs, first};
-use cotrain_active::{Forest, Learner, Logistic};
+use cotrain_active::{Boosted, Forest, Learner, Logistic};
 
 const LABELS: usize = 200;
 
@@ -33,10 +33,18 @@ fn main() {
             model.probabilities(row).expect("rows that fit")
         }));
     }
-    let mut forest = Vec::new();
+    let [mut forest, mut forest_decision, mut boosted] = [(); 3].map(|()| Vec::new());
+    let row = first(&rows, 1);
     for seed in 0..20 {
         let mut model = Forest::new(10, 64, 50, seed).expect("sizes");
         forest.push(milliseconds(|| {
+            model.fit(before, &labels[..LABELS]).expect("rows that fit");
+        }));
+        forest_decision.push(milliseconds(|| {
+            model.probabilities(row).expect("rows that fit")
+        }));
+        let mut model = Boosted::new(10, 64, 50, seed).expect("sizes");
+        boosted.push(milliseconds(|| {
             model.fit(before, &labels[..LABELS]).expect("rows that fit");
         }));
     }
@@ -44,6 +52,8 @@ fn main() {
     print("logistic_refit_warm_200", &mut warm);
     print("logistic_decision", &mut decision);
     print("forest_refit_200", &mut forest);
+    print("forest_decision", &mut forest_decision);
+    print("boosted_refit_200", &mut boosted);
 }
 
 /// Returns the time that a call takes.
