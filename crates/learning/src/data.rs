@@ -9,6 +9,7 @@ mod grid;
 mod guess;
 mod libsvm;
 mod look;
+mod memory;
 mod options;
 mod parquet;
 mod part;
