@@ -17,6 +17,8 @@
 //! feature's value is at most the threshold.
 //! A leaf is `[[class, number], …]`, whose classes are indices of the seen ones.
 //!
+//! A `Deployable` has a form already: the words of its contract and its encoder.
+//!
 //! A format that keeps floats to the bit, such as JSON by `serde_json` with `float_roundtrip`, gives
 //! a model whose answers are equal to the bit.
 

@@ -3,6 +3,7 @@
 mod bins;
 pub mod boosted;
 mod checks;
+pub mod deployable;
 pub mod forest;
 pub mod logistic;
 pub(crate) mod seen;
@@ -14,6 +15,7 @@ use ndarray::{Array2, ArrayView2};
 pub use self::boosted::{Boosted, MAX_ROUNDS};
 pub(crate) use self::checks::check_labeled;
 pub use self::checks::{LARGEST, MAX_CLASSES, MAX_FEATURES, MAX_NUMBERS};
+pub use self::deployable::Deployable;
 pub use self::forest::{Forest, MAX_TREES};
 pub use self::logistic::Logistic;
 
@@ -132,6 +134,12 @@ pub enum LearnError {
     Cost {
         /// The weight.
         found: f64,
+    },
+    /// The contract's encoding or training refuses the rows.
+    #[error("the classifier does not take the rows: {message}")]
+    Refused {
+        /// Reason, in the words of the encoder or the training.
+        message: String,
     },
     /// There is nothing to learn from.
     #[error("there is no labeled row; expected at least one")]

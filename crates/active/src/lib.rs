@@ -26,6 +26,6 @@ pub mod stream;
 
 pub use calibration::{Calibrated, Temperature, expected_calibration_error};
 pub use export::{AnyLearner, ExportError};
-pub use learner::{Boosted, Forest, LearnError, Learner, Logistic};
+pub use learner::{Boosted, Deployable, Forest, LearnError, Learner, Logistic};
 pub use measure::Measure;
 pub use strategy::{Query, QueryError, Strategy};
