@@ -13,6 +13,9 @@ const ROUNDS: usize = 100;
 /// Change of a probability below which the rounds end.
 const CONVERGED: f64 = 1e-9;
 
+/// Maximum number of confusions that [`Method::DawidSkene`] holds: annotators times classes squared, 8 MiB.
+const MAX_CONFUSIONS: usize = 1 << 20;
+
 /// Prior weight of a right answer and of a wrong one, in answers, for each annotator and class.
 /// Annotators who have answered little are held for rather right, and no probability becomes 0.
 const PRIOR: (f64, f64) = (1.0, 0.5);
@@ -73,6 +76,14 @@ pub enum OpinionError {
         /// Number of classes.
         classes: usize,
     },
+    /// There are too many annotators for the number of classes.
+    #[error("there are {found} annotators; expected at most {max} for so many classes")]
+    Annotators {
+        /// Number of annotators.
+        found: usize,
+        /// Maximum.
+        max: usize,
+    },
     /// An annotator has two opinions about a row.
     #[error("annotator {annotator} has two opinions about row {row}; expected one")]
     Twice {
@@ -91,6 +102,7 @@ impl Consensus {
     /// # Errors
     ///
     /// An opinion is about an unknown row or class, or an annotator has two about a row.
+    /// Or there are too many annotators for [`Method::DawidSkene`].
     pub fn new(
         method: Method,
         rows: usize,
@@ -104,6 +116,11 @@ impl Consensus {
         for opinion in &opinions {
             let next = annotators.len();
             annotators.entry(opinion.annotator).or_insert(next);
+        }
+        let max = MAX_CONFUSIONS / classes.saturating_mul(classes).max(1);
+        if method == Method::DawidSkene && annotators.len() > max {
+            let found = annotators.len();
+            return Err(OpinionError::Annotators { found, max });
         }
         let answers: Vec<Answer> = opinions
             .iter()
@@ -374,6 +391,15 @@ mod tests {
                 annotator: 4
             })
         );
+        let many: Vec<Opinion> = (0..105).map(|it| opinion(0, it, 0)).collect();
+        assert_eq!(
+            Consensus::new(Method::DawidSkene, 1, 100, &many),
+            Err(OpinionError::Annotators {
+                found: 105,
+                max: 104
+            })
+        );
+        assert!(Consensus::new(Method::Majority, 1, 100, &many).is_ok());
         let none = Consensus::new(Method::default(), 0, 2, &[]).unwrap();
         assert_eq!(none.doubtful(), None);
     }
