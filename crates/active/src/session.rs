@@ -22,9 +22,10 @@ pub use self::{
     snapshot::{Snapshot, Table},
 };
 
-use self::model::Model;
+use self::model::bytes;
 use crate::{
     annotators::{Consensus, Method, Opinion},
+    export::AnyLearner,
     learner::Learner,
     measure::{entropy, highest, most_likely},
     stopping::{Stopped, Stopping},
@@ -44,7 +45,7 @@ pub struct Session {
     classes: usize,
     labeled: Arc<Labeled>,
     /// Model of the session; `None` if the caller has its own.
-    model: Option<Arc<Model>>,
+    model: Option<Arc<AnyLearner>>,
     stream: Option<Stream>,
     stopping: Stopping,
     /// Number of queries so far, each of which has random numbers of its own.
@@ -127,7 +128,8 @@ impl Session {
     pub fn open(opening: Opening, limits: Limits) -> Result<Self, SessionError> {
         opening.check(&limits)?;
         let classes = opening.classes.unwrap_or(2);
-        let model = Model::new(opening.learner, classes, opening.features)?;
+        let (learner, features) = (opening.learner, opening.features);
+        let model = learner.model(classes, features, opening.seed)?;
         let gate = opening.gate;
         let stream = gate
             .map(|gate| Stream::new(gate, opening.seed))
@@ -156,10 +158,10 @@ impl Session {
         self.labeled.count
     }
 
-    /// Returns the model as a learner; `None` if the caller has its own.
+    /// Returns the model; `None` if the caller has its own.
     #[must_use]
-    pub fn learner(&self) -> Option<&dyn Learner> {
-        self.model.as_deref().map(Model::learner)
+    pub fn learner(&self) -> Option<&AnyLearner> {
+        self.model.as_deref()
     }
 
     /// Returns the number of bytes that the session holds, but for some hundred.
@@ -171,7 +173,9 @@ impl Session {
         let words = labeled.numbers.capacity() + labeled.labels.capacity() + fixed + predicted;
         words * size_of::<f64>()
             + labeled.opinions.capacity() * size_of::<Opinion>()
-            + self.model.as_deref().map_or(0, Model::bytes)
+            + self
+                .learner()
+                .map_or(0, |model| bytes(model, labeled.count))
     }
 
     /// Returns the state.
@@ -207,10 +211,12 @@ impl Session {
         labeled.agree(next.opening.method, next.classes)?;
         if let Some(model) = &mut next.model {
             let features = next.opening.features;
+            let (kind, seed) = (next.opening.learner, next.opening.seed);
             let mut learned = if next.classes == self.classes {
-                Model::clone(model)
+                AnyLearner::clone(model)
             } else {
-                model.with_classes(next.classes, features)?
+                let anew = kind.model(next.classes, features, seed)?;
+                anew.ok_or(SessionError::Torn)?
             };
             let rows = view(&next.labeled.numbers, next.labeled.count, features)?;
             learned.fit(rows, &next.labeled.labels)?;
@@ -269,14 +275,7 @@ impl Session {
         let seed = self.opening.seed.wrapping_add(self.queries);
         let members = match self.learner() {
             Some(learner) if strategy == Strategy::Committee && self.labeled.count > 0 => {
-                let known = (labeled, self.labeled.labels.as_slice());
-                Some(Members::bagged(
-                    learner,
-                    COMMITTEE,
-                    known,
-                    rows.view(),
-                    seed,
-                )?)
+                Some(self.committee(learner, labeled, rows.view(), seed)?)
             }
             _ => None,
         };
@@ -307,6 +306,22 @@ impl Session {
         self.limits.check_call(rows)?;
         self.learner_answers(rows.view())?
             .ok_or(SessionError::NoModel)
+    }
+
+    /// Returns the answers of a committee: the model's own members, or copies that learn from samples of the rows.
+    fn committee(
+        &self,
+        learner: &AnyLearner,
+        labeled: ArrayView2<'_, f64>,
+        pool: ArrayView2<'_, f64>,
+        seed: u64,
+    ) -> Result<Members, SessionError> {
+        let own = learner.members(pool)?;
+        if own.len() > 1 {
+            return Ok(Members::sampled(own)?);
+        }
+        let known = (labeled, self.labeled.labels.as_slice());
+        Ok(Members::bagged(learner, COMMITTEE, known, pool, seed)?)
     }
 
     /// Returns the probabilities of an input, which are the caller's own or the model's.

@@ -156,6 +156,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(labels::decide))
         .routes(routes!(labels::query))
         .routes(routes!(labels::predict))
+        .routes(routes!(labels::model))
         .routes(routes!(labels::close))
         .routes(routes!(sweeps::list))
         .routes(routes!(sweeps::page))

@@ -19,7 +19,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use cotrain_active::session::{LearnerKind, Limits, Opening, Session, SessionError, State};
+use cotrain_active::session::{Limits, Opening, Session, SessionError, State};
 use cotrain_payments::price::{PriceList, Work};
 use tokio::sync::{Mutex as TurnMutex, Semaphore};
 
@@ -153,7 +153,7 @@ impl Labels {
     ) -> Result<Opened, Refusal> {
         let inner = self.inner()?;
         let section = &inner.section;
-        let learner = learner_name(opening.learner);
+        let learner = opening.learner.name();
         let strategy = opening.strategy.name();
         let features = u32::try_from(opening.features).unwrap_or(u32::MAX).max(1);
         let price = inner.prices.units(learner, features, &Work::Opening)?;
@@ -388,21 +388,13 @@ impl LabelsSection {
     }
 }
 
-/// Returns the name of a learner in the price list.
-pub(crate) fn learner_name(learner: LearnerKind) -> &'static str {
-    match learner {
-        LearnerKind::Logistic => "logistic",
-        LearnerKind::Own => "own",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
     use cotrain_active::{
         annotators::Method,
-        session::{Batch, Input},
+        session::{Batch, Input, LearnerKind},
         strategy::Strategy,
         stream::{Gate, Manager},
     };

@@ -1,9 +1,23 @@
-//! Model of a session.
+//! Models of sessions.
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::learner::{LearnError, Learner, Logistic};
+use crate::{
+    export::AnyLearner,
+    learner::{Boosted, Forest, LearnError, Learner, Logistic},
+};
+
+/// Number of trees of a forest.
+const TREES: usize = 50;
+
+/// Number of rounds of boosted trees.
+const ROUNDS: usize = 50;
+
+/// Maximum number of nodes of a boosted tree, whose depth is 3.
+const BOOSTED_NODES: usize = 15;
+
+/// Memory of a node of a tree with its share of the classes, in bytes.
+const NODE: usize = 64;
 
 /// Kind of model that a session has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,67 +26,67 @@ pub enum LearnerKind {
     /// Multinomial logistic regression.
     #[default]
     Logistic,
+    /// Random forest of 50 trees.
+    Forest,
+    /// Gradient-boosted trees, in 50 rounds.
+    Boosted,
     /// Model of the caller, which sends its probabilities.
     Own,
 }
 
-/// Model with its numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Model {
-    /// Logistic regression.
-    Logistic(Logistic),
-}
+impl LearnerKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Logistic, Self::Forest, Self::Boosted, Self::Own];
 
-impl Model {
+    /// Returns the name in JSON and in price lists.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logistic => "logistic",
+            Self::Forest => "forest",
+            Self::Boosted => "boosted",
+            Self::Own => "own",
+        }
+    }
+
     /// Creates a model that has learned nothing; `None` if the caller has its own.
-    pub(super) fn new(
-        kind: LearnerKind,
+    pub(super) fn model(
+        self,
         classes: usize,
         features: usize,
-    ) -> Result<Option<Self>, LearnError> {
-        Ok(match kind {
-            LearnerKind::Logistic => Some(Self::Logistic(Logistic::new(classes, features)?)),
-            LearnerKind::Own => None,
+        seed: u64,
+    ) -> Result<Option<AnyLearner>, LearnError> {
+        Ok(match self {
+            Self::Logistic => Some(AnyLearner::Logistic(Logistic::new(classes, features)?)),
+            Self::Forest => {
+                let forest = Forest::new(classes, features, TREES, seed)?;
+                Some(AnyLearner::Forest(forest))
+            }
+            Self::Boosted => {
+                let boosted = Boosted::new(classes, features, ROUNDS, seed)?;
+                Some(AnyLearner::Boosted(boosted))
+            }
+            Self::Own => None,
         })
     }
 
-    /// Returns a model of the same kind for more classes, which has learned nothing.
-    pub(super) fn with_classes(&self, classes: usize, features: usize) -> Result<Self, LearnError> {
-        match self {
-            Self::Logistic(_) => Ok(Self::Logistic(Logistic::new(classes, features)?)),
-        }
+    /// Returns `true` if a model is of this kind.
+    pub(super) fn is_of(self, model: &AnyLearner) -> bool {
+        let kind = match model {
+            AnyLearner::Logistic(_) => Self::Logistic,
+            AnyLearner::Forest(_) => Self::Forest,
+            AnyLearner::Boosted(_) => Self::Boosted,
+        };
+        kind == self
     }
+}
 
-    /// Returns the kind of the model.
-    pub(super) fn kind(&self) -> LearnerKind {
-        match self {
-            Self::Logistic(_) => LearnerKind::Logistic,
-        }
-    }
-
-    /// Returns the model as a learner.
-    pub(super) fn learner(&self) -> &dyn Learner {
-        match self {
-            Self::Logistic(model) => model,
-        }
-    }
-
-    /// Learns from all labeled rows.
-    pub(super) fn fit(
-        &mut self,
-        rows: ArrayView2<'_, f64>,
-        labels: &[usize],
-    ) -> Result<(), LearnError> {
-        match self {
-            Self::Logistic(model) => model.fit(rows, labels),
-        }
-    }
-
-    /// Returns the number of bytes that the model holds.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Logistic(model) => model.classes() * (model.features() + 2) * size_of::<f64>(),
-        }
+/// Returns the most bytes that a model can hold after learning from a number of rows.
+pub(super) fn bytes(model: &AnyLearner, rows: usize) -> usize {
+    match model {
+        AnyLearner::Logistic(_) => model.classes() * (model.features() + 2) * size_of::<f64>(),
+        // A tree with a leaf for each row has about twice as many nodes.
+        AnyLearner::Forest(_) => TREES * 2 * rows * NODE,
+        AnyLearner::Boosted(_) => ROUNDS * model.classes() * BOOSTED_NODES.min(2 * rows) * NODE,
     }
 }

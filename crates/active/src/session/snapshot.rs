@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Labeled, Session,
     limits::{Limits, SessionError, at_most},
-    model::{LearnerKind, Model},
+    model::LearnerKind,
     opening::Opening,
 };
 use crate::{
     annotators::{Method, Opinion},
+    export::AnyLearner,
+    learner::Learner,
     stopping::{Rule, Stopping},
     strategy::Strategy,
     stream::{Gate, Stream},
@@ -42,7 +44,7 @@ pub struct Snapshot {
     seed: u64,
     rows: Table,
     opinions: Vec<Opinion>,
-    model: Option<Model>,
+    model: Option<AnyLearner>,
     stream: Option<Stream>,
     stopping: Stopping,
     queries: u64,
@@ -186,14 +188,13 @@ impl Session {
     }
 
     /// Returns `true` if a model is one of this session for a number of classes.
-    fn takes(&self, model: Option<&Model>, classes: usize) -> bool {
+    fn takes(&self, model: Option<&AnyLearner>, classes: usize) -> bool {
         match model {
             None => self.model.is_none(),
             Some(model) => {
-                let learner = model.learner();
-                model.kind() == self.opening.learner
-                    && learner.classes() == classes
-                    && learner.features() == self.opening.features
+                self.opening.learner.is_of(model)
+                    && model.classes() == classes
+                    && model.features() == self.opening.features
             }
         }
     }

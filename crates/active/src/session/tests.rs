@@ -117,6 +117,35 @@ impl SelectRows for Array2<f64> {
 }
 
 #[test]
+fn session_learns_with_each_learner() {
+    let (rows, labels) = blobs(120, 4, 8, 21);
+    let (test, truth) = blobs(200, 4, 8, 22);
+    for learner in LearnerKind::ALL {
+        if learner == LearnerKind::Own {
+            continue;
+        }
+        let opening = Opening {
+            learner,
+            strategy: Strategy::Committee,
+            ..opening(4, 8)
+        };
+        let session = trained(opening, &rows, &labels);
+        assert!(accuracy(&session, &test, &truth) > 0.9, "{learner:?}");
+        let pool = Pool {
+            rows: Some(test.clone()),
+            probabilities: None,
+        };
+        let (session, chosen) = session.query(&pool, 4).unwrap();
+        assert_eq!(chosen.len(), 4);
+        let written = serde_json::to_string(&session.snapshot()).unwrap();
+        let snapshot: Snapshot = serde_json::from_str(&written).unwrap();
+        let restored = Session::restore(snapshot, LIMITS).unwrap();
+        assert_eq!(restored.predict(&test), session.predict(&test));
+        assert!(session.bytes() < 2_000_000, "{}", session.bytes());
+    }
+}
+
+#[test]
 fn train_leaves_the_session_as_it_was_if_it_fails() {
     let (rows, labels) = blobs(10, 2, 4, 3);
     let session = trained(opening(2, 4), &rows, &labels);

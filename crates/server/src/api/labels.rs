@@ -19,7 +19,10 @@ use serde::Serialize;
 
 pub(super) use self::call::IDEMPOTENCY_KEY;
 use self::{
-    body::{DecisionsBody, ExamplesBody, OpenBody, PredictionsBody, QueriesBody, QuotesBody},
+    body::{
+        DecisionsBody, ExamplesBody, ModelForm, ModelQuery, OpenBody, PredictionsBody, QueriesBody,
+        QuotesBody,
+    },
     call::{Call, OfSession},
     view::{
         ClosedView, DecisionsView, OpenedView, PredictionsView, QueriesView, QuotesView,
@@ -28,7 +31,7 @@ use self::{
 };
 use super::{
     app::App,
-    extract::{InBody, InPath, NoQuery},
+    extract::{InBody, InPath, InQuery, NoQuery},
     kinds::Kind,
     limits::ClientAddress,
     problem::Problem,
@@ -265,6 +268,47 @@ pub(super) async fn predict(
     let answer = |predicted, receipt| bytes(&PredictionsView::new(&predicted, receipt));
     let answer = app.labels().work(entry, request, price, work, answer).await;
     Ok(answered(answer?))
+}
+
+/// Returns the model of a labeling session, which its owner takes along. It is free.
+#[utoipa::path(
+    get, path = "/v1/label/sessions/{session}/model", tag = "labels", operation_id = "getSessionModel",
+    params(OfSession, ModelQuery), security(("session" = [])),
+    responses(
+        (status = 200, description = "The model, as JSON or as an ONNX file.", content(
+            (Object = "application/json"), (String = "application/octet-stream"))),
+        (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 404, description = "The session is unknown."),
+        (status = 422, description = "The session has no model, or the model has learned nothing yet."),
+    ),
+)]
+pub(super) async fn model(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    InQuery(query): InQuery<ModelQuery>,
+    call: Call,
+) -> Result<Response, Problem> {
+    let labels = app.labels();
+    let entry = labels.find(&path.session, call.token())?;
+    // The model is shared, so its session waits only for the copy of a pointer.
+    let session = labels.read(&entry, |session, _| session.clone()).await;
+    let made = tokio::task::spawn_blocking(move || {
+        let model = session.learner().ok_or(SessionError::NoModel);
+        let model = model.map_err(|error| Problem::from(Refusal::from(error)))?;
+        match query.form {
+            ModelForm::Json => Ok(bytes(model)),
+            ModelForm::Onnx => model
+                .to_onnx()
+                .map_err(|error| Problem::new(&Kind::LABELING_REJECTED, error)),
+        }
+    });
+    let made = made.await.map_err(|_| Problem::from(Refusal::Failed))??;
+    let content = match query.form {
+        ModelForm::Json => "application/json",
+        ModelForm::Onnx => "application/octet-stream",
+    };
+    let content = (CONTENT_TYPE, content.to_owned());
+    Ok(([content, no_store()], made).into_response())
 }
 
 /// Closes a labeling session: its rows, labels and model are deleted. It is free.

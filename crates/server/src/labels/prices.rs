@@ -2,26 +2,35 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-use cotrain_active::strategy::Strategy;
+use cotrain_active::{session::LearnerKind, strategy::Strategy};
 use cotrain_payments::price::{LearnerRates, PriceList, StrategyRates};
 
 /// Price of an opening, in units.
 const OPENING: u64 = 10;
 
-/// Rates of the learners in thousandths of a unit: for a row trained, decided on and looked at.
+/// Returns the rates of a learner in thousandths of a unit: for a row trained, decided on and looked at.
+///
 /// They follow the time that these take, of which a decision by logistic regression is the unit.
-const LEARNERS: [(&str, [u32; 3]); 2] = [("logistic", [2_000, 1_000, 50]), ("own", [200, 100, 10])];
+fn learner(kind: LearnerKind) -> [u32; 3] {
+    match kind {
+        LearnerKind::Logistic => [2_000, 1_000, 50],
+        LearnerKind::Forest => [10_000, 2_000, 200],
+        LearnerKind::Boosted => [20_000, 2_000, 200],
+        LearnerKind::Own => [200, 100, 10],
+    }
+}
 
 /// Returns the price list.
 pub(super) fn list() -> PriceList {
     let rate = |rate: u32| NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
-    let learners = LEARNERS.map(|(name, [train, decide, look])| {
+    let learners = LearnerKind::ALL.map(|kind| {
+        let [train, decide, look] = learner(kind);
         let rates = LearnerRates {
             train: rate(train),
             decide: rate(decide),
             look: rate(look),
         };
-        (name.to_owned(), rates)
+        (kind.name().to_owned(), rates)
     });
     let strategies = Strategy::ALL.map(|strategy| (strategy.name().to_owned(), rates(strategy)));
     PriceList {
@@ -62,9 +71,9 @@ mod tests {
                 pool: 1_000,
                 picks: 5,
             };
-            for learner in ["logistic", "own"] {
-                let units = list.units(learner, 64, &query).unwrap();
-                assert!((10..=1_100).contains(&units), "{strategy:?} {units}");
+            for learner in LearnerKind::ALL {
+                let units = list.units(learner.name(), 64, &query).unwrap();
+                assert!((10..=1_300).contains(&units), "{strategy:?} {units}");
             }
         }
         let deciding = Work::Deciding { rows: 1 };

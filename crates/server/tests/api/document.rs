@@ -43,6 +43,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "POST /v1/label/sessions/{session}/close",
             "POST /v1/label/sessions/{session}/decisions",
             "POST /v1/label/sessions/{session}/examples",
+            "GET /v1/label/sessions/{session}/model",
             "POST /v1/label/sessions/{session}/predictions",
             "POST /v1/label/sessions/{session}/queries",
             "GET /v1/markets",

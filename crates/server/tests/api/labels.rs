@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::{body::Body, http::Request};
+use cotrain_active::{export::AnyLearner, learner::Learner as _};
+use ndarray::Array2;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
@@ -468,4 +470,50 @@ async fn session_expires_without_calls() {
     }
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(session.state(&client).await.problem(404), "unknown-session");
+}
+
+#[tokio::test]
+async fn model_is_taken_along_in_both_forms() {
+    let client = enabled().await;
+    for learner in ["logistic", "forest", "boosted"] {
+        let body = json!({"features": 2, "classes": 2, "learner": learner});
+        let session = open(&client, &body).await;
+        let model = |form: &str| {
+            let request = Request::get(format!("{}/model{form}", session.path));
+            let request = request.header("authorization", format!("Bearer {}", session.token));
+            client.ask(request.body(Body::empty()).unwrap())
+        };
+        let refused = model("?form=onnx").await;
+        assert_eq!(refused.problem(422), "labeling-rejected");
+        session.call(&client, "examples", &examples(10)).await;
+        let rows = [row(0, 3), row(1, 4), json!([0.1, 0.2])];
+        let predicted = session
+            .call(&client, "predictions", &json!({"rows": rows}))
+            .await;
+        let answer = model("").await;
+        assert_eq!(answer.header("content-type"), "application/json");
+        let taken: AnyLearner = serde_json::from_slice(&answer.body).unwrap();
+        let numbers = rows.iter().flat_map(|row| [&row[0], &row[1]]);
+        let numbers = numbers.map(|number| number.as_f64().unwrap()).collect();
+        let rows = Array2::from_shape_vec((3, 2), numbers).unwrap();
+        let probabilities = taken.probabilities(rows.view()).unwrap();
+        for (index, row) in probabilities.rows().into_iter().enumerate() {
+            let of_service = &predicted["rows"][index]["probabilities"];
+            assert_eq!(json!(row.to_vec()), *of_service, "{learner}");
+        }
+        let onnx = model("?form=onnx").await;
+        assert_eq!(onnx.header("content-type"), "application/octet-stream");
+        assert_eq!(onnx.body, taken.to_onnx().unwrap());
+        assert_eq!(model("?form=pickle").await.problem(400), "invalid-query");
+        assert_eq!(
+            client.get(&format!("{}/model", session.path)).await.status,
+            401
+        );
+    }
+    let own = json!({"features": 0, "classes": 2, "learner": "own"});
+    let own = open(&client, &own).await;
+    let token = format!("Bearer {}", own.token);
+    let path = format!("{}/model", own.path);
+    let refused = client.get_with(&path, "authorization", &token).await;
+    assert_eq!(refused.problem(422), "labeling-rejected");
 }

@@ -10,7 +10,7 @@ use cotrain_active::{
 };
 use ndarray::Array2;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{kinds::Kind, problem::Problem};
 
@@ -79,12 +79,36 @@ fn in_range((name, found, least, max): (&str, u32, u32, u32)) -> Result<(), Prob
     Err(Problem::new(&Kind::INVALID_REQUEST, detail))
 }
 
-/// Learner of a session: logistic regression, or the caller's own model, which sends probabilities.
+/// Form of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::api) enum ModelForm {
+    #[default]
+    Json,
+    Onnx,
+}
+
+/// Form in which a model is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api) struct ModelQuery {
+    /// `json` is the model's own form, from which its answers are the same to the bit; `onnx` is for
+    /// other programs.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    pub(super) form: ModelForm,
+}
+
+/// Learner of a session: logistic regression, a random forest, gradient-boosted trees, or the caller's
+/// own model, which sends probabilities.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::api) enum LearnerBody {
     #[default]
     Logistic,
+    Forest,
+    Boosted,
     Own,
 }
 
@@ -92,6 +116,8 @@ impl LearnerBody {
     pub(super) fn kind(self) -> LearnerKind {
         match self {
             Self::Logistic => LearnerKind::Logistic,
+            Self::Forest => LearnerKind::Forest,
+            Self::Boosted => LearnerKind::Boosted,
             Self::Own => LearnerKind::Own,
         }
     }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::body::QuotesBody;
 use crate::{
     config::LabelsSection,
-    labels::{Opened, Receipt, Refusal, learner_name},
+    labels::{Opened, Receipt, Refusal},
 };
 
 /// Prices and bounds.
@@ -99,7 +99,7 @@ impl QuotesView {
         section: &LabelsSection,
         body: &QuotesBody,
     ) -> Result<Self, Refusal> {
-        let learner = learner_name(body.learner.kind());
+        let learner = body.learner.kind().name();
         let features = body.features.unwrap_or(1).max(1);
         let units = |count: u32, work: Work<'_>| match count {
             0 => Ok(0),
@@ -242,7 +242,7 @@ impl SessionView {
         let (opening, state) = (session.opening(), session.state());
         let annotators = state.quality.into_iter();
         Self {
-            learner: learner_name(opening.learner),
+            learner: opening.learner.name(),
             strategy: opening.strategy.name(),
             features: opening.features as u64,
             classes: state.classes as u64,
