@@ -22,13 +22,14 @@ pub mod verify;
 
 pub use self::{
     channel::{
-        Channel, ClaimRule, Corrective, Due, Facts, LockError, Refusal, Reservation, Voucher,
+        Channel, ClaimRule, Corrective, Due, Facts, LockError, Purpose, Refusal, Reservation,
+        Voucher,
     },
     deployment::{ChannelConfig, ClaimEntry, Deployment, MAX_DELAY, MIN_DELAY, deposit_nonce},
-    payer::{Limits, PayError, PayerChannel},
+    payer::{AnswerError, Limits, PayError, PayerChannel},
     refund::RefundPlan,
     terms::Terms,
-    verify::{ChainState, ContractAnswer, ContractCheck},
+    verify::{ChainState, ContractAnswer, ContractCheck, Verdict},
 };
 
 /// Name of the scheme.

@@ -336,6 +336,21 @@ fn payload_is_verified_as_by_a_facilitator() {
 }
 
 #[test]
+fn snapshot_is_read_with_any_withdrawal_as_a_whole_one() {
+    let id = charged().id();
+    let mut state = chain(100, 30, NOW);
+    state.refund_nonce = U256::from(7);
+    let read = |state: &ChainState| ChainState::of_snapshot(&state.snapshot(id), id, NOW);
+    assert_eq!(read(&state), Some(state.clone()));
+    let other = ChainState::of_snapshot(&state.snapshot(id), B256::ZERO, NOW);
+    assert_eq!(other, None);
+    state.withdraw_requested_at = NOW;
+    state.withdraw_amount = 1;
+    assert_eq!(state.promisable(), 99);
+    assert_eq!(read(&state).expect("a state").promisable(), 30);
+}
+
+#[test]
 fn due_claims_at_once_if_the_payer_withdraws() {
     let mut channel = charged();
     let rule = ClaimRule {

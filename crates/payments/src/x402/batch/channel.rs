@@ -557,12 +557,7 @@ impl Channel {
 }
 
 fn channel_state(id: B256, chain: &ChainState, charged: u128) -> Json {
-    Json::object([
-        ("channelId", Json::from(id.to_string())),
-        ("balance", chain.balance.to_string().into()),
-        ("totalClaimed", chain.total_claimed.to_string().into()),
-        ("withdrawRequestedAt", chain.withdraw_requested_at.into()),
-        ("refundNonce", chain.refund_nonce.to_string().into()),
-        ("chargedCumulativeAmount", charged.to_string().into()),
-    ])
+    let mut state = chain.snapshot(id);
+    state.set("chargedCumulativeAmount", charged.to_string().into());
+    state
 }

@@ -10,7 +10,7 @@ use super::{
     ChannelConfig, Deployment, Terms,
     payload::{BatchPayload, Deposit, SignedVoucher},
 };
-use crate::x402::{Decimal, Reason, exact::MARGIN};
+use crate::x402::{Decimal, Json, Reason, exact::MARGIN};
 
 /// State of a channel on the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,51 @@ impl ChainState {
             _ => self.withdraw_amount.min(unclaimed),
         };
         self.balance.saturating_sub(withdrawn)
+    }
+
+    /// Returns the state as a facilitator answers it: `extra` of `/verify`, and `extra.channelState` of
+    /// `/settle`.
+    #[must_use]
+    pub fn snapshot(&self, channel: B256) -> Json {
+        Json::object([
+            ("channelId", Json::from(channel.to_string())),
+            ("balance", self.balance.to_string().into()),
+            ("totalClaimed", self.total_claimed.to_string().into()),
+            ("withdrawRequestedAt", self.withdraw_requested_at.into()),
+            ("refundNonce", self.refund_nonce.to_string().into()),
+        ])
+    }
+
+    /// Reads what a facilitator answered about a channel at `read_at`, in Unix seconds.
+    ///
+    /// It does not tell the amount of a pending withdrawal, which counts as all that is unclaimed then.
+    /// Returns `None` if the answer is malformed, or about another channel.
+    #[must_use]
+    pub fn of_snapshot(snapshot: &Json, channel: B256, read_at: u64) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Snapshot {
+            channel_id: B256,
+            balance: Decimal,
+            total_claimed: Decimal,
+            withdraw_requested_at: u64,
+            refund_nonce: Decimal,
+        }
+        let it: Snapshot = snapshot.read().ok()?;
+        if it.channel_id != channel {
+            return None;
+        }
+        Some(Self {
+            balance: it.balance.to_u128()?,
+            total_claimed: it.total_claimed.to_u128()?,
+            withdraw_amount: match it.withdraw_requested_at {
+                0 => 0,
+                _ => u128::MAX,
+            },
+            withdraw_requested_at: it.withdraw_requested_at,
+            refund_nonce: it.refund_nonce.0,
+            read_at,
+        })
     }
 
     /// Returns the state of a channel that was never used.
