@@ -1,4 +1,4 @@
-//! Tests payment channels as a payer and a receiver use them: with OpenZeppelin's token, by
+//! Tests payment channels as a payer and a receiver use them: with a token of `OpenZeppelin`, by
 //! signatures of typed data that the contracts have no part in.
 
 use alloy_primitives::{Address, B256, Bytes, U256, address, b256, keccak256};

@@ -33,7 +33,8 @@ pub fn collector_code(settlement: Address) -> Bytes {
 
 /// Returns the code that creates a token for tests and development chains.
 ///
-/// It is OpenZeppelin's ERC-3009 token "Test Dollar", version 1, with 6 decimals. Anyone may mint.
+/// It is the ERC-3009 token of `OpenZeppelin`, named "Test Dollar", version 1, with 6 decimals.
+/// Anyone may mint.
 #[must_use]
 pub fn token_code() -> Bytes {
     Erc3009Token::BYTECODE.clone()
