@@ -111,6 +111,22 @@ contract ChannelClaimsTest is ChannelTest {
         requireChannel(id, 150, 150);
     }
 
+    /// @dev Amounts have 128 bits, of which none is lost.
+    function test_claim_takesLargestAmount() external {
+        ChannelConfig memory config = terms();
+        OddToken odd = new OddToken();
+        odd.mint(PAYER, type(uint128).max);
+        config.token = address(odd);
+        settlement.deposit(config, type(uint128).max, address(new RashCollector()), "");
+        claim(config, type(uint128).max);
+        requireChannel(idOf(config), type(uint128).max, type(uint128).max);
+        settlement.settle(RECEIVER, address(odd));
+        assertEq(odd.balanceOf(RECEIVER), type(uint128).max, "paid");
+        (uint128 claimed, uint128 settled) = settlement.receivers(RECEIVER, address(odd));
+        assertEq(claimed, type(uint128).max, "claimed");
+        assertEq(settled, type(uint128).max, "settled");
+    }
+
     function test_claim_needsSignatureOfAuthorizer() external {
         (ChannelConfig memory config, bytes32 id) = open(100);
         requireRefused(row(config, STRANGER_KEY, 50, 50), INVALID);
@@ -278,6 +294,14 @@ contract ChannelClaimsTest is ChannelTest {
         claim(config, 31);
         settlement.settle(RECEIVER, address(token));
         assertEq(token.balanceOf(RECEIVER), 43, "paid more");
+    }
+
+    /// @dev The guard is in transient storage: a call that has nothing to do writes nothing.
+    function test_settle_writesNothingIfNothingIsClaimed() external {
+        vm.record();
+        settlement.settle(RECEIVER, address(token));
+        (, bytes32[] memory writes) = vm.accesses(SETTLEMENT);
+        assertEq(writes.length, 0, "writes");
     }
 
     /// @dev A payment that the token does not make changes nothing.
