@@ -1,1 +1,0 @@
-import{Jn as e,Nn as t,Rn as n,qn as r}from"./index-DoagmvvQ.js";var i=class{#e=e(0);get shown(){return t(this.#e)}set shown(e){r(this.#e,e,!0)}constructor(e,t){n(()=>{if(!t()||this.shown===e)return;let n=setTimeout(()=>this.shown+=1);return()=>clearTimeout(n)})}};export{i as t};
