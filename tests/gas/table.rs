@@ -218,60 +218,81 @@ const BYTES: &[(&str, &str, u64, u64)] = &[
     ),
 ];
 
-/// Rows of the table of payment channels: name, gas of x402's own contract, the same call of ours,
-/// and the whole transaction.
-///
-/// The first figures are x402's: `contracts/evm/snapshots/X402BatchSettlementGasTest.json` of
-/// x402-foundation/x402, May 2026.
-const CHANNELS: &[(&str, Option<u64>, Option<&str>, Option<&str>)] = &[
-    (
+/// Row of the table of payment channels.
+struct ChannelRow {
+    case: &'static str,
+    /// Gas of x402's own contract:
+    /// `contracts/evm/snapshots/X402BatchSettlementGasTest.json` of x402-foundation/x402, May 2026.
+    official: Option<u64>,
+    /// Name of the figure of the same call of ours.
+    call: Option<&'static str>,
+    /// Name of the figure of the whole transaction.
+    transaction: Option<&'static str>,
+}
+
+const fn channel_row(
+    case: &'static str,
+    official: Option<u64>,
+    call: Option<&'static str>,
+    transaction: Option<&'static str>,
+) -> ChannelRow {
+    ChannelRow {
+        case,
+        official,
+        call,
+        transaction,
+    }
+}
+
+const CHANNELS: &[ChannelRow] = &[
+    channel_row(
         "deposit by signature, the channel's first",
         Some(111_738),
         Some("call.deposit"),
         Some("transaction.deposit.first"),
     ),
-    ("— the next", None, None, Some("transaction.deposit.next")),
-    (
+    channel_row("— the next", None, None, Some("transaction.deposit.next")),
+    channel_row(
         "claim of one channel, the receiver's first",
         Some(40_252),
         Some("call.claim.1"),
         None,
     ),
-    ("— the next", None, None, Some("transaction.claim.1.next")),
-    (
+    channel_row("— the next", None, None, Some("transaction.claim.1.next")),
+    channel_row(
         "claim of 10 channels, the receiver's first",
         Some(192_043),
         Some("call.claim.10"),
         Some("transaction.claim.10.first"),
     ),
-    ("— the next", None, None, Some("transaction.claim.10.next")),
-    (
+    channel_row("— the next", None, None, Some("transaction.claim.10.next")),
+    channel_row(
         "— the next, by signature",
         None,
         None,
         Some("transaction.claim.10.signed"),
     ),
-    (
+    channel_row(
         "settle, the receiver's first tokens",
         Some(31_204),
         Some("call.settle"),
         Some("transaction.settle.first"),
     ),
-    ("— the next", None, None, Some("transaction.settle.next")),
-    ("refund by a call", Some(43_859), Some("call.refund"), None),
-    (
+    channel_row("— the next", None, None, Some("transaction.settle.next")),
+    channel_row("refund by a call", Some(43_859), Some("call.refund"), None),
+    channel_row(
         "refund by signature",
         Some(53_670),
         Some("call.refund.signed"),
         Some("transaction.refund.signed"),
     ),
-    (
+    channel_row(
         "start a withdrawal",
         None,
         None,
         Some("transaction.withdraw.begin"),
     ),
-    (
+    channel_row(
         "end a withdrawal",
         None,
         None,
@@ -303,11 +324,11 @@ fn channel_table(figures: &Figures) -> String {
          | --- | ---: | ---: | ---: |\n",
     );
     let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
-    for (case, official, call, transaction) in CHANNELS {
-        let figure = |name: &Option<&str>| name.map(|name| figures[name]);
-        let cells = [*official, figure(call), figure(transaction)];
+    let figure = |name: Option<&str>| name.map(|name| figures[name]);
+    for row in CHANNELS {
+        let cells = [row.official, figure(row.call), figure(row.transaction)];
         let cells = cells.map(cell).join(" | ");
-        writeln!(text, "| {case} | {cells} |").expect("memory");
+        writeln!(text, "| {} | {cells} |", row.case).expect("memory");
     }
     text
 }
