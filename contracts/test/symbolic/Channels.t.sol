@@ -124,17 +124,9 @@ contract ChannelProofs is Test {
         assert(token.balanceOf(RECEIVER) == earned - paid);
     }
 
-    /// @dev Proves that a refund pays at most what is unclaimed, out of a pending withdrawal first.
-    function check_ChannelRefundLeavesClaims(
-        uint128 balance,
-        uint128 claimed,
-        uint128 pending,
-        uint64 nonce,
-        uint128 amount
-    ) external {
-        uint40 since = pending == 0 ? 0 : NOW;
+    /// @dev Proves that a refund pays at most what is unclaimed.
+    function check_ChannelRefundLeavesClaims(uint128 balance, uint128 claimed, uint128 amount) external {
         (ChannelConfig memory config, bytes32 id) = channel(balance, claimed);
-        exit(id, pending, since, nonce);
         bool success = call(RECEIVER, abi.encodeCall(IChannelSettlement.refund, (config, amount)));
         assert(success == (amount != 0));
         if (!success) return;
@@ -142,9 +134,18 @@ contract ChannelProofs is Test {
         uint128 paid = amount < left ? amount : left;
         requireChannel(id, balance - paid, claimed);
         assert(token.balanceOf(payer) == paid);
+        assert(settlement.refundNonce(id) == 1);
+    }
+
+    /// @dev Proves that a refund comes out of a pending withdrawal first, and uses up a nonce.
+    function check_ChannelRefundLowersWithdrawal(uint128 pending, uint64 nonce, uint128 amount) external {
+        vm.assume(pending != 0 && amount != 0);
+        (ChannelConfig memory config, bytes32 id) = channel(type(uint128).max, 0);
+        exit(id, pending, NOW, nonce);
+        assert(call(RECEIVER, abi.encodeCall(IChannelSettlement.refund, (config, amount))));
         assert(settlement.refundNonce(id) == uint256(nonce) + 1);
-        bool ends = paid >= pending;
-        requireExit(id, ends ? 0 : pending - paid, ends ? 0 : since);
+        bool ends = amount >= pending;
+        requireExit(id, ends ? 0 : pending - amount, ends ? 0 : NOW);
     }
 
     /// @dev Proves that a withdrawal starts within what is unclaimed, and one at a time.
