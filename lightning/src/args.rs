@@ -238,7 +238,7 @@ fn rpc(url: &str, cookie: Option<PathBuf>) -> Result<Rpc, ArgsError> {
     })
 }
 
-/// Names for the certificate: loopback, the REST address, and what the caller adds.
+/// Returns the names for the certificate: loopback, the REST address, and what the caller adds.
 pub(crate) fn certificate_names(args: &Args) -> Vec<String> {
     let mut names = vec![
         "localhost".to_owned(),

@@ -19,7 +19,7 @@ async fn lnnode_answers_as_lnd_without_channels() {
     invoices(&node).await;
 }
 
-/// Status and body of a call with another macaroon.
+/// Returns status and body of a call with another macaroon.
 async fn with(node: &Node, macaroon: &str, method: Method, path: &str) -> (u16, Value) {
     let response = node.raw(macaroon, method, path, None).await.expect(path);
     let status = response.status().as_u16();

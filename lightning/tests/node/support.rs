@@ -79,7 +79,7 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// Client that trusts the certificate of one node.
+/// Returns a client that trusts the certificate of one node.
 fn client(cert: &Path) -> Client {
     let cert = CertificateDer::from_pem_file(cert).expect("certificate");
     let verifier = Arc::new(Pinned(cert, ring::default_provider()));
@@ -96,7 +96,7 @@ fn client(cert: &Path) -> Client {
         .expect("client")
 }
 
-/// Free port of loopback. Another process could take it first, but rarely does.
+/// Returns a free port of loopback. Another process could take it first, but rarely does.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .expect("bind")
@@ -115,7 +115,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Place for a node with a toy chain, if `chain` is empty, or with the toy chain of another.
+    /// Makes a place for a node with a toy chain if `chain` is empty, or with the chain of another.
     pub(crate) fn new(chain: &str) -> Self {
         let parent = tempfile::tempdir().expect("directory");
         let dir = parent.path().join("node");
@@ -340,7 +340,7 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// Hexadecimal digits of a base64 text.
+/// Returns the hexadecimal digits of a base64 text.
 pub(crate) fn hex_of(base64: &Value) -> String {
     STANDARD
         .decode(base64.as_str().expect("text"))
@@ -348,7 +348,7 @@ pub(crate) fn hex_of(base64: &Value) -> String {
         .to_lower_hex_string()
 }
 
-/// Whole number in a JSON string.
+/// Returns the whole number in a JSON string.
 pub(crate) fn number(value: &Value) -> u64 {
     value
         .as_str()
