@@ -136,6 +136,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cotrain",
         &[
+            "cotrain-active",
             "cotrain-bindings",
             "cotrain-chain",
             "cotrain-client",

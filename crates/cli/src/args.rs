@@ -2,12 +2,13 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{live, replay, scenarios, simulate, sweep};
+use crate::{label, live, replay, scenarios, simulate, sweep};
 
 const EXAMPLES: &str = "\
 Examples:
   cotrain simulate                                    an economy of contributors, in this process
   cotrain sweep --seeds 1..200                        many economies, and the breaking points
+  cotrain label                                       the labels that active learning saves
   cotrain up                                          a chain with a model, to try the rest
   cotrain predict --text 'a warm and funny film'      ask the model
   cotrain contribute --text dull --label negative --dev 1
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Sweep(Box<sweep::Sweep>),
     Replay(replay::Replay),
     Scenarios(scenarios::Scenarios),
+    Label(Box<label::Label>),
     Up(Box<live::up::Up>),
     Deploy(Box<live::deploy::Deploy>),
     Models(live::models::Models),

@@ -5,6 +5,7 @@
 mod args;
 mod backend;
 mod error;
+mod label;
 mod live;
 mod output;
 mod parse;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
+        Command::Label(arguments) => label::run(&arguments),
         Command::Key(arguments) => live::key::run(&arguments),
         Command::Deploy(arguments) => live::deploy::run(&arguments),
         Command::Models(arguments) => live::models::run(&arguments),

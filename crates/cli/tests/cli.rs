@@ -122,6 +122,7 @@ fn cli_help_lists_commands_and_examples() {
       sweep        Simulate a scenario with many seeds and settings, and find where its mechanism breaks
       replay       Execute a recorded run again and show the first difference, if any
       scenarios    List the scenarios that come with cotrain
+      label        Count the labels that strategies need to 90 % and 95 % accuracy, beside random ones
       up           Start a development chain with a model and a coordinator, to try everything
       deploy       Train an initial model and put it on the chain
       models       List the models of a registry
@@ -158,6 +159,7 @@ fn cli_help_lists_commands_and_examples() {
     Examples:
       cotrain simulate                                    an economy of contributors, in this process
       cotrain sweep --seeds 1..200                        many economies, and the breaking points
+      cotrain label                                       the labels that active learning saves
       cotrain up                                          a chain with a model, to try the rest
       cotrain predict --text 'a warm and funny film'      ask the model
       cotrain contribute --text dull --label negative --dev 1

@@ -8,6 +8,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+pub mod labels;
 pub mod measured;
 mod page;
 pub mod results;

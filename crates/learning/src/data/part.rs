@@ -47,8 +47,10 @@ impl Part {
         &self.path
     }
 
-    /// Returns the lines of that file where the examples start, from 1.
-    pub(crate) fn lines(&self) -> &[u64] {
+    /// Returns the lines of the file where the examples start, from 1; files of a folder count as
+    /// lines.
+    #[must_use]
+    pub fn lines(&self) -> &[u64] {
         &self.lines
     }
 

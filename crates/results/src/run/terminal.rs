@@ -40,8 +40,26 @@ impl Style {
         }
     }
 
-    fn bold(self, text: &str) -> String {
+    /// Returns a style without colors.
+    #[cfg(test)]
+    pub(crate) fn plain(width: usize) -> Self {
+        Self {
+            width,
+            colors: false,
+        }
+    }
+
+    /// Returns the width in characters.
+    pub(crate) fn width(self) -> usize {
+        self.width
+    }
+
+    pub(crate) fn bold(self, text: &str) -> String {
         style(text).bold().force_styling(self.colors).to_string()
+    }
+
+    pub(crate) fn paint(self, text: &str, color: Color) -> String {
+        style(text).fg(color).force_styling(self.colors).to_string()
     }
 }
 

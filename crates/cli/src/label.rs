@@ -1,0 +1,295 @@
+//! `cotrain label`: the number of labels that strategies need.
+
+mod rows;
+mod trials;
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU64, NonZeroUsize},
+};
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+use cotrain_active::{Boosted, Forest, LearnError, Learner, Logistic, Strategy, strategy::Start};
+use cotrain_results::{
+    labels::{self, Experiment},
+    run::Style,
+};
+use serde::Serialize;
+
+use self::{
+    rows::Examples,
+    trials::{Outcome, Settings},
+};
+use crate::{
+    error::CommandError,
+    live::data::{Columns, TypeOptions, left_out},
+    output::{self, Narrator},
+};
+
+/// Number of trees of a forest.
+const TREES: usize = 100;
+
+/// Number of rounds of boosted trees, as their documentation advises.
+const ROUNDS: usize = 50;
+
+/// Number of the embedded digits that are set aside, as in published figures.
+const TEST_DIGITS: usize = 500;
+
+const EXAMPLES: &str = "\
+Learners:
+  logistic   multinomial logistic regression, as scikit-learn's with C = 1
+  forest     random forest of 100 trees
+  boosted    gradient-boosted trees, 50 rounds
+
+Strategies:
+  margin             rows whose two likeliest classes have the nearest probabilities
+  least-confidence   rows whose likeliest class has the lowest probability
+  entropy            rows whose probabilities have the highest entropy
+  committee          rows about which members disagree: the trees of a forest, or five copies of
+                     another learner that learn from samples of the labeled rows
+  density            unsure rows among many similar ones
+  k-center           rows that are farthest from all labeled ones
+  margin-k-center    of the rows with the lowest margins, those farthest from each other
+  typiclust          typical rows of clusters without labels
+  random             the control, which always runs
+typiclust-margin and k-center-margin are margin with that start, whatever --start says.
+
+Examples:
+  cotrain label                                      the embedded digits
+  cotrain label --learner forest --strategy margin,committee
+  cotrain label --strategy margin --start none       margin alone, as other libraries have it
+  cotrain label --data my.csv --label-column class --limit 5000
+  cotrain label --json --quiet | jq .strategies.margin
+
+Each seed splits the data anew, and all strategies have its split and its first label. With the same
+data, options and seeds, the numbers of labels are the same on every machine. The time of a query
+includes the probabilities of the pool, on this machine.
+
+Exit status: 0 success, 2 a mistake in arguments or data, 1 anything else.";
+
+/// Count the labels that strategies need to 90 % and 95 % accuracy, beside random ones
+///
+/// It needs no chain, server or money. The labels of the data are all known, and hidden until a
+/// strategy asks for them, from one labeled row on. So you see what active learning would save on
+/// data like yours.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Label {
+    /// Data whose labels are all known: `digits` or `movie-reviews`, which come with cotrain, a
+    /// file that ends in .csv, .tsv, .txt, .parquet or .libsvm, or a folder with a folder of
+    /// pictures for each class
+    #[arg(
+        long,
+        value_name = "DATA",
+        default_value = "digits",
+        help_heading = "Data"
+    )]
+    data: String,
+    #[command(flatten)]
+    columns: Columns,
+    #[command(flatten)]
+    types: TypeOptions,
+    /// Maximum number of examples, drawn at random [default: all]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    limit: Option<NonZeroUsize>,
+    /// Number of examples to measure on, of each class the same share [default: 500 of the digits,
+    /// a fifth of other data]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    test: Option<NonZeroUsize>,
+    /// Learner
+    #[arg(long, value_enum, default_value_t = LearnerKind::Logistic)]
+    learner: LearnerKind,
+    /// Strategies, separated by commas
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        value_parser = str::parse::<Strategy>,
+        default_value = "margin,least-confidence,entropy,k-center"
+    )]
+    strategy: Vec<Strategy>,
+    /// Strategy for the first labels, three for each class, before strategies that need a model
+    #[arg(long, value_enum, default_value_t = StartKind::Typiclust)]
+    start: StartKind,
+    /// Number of seeds, from 0 on
+    #[arg(long, value_name = "N", default_value = "20")]
+    seeds: NonZeroU64,
+    /// Number of labels a query asks for [default: 5 for logistic, else 10]
+    #[arg(long, value_name = "N")]
+    batch: Option<NonZeroUsize>,
+    /// Maximum number of labels; a seed that needs more counts as never
+    #[arg(long, value_name = "N", default_value = "600")]
+    max_labels: NonZeroUsize,
+    /// Print one JSON object to stdout instead of the readable summary
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+    /// Write nothing but errors to stderr
+    #[arg(long, help_heading = None::<&str>)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LearnerKind {
+    Logistic,
+    Forest,
+    Boosted,
+}
+
+impl LearnerKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Logistic => "logistic",
+            Self::Forest => "forest",
+            Self::Boosted => "boosted",
+        }
+    }
+
+    /// Returns a learner that has learned nothing.
+    fn make(
+        self,
+        classes: usize,
+        features: usize,
+        seed: u64,
+    ) -> Result<Box<dyn Learner>, LearnError> {
+        Ok(match self {
+            Self::Logistic => Box::new(Logistic::new(classes, features)?),
+            Self::Forest => Box::new(Forest::new(classes, features, TREES, seed)?),
+            Self::Boosted => Box::new(Boosted::new(classes, features, ROUNDS, seed)?),
+        })
+    }
+
+    fn batch(self) -> usize {
+        match self {
+            Self::Logistic => 5,
+            Self::Forest | Self::Boosted => 10,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StartKind {
+    Typiclust,
+    KCenter,
+    None,
+}
+
+impl StartKind {
+    fn start(self) -> Option<Start> {
+        match self {
+            Self::Typiclust => Some(Start::TypiClust),
+            Self::KCenter => Some(Start::KCenter),
+            Self::None => None,
+        }
+    }
+}
+
+/// Result of the command.
+#[derive(Serialize)]
+struct Counted<'a> {
+    data: &'a str,
+    learner: &'static str,
+    /// Number of seeds, from 0 on.
+    seeds: u64,
+    strategies: BTreeMap<&'static str, &'a Outcome>,
+}
+
+/// Runs `cotrain label`.
+pub(crate) fn run(arguments: &Label) -> Result<(), CommandError> {
+    let narrator = Narrator::start(arguments.quiet)?;
+    let source = arguments
+        .columns
+        .founding(&arguments.data, None, &arguments.types)?;
+    for told in left_out(&source)? {
+        narrator.say(told);
+    }
+    let examples = Examples::read(&source, &arguments.data, arguments.limit)?;
+    examples.tell(&narrator);
+    let count = examples.labels.len();
+    let test = arguments.test.map_or_else(
+        || match arguments.data.as_str() {
+            "digits" if count > 2 * TEST_DIGITS => TEST_DIGITS,
+            _ => count.div_ceil(5),
+        },
+        NonZeroUsize::get,
+    );
+    if test >= count {
+        return Err(CommandError::Mistake(anyhow!(
+            "cannot measure on {test} of {count} examples: none would be left to label; \
+             expected --test below {count}"
+        )));
+    }
+    let settings = Settings {
+        strategies: with_control(&arguments.strategy),
+        start: arguments.start.start(),
+        seeds: arguments.seeds.get(),
+        batch: arguments
+            .batch
+            .map_or(arguments.learner.batch(), NonZeroUsize::get),
+        max_labels: arguments.max_labels.get(),
+        test,
+    };
+    let make = |seed| {
+        let (classes, features) = (examples.classes.len(), examples.rows.ncols());
+        arguments.learner.make(classes, features, seed)
+    };
+    let runs = settings.strategies.len() as u64 * settings.seeds;
+    let bar = narrator.runs(0, usize::try_from(runs).unwrap_or(usize::MAX));
+    let outcomes = trials::run(&examples, &settings, &make, &|| bar.inc(1));
+    bar.finish_and_clear();
+    let outcomes = outcomes.map_err(CommandError::mistake)?;
+    let named = settings.strategies.iter().map(|it| it.name());
+    if arguments.json {
+        let counted = Counted {
+            data: &arguments.data,
+            learner: arguments.learner.name(),
+            seeds: settings.seeds,
+            strategies: named.zip(&outcomes).collect(),
+        };
+        return output::print_json(&(serde_json::to_string_pretty(&counted)? + "\n"));
+    }
+    let experiment = Experiment {
+        data: &arguments.data,
+        learner: arguments.learner.name(),
+        start: settings.start.map(|it| it.strategy().name()),
+        pool: count - test,
+        test,
+        batch: settings.batch,
+        max_labels: settings.max_labels,
+        strategies: named
+            .zip(&outcomes)
+            .map(|(name, outcome)| labels::Needed {
+                name,
+                to_90: &outcome.labels_to_90,
+                to_95: &outcome.labels_to_95,
+                milliseconds: outcome.milliseconds_per_query,
+            })
+            .collect(),
+    };
+    output::print_raw(&labels::text(&experiment, Style::of_stdout()))
+}
+
+/// Returns each strategy once, and the random control at the end.
+fn with_control(chosen: &[Strategy]) -> Vec<Strategy> {
+    let mut all: Vec<Strategy> = Vec::new();
+    for &strategy in chosen {
+        if strategy != Strategy::Random && !all.contains(&strategy) {
+            all.push(strategy);
+        }
+    }
+    all.push(Strategy::Random);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_control_runs_each_strategy_once_and_random_always() {
+        use Strategy::{Entropy, Margin, Random};
+        assert_eq!(with_control(&[]), [Random]);
+        let chosen = [Random, Margin, Entropy, Margin];
+        assert_eq!(with_control(&chosen), [Margin, Entropy, Random]);
+    }
+}
