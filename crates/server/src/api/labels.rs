@@ -153,7 +153,7 @@ pub(super) async fn train(
         let batch = body.batch(session)?;
         cotrain_active::session::Session::train(session, &batch, spent)
     };
-    let answer = |trained, receipt| bytes(&TrainedView::new(trained, receipt));
+    let answer = |trained, receipt| bytes(&TrainedView::new(&trained, receipt));
     let answer = app.labels().work(entry, request, price, work, answer).await;
     Ok(answered(answer?))
 }

@@ -277,7 +277,7 @@ pub(in crate::api) struct TrainedView {
 }
 
 impl TrainedView {
-    pub(super) fn new(trained: Trained, receipt: Receipt) -> Self {
+    pub(super) fn new(trained: &Trained, receipt: Receipt) -> Self {
         Self {
             rows: trained.rows as u64,
             classes: trained.classes as u64,
