@@ -163,14 +163,15 @@ impl Ledger {
 
     /// Returns the payments about which somebody must look for evidence.
     ///
-    /// Invoices that expired or were canceled are none of them: the node's stream tells late
-    /// settlements.
+    /// An invoice that expired is one of them until the node says that it canceled it. The stream of
+    /// settlements may have missed its payment: it has no history before the first settlement, and
+    /// its index passes over what was lost while a later invoice was looked up.
     pub fn unsettled(&self) -> impl Iterator<Item = (PaymentId, &Payment)> {
         let payments = self.payments.iter().map(|(id, payment)| (*id, payment));
         payments.filter(|(_, payment)| match payment.state {
             PaymentState::Settlement { state, .. } => !state.is_over(),
             PaymentState::Invoice { state, .. } => {
-                matches!(state, Invoice::Open | Invoice::Accepted)
+                matches!(state, Invoice::Open | Invoice::Accepted | Invoice::Expired)
             }
         })
     }
