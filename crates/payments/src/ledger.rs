@@ -123,6 +123,8 @@ pub struct Refund {
     pub state: RefundState,
     /// Last transaction that was signed.
     pub transaction: Option<B256>,
+    /// Transactions before it, oldest first. Each can still be mined instead.
+    replaced: Vec<B256>,
     taken: Vec<Taken>,
 }
 
@@ -133,6 +135,16 @@ pub enum Asked {
     Begin(ReservationId, Entry),
     /// The same request was done before, at this cost.
     Done(Receipt),
+}
+
+impl Refund {
+    /// Returns all transactions that were signed, the last one first. One of them at most is mined.
+    ///
+    /// The refund has failed only if none of them moved the tokens.
+    pub fn transactions(&self) -> impl Iterator<Item = B256> {
+        let replaced = self.replaced.iter().rev();
+        self.transaction.into_iter().chain(replaced.copied())
+    }
 }
 
 impl Ledger {

@@ -271,6 +271,7 @@ impl Ledger {
                     amount: *amount,
                     state: RefundState::Started,
                     transaction: None,
+                    replaced: Vec::new(),
                     taken: taken.clone(),
                 };
                 self.refunds.insert(*refund, started);
@@ -384,7 +385,9 @@ impl Ledger {
         let refund = self.refunds.get_mut(&id).ok_or(Fault::UnknownRefund)?;
         refund.state = next;
         if let RefundSeen::Sent { transaction } = seen {
-            refund.transaction = Some(transaction);
+            let before = refund.transaction.replace(transaction);
+            let before = before.filter(|it| *it != transaction);
+            refund.replaced.extend(before);
         }
         if next == RefundState::Failed {
             let (account, taken) = (refund.account, refund.taken.clone());

@@ -113,7 +113,7 @@ pub enum RefundSeen {
     Paid,
     /// The block with the transfer has left the chain.
     Removed,
-    /// In a final block the transaction reverted, or another one has its nonce.
+    /// In a final block one of the refund's transactions reverted, or a foreign one has their nonce.
     Failed,
     /// The block with the transfer is final.
     Finalized,

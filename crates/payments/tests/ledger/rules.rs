@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256};
 use cotrain_payments::{
     ledger::{
         AccountId, Asked, Entry, Fault, InvoiceSeen, Ledger, Owner, PaymentKey, Purchase, RefundId,
-        Request, ReservationId, SettlementSeen, Source, Token,
+        RefundSeen, Request, ReservationId, SettlementSeen, Source, Token,
     },
     price::{Quote, UnitPrice},
 };
@@ -174,6 +174,25 @@ fn ledger_keeps_what_the_fee_of_a_refund_would_use_up() {
     book.see(1, SettlementSeen::Finalized);
     assert_eq!(book.0.refunds(account(1)), Ok(Vec::new()));
     assert_eq!(book.units(), [3, 0, 0, 3, 0, 0]);
+}
+
+#[test]
+fn ledger_remembers_each_transaction_that_can_pay_a_refund() {
+    let mut book = Book::opened(Owner::Token(hash(1)));
+    book.pay(1, 10, 1);
+    book.see(1, SettlementSeen::Finalized);
+    let entries = book.0.refunds(account(1)).expect("refunds");
+    book.take(Ok(entries[0].clone()));
+    for number in [1, 2, 2, 3] {
+        let transaction = hash(number);
+        let seen = RefundSeen::Sent { transaction };
+        let entry = book.0.see_refund(RefundId(0), seen).expect("evidence");
+        book.take(Ok(entry.expect("something new")));
+    }
+    // The first may be mined instead of the last: it would be a foreign one if it were forgotten.
+    let refund = book.0.refund(RefundId(0)).expect("started");
+    let known: Vec<_> = refund.transactions().collect();
+    assert_eq!(known, [hash(3), hash(2), hash(1)]);
 }
 
 #[test]
