@@ -377,14 +377,12 @@ impl Ledger {
     ) -> Result<Receipt, Fault> {
         let held = self.held(reservation)?;
         let account = self.known(held.account)?;
-        // A reservation that a voucher pays takes no purchases, and leaves none.
-        let taken: u64 = held.taken.iter().map(|part| part.units).sum();
         Ok(Receipt {
             account: held.account,
             reservation,
             reserved: held.units,
             units,
-            left: account.spendable() + taken.saturating_sub(units),
+            left: account.spendable() + account.usable_rest(&held.taken, units),
             charged,
         })
     }

@@ -222,6 +222,21 @@ impl Account {
         self.changed();
     }
 
+    /// Returns the units that could be reserved again once some of those set aside are spent.
+    pub(super) fn usable_rest(&self, taken: &[Taken], units: u64) -> u64 {
+        let mut missing = units;
+        let mut rest = 0;
+        for part in taken {
+            let spent = part.units.min(missing);
+            missing -= spent;
+            let lot = self.purchases.iter().find(|it| it.payment == part.payment);
+            if lot.is_some_and(Lot::is_usable) {
+                rest += part.units - spent;
+            }
+        }
+        rest
+    }
+
     /// Spends some of the units set aside, and puts the others back.
     pub(super) fn spend(&mut self, taken: &[Taken], units: u64) {
         let mut missing = units;

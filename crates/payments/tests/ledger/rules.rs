@@ -125,6 +125,29 @@ fn ledger_freezes_and_revokes_what_a_reorganization_removed() {
 }
 
 #[test]
+fn ledger_tells_no_units_in_a_receipt_that_are_frozen_or_revoked() {
+    for (seen, left) in [
+        (&[SettlementSeen::Removed][..], 5),
+        (&[SettlementSeen::Removed, SettlementSeen::Unusable], 5),
+        (&[], 11),
+    ] {
+        let mut book = Book::opened(Owner::Token(hash(1)));
+        book.pay(1, 10, 1);
+        book.pay(2, 5, 1);
+        let call = book.begin(8, Source::Purchases);
+        for seen in seen {
+            book.see(1, *seen);
+        }
+        let receipt = book.0.receipt(call, 4, None).expect("a call in progress");
+        assert_eq!(receipt.left, left, "{seen:?}");
+        let entry = book.0.commit(call, 4, None);
+        book.take(entry);
+        let account = book.0.account(account(1)).expect("opened");
+        assert_eq!(account.spendable(), left, "{seen:?}");
+    }
+}
+
+#[test]
 fn ledger_refunds_final_payments_only_at_their_own_price() {
     let mut book = Book::opened(Owner::Token(hash(1)));
     book.pay(1, 10, 100);
