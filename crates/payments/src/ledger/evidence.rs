@@ -173,7 +173,7 @@ impl Settlement {
     /// `true` if the payer must wait, and must not pay again.
     #[must_use]
     pub const fn is_pending(self) -> bool {
-        matches!(self, Self::Sent | Self::Unknown)
+        matches!(self, Self::Sent | Self::Unknown | Self::Failed)
     }
 
     /// `true` if no evidence can change the state, so nobody needs to look for any.

@@ -17,7 +17,7 @@ pub enum Fault {
     AccountTaken,
     /// The payment has bought units already, or is about to.
     #[error(
-        "cannot take the payment: it was presented before; repeat the request with its id, or pay anew"
+        "cannot take the payment: it was presented before; repeat the request with its id, and wait for its end before you pay anew"
     )]
     PaymentUsed,
     /// No payment has this name.
@@ -88,9 +88,10 @@ impl Fault {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::NotEnough { .. } | Self::PaymentUsed | Self::Busy | Self::NotRising { .. } => 402,
+            Self::NotEnough { .. } | Self::Busy | Self::NotRising { .. } => 402,
             Self::UnknownAccount => 404,
-            Self::OtherBody | Self::AccountTaken | Self::WrongSource => 409,
+            // A payment that was presented before may still be pending, so nobody must pay again.
+            Self::OtherBody | Self::AccountTaken | Self::WrongSource | Self::PaymentUsed => 409,
             Self::WrongUnits { .. } | Self::EmptyQuote | Self::Overflow => 400,
             Self::Running => 503,
             Self::UnknownPayment

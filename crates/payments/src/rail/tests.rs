@@ -132,6 +132,8 @@ fn refusal_asks_for_money_only_if_the_caller_may_pay() {
     assert_eq!(refused(Fault::Running.into()), (503, false, Some(RETRY)));
     assert_eq!(refused(Fault::OtherBody.into()), (409, false, None));
     assert_eq!(refused(Fault::Busy.into()), (402, true, Some(RETRY)));
+    // The same payment came twice at once: nobody knows yet how the first ends.
+    assert_eq!(refused(Fault::PaymentUsed.into()), (409, false, None));
     assert_eq!(refused(L402Error::Preimage.into()), (401, false, None));
     let word = RefusalReason::from(Fault::Busy).word();
     assert_eq!(word, Some(Reason::BatchChannelBusy));
@@ -165,6 +167,11 @@ fn payment_stands_as_its_evidence_says() {
     let sent = ledger.send_payment(key, purchase, 9).expect("sent");
     ledger.apply(&sent).expect("applied");
     let standing = |ledger: &Ledger| ledger.payment(key.id()).expect("sent").standing();
+    assert_eq!(standing(&ledger), Standing::Pending);
+    // Anyone may still send the same authorization: a second payment would be one too many.
+    let reverted = ledger.see_payment(key.id(), SettlementSeen::Reverted);
+    let reverted = reverted.expect("evidence").expect("new");
+    ledger.apply(&reverted).expect("applied");
     assert_eq!(standing(&ledger), Standing::Pending);
     let mut see = |judged| {
         let seen = settlement_seen(judged)?;
