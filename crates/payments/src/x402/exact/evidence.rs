@@ -102,9 +102,11 @@ fn in_logs(token: Address, terms: &Authorization, hash: B256, logs: &[Log]) -> S
             && (used.authorizer, used.nonce) == (terms.from, terms.nonce)
         {
             let next = logs.next().and_then(|log| Transfer::decode_log(log).ok());
-            let moved = next.is_some_and(|it| {
-                (it.from, it.to, it.value) == (terms.from, terms.to, terms.value.0)
-            });
+            // A token that tells its transfers in another way does not prove that none paid us.
+            let Some(next) = next.filter(|it| it.from == terms.from) else {
+                return Settlement::Unknown;
+            };
+            let moved = (next.to, next.value) == (terms.to, terms.value.0);
             return if moved {
                 Settlement::Settled { transaction: hash }
             } else {
