@@ -201,6 +201,24 @@ contract ChannelClaimsTest is ChannelTest {
         requireChannel(id, 100, 50);
     }
 
+    /// @dev A payer with a key that gets code after its voucher can refuse it, and all claims beside it.
+    function test_claim_failsForAllIfOnePayerRefuses() external {
+        ChannelConfig memory config = terms(1);
+        config.payerAuthorizer = address(0);
+        bytes32 id = fund(config, 100);
+        (ChannelConfig memory honest, bytes32 honestId) = open(100);
+        VoucherClaim[] memory rows = two(row(honest, 50, 50), row(config, PAYER_KEY, 50, 50));
+        vm.etch(PAYER, address(new HostileWallet()).code);
+        HostileWallet(payable(PAYER)).sign(Signing.No);
+        vm.expectRevert(INVALID);
+        vm.prank(RECEIVER);
+        settlement.claim(rows);
+        requireChannel(honestId, 100, 0);
+        claim(honest, 50);
+        requireChannel(honestId, 100, 50);
+        requireChannel(id, 100, 0);
+    }
+
     /// @dev An authorizer is a key even if it has code.
     function test_claim_neverAsksCodeOfAuthorizer() external {
         (ChannelConfig memory config, bytes32 id) = open(100);
