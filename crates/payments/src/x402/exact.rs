@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Json, Reason,
+    Decimal, Json, Reason,
     token::{Authorization, Token, TokenFault},
     wire::{Extensions, PaymentPayload, PaymentRequired, PaymentRequirements},
 };
@@ -21,6 +21,11 @@ pub const SCHEME: &str = "exact";
 ///
 /// The package refuses the same: a block must still take the transfer.
 pub const MARGIN: u64 = 6;
+
+/// Maximum seconds for which a payer signs a transfer, whatever time the server asks for.
+///
+/// Until then, nobody knows whether a transfer that the server calls failed will still happen.
+pub const MAX_VALIDITY: u64 = 3_600;
 
 /// Values of a payment by this scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,7 +164,7 @@ pub fn verify(
 
 /// Signs a payment for an offer of a server.
 ///
-/// It is valid from now on for the offer's time. `nonce` must be random, and `sign` signs a hash with
+/// It is valid from now on for the offer's time, at most [`MAX_VALIDITY`]. `nonce` must be random, and `sign` signs a hash with
 /// the key of `from`.
 ///
 /// # Errors
@@ -181,7 +186,7 @@ pub fn sign<E>(
         to: to.ok_or(SignError::Offer(Reason::InvalidPaymentRequirements))?,
         value: offer.amount,
         valid_after: 0_u64.into(),
-        valid_before: now.saturating_add(offer.max_timeout_seconds).into(),
+        valid_before: valid_before(now, offer.max_timeout_seconds),
         nonce,
     };
     let signature = sign(token.transfer_hash(&authorization)).map_err(SignError::Signer)?;
@@ -190,6 +195,11 @@ pub fn sign<E>(
         authorization,
     };
     Ok(PaymentPayload::new(required, offer, payload))
+}
+
+/// Returns the end of a transfer that is signed `now` for an offer of this time.
+pub(super) fn valid_before(now: u64, max_timeout: u64) -> Decimal {
+    now.saturating_add(max_timeout.min(MAX_VALIDITY)).into()
 }
 
 /// Reason why a payment cannot be signed.

@@ -3,8 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_sol_types::SolEvent;
 use cotrain_payments::x402::{
-    Json, Reason,
+    Decimal, Json, Reason,
     abi::Erc3009::{AuthorizationCanceled, AuthorizationUsed, Transfer},
+    batch::{Limits, PayerChannel, payload::BatchPayload},
     exact::{
         self, ExactPayload, PayerState, Payment,
         evidence::{Evidence, Failure, Settlement},
@@ -13,7 +14,7 @@ use cotrain_payments::x402::{
 };
 use cotrain_protocol::signature::Key;
 
-use crate::common::{NOW, PAYER, payer, required, signer, terms, token};
+use crate::common::{NOW, PAYER, deployment, payer, required, signer, terms, token};
 
 const NONCE: B256 = B256::repeat_byte(9);
 
@@ -148,6 +149,31 @@ fn sign_refuses_offers_that_lack_a_value() {
     assert!(sign(|it| it.network = "solana:x".to_owned()).is_err());
     assert!(sign(|it| it.pay_to = "merchant".to_owned()).is_err());
     assert!(sign(|_| ()).is_ok());
+}
+
+#[test]
+fn sign_ends_its_authorization_whatever_time_the_server_asks_for() {
+    let mut endless = offer();
+    endless.max_timeout_seconds = u64::MAX;
+    let end = Decimal::from(NOW + exact::MAX_VALIDITY);
+    assert_eq!(signed(&endless).payload.authorization.valid_before, end);
+
+    let mut endless = terms(10);
+    endless.max_timeout = u64::MAX;
+    let mut channel = PayerChannel::open(&deployment(), &endless, PAYER, NONCE, 0, 0);
+    let limits = Limits {
+        request: 10,
+        total: 10,
+        deposits: 100,
+    };
+    let key = payer();
+    let offer = endless.offer();
+    let paid = channel.pay(&deployment(), &offer, &limits, NONCE, NOW, signer(&key));
+    let BatchPayload::Deposit(payload) = paid.expect("a payment") else {
+        panic!("expected a deposit");
+    };
+    let transfer = payload.transfer(&deployment()).expect("a transfer");
+    assert_eq!(transfer.valid_before, end);
 }
 
 #[test]

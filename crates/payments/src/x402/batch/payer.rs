@@ -13,7 +13,7 @@ use super::{
     },
 };
 use crate::x402::{
-    Decimal, Json, Reason,
+    Decimal, Json, Reason, exact,
     token::Authorization,
     wire::{PaymentRequirements, SettlementResponse},
 };
@@ -299,7 +299,7 @@ impl PayerChannel {
         now: u64,
         sign: impl FnOnce(B256) -> Result<[u8; 65], E>,
     ) -> Result<Deposit, PayError<E>> {
-        let valid_before = now.saturating_add(terms.max_timeout).into();
+        let valid_before = exact::valid_before(now, terms.max_timeout);
         let transfer = Authorization {
             from: self.config.payer,
             to: deployment.collector(),
