@@ -176,8 +176,8 @@ impl Ledger {
     /// Returns the payments about which somebody must look for evidence.
     ///
     /// An invoice that expired is one of them until the node says that it canceled it. The stream of
-    /// settlements may have missed its payment: it has no history before the first settlement, and
-    /// its index passes over what was lost while a later invoice was looked up.
+    /// settlements may have missed its payment: before the first settlement it has no history. And a
+    /// look-up of a later invoice moves its index past what it missed.
     pub fn unsettled(&self) -> impl Iterator<Item = (PaymentId, &Payment)> {
         let payments = self.payments.iter().map(|(id, payment)| (*id, payment));
         payments.filter(|(_, payment)| match payment.state {
