@@ -32,7 +32,7 @@ type Rows = Vec<Vec<f64>>;
 pub(in crate::api) struct QuotesBody {
     /// Learner; logistic regression if it is left out.
     #[serde(default)]
-    pub(super) learner: LearnerBody,
+    pub(super) learner: SessionLearnerBody,
     /// Numbers of a row; 1 if it is left out.
     #[schema(minimum = 0, maximum = 65536)]
     pub(super) features: Option<u32>,
@@ -104,7 +104,7 @@ pub(in crate::api) struct ModelQuery {
 /// own model, which sends probabilities.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::api) enum LearnerBody {
+pub(in crate::api) enum SessionLearnerBody {
     #[default]
     Logistic,
     Forest,
@@ -112,7 +112,7 @@ pub(in crate::api) enum LearnerBody {
     Own,
 }
 
-impl LearnerBody {
+impl SessionLearnerBody {
     pub(super) fn kind(self) -> LearnerKind {
         match self {
             Self::Logistic => LearnerKind::Logistic,
@@ -166,7 +166,7 @@ impl StrategyBody {
 pub(in crate::api) struct OpenBody {
     /// Learner; logistic regression if it is left out.
     #[serde(default)]
-    learner: LearnerBody,
+    learner: SessionLearnerBody,
     /// Number of classes; if it is left out, it grows with the labels.
     #[schema(minimum = 2, maximum = 1000)]
     classes: Option<u32>,

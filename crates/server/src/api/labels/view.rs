@@ -24,7 +24,7 @@ pub(in crate::api) struct QuotesView {
     /// Ways to pay. `none`: units are counted, and nothing is paid.
     rails: Vec<&'static str>,
     prices: PricesView,
-    bounds: BoundsView,
+    bounds: SessionBoundsView,
     /// Units of the work that was asked about.
     units: WorkView,
 }
@@ -67,7 +67,7 @@ struct StrategyView {
 /// Bounds of sessions.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct BoundsView {
+struct SessionBoundsView {
     /// Maximum number of features.
     features: u64,
     /// Maximum number of classes.
@@ -138,7 +138,7 @@ impl QuotesView {
                 learners: learners.collect(),
                 strategies: strategies.collect(),
             },
-            bounds: BoundsView {
+            bounds: SessionBoundsView {
                 features: section.max_features as u64,
                 classes: section.max_classes as u64,
                 rows: section.max_rows as u64,
