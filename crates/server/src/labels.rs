@@ -276,13 +276,16 @@ impl Labels {
         let working = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let (session, worked) = work(&turn.session, charged.spent())?;
-            inner.make_room(&entry, session.bytes() + turn.answers.bytes())?;
             let answer = Bytes::from(answer(worked, charged.receipt(price)));
+            let mut answers = turn.answers.clone();
+            if let Some(request) = request {
+                answers.store(request, answer.clone());
+            }
+            // The stored answer counts too: it can be larger than the session.
+            inner.make_room(&entry, session.bytes() + answers.bytes())?;
             turn.session = session;
             turn.account = charged;
-            if let Some(request) = request {
-                turn.answers.store(request, answer.clone());
-            }
+            turn.answers = answers;
             Ok(answer)
         });
         working.await.unwrap_or(Err(Refusal::Failed))
@@ -510,6 +513,29 @@ mod tests {
         let entry = labels.find(&first.id, Some(&first.token)).unwrap();
         labels.close(&first.id, entry).await.unwrap();
         assert!(train(&labels, &second, 60).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn work_counts_the_memory_of_the_answer_that_it_stores() {
+        let labels = Labels::new(LabelsSection {
+            max_bytes: 1 << 20,
+            ..section()
+        });
+        let opened = open(&labels, 1).unwrap();
+        let entry = labels.find(&opened.id, Some(&opened.token)).unwrap();
+        let working = |request: Option<Request>, size: usize| {
+            let work = |session: &Session, _| Ok::<_, SessionError>((session.clone(), ()));
+            let answer = move |(), _: Receipt| vec![b' '; size];
+            labels.work(Arc::clone(&entry), request, 1, work, answer)
+        };
+        let request = || Some(Request::new("0123456789abcdef", b"body"));
+        let before = entry.seen().bytes;
+        let refused = working(request(), 1 << 20).await;
+        assert!(matches!(refused, Err(Refusal::Memory)), "{refused:?}");
+        assert!(working(None, 1 << 20).await.is_ok());
+        assert_eq!(entry.seen().bytes, before);
+        assert!(working(request(), 1_000).await.is_ok());
+        assert_eq!(entry.seen().bytes, before + 1_000);
     }
 
     #[tokio::test]

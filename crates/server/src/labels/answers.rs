@@ -29,8 +29,8 @@ impl Request {
     }
 }
 
-/// Answers to the last requests with keys.
-#[derive(Debug, Default)]
+/// Answers to the last requests with keys; cheap to clone.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Answers(VecDeque<(Request, Bytes)>);
 
 /// Result of a search.
