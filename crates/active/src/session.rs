@@ -130,6 +130,10 @@ impl Session {
         let classes = opening.classes.unwrap_or(2);
         let (learner, features) = (opening.learner, opening.features);
         let model = learner.model(classes, features, opening.seed)?;
+        if let (Some(model), Some(fixed)) = (&model, &opening.fixed) {
+            // Else each training would learn, fail at the fixed set, and cost nothing.
+            model.probabilities(fixed.view())?;
+        }
         let gate = opening.gate;
         let stream = gate
             .map(|gate| Stream::new(gate, opening.seed))

@@ -49,7 +49,7 @@ impl Batch {
         let new = self.rows.nrows();
         at_most("labeled rows", labeled.count + new, limits.rows)?;
         let numbers = labeled.numbers.len() + self.rows.len();
-        at_most("numbers of labeled rows", numbers, limits.numbers)?;
+        session.check_numbers(numbers)?;
         at_most("labels of a call", self.opinions.len(), limits.call)?;
         let opinions = labeled.opinions.len() + self.opinions.len();
         let max = limits.rows.saturating_mul(limits.opinions);
@@ -120,6 +120,13 @@ impl Pool {
 }
 
 impl Session {
+    /// Checks the numbers of labeled rows, together with those of the fixed set.
+    pub(super) fn check_numbers(&self, labeled: usize) -> Result<(), SessionError> {
+        let fixed = self.opening.fixed.as_ref().map_or(0, Array2::len);
+        let what = "numbers of labeled rows and the fixed set";
+        at_most(what, labeled.saturating_add(fixed), self.limits.numbers)
+    }
+
     fn check_features(&self, rows: &Array2<f64>) -> Result<(), SessionError> {
         let (found, expected) = (rows.ncols(), self.opening.features);
         if found != expected && rows.nrows() > 0 {

@@ -63,6 +63,7 @@ impl Opening {
         let looks = self.stopping.iter().any(|rule| rule.looks_at_predictions());
         match &self.fixed {
             Some(_) if own => return Err(SessionError::NoModel),
+            Some(_) if !looks => return Err(SessionError::Missing("stopping")),
             Some(fixed) => {
                 at_least("rows of the fixed set", fixed.nrows(), 1)?;
                 at_most("rows of the fixed set", fixed.nrows(), limits.call)?;

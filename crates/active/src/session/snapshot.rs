@@ -140,11 +140,7 @@ impl Session {
         let mut session = Self::open(opening, limits)?;
         let (count, features) = (snapshot.rows.rows, snapshot.features);
         at_most("labeled rows", count, limits.rows)?;
-        at_most(
-            "numbers of labeled rows",
-            snapshot.rows.numbers.len(),
-            limits.numbers,
-        )?;
+        session.check_numbers(snapshot.rows.numbers.len())?;
         let max = limits.rows.saturating_mul(limits.opinions);
         at_most("labels", snapshot.opinions.len(), max)?;
         at_most("classes", snapshot.classes, limits.classes)?;

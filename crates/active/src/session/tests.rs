@@ -503,10 +503,12 @@ fn open_refuses_what_is_above_the_limits() {
         },
         Opening {
             fixed: Some(Array2::zeros((2_001, 4))),
+            stopping: vec![Rule::ClassificationChange { share: 0.0 }],
             ..opening(3, 4)
         },
         Opening {
             fixed: Some(Array2::zeros((2, 3))),
+            stopping: vec![Rule::ClassificationChange { share: 0.0 }],
             ..opening(3, 4)
         },
         Opening {
@@ -536,6 +538,46 @@ fn open_refuses_what_is_above_the_limits() {
             .is_err()
     );
     assert!(session.predict(&Array2::zeros((9, 1))).is_err());
+}
+
+#[test]
+fn open_refuses_a_fixed_set_that_no_training_can_look_at() {
+    let rules = vec![Rule::OverallUncertainty { uncertainty: 0.1 }];
+    let with = |fixed, stopping| {
+        let opening = Opening {
+            fixed: Some(fixed),
+            stopping,
+            ..opening(3, 4)
+        };
+        Session::open(opening, LIMITS).map(|_| ())
+    };
+    for number in [1e200, f64::NAN, f64::INFINITY] {
+        let refused = with(Array2::from_elem((2, 4), number), rules.clone());
+        assert!(matches!(refused, Err(SessionError::Learn(_))), "{number}");
+    }
+    let unused = with(Array2::zeros((2, 4)), vec![Rule::Iterations { max: 3 }]);
+    assert_eq!(unused, Err(SessionError::Missing("stopping")));
+    assert_eq!(with(Array2::zeros((2, 4)), rules), Ok(()));
+}
+
+#[test]
+fn train_counts_the_numbers_of_rows_and_of_the_fixed_set_together() {
+    let limits = Limits {
+        numbers: 40,
+        ..LIMITS
+    };
+    let opening = Opening {
+        fixed: Some(Array2::zeros((5, 4))),
+        stopping: vec![Rule::OverallUncertainty { uncertainty: 0.1 }],
+        ..opening(3, 4)
+    };
+    let session = Session::open(opening, limits).unwrap();
+    let rows = |count| batch(&session, &Array2::zeros((count, 4)), &vec![0; count]);
+    assert!(session.train(&rows(5), 0).is_ok());
+    let refused = session.train(&rows(6), 0).unwrap_err();
+    let (found, max) = (44, 40);
+    let what = "numbers of labeled rows and the fixed set";
+    assert_eq!(refused, SessionError::TooMany { what, found, max });
 }
 
 #[cfg(target_os = "linux")]
