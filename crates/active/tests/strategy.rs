@@ -356,6 +356,24 @@ fn choose_draws_all_rows_equally_often_at_random() {
 }
 
 #[test]
+fn choose_takes_any_count() {
+    let pool = Array2::from_shape_fn((6, 2), |(row, column)| real(row * 2 + column * column));
+    let probabilities = Array2::from_elem((6, 2), 0.5);
+    let members = Members::sampled(vec![probabilities.clone(); 2]).expect("members");
+    let query = Query {
+        labeled: pool.slice_axis(Axis(0), (0..2).into()),
+        probabilities: Some(probabilities.view()),
+        members: Some(&members),
+        ..Query::new(pool.view(), usize::MAX, 1)
+    };
+    for strategy in Strategy::ALL {
+        let mut chosen = strategy.choose(&query).expect("rows");
+        chosen.sort_unstable();
+        assert_eq!(chosen, [0, 1, 2, 3, 4, 5], "{}", strategy.name());
+    }
+}
+
+#[test]
 fn choose_refuses_numbers_and_shapes_with_typed_errors() {
     let pool = arr2(&[[1.0, 2.0], [3.0, 4.0]]);
     let sure = arr2(&[[1.0, 0.0], [0.5, 0.5]]);

@@ -43,7 +43,7 @@ pub(super) fn typical(
     let of_pool = candidates.iter().map(|&it| pool.row(it));
     let all = Rows::joined(of_pool.chain(labeled.iter()), pool.columns());
     let draws: Vec<u64> = all.iter().map(|row| drawn(seed, row)).collect();
-    let wanted = (labeled.len() + count).min(CLUSTERS);
+    let wanted = labeled.len().saturating_add(count).min(CLUSTERS);
     let mut clusters: Vec<Cluster> = grouped(&all, &draws, wanted)
         .into_iter()
         .map(|rows| Cluster {
