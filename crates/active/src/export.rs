@@ -28,6 +28,7 @@ mod protobuf;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::learner::tree::Tree;
 use crate::learner::{Boosted, Forest, LearnError, Learner, Logistic};
 
 /// Any learner, to be written and read.
@@ -70,6 +71,27 @@ impl AnyLearner {
             Self::Forest(model) => onnx::forest(model, seen, self.features()),
             Self::Boosted(model) => onnx::boosted(model, seen, self.features()),
         })
+    }
+
+    /// Returns `true` if another learner has the same kind, sizes and options.
+    pub(crate) fn is_made_like(&self, other: &Self) -> bool {
+        let same_options = match (self, other) {
+            (Self::Logistic(one), Self::Logistic(other)) => one.cost().eq(&other.cost()),
+            (Self::Forest(one), Self::Forest(other)) => one.options() == other.options(),
+            (Self::Boosted(one), Self::Boosted(other)) => one.options() == other.options(),
+            _ => false,
+        };
+        same_options && self.classes() == other.classes() && self.features() == other.features()
+    }
+
+    /// Returns the number of nodes of the largest tree; 0 without trees.
+    pub(crate) fn nodes(&self) -> usize {
+        let trees = match self {
+            Self::Logistic(_) => &[],
+            Self::Forest(model) => model.trees(),
+            Self::Boosted(model) => model.trees(),
+        };
+        trees.iter().map(Tree::len).max().unwrap_or(0)
     }
 
     fn learner(&self) -> &dyn Learner {

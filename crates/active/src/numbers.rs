@@ -1,5 +1,8 @@
 //! Sums in a fixed order, written so that the compiler adds several lanes at once.
 
+/// Maximum of a count that a caller can set, so that it goes on without overflow.
+pub(crate) const MAX_COUNT: u64 = 1 << 53;
+
 /// Number of partial sums of a product.
 const LANES: usize = 8;
 

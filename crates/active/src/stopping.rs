@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     measure::{most_likely, normalized_entropy},
-    numbers::float,
+    numbers::{MAX_COUNT, float},
 };
 
 /// Maximum number of trainings that a rule looks back at.
@@ -203,10 +203,16 @@ impl Stopping {
         &self.rules
     }
 
-    /// Returns `true` if all predictions so far are of these classes.
-    pub(crate) fn is_of(&self, classes: usize) -> bool {
+    /// Returns `true` if rules can have come to this state.
+    ///
+    /// All predictions are of these classes, and there are at most `rows` of them.
+    pub(crate) fn is_sound(&self, classes: usize, rows: usize) -> bool {
         let mut last = self.last.iter().flatten();
         last.all(|prediction| *prediction < classes)
+            && self.last.as_ref().is_none_or(|last| last.len() <= rows)
+            && self.iterations <= MAX_COUNT
+            && self.kappas.len() <= MAX_WINDOW
+            && self.changes.len() <= MAX_WINDOW
     }
 
     /// Returns the first rule that has stopped the session; `None` while none has.

@@ -11,7 +11,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{Measure, highest};
+use crate::{
+    measure::{Measure, highest},
+    numbers::MAX_COUNT,
+};
 
 /// Number of rows over which the share of labeled ones is estimated.
 const WINDOW: f64 = 100.0;
@@ -122,6 +125,18 @@ impl Stream {
             threshold: 1.0,
             utilities: VecDeque::new(),
         })
+    }
+
+    /// Returns `true` if a stream of this seed can have come to this state.
+    pub(crate) fn is_sound(&self, seed: u64) -> bool {
+        let utilities = &self.utilities;
+        self.seed == seed
+            && self.labeled <= self.seen
+            && self.seen <= MAX_COUNT
+            && (0.0..=WINDOW).contains(&self.recent)
+            && (0.0..=1.0 + STEP).contains(&self.threshold)
+            && utilities.len() <= UTILITIES
+            && utilities.iter().all(|it| it.is_finite())
     }
 
     /// Returns the rule.

@@ -105,6 +105,11 @@ impl Boosted {
         }
     }
 
+    /// Returns the number of rounds to learn, and the seed.
+    pub(crate) fn options(&self) -> (usize, u64) {
+        (self.rounds, self.seed)
+    }
+
     /// Returns the trees.
     pub(crate) fn trees(&self) -> &[Tree] {
         &self.trees

@@ -82,6 +82,11 @@ impl Forest {
         Ok(())
     }
 
+    /// Returns the number of trees to grow, and the seed.
+    pub(crate) fn options(&self) -> (usize, u64) {
+        (self.count, self.seed)
+    }
+
     /// Returns the trees.
     pub(crate) fn trees(&self) -> &[Tree] {
         &self.trees

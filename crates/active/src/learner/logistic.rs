@@ -192,6 +192,11 @@ impl Logistic {
         &self.intercepts
     }
 
+    /// Returns the weight of the losses against the penalty.
+    pub(crate) fn cost(&self) -> f64 {
+        self.cost
+    }
+
     /// Returns the classes that have a label.
     pub(crate) fn seen(&self) -> &Seen {
         &self.seen

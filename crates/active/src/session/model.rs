@@ -70,14 +70,14 @@ impl LearnerKind {
         })
     }
 
-    /// Returns `true` if a model is of this kind.
-    pub(super) fn is_of(self, model: &AnyLearner) -> bool {
-        let kind = match model {
-            AnyLearner::Logistic(_) => Self::Logistic,
-            AnyLearner::Forest(_) => Self::Forest,
-            AnyLearner::Boosted(_) => Self::Boosted,
+    /// Returns `true` if a model is one that [`Self::model`] makes, after learning from at most so many rows.
+    pub(super) fn has_made(self, model: &AnyLearner, made: &AnyLearner, rows: usize) -> bool {
+        let nodes = match self {
+            // A tree has at most one leaf for each row.
+            Self::Forest => 2 * rows,
+            _ => BOOSTED_NODES,
         };
-        kind == self
+        model.is_made_like(made) && model.nodes() <= nodes
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     annotators::{Method, Opinion},
     export::AnyLearner,
-    learner::Learner,
+    numbers::MAX_COUNT,
     stopping::{Rule, Stopping},
     strategy::Strategy,
     stream::{Gate, Stream},
@@ -152,7 +152,8 @@ impl Session {
             && count.checked_mul(features) == Some(snapshot.rows.numbers.len())
             && snapshot.opinions.len() >= count
             && covers(&snapshot.opinions, count, snapshot.classes)
-            && session.takes(snapshot.model.as_ref(), snapshot.classes);
+            && session.takes(snapshot.model.as_ref(), snapshot.classes, count)
+            && snapshot.queries <= MAX_COUNT;
         if !fits {
             return Err(SessionError::Torn);
         }
@@ -180,19 +181,18 @@ impl Session {
             && stopping.rules() == self.opening.stopping
             && known.is_none_or(|known| known == classes)
             && classes >= 2
-            && stopping.is_of(classes)
+            && stopping.is_sound(classes, self.limits.call)
+            && stream.is_none_or(|stream| stream.is_sound(self.opening.seed))
     }
 
-    /// Returns `true` if a model is one of this session for a number of classes.
-    fn takes(&self, model: Option<&AnyLearner>, classes: usize) -> bool {
-        match model {
-            None => self.model.is_none(),
-            Some(model) => {
-                self.opening.learner.is_of(model)
-                    && model.classes() == classes
-                    && model.features() == self.opening.features
-            }
-        }
+    /// Returns `true` if a model is one of this session for a number of classes and of labeled rows.
+    fn takes(&self, model: Option<&AnyLearner>, classes: usize, rows: usize) -> bool {
+        let Some(model) = model else {
+            return self.model.is_none();
+        };
+        let (kind, seed) = (self.opening.learner, self.opening.seed);
+        let made = kind.model(classes, self.opening.features, seed);
+        matches!(made, Ok(Some(made)) if kind.has_made(model, &made, rows))
     }
 }
 

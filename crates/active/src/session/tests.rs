@@ -1,5 +1,7 @@
 //! Tests of sessions.
 
+mod restore;
+
 use std::f64::consts::TAU;
 
 use ndarray::{Array2, array};
@@ -414,80 +416,6 @@ fn train_says_when_to_stop() {
     };
     let refused = Session::open(missing, LIMITS).unwrap_err();
     assert_eq!(refused, SessionError::Missing("fixed"));
-}
-
-#[test]
-fn restore_goes_on_with_the_same_answers() {
-    let (rows, labels) = blobs(80, 3, 6, 11);
-    let (fixed, _) = blobs(20, 3, 6, 12);
-    let opening = Opening {
-        stopping: vec![Rule::ClassificationChange { share: 0.0 }],
-        fixed: Some(fixed),
-        strategy: Strategy::Density { beta: 2.0 },
-        gate: Some(Gate::Budget {
-            manager: Manager::Split,
-            share: 0.3,
-        }),
-        ..opening(3, 6)
-    };
-    let steps = |mut session: Session, through_text: bool| {
-        let mut answers = Vec::new();
-        for step in 0..4_usize {
-            let indices: Vec<usize> = (step * 20..step * 20 + 20).collect();
-            let part = rows.select_rows(&indices);
-            let batch = batch(&session, &part, &labels[step * 20..step * 20 + 20]);
-            session = session.train(&batch, 0).unwrap().0;
-            if through_text {
-                let text = serde_json::to_string(&session.snapshot()).unwrap();
-                let snapshot: Snapshot = serde_json::from_str(&text).unwrap();
-                session = Session::restore(snapshot, LIMITS).unwrap();
-            }
-            let (next, decisions) = session.decide(&Input::Rows(rows.clone())).unwrap();
-            let pool = Pool {
-                rows: Some(rows.clone()),
-                probabilities: None,
-            };
-            let (next, chosen) = next.query(&pool, 5).unwrap();
-            answers.push((decisions, chosen, next.state()));
-            session = next;
-        }
-        answers
-    };
-    let open = || Session::open(opening.clone(), LIMITS).unwrap();
-    assert_eq!(steps(open(), false), steps(open(), true));
-}
-
-#[test]
-fn restore_refuses_what_does_not_fit() {
-    let (rows, labels) = blobs(20, 3, 4, 13);
-    let session = trained(opening(3, 4), &rows, &labels);
-    let whole = serde_json::to_value(session.snapshot()).unwrap();
-    let restore = |value: serde_json::Value, limits| {
-        let snapshot: Result<Snapshot, _> = serde_json::from_value(value);
-        snapshot.map(|snapshot| Session::restore(snapshot, limits))
-    };
-    assert!(restore(whole.clone(), LIMITS).unwrap().is_ok());
-    let few = Limits { rows: 19, ..LIMITS };
-    assert!(restore(whole.clone(), few).unwrap().is_err());
-    for (key, value) in [
-        ("version", serde_json::json!(2)),
-        ("classes", serde_json::json!(4)),
-        ("features", serde_json::json!(5)),
-        ("strategy", serde_json::json!("guess")),
-        ("beta", serde_json::json!(1.0)),
-        ("opinions", serde_json::json!([])),
-        ("model", serde_json::json!(null)),
-        ("gate", serde_json::json!(null)),
-        (
-            "rows",
-            serde_json::json!({"rows": 20, "columns": 4, "numbers": [1.0]}),
-        ),
-    ] {
-        let mut torn = whole.clone();
-        torn[key] = value;
-        let restored = restore(torn, LIMITS);
-        assert!(restored.is_err() || restored.unwrap().is_err(), "{key}");
-    }
 }
 
 #[test]
