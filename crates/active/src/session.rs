@@ -36,6 +36,9 @@ use crate::{
 /// Number of members of a committee that a session makes of copies of its model.
 const COMMITTEE: usize = 5;
 
+/// Memory of an annotator's quality, with its share of the map, in bytes.
+const ANNOTATOR: usize = 32;
+
 /// Session of one payer.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -173,9 +176,12 @@ impl Session {
     pub fn bytes(&self) -> usize {
         let labeled = &self.labeled;
         let fixed = self.opening.fixed.as_ref().map_or(0, Array2::len);
+        // Before the first training, these predictions are still to come.
         let predicted = self.opening.fixed.as_ref().map_or(0, Array2::nrows);
+        let predicted = predicted.max(self.stopping.predictions());
         let words = labeled.numbers.capacity() + labeled.labels.capacity() + fixed + predicted;
         words * size_of::<f64>()
+            + labeled.quality.len() * ANNOTATOR
             + labeled.opinions.capacity() * size_of::<Opinion>()
             + self
                 .learner()

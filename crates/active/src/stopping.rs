@@ -215,6 +215,11 @@ impl Stopping {
             && self.changes.len() <= MAX_WINDOW
     }
 
+    /// Returns the number of predictions that are held for the next comparison.
+    pub(crate) fn predictions(&self) -> usize {
+        self.last.as_ref().map_or(0, Vec::len)
+    }
+
     /// Returns the first rule that has stopped the session; `None` while none has.
     #[must_use]
     pub fn stopped(&self) -> Option<Stopped> {

@@ -508,6 +508,34 @@ fn train_counts_the_numbers_of_rows_and_of_the_fixed_set_together() {
     assert_eq!(refused, SessionError::TooMany { what, found, max });
 }
 
+#[test]
+fn bytes_count_given_predictions_and_annotators() {
+    let opening = Opening {
+        learner: LearnerKind::Own,
+        features: 0,
+        method: Method::Majority,
+        stopping: vec![Rule::ClassificationChange { share: 0.0 }],
+        ..opening(2, 0)
+    };
+    let session = Session::open(opening, LIMITS).unwrap();
+    let of = |annotators: u32, fixed: usize| {
+        let opinion = |annotator| Opinion {
+            row: 0,
+            annotator,
+            label: 0,
+        };
+        let batch = Batch {
+            rows: Array2::zeros((1, 0)),
+            opinions: (0..annotators).map(opinion).collect(),
+            fixed: Some(Array2::from_elem((fixed, 2), 0.5)),
+        };
+        session.train(&batch, 0).unwrap().0.bytes()
+    };
+    assert_eq!(of(2, 2_000) - of(2, 1), 1_999 * size_of::<usize>());
+    let opinions = 500 * size_of::<Opinion>();
+    assert!(of(500, 1) >= opinions + 500 * (size_of::<u32>() + size_of::<f64>()));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn bytes_are_at_most_300_000_for_200_labels() {
