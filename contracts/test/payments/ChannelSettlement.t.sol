@@ -48,7 +48,7 @@ contract ChannelSettlementTest is ChannelTest {
         );
     }
 
-    function test_CLAIM_BATCH_TYPEHASH_isThatOfX402() external view {
+    function test_getClaimBatchDigest_hasTypesOfX402() external view {
         assertEq(settlement.MIN_WITHDRAW_DELAY(), 900, "minimum delay");
         assertEq(settlement.MAX_WITHDRAW_DELAY(), 2_592_000, "maximum delay");
         assertEq(
