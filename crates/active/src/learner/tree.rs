@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::LARGEST;
 use crate::numbers::index;
 
 /// Index that marks a leaf instead of a feature.
@@ -169,8 +170,9 @@ impl TryFrom<Written> for Tree {
                     });
                 }
                 WrittenNode::Leaf(numbers) => {
-                    if !numbers.iter().all(|(_, number)| number.is_finite()) {
-                        return Err("a leaf's numbers must be finite");
+                    // Sums of larger numbers would not be finite.
+                    if !numbers.iter().all(|(_, number)| number.abs() <= LARGEST) {
+                        return Err("a leaf's numbers must be at most 1e100 in size");
                     }
                     tree.leaf(numbers.iter().map(|&(class, it)| (class as usize, it)));
                 }
@@ -232,6 +234,15 @@ mod tests {
             "[[[0,null]]]",
         ] {
             assert!(serde_json::from_str::<Tree>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tree_is_read_with_bounded_numbers_alone() {
+        let written = |number| Written(vec![WrittenNode::Leaf(vec![(0, number)])]);
+        assert!(Tree::try_from(written(LARGEST)).is_ok());
+        for number in [1e101, -1e101, f64::INFINITY, f64::NAN] {
+            assert!(Tree::try_from(written(number)).is_err(), "{number}");
         }
     }
 }
