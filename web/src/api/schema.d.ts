@@ -180,6 +180,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/label/quotes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Returns the prices of all work, and the units of the work that the body describes.
+         * @description A unit is the price of one row decided on by logistic regression, with up to 64 features. Each
+         *     call is rounded up to whole units. Nothing is paid for units here.
+         */
+        post: operations["quoteLabels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a labeling session.
+         * @description Only its token, which is in this answer and nowhere else, lets its holder call it. The session is
+         *     in memory only. It is deleted when it is closed, or after some time without a call.
+         */
+        post: operations["openSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the state of a labeling session. It is free. */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a labeling session: its rows, labels and model are deleted. It is free. */
+        post: operations["closeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decides for each row of a stream whether it is worth a label.
+         * @description The session's threshold or budget decides, in the order of the rows. With a model of one's own, send
+         *     its probabilities instead of rows.
+         */
+        post: operations["decideInSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Teaches a labeling session labeled rows, and further opinions about earlier ones.
+         * @description A row may have opinions of several annotators. The model learns from their consensus.
+         */
+        post: operations["teachSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the model of a labeling session, which its owner takes along. It is free. */
+        get: operations["getSessionModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Returns the probabilities of rows, without a decision about labels. */
+        post: operations["predictInSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/queries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Chooses rows of a pool that are worth a label.
+         * @description Every row of the pool is looked at, and so every one is charged. The answer has the indices of the
+         *     rows, the one that is worth most first.
+         */
+        post: operations["askSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/markets": {
         parameters: {
             query?: never;
@@ -855,6 +1027,16 @@ export interface components {
             /** @description Version of this program. */
             version: string;
         };
+        /** @description Annotator of a session. */
+        AnnotatorView: {
+            /** Format: int32 */
+            annotator: number;
+            /**
+             * Format: double
+             * @description Expected share of right labels, from 0 to 1.
+             */
+            quality: number;
+        };
         /**
          * @description Bounds of the samples that a model of numbers learns from, in the contract's integers. The model
          *     also predicts larger samples.
@@ -867,6 +1049,16 @@ export interface components {
             maxNumber: number;
             /** @description Largest sum of the squares of a sample's numbers, in decimal digits. */
             maxSquaredLength: string;
+        };
+        /** @description Budget of a stream. */
+        BudgetBody: {
+            /** @description Manager that chooses the rows; `quantile` if it is left out. */
+            manager?: components["schemas"]["ManagerBody"];
+            /**
+             * Format: double
+             * @description Share of rows to label, above 0 and at most 1.
+             */
+            share: number;
         };
         /** @description Card of a model or a market. It may have further fields. */
         CardView: {
@@ -946,6 +1138,15 @@ export interface components {
             /** @description Claims in the order of their transactions. */
             rows: components["schemas"]["ClaimView"][];
         };
+        /** @description Closed session. */
+        ClosedView: {
+            /**
+             * Format: int64
+             * @description Number of labeled rows that were deleted.
+             */
+            rows: number;
+            units: components["schemas"]["UnitsView"];
+        };
         /** @description Column at a first look. */
         ColumnView: {
             /** @description Most frequent values, at most 20. */
@@ -964,6 +1165,11 @@ export interface components {
             rows: number;
             value: string;
         };
+        /**
+         * @description Method for the consensus of several annotators.
+         * @enum {string}
+         */
+        ConsensusBody: "majority" | "dawid-skene";
         /** @description Contract of a deployment with its address. */
         ContractView: {
             address: components["schemas"]["Account"];
@@ -1017,6 +1223,39 @@ export interface components {
          * @example 0x00010004000a0014
          */
         Data: string;
+        /** @description Decision about a row of a stream. */
+        DecisionView: {
+            /** @description `true` if the row is worth a label. */
+            ask: boolean;
+            /**
+             * Format: double
+             * @description Entropy of the probabilities, in nats.
+             */
+            entropy: number;
+            /**
+             * Format: int64
+             * @description Most probable class.
+             */
+            label: number;
+            /**
+             * Format: double
+             * @description Difference of the two highest probabilities.
+             */
+            margin: number;
+            /** @description Probability of each class. */
+            probabilities: number[];
+        };
+        /** @description Rows of a stream, or probabilities that a model of one's own gives to them. */
+        DecisionsBody: {
+            probabilities?: components["schemas"]["Vec"] | null;
+            rows?: components["schemas"]["Vec"] | null;
+        };
+        /** @description Decisions about rows of a stream. */
+        DecisionsView: {
+            /** @description Decision for each row, in their order. */
+            rows: components["schemas"]["DecisionView"][];
+            units: components["schemas"]["UnitsView"];
+        };
         /** @description Delegation of reports to the keeper, as the account signed it. */
         DelegationBody: {
             /** @description Account that reports: the `keeper` of the model. */
@@ -1130,6 +1369,29 @@ export interface components {
             trainer: components["schemas"]["Account"];
             transaction?: components["schemas"]["Hash"] | null;
         };
+        /** @description Labeled row. */
+        ExampleBody: {
+            /**
+             * Format: int32
+             * @description Number of the annotator; 0 if it is left out.
+             */
+            annotator?: number;
+            /** @description Numbers of the row; left out if the session has no features. */
+            x?: number[];
+            /**
+             * Format: int32
+             * @description Label: the index of its class, from 0.
+             */
+            y: number;
+        };
+        /** @description Labeled rows, and further opinions. */
+        ExamplesBody: {
+            fixed?: components["schemas"]["Vec"] | null;
+            /** @description Opinions about rows by their index, counted from the first row of the session. */
+            opinions?: components["schemas"]["OpinionBody"][];
+            /** @description New rows with their labels. */
+            rows?: components["schemas"]["ExampleBody"][];
+        };
         /** @description File of a table. */
         FileBody: {
             /** @description Bytes of the file, at most `api.max_plan_bytes`. */
@@ -1197,6 +1459,24 @@ export interface components {
          * @enum {string}
          */
         LearnerBody: "sparse-perceptron" | "dense-perceptron" | "naive-bayes" | "sparse-nearest-centroid" | "dense-nearest-centroid";
+        /** @description Rates of a learner, in thousandths of a unit for each row and each block of 64 features. */
+        LearnerView: {
+            /**
+             * Format: int32
+             * @description Rate of a row that is decided on or predicted.
+             */
+            decide: number;
+            /**
+             * Format: int32
+             * @description Rate of a row of a pool that a query looks at.
+             */
+            look: number;
+            /**
+             * Format: int32
+             * @description Rate of a row that is trained.
+             */
+            train: number;
+        };
         /** @description Table to look at. */
         LookBody: {
             file: components["schemas"]["FileBody"];
@@ -1223,6 +1503,11 @@ export interface components {
          * @enum {string}
          */
         LooksView: "numeric" | "boolean" | "categorical" | "text" | "empty";
+        /**
+         * @description Manager of a budget.
+         * @enum {string}
+         */
+        ManagerBody: "fixed" | "variable" | "split" | "quantile" | "random";
         /**
          * @description Transaction that anyone may send. `draw` draws the part to test with; `score` does a step of the scoring.
          * @enum {string}
@@ -1440,6 +1725,12 @@ export interface components {
             verified: boolean;
         };
         /**
+         * @description Measure of uncertainty: 1 minus the highest probability, 1 minus the difference of the two highest
+         *     ones, or the entropy as a share of its maximum.
+         * @enum {string}
+         */
+        MeasureBody: "least-confidence" | "margin" | "entropy";
+        /**
          * @description Replacement of missing values: the mean or the median of the column, a feature of its own, or none.
          * @enum {string}
          */
@@ -1543,6 +1834,71 @@ export interface components {
             unit: components["schemas"]["UnitView"];
             /** Format: double */
             value: number;
+        };
+        /** @description Options of a new session. */
+        OpenBody: {
+            budget?: components["schemas"]["BudgetBody"] | null;
+            /**
+             * Format: int32
+             * @description Number of classes; if it is left out, it grows with the labels.
+             */
+            classes?: number | null;
+            /** @description Method for the consensus of several annotators; `dawid-skene` if it is left out. */
+            consensus?: components["schemas"]["ConsensusBody"];
+            /**
+             * Format: int32
+             * @description Numbers of a row. 0 is for a model of one's own, whose rows stay with the caller.
+             */
+            features: number;
+            fixed?: components["schemas"]["Vec"] | null;
+            /** @description Learner; logistic regression if it is left out. */
+            learner?: components["schemas"]["SessionLearnerBody"];
+            /**
+             * Format: int64
+             * @description Seed of all random choices; 0 if it is left out.
+             */
+            seed?: number;
+            /** @description Rules that say to stop. */
+            stopping?: components["schemas"]["RuleBody"][];
+            /** @description Strategy for pools; margin if it is left out. */
+            strategy?: components["schemas"]["StrategyBody"];
+            threshold?: components["schemas"]["ThresholdBody"] | null;
+            /**
+             * Format: int64
+             * @description Maximum number of units that the session spends; the coordinator's own if it is left out.
+             */
+            units?: number | null;
+        };
+        /** @description New session. */
+        OpenedView: {
+            /**
+             * Format: int64
+             * @description Time at which it is deleted unless there is a call before, in Unix seconds.
+             */
+            expires: number;
+            /** @description Id, for the paths of its calls. */
+            session: string;
+            /** @description Token, for `Authorization: Bearer`. It is shown only here. */
+            token: string;
+            units: components["schemas"]["UnitsView"];
+        };
+        /** @description Opinion of an annotator about a row. */
+        OpinionBody: {
+            /**
+             * Format: int32
+             * @description Number of the annotator.
+             */
+            annotator: number;
+            /**
+             * Format: int32
+             * @description Index of the row.
+             */
+            row: number;
+            /**
+             * Format: int32
+             * @description Label: the index of its class, from 0.
+             */
+            y: number;
         };
         /**
          * @description Parameters of a learner. With the weights, they decide its predictions and what it learns. Each
@@ -1767,6 +2123,16 @@ export interface components {
             /** @description Receiver, by the name of a contract. If this and `to` are null, the data is code to create. */
             toContract?: string | null;
         };
+        /** @description Prediction of a row. */
+        PredictedView: {
+            /**
+             * Format: int64
+             * @description Most probable class.
+             */
+            label: number;
+            /** @description Probability of each class. */
+            probabilities: number[];
+        };
         /** @description Prediction for one input. */
         Prediction: {
             /** @description Name of the class, if the owner published names. */
@@ -1807,6 +2173,17 @@ export interface components {
              */
             scoreMeaning: string;
         };
+        /** @description Rows to predict. */
+        PredictionsBody: {
+            /** @description Rows. */
+            rows: components["schemas"]["Vec"];
+        };
+        /** @description Predictions of rows. */
+        PredictionsView: {
+            /** @description Prediction for each row, in their order. */
+            rows: components["schemas"]["PredictedView"][];
+            units: components["schemas"]["UnitsView"];
+        };
         /** @description Price of contributions in one transaction. */
         Price: {
             /**
@@ -1828,6 +2205,22 @@ export interface components {
             time: number;
             /** @description Sum of all deposits, in wei. */
             total: components["schemas"]["Wei"];
+        };
+        /** @description Prices of all work. */
+        PricesView: {
+            /** @description Rates of each learner. */
+            learners: {
+                [key: string]: components["schemas"]["LearnerView"];
+            };
+            /**
+             * Format: int64
+             * @description Units of an opening.
+             */
+            opening: number;
+            /** @description Rates that each strategy adds to a query. */
+            strategies: {
+                [key: string]: components["schemas"]["StrategyView"];
+            };
         };
         /** @description Problem document (RFC 9457). Some kinds have further fields. */
         Problem: {
@@ -1876,6 +2269,63 @@ export interface components {
             claims: components["schemas"]["Data"];
             /** Format: int64 */
             position: number;
+        };
+        /** @description Pool of rows without a label. */
+        QueriesBody: {
+            /**
+             * Format: int32
+             * @description Maximum number of rows to choose.
+             */
+            count: number;
+            probabilities?: components["schemas"]["Vec"] | null;
+            rows?: components["schemas"]["Vec"] | null;
+        };
+        /** @description Rows that are worth a label. */
+        QueriesView: {
+            /** @description Indices of rows of the pool, the one that is worth most first. */
+            rows: number[];
+            units: components["schemas"]["UnitsView"];
+        };
+        /** @description Work to be priced. Left out numbers are 0. */
+        QuotesBody: {
+            /**
+             * Format: int32
+             * @description Number of rows to choose of the pool; 1 if it is left out.
+             */
+            count?: number | null;
+            /**
+             * Format: int32
+             * @description Number of rows to decide on or to predict.
+             */
+            decide?: number;
+            /**
+             * Format: int32
+             * @description Numbers of a row; 1 if it is left out.
+             */
+            features?: number | null;
+            /** @description Learner; logistic regression if it is left out. */
+            learner?: components["schemas"]["SessionLearnerBody"];
+            /**
+             * Format: int32
+             * @description Number of rows of a pool to look at.
+             */
+            pool?: number;
+            /** @description Strategy of the query; margin if it is left out. */
+            strategy?: components["schemas"]["StrategyBody"];
+            /**
+             * Format: int32
+             * @description Number of rows to train.
+             */
+            train?: number;
+        };
+        /** @description Prices and bounds. */
+        QuotesView: {
+            bounds: components["schemas"]["SessionBoundsView"];
+            prices: components["schemas"]["PricesView"];
+            /** @description Ways to pay. `none`: units are counted, and nothing is paid. */
+            rails: string[];
+            /** @description Units of the work that was asked about. */
+            units: components["schemas"]["WorkView"];
         };
         /** @description Progress of the coordinator. */
         Ready: {
@@ -2457,6 +2907,32 @@ export interface components {
                 trainer: components["schemas"]["Account"];
             }[];
         };
+        /**
+         * @description Rule that says to stop.
+         *
+         *     `classification-change` looks at the share of changed predictions, `kappa-average` at the mean kappa of
+         *     the last trainings, `overall-uncertainty` at the mean entropy as a share of its maximum, and `delta-f`
+         *     at the estimated change of the F measure (two classes only). `iterations` counts trainings, and `units`
+         *     what is spent.
+         */
+        RuleBody: {
+            /**
+             * Format: double
+             * @description Bound at which the rule stops: a share, a kappa, an uncertainty, a change or a number.
+             */
+            bound: number;
+            kind: components["schemas"]["RuleKind"];
+            /**
+             * Format: int32
+             * @description Number of last trainings; 3 if it is left out. Only for `kappa-average` and `delta-f`.
+             */
+            window?: number | null;
+        };
+        /**
+         * @description Kind of a rule.
+         * @enum {string}
+         */
+        RuleKind: "classification-change" | "kappa-average" | "overall-uncertainty" | "delta-f" | "iterations" | "units";
         /** @description Embedded scenario. */
         ScenarioView: {
             agents: components["schemas"]["AgentView"][];
@@ -2477,6 +2953,107 @@ export interface components {
          * @enum {string}
          */
         SeparatorBody: "comma" | "semicolon" | "tab" | "pipe";
+        /** @description Bounds of sessions. */
+        SessionBoundsView: {
+            /**
+             * Format: int64
+             * @description Maximum number of rows in one call.
+             */
+            call: number;
+            /**
+             * Format: int64
+             * @description Maximum number of classes.
+             */
+            classes: number;
+            /**
+             * Format: int64
+             * @description Maximum number of features.
+             */
+            features: number;
+            /**
+             * Format: int64
+             * @description Maximum number of numbers that a session holds.
+             */
+            numbers: number;
+            /**
+             * Format: int64
+             * @description Maximum number of labeled rows.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Time after its last call at which a session is deleted, in seconds.
+             */
+            timeToLive: number;
+            /**
+             * Format: int64
+             * @description Maximum number of units that a session spends.
+             */
+            units: number;
+        };
+        /**
+         * @description Learner of a session: logistic regression, a random forest, gradient-boosted trees, or the caller's
+         *     own model, which sends probabilities.
+         * @enum {string}
+         */
+        SessionLearnerBody: "logistic" | "forest" | "boosted" | "own";
+        /** @description State of a session. */
+        SessionView: {
+            /** @description Quality of each annotator, from 0 to 1; empty while no row has two opinions. */
+            annotators: components["schemas"]["AnnotatorView"][];
+            /**
+             * Format: int64
+             * @description Number of rows of the stream that were worth a label.
+             */
+            asked: number;
+            /**
+             * Format: int64
+             * @description Number of classes so far.
+             */
+            classes: number;
+            /**
+             * Format: int64
+             * @description Index of the row that needs another opinion; null while no row has two opinions.
+             */
+            doubtful?: number | null;
+            /**
+             * Format: int64
+             * @description Time at which it is deleted unless there is a call before, in Unix seconds.
+             */
+            expires: number;
+            /** Format: int64 */
+            features: number;
+            /**
+             * Format: int64
+             * @description Number of trainings.
+             */
+            iterations: number;
+            /** @description Learner; `own` for the caller's model. */
+            learner: string;
+            /**
+             * Format: int64
+             * @description Number of opinions about them.
+             */
+            opinions: number;
+            /**
+             * Format: int64
+             * @description Number of queries of a pool.
+             */
+            queries: number;
+            /**
+             * Format: int64
+             * @description Number of labeled rows.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Number of rows of the stream so far.
+             */
+            seen: number;
+            stop?: components["schemas"]["StopView"] | null;
+            strategy: string;
+            units: components["schemas"]["UnitsView"];
+        };
         /**
          * @description State of a deposit. `reported` means taken in part and still open.
          * @enum {string}
@@ -2601,6 +3178,37 @@ export interface components {
          * @enum {string}
          */
         Status: "waiting" | "sent" | "included" | "refused";
+        /** @description Reason to stop. */
+        StopView: {
+            /** @description Reason in words, with the value seen and the bound. */
+            reason: string;
+            /**
+             * Format: double
+             * @description Value that reached the bound.
+             */
+            seen: number;
+        };
+        /**
+         * @description Strategy for pools.
+         * @enum {string}
+         */
+        StrategyBody: "random" | "least-confidence" | "margin" | "entropy" | "committee" | "density" | "k-center" | "margin-k-center" | "typiclust" | "typiclust-margin" | "k-center-margin";
+        /**
+         * @description Rates of a strategy, in thousandths of a unit for each row of the pool and each block of 64
+         *     features.
+         */
+        StrategyView: {
+            /**
+             * Format: int32
+             * @description Rate of each row and each row to choose.
+             */
+            pick: number;
+            /**
+             * Format: int32
+             * @description Rate of each row.
+             */
+            row: number;
+        };
         /**
          * @description Signed batch that the coordinator took, and its state.
          *
@@ -2666,6 +3274,15 @@ export interface components {
             runs: number;
             scenario: string;
         };
+        /** @description Threshold of a stream. */
+        ThresholdBody: {
+            measure: components["schemas"]["MeasureBody"];
+            /**
+             * Format: double
+             * @description Least uncertainty of a row to label, from 0 to 1.
+             */
+            uncertainty: number;
+        };
         /**
          * @description Rule by which texts are split into words.
          * @enum {string}
@@ -2691,6 +3308,21 @@ export interface components {
             refunded: components["schemas"]["Wei"];
             /** @description Part of the deposits that reporters took, in wei. */
             reported: components["schemas"]["Wei"];
+        };
+        /** @description Result of a training. */
+        TrainedView: {
+            /**
+             * Format: int64
+             * @description Number of classes so far.
+             */
+            classes: number;
+            /**
+             * Format: int64
+             * @description Number of labeled rows.
+             */
+            rows: number;
+            stop?: components["schemas"]["StopView"] | null;
+            units: components["schemas"]["UnitsView"];
         };
         /** @description Transaction that the coordinator sent. */
         TransactionView: {
@@ -2733,6 +3365,25 @@ export interface components {
          * @enum {string}
          */
         UnitView: "share" | "money" | "seconds" | "count" | "plain";
+        /** @description Units as an answer shows them. */
+        UnitsView: {
+            /**
+             * Format: int64
+             * @description Units that this call cost.
+             */
+            charged: number;
+            /**
+             * Format: int64
+             * @description Units that are left.
+             */
+            left: number;
+            /**
+             * Format: int64
+             * @description Units that all calls cost.
+             */
+            spent: number;
+        };
+        Vec: number[][];
         /** @description Times between a contribution and its claims, in seconds. */
         WaitsView: {
             /**
@@ -2778,6 +3429,15 @@ export interface components {
             keccak256: components["schemas"]["Hash"];
             /** @description Number of words of 32 bytes. */
             words: number;
+        };
+        /** @description Units of work; 0 for work that was not asked about. */
+        WorkView: {
+            /** Format: int64 */
+            decide: number;
+            /** Format: int64 */
+            query: number;
+            /** Format: int64 */
+            train: number;
         };
     };
     responses: never;
@@ -3397,6 +4057,1151 @@ export interface operations {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quoteLabels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decide": 100,
+                 *       "features": 64,
+                 *       "learner": "logistic",
+                 *       "train": 5
+                 *     }
+                 */
+                "application/json": components["schemas"]["QuotesBody"];
+            };
+        };
+        responses: {
+            /** @description The prices and bounds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotesView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No labeling sessions are opened here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "classes": 2,
+                 *       "features": 2
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenBody"];
+            };
+        };
+        responses: {
+            /** @description The session is open. */
+            201: {
+                headers: {
+                    /** @description Path of the session's state. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The opening costs more units than the session may spend. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No labeling sessions are opened here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or its parts do not fit each other. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests, or has too many sessions. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or sessions take as much room as they may. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closeSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosedView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decideInSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Key of the request: the same request with the same key is worked on and charged once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rows": [
+                 *         [
+                 *           0.5,
+                 *           1
+                 *         ]
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionsBody"];
+            };
+        };
+        responses: {
+            /** @description A decision for each row. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionsView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has too few units left. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key belongs to another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or the session does not take it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    teachSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Key of the request: the same request with the same key is worked on and charged once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rows": [
+                 *         {
+                 *           "x": [
+                 *             0.5,
+                 *             1
+                 *           ],
+                 *           "y": 1
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExamplesBody"];
+            };
+        };
+        responses: {
+            /** @description The model has learned. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainedView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has too few units left. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key belongs to another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or the session does not take it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSessionModel: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `json` is the model's own form, from which its answers are the same to the bit; `onnx` is for
+                 *     other programs.
+                 */
+                form?: "json" | "onnx";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model, as JSON or as an ONNX file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has no model, or the model has learned nothing yet. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predictInSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Key of the request: the same request with the same key is worked on and charged once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rows": [
+                 *         [
+                 *           0.5,
+                 *           1
+                 *         ]
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["PredictionsBody"];
+            };
+        };
+        responses: {
+            /** @description The probabilities of each row. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionsView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has too few units left. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key belongs to another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or the session does not take it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Key of the request: the same request with the same key is worked on and charged once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "count": 1,
+                 *       "rows": [
+                 *         [
+                 *           0.5,
+                 *           1
+                 *         ],
+                 *         [
+                 *           0,
+                 *           0.5
+                 *         ]
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["QueriesBody"];
+            };
+        };
+        responses: {
+            /** @description The chosen rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueriesView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has too few units left. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key belongs to another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or the session does not take it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
