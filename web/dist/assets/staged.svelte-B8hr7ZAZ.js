@@ -1,1 +1,0 @@
-import{Jn as e,Pn as t,Yn as n,zn as r}from"./index-CwNroS4c.js";var i=class{#e=n(0);get shown(){return t(this.#e)}set shown(t){e(this.#e,t,!0)}constructor(e,t){r(()=>{if(!t()||this.shown===e)return;let n=setTimeout(()=>this.shown+=1);return()=>clearTimeout(n)})}};export{i as t};
