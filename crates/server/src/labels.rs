@@ -301,6 +301,22 @@ impl Labels {
         read(&turn.session, turn.account.receipt(0))
     }
 
+    /// Makes something of a session, as one of the works that run at a time.
+    pub(crate) async fn make<T: Send + 'static>(
+        &self,
+        entry: &Entry,
+        make: impl FnOnce(&Session) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // What is large is shared, so the session's turn ends with the copy of some pointers.
+        let session = self.read(entry, |session, _| session.clone()).await;
+        let permit = Arc::clone(&self.inner()?.work).acquire_owned().await;
+        let making = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            make(&session)
+        });
+        making.await.map_err(|_| Refusal::Failed)
+    }
+
     /// Deletes a session. What runs on it ends first. Returns its last state.
     pub(crate) async fn close(
         &self,

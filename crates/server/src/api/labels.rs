@@ -290,9 +290,7 @@ pub(super) async fn model(
 ) -> Result<Response, Problem> {
     let labels = app.labels();
     let entry = labels.find(&path.session, call.token())?;
-    // The model is shared, so its session waits only for the copy of a pointer.
-    let session = labels.read(&entry, |session, _| session.clone()).await;
-    let made = tokio::task::spawn_blocking(move || {
+    let made = labels.make(&entry, move |session| {
         let model = session.learner().ok_or(SessionError::NoModel);
         let model = model.map_err(|error| Problem::from(Refusal::from(error)))?;
         match query.form {
@@ -302,7 +300,7 @@ pub(super) async fn model(
                 .map_err(|error| Problem::new(&Kind::LABELING_REJECTED, error)),
         }
     });
-    let made = made.await.map_err(|_| Problem::from(Refusal::Failed))??;
+    let made = made.await??;
     let content = match query.form {
         ModelForm::Json => "application/json",
         ModelForm::Onnx => "application/octet-stream",
