@@ -159,9 +159,10 @@ impl Labels {
         let price = inner.prices.units(learner, features, &Work::Opening)?;
         let max = section.max_units;
         let account = Account::new(units.map_or(max, |units| units.min(max)));
-        let account = account.charged(price)?;
         let fixed = opening.fixed.as_ref().map_or(0, |rows| rows.nrows() as u64);
+        // What is wrong is told before what is missing of its price.
         let session = Session::open(opening, section.limits())?;
+        let account = account.charged(price)?;
         let (id, token) = (Secret::new()?, Secret::new()?);
         let now = Instant::now();
         let bytes = session.bytes();

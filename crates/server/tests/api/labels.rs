@@ -296,6 +296,7 @@ async fn open_refuses_bodies_that_do_not_fit() {
     }
     for body in [
         json!({"features": 0}),
+        json!({"features": 0, "units": 0}),
         json!({"features": 5_000}),
         json!({"features": 2, "classes": 1}),
         json!({"features": 2, "classes": 101}),
