@@ -1,1 +1,0 @@
-import{Bn as e,Fn as t,Xn as n,Yn as r}from"./index-B0jNMtIH.js";var i=class{#e=n(0);get shown(){return t(this.#e)}set shown(e){r(this.#e,e,!0)}constructor(t,n){e(()=>{if(!n()||this.shown===t)return;let e=setTimeout(()=>this.shown+=1);return()=>clearTimeout(e)})}};export{i as t};
