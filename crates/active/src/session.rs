@@ -2,7 +2,7 @@
 //!
 //! A call that changes a session returns the next one, and leaves the old one as it was.
 //! So a caller can charge for the work between the two, and a call that fails changes nothing.
-//! What is large is shared between the two, and copied only when it changes.
+//! Large parts are shared between the two, and copied only when they change.
 
 mod batch;
 mod limits;

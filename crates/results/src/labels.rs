@@ -50,7 +50,7 @@ pub struct Needed<'a> {
 
 /// Returns the median of numbers, where `None` is above all numbers; `None` if it is such.
 ///
-/// Of an even count, it is the mean of the two in the middle.
+/// For an even count, it is the mean of the two in the middle.
 #[must_use]
 pub fn median(numbers: &[Option<usize>]) -> Option<f64> {
     let mut sorted: Vec<usize> = numbers.iter().map(|it| it.unwrap_or(usize::MAX)).collect();

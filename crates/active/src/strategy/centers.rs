@@ -10,8 +10,7 @@ use super::rows::Rows;
 ///
 /// Labeled rows are centers from the start. Without any, the first center is the candidate that is
 /// nearest to the mean of the candidates. It looks at each pair of a candidate and a center once.
-/// Of equally far ones, the one with the lower drawn number comes first, then the one with the lower
-/// index.
+/// Equally far ones go by the lower drawn number, then by the lower index.
 pub(super) fn farthest_first(
     rows: &Rows<'_>,
     candidates: &[usize],

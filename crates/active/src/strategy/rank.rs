@@ -60,8 +60,7 @@ impl Distinct {
 
 /// Returns the indices of up to `count` different rows with the lowest scores, the lowest first.
 ///
-/// Of equal scores, the one with the lower drawn number comes first, then the one with the lower
-/// index.
+/// Equal scores go by the lower drawn number, then by the lower index.
 pub(super) fn lowest<K: Ord + Copy>(
     rows: &Rows<'_>,
     scores: &[K],

@@ -54,7 +54,7 @@ pub(super) type Make<'a> = dyn Fn(u64) -> Result<Box<dyn Learner>, LearnError> +
 
 /// Runs all trials, and returns an outcome for each strategy.
 ///
-/// Which thread runs a trial does not change its outcome. After each trial, `tell` is called.
+/// A trial's outcome does not depend on the thread that runs it. After each trial, `tell` is called.
 pub(super) fn run(
     examples: &Examples,
     settings: &Settings,

@@ -8,7 +8,7 @@ use crate::numbers::{add_scaled, dot, float, softmax};
 
 /// Function of the parameters: for each scored class its weights, then its intercept.
 ///
-/// Of two classes, the second one alone is scored, and the first one has the score 0.
+/// If there are two classes, the second one alone is scored, and the first one has the score 0.
 pub(super) struct Objective {
     rows: Vec<f64>,
     features: usize,

@@ -29,7 +29,7 @@ pub struct Voucher {
 
 /// The receiver's state of a channel.
 ///
-/// What is claimed on the chain never exceeds `charged`, and `charged` never exceeds the voucher.
+/// Claims on the chain never exceed `charged`, and `charged` never exceeds the voucher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
     id: B256,
