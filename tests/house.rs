@@ -129,6 +129,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "getrandom",
             "hyper",
             "serde_json",
+            "sqlx",
             "tokio",
             "utoipa",
         ],

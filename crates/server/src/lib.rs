@@ -5,6 +5,7 @@ pub mod config;
 mod coordinator;
 mod encoders;
 mod labels;
+pub mod payments;
 mod serve;
 mod simulations;
 

@@ -56,6 +56,7 @@ impl Kind {
             migration(2, "bases", BASES),
             migration(3, "relayers of submissions", RELAYERS),
             migration(4, "first positions of contributions", FIRST_POSITIONS),
+            migration(5, "books of payments", BOOKS),
         ]
     }
 }
@@ -100,6 +101,9 @@ const RELAYERS: &str = include_str!("relayers.sql");
 /// Table of first weights that are later than the closing, for nodes without old states (ADR 008).
 const BASES: &str = include_str!("bases.sql");
 const FIRST_POSITIONS: &str = include_str!("first_positions.sql");
+
+/// Tables of the labeling service's ledger.
+const BOOKS: &str = include_str!("books.sql");
 
 impl ChainStore {
     /// Opens a database by a path or a `postgres://` URL; creates a missing file.
@@ -219,8 +223,23 @@ impl ChainStore {
     /// # Errors
     /// If the database fails.
     pub async fn lead(&self, chain_id: u64) -> Result<Option<Leadership>, StoreError> {
+        // The key is "cotr", followed by 32 bits of the chain id.
+        let key = 0x636f_7472_0000_0000_i64 | sql::int(chain_id & 0xffff_ffff);
+        self.lock("lock", key).await
+    }
+
+    /// Tries to become the one process that writes the ledger of payments; see [`ChainStore::lead`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn keep_books(&self) -> Result<Option<Leadership>, StoreError> {
+        // The key is "cotrbook". A chain id with these 32 bits would be 1,651,470,187.
+        self.lock("books", 0x636f_7472_626f_6f6b).await
+    }
+
+    async fn lock(&self, extension: &str, key: i64) -> Result<Option<Leadership>, StoreError> {
         if self.kind == Kind::Sqlite {
-            let lock = File::create(self.file.with_extension("lock"));
+            let lock = File::create(self.file.with_extension(extension));
             let lock = lock.map_err(|error| StoreError::Database(sqlx::Error::Io(error)))?;
             let won = lock.try_lock().is_ok();
             return Ok(won.then_some(Leadership {
@@ -229,9 +248,8 @@ impl ChainStore {
             }));
         }
         let mut connection = self.pool.acquire().await?.detach();
-        // The key is "cotr", followed by 32 bits of the chain id.
         let row = sqlx::query("SELECT pg_try_advisory_lock($1)")
-            .bind(0x636f_7472_0000_0000_i64 | sql::int(chain_id & 0xffff_ffff))
+            .bind(key)
             .fetch_one(&mut connection)
             .await?;
         let won: bool = row.try_get(0)?;

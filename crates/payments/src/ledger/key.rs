@@ -67,6 +67,14 @@ pub enum PaymentKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PaymentId(B256);
 
+impl PaymentId {
+    /// Returns the hash.
+    #[must_use]
+    pub const fn hash(self) -> B256 {
+        self.0
+    }
+}
+
 impl PaymentKey {
     /// Returns the name of the payment.
     #[must_use]
