@@ -386,6 +386,28 @@ impl Node {
         Ok(logs)
     }
 
+    /// Returns the events of [`logs`](Self::logs) of one contract, whose indexed fields begin with
+    /// `indexed`.
+    ///
+    /// # Errors
+    /// As [`Node::logs`].
+    pub async fn logs_about(
+        &self,
+        from: u64,
+        to: u64,
+        address: Address,
+        topics: &[B256],
+        indexed: [B256; 2],
+    ) -> Result<Vec<NodeLog>, NodeError> {
+        let asked = filter(&[address], topics).from_block(from).to_block(to);
+        let asked = asked.topic1(indexed[0]).topic2(indexed[1]);
+        let mut logs = self.filtered(&asked, &[address], topics).await?;
+        logs.retain(|log| (from..=to).contains(&log.block));
+        // The client does not trust a node's filter.
+        logs.retain(|log| log.log.topics().get(1..3) == Some(&indexed));
+        Ok(logs)
+    }
+
     /// Returns the events of [`logs`](Self::logs) that the node gives at once, and the last block
     /// that they cover.
     ///

@@ -61,6 +61,12 @@ impl Budget {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         *spent = spent.saturating_add(amount);
     }
+
+    /// Puts `amount` wei back that was taken off and not spent.
+    pub fn give_back(&self, amount: u128) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        *spent = spent.saturating_sub(amount);
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +84,8 @@ mod tests {
             over.to_string(),
             "the next transaction could cost 41 wei, and 40 wei of 100 wei is left; allow more, or do less"
         );
+        budget.give_back(10);
+        assert_eq!(budget.left(), Some(50));
         budget.spend(u128::MAX);
         assert_eq!(budget.left(), Some(0));
         Budget::default().check(u128::MAX).expect("no limit");

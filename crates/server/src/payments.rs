@@ -15,6 +15,7 @@
 //! A rail changes accounts by rules that it gives to the [`Books`]. Docs: `docs/adr/018-payments.md`.
 
 pub mod books;
+pub mod chain;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 

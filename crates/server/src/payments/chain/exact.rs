@@ -1,0 +1,399 @@
+//! Signed transfers of tokens: checks before they are sent, refunds, and evidence afterwards.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::{SolCall, SolEvent};
+use cotrain_chain::node::{At, Block, NodeError};
+use cotrain_payments::{
+    ledger::{Settlement, SettlementSeen},
+    x402::{
+        Authorization, Reason, Token,
+        abi::Erc3009::{
+            AuthorizationCanceled, AuthorizationUsed, authorizationStateCall, balanceOfCall,
+        },
+        exact::{
+            PayerState, Payment,
+            evidence::{self, Evidence, Failure},
+        },
+    },
+};
+
+use super::{Chain, ChainError, ContractCall, Prepared, Purse, Sent};
+
+/// Number of blocks of the first search for a token's event. Each further search has four times as many.
+const FIRST_SEARCH: u64 = 2_048;
+/// Pause between two looks at a transfer that is not deep enough.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Signed transfer about which somebody looks for evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// Token.
+    pub token: Token,
+    /// Terms that were signed.
+    pub authorization: Authorization,
+    /// Hashes of transactions that may have made it, the most likely one first.
+    pub transactions: Vec<B256>,
+}
+
+/// Facts that the chain shows about a signed transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing that decides anything.
+    Nothing,
+    /// The tokens moved.
+    Moved {
+        /// Hash of the transaction, whoever sent it.
+        transaction: B256,
+        /// `true` if the block is as deep as the host demands.
+        counts: bool,
+        /// `true` if the block is final.
+        is_final: bool,
+    },
+    /// Our own transaction reverted, and the nonce is unused. Somebody may still use it.
+    Reverted,
+    /// By a final block, the tokens can never move.
+    Void(Failure),
+}
+
+impl Finding {
+    /// Returns what the finding tells the ledger about a payment in this state, in order.
+    #[must_use]
+    pub fn seen(self, state: Settlement) -> Vec<SettlementSeen> {
+        let was_paid = state.is_paid();
+        match self {
+            Self::Nothing | Self::Reverted | Self::Void(_) if state == Settlement::Final => {
+                Vec::new()
+            }
+            Self::Nothing if was_paid => vec![SettlementSeen::Removed],
+            Self::Nothing => Vec::new(),
+            Self::Reverted if was_paid => vec![SettlementSeen::Removed],
+            Self::Reverted => vec![SettlementSeen::Reverted],
+            Self::Void(_) if was_paid => vec![SettlementSeen::Removed, SettlementSeen::Unusable],
+            Self::Void(_) => vec![SettlementSeen::Unusable],
+            Self::Moved {
+                transaction,
+                counts,
+                is_final,
+            } => {
+                let mut seen = Vec::new();
+                if counts && !was_paid {
+                    seen.push(SettlementSeen::Transferred { transaction });
+                }
+                if is_final && state != Settlement::Final {
+                    seen.push(SettlementSeen::Finalized);
+                }
+                seen
+            }
+        }
+    }
+}
+
+impl From<&Payment> for Transfer {
+    fn from(payment: &Payment) -> Self {
+        Self {
+            token: payment.token.clone(),
+            authorization: payment.authorization.clone(),
+            transactions: Vec::new(),
+        }
+    }
+}
+
+/// Returns the call that makes a payment.
+pub(super) fn call_of(payment: &Payment) -> ContractCall {
+    ContractCall {
+        to: payment.token.address,
+        data: payment.call(),
+        fault: Reason::ExactSimulationFailed,
+    }
+}
+
+impl Chain {
+    /// Holds a verified payment against the token, simulates it, and returns its gas.
+    ///
+    /// # Errors
+    /// [`ChainError::Refused`] if the nonce is used, the balance is too low, or the transfer would
+    /// fail; [`ChainError::Node`].
+    pub async fn check(&self, payment: &Payment) -> Result<u64, ChainError> {
+        let Authorization { from, nonce, .. } = payment.authorization;
+        let token = payment.token.address;
+        let (balance, nonce_used) = tokio::try_join!(
+            self.balance_of(token, from),
+            self.nonce_used(token, from, nonce, None),
+        )?;
+        let state = PayerState {
+            balance,
+            nonce_used,
+        };
+        payment.check(state).map_err(ChainError::Refused)?;
+        self.simulate(&call_of(payment)).await
+    }
+
+    /// Signs the transaction of a payment that was checked, and simulated at `gas`.
+    ///
+    /// # Errors
+    /// As [`Chain::prepare`].
+    pub async fn prepare_payment(
+        &self,
+        payment: &Payment,
+        gas: u64,
+        purse: Purse,
+    ) -> Result<Prepared, ChainError> {
+        self.prepare(&call_of(payment), gas, purse).await
+    }
+
+    /// Sends the transaction of a payment, and returns what the chain shows within the time that a
+    /// request waits.
+    ///
+    /// # Errors
+    /// [`ChainError`] if the node refused the transaction and nothing was found. The payer may still
+    /// send the transfer.
+    pub async fn settle(
+        &self,
+        prepared: Prepared,
+        payment: &Payment,
+    ) -> Result<Finding, ChainError> {
+        let begun = tokio::time::Instant::now();
+        let mut transfer = Transfer::from(payment);
+        transfer.transactions.push(prepared.hash());
+        let refused = match prepared.send().await {
+            Sent::Included(receipt) => {
+                transfer.transactions.insert(0, receipt.transaction);
+                None
+            }
+            Sent::Refused(error) => Some(error),
+            Sent::Unknown => None,
+        };
+        let patience = self.options().patience;
+        loop {
+            let found = self.look(&transfer).await?;
+            let is_open = matches!(
+                found,
+                Finding::Nothing | Finding::Moved { counts: false, .. }
+            );
+            if !is_open || begun.elapsed() >= patience || refused.is_some() {
+                return match (found, refused) {
+                    (Finding::Nothing, Some(error)) => Err(error),
+                    _ => Ok(found),
+                };
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Signs a transfer of `amount` from our account, which anyone may send at any time.
+    ///
+    /// The token takes `nonce` once, so the same refund never moves twice, however often it is sent.
+    #[must_use]
+    pub fn refund(&self, token: &Token, to: Address, amount: u128, nonce: B256) -> Payment {
+        let authorization = Authorization {
+            from: self.account(),
+            to,
+            value: amount.into(),
+            valid_after: 0_u64.into(),
+            valid_before: u64::MAX.into(),
+            nonce,
+        };
+        let hash = token.transfer_hash(&authorization);
+        Payment {
+            token: token.clone(),
+            authorization,
+            signature: self.0.key.sign_hash(&hash).into(),
+        }
+    }
+
+    /// Returns what the chain shows about a signed transfer.
+    ///
+    /// # Errors
+    /// [`ChainError::Node`]. Nothing is known then.
+    pub async fn look(&self, transfer: &Transfer) -> Result<Finding, ChainError> {
+        let node = &self.0.node;
+        let head = node.head().await?;
+        let mut reverted = false;
+        for hash in &transfer.transactions {
+            let Some(receipt) = node.receipt(*hash).await? else {
+                continue;
+            };
+            if !receipt.success {
+                reverted = true;
+                continue;
+            }
+            let found = self.judge(transfer, *hash, &receipt.logs, receipt.block, &head);
+            if found != Finding::Nothing {
+                return Ok(found);
+            }
+        }
+        let (token, authorization) = (transfer.token.address, &transfer.authorization);
+        let (from, nonce) = (authorization.from, authorization.nonce);
+        if self.nonce_used(token, from, nonce, None).await? {
+            return Ok(self.search(transfer, &head).await?);
+        }
+        if let Some(deep) = self.final_block(&head).await? {
+            let at = Some(At::Number(deep.number));
+            let nonce_used = self.nonce_used(token, from, nonce, at).await?;
+            let evidence = Evidence::Block {
+                time: deep.time,
+                nonce_used,
+            };
+            let judged = evidence::judge(&transfer.token, authorization, evidence);
+            if let evidence::Settlement::Failed(failure) = judged {
+                return Ok(Finding::Void(failure));
+            }
+        }
+        Ok(if reverted {
+            Finding::Reverted
+        } else {
+            Finding::Nothing
+        })
+    }
+
+    /// Looks for the transaction that used the nonce, from the head backwards.
+    async fn search(&self, transfer: &Transfer, head: &Block) -> Result<Finding, NodeError> {
+        let node = &self.0.node;
+        let Authorization { from, nonce, .. } = transfer.authorization;
+        let indexed = [from.into_word(), nonce];
+        let topics = [
+            AuthorizationUsed::SIGNATURE_HASH,
+            AuthorizationCanceled::SIGNATURE_HASH,
+        ];
+        let (mut to, mut width) = (head.number, FIRST_SEARCH);
+        loop {
+            let first = (to + 1).saturating_sub(width);
+            let address = transfer.token.address;
+            let logs = node
+                .logs_about(first, to, address, &topics, indexed)
+                .await?;
+            for log in logs {
+                // The transfer is the event after it, so all events of the transaction are needed.
+                if let Some(receipt) = node.receipt(log.transaction).await?
+                    && receipt.success
+                {
+                    let (hash, block) = (receipt.transaction, receipt.block);
+                    return Ok(self.judge(transfer, hash, &receipt.logs, block, head));
+                }
+            }
+            if first == 0 {
+                return Ok(Finding::Nothing);
+            }
+            (to, width) = (first - 1, width.saturating_mul(4));
+        }
+    }
+
+    /// Judges the events of a transaction that succeeded.
+    fn judge(
+        &self,
+        transfer: &Transfer,
+        hash: B256,
+        logs: &[cotrain_chain::node::NodeLog],
+        block: u64,
+        head: &Block,
+    ) -> Finding {
+        let logs: Vec<_> = logs.iter().map(|log| log.log.clone()).collect();
+        let evidence = Evidence::Transaction { hash, logs: &logs };
+        let depth = head.number.saturating_sub(block);
+        let is_final = depth >= self.0.options.final_after;
+        match evidence::judge(&transfer.token, &transfer.authorization, evidence) {
+            evidence::Settlement::Settled { transaction } => Finding::Moved {
+                transaction,
+                counts: depth + 1 >= self.0.options.confirmations,
+                is_final,
+            },
+            evidence::Settlement::Failed(failure) if is_final => Finding::Void(failure),
+            _ => Finding::Nothing,
+        }
+    }
+
+    /// Returns the last final block, or `None` if the chain is too short.
+    async fn final_block(&self, head: &Block) -> Result<Option<Block>, NodeError> {
+        match head.number.checked_sub(self.0.options.final_after) {
+            Some(number) => self.0.node.block(number).await,
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn balance_of(
+        &self,
+        token: Address,
+        account: Address,
+    ) -> Result<U256, ChainError> {
+        let call = balanceOfCall { account };
+        self.view(token, &call, None).await
+    }
+
+    async fn nonce_used(
+        &self,
+        token: Address,
+        authorizer: Address,
+        nonce: B256,
+        at: Option<At>,
+    ) -> Result<bool, ChainError> {
+        let call = authorizationStateCall { authorizer, nonce };
+        self.view(token, &call, at).await
+    }
+
+    /// Calls a view function of a contract.
+    pub(super) async fn view<C: SolCall>(
+        &self,
+        contract: Address,
+        call: &C,
+        at: Option<At>,
+    ) -> Result<C::Return, ChainError> {
+        let answer = self.0.node.call(contract, call.abi_encode(), at).await?;
+        C::abi_decode_returns(&answer).map_err(|error| {
+            ChainError::Node(NodeError::Malformed {
+                method: "eth_call",
+                message: format!("{contract} answered {answer}: {error}"),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finding_tells_the_ledger_in_order_and_never_against_what_is_final() {
+        let moved = |counts, is_final| Finding::Moved {
+            transaction: B256::ZERO,
+            counts,
+            is_final,
+        };
+        let transferred = SettlementSeen::Transferred {
+            transaction: B256::ZERO,
+        };
+        let void = Finding::Void(Failure::Expired);
+        let removed = SettlementSeen::Removed;
+        for (finding, state, seen) in [
+            (moved(false, false), Settlement::Sent, vec![]),
+            (moved(true, false), Settlement::Sent, vec![transferred]),
+            (
+                moved(true, true),
+                Settlement::Unknown,
+                vec![transferred, SettlementSeen::Finalized],
+            ),
+            (moved(true, false), Settlement::Settled, vec![]),
+            (Finding::Nothing, Settlement::Unknown, vec![]),
+            (Finding::Nothing, Settlement::Settled, vec![removed]),
+            (
+                void,
+                Settlement::Settled,
+                vec![removed, SettlementSeen::Unusable],
+            ),
+            (void, Settlement::Failed, vec![SettlementSeen::Unusable]),
+            (void, Settlement::Final, vec![]),
+            (
+                Finding::Reverted,
+                Settlement::Sent,
+                vec![SettlementSeen::Reverted],
+            ),
+        ] {
+            let mut state = state;
+            assert_eq!(finding.seen(state), seen, "{finding:?} {state:?}");
+            for one in seen {
+                state = state.after(one).unwrap().unwrap_or(state);
+            }
+        }
+    }
+}
