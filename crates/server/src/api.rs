@@ -9,6 +9,7 @@ mod document;
 mod encoders;
 mod events;
 mod extract;
+mod facilitator;
 mod fixed;
 mod headers;
 mod health;
@@ -158,6 +159,9 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(labels::predict))
         .routes(routes!(labels::model))
         .routes(routes!(labels::close))
+        .routes(routes!(facilitator::supported))
+        .routes(routes!(facilitator::verify))
+        .routes(routes!(facilitator::settle))
         .routes(routes!(sweeps::list))
         .routes(routes!(sweeps::page))
 }

@@ -16,7 +16,7 @@ pub use self::{
     explain::Setting,
     sections::{
         ApiSection, Config, EvaluateSection, KeySource, LabelsSection, LogFormat, NodeSection,
-        Password, SimulationsSection,
+        Password, SimulationsSection, X402Section,
     },
     sources::{DEFAULT_FILE, Sources},
 };

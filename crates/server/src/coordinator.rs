@@ -9,7 +9,10 @@ use alloy_primitives::Address;
 use cotrain_indexer::Index;
 use cotrain_relayer::Relayer;
 
-use crate::{encoders::Encoders, labels::Labels, simulations::Simulations};
+use crate::{
+    encoders::Encoders, labels::Labels, payments::facilitator::Facilitator,
+    simulations::Simulations,
+};
 
 /// Condition of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub struct Coordinator {
     registry: Option<Address>,
     simulations: Simulations,
     labels: Labels,
+    facilitator: Option<Facilitator>,
     leads: Arc<AtomicBool>,
 }
 
@@ -49,6 +53,7 @@ impl Coordinator {
             registry: None,
             simulations: Simulations::default(),
             labels: Labels::default(),
+            facilitator: None,
             leads: Arc::default(),
         }
     }
@@ -76,6 +81,13 @@ impl Coordinator {
     #[must_use]
     pub fn with_labels(mut self, labels: Labels) -> Self {
         self.labels = labels;
+        self
+    }
+
+    /// Lets the coordinator settle payments for other servers; without this it settles none.
+    #[must_use]
+    pub fn with_facilitator(mut self, facilitator: Option<Facilitator>) -> Self {
+        self.facilitator = facilitator;
         self
     }
 
@@ -107,6 +119,12 @@ impl Coordinator {
     #[must_use]
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// Returns the facilitator of payments; `None` if it is off.
+    #[must_use]
+    pub fn facilitator(&self) -> Option<&Facilitator> {
+        self.facilitator.as_ref()
     }
 
     /// Records whether this process leads.

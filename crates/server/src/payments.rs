@@ -16,6 +16,7 @@
 
 pub mod books;
 pub mod chain;
+pub mod facilitator;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 

@@ -21,6 +21,7 @@ use cotrain_learning::{
     data::{DataError, TEST_SHARE, load_for},
     vectors::OpenError,
 };
+use cotrain_payments::x402::batch::Deployment;
 use cotrain_protocol::Amount;
 use cotrain_relayer::{
     Queue, RelayTerms, Relayer, Sending,
@@ -35,10 +36,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{Config, KeySource, Password},
+    config::{Config, KeySource, Password, X402Section},
     coordinator::Coordinator,
     encoders::Encoders,
     labels::Labels,
+    payments::{
+        chain::{Chain, ChainOptions},
+        facilitator::Facilitator,
+    },
     simulations::Simulations,
 };
 
@@ -89,8 +94,18 @@ pub enum ServeError {
         section: &'static str,
     },
     /// There is nothing to follow.
-    #[error("no model is named; set `registry` or `models`")]
+    #[error(
+        "there is nothing to serve; set `registry` or `models`, or enable `labels.enabled` or `x402.facilitator`"
+    )]
     NoModels,
+    /// The keys of two sections are one, so that their transactions would take each other's nonces.
+    #[error(
+        "`key` and the key of [x402] are both {account}; give payments an account of their own"
+    )]
+    SharedKey {
+        /// The account.
+        account: Address,
+    },
     /// A file of a table of word vectors cannot be used.
     #[error("cannot use a table of `encoders.files`; correct the list, or put the file there")]
     Encoders(#[from] OpenError),
@@ -159,7 +174,15 @@ pub async fn serve(
     if let Some(section) = config.sends().filter(|_| key.is_none()) {
         return Err(ServeError::NoKey { section });
     }
-    if config.registry.is_none() && config.models.is_empty() {
+    let payments = payments(&config.x402, &node)?;
+    if let Some((chain, key)) = payments.as_ref().zip(key.as_ref())
+        && chain.account() == key.address()
+    {
+        let account = key.address();
+        return Err(ServeError::SharedKey { account });
+    }
+    let serves = config.labels.enabled || config.x402.facilitator;
+    if config.registry.is_none() && config.models.is_empty() && !serves {
         return Err(ServeError::NoModels);
     }
     let queue = Queue::open(&config.database).await?;
@@ -179,10 +202,13 @@ pub async fn serve(
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
     let simulations = Simulations::new(config.simulations.clone());
     let labels = Labels::new(config.labels.clone());
+    let facilitator = payments.filter(|_| config.x402.facilitator);
+    let facilitator = facilitator.map(Facilitator::new);
     let coordinator = Coordinator::with_encoders(relayer, encoders)
         .following(config.registry)
         .with_simulations(simulations.clone())
-        .with_labels(labels.clone());
+        .with_labels(labels.clone())
+        .with_facilitator(facilitator.clone());
     let services = Arc::new(Services {
         config,
         coordinator: coordinator.clone(),
@@ -222,6 +248,11 @@ pub async fn serve(
             score = services.config.score.is_some(),
             "paying gas from this account"
         );
+    }
+
+    if let Some(facilitator) = &facilitator {
+        let max_daily_gas = Amount(services.config.x402.max_daily_gas);
+        tracing::info!(account = %facilitator.account(), %max_daily_gas, "settling payments of x402 for others");
     }
 
     let address = listener.local_addr().map_err(ServeError::Http)?;
@@ -567,6 +598,24 @@ async fn reload(contract: &dyn HostedContract, store: &ChainStore) {
 
 /// By which `cotrain deploy` sets test data aside, where nobody says another: what is measured on was not learned from.
 const TEST_SEED: u64 = 1;
+
+/// Opens the chain for payments, if a key pays its gas.
+fn payments(section: &X402Section, node: &Node) -> Result<Option<Chain>, ServeError> {
+    let Some(source) = &section.key else {
+        return Ok(None);
+    };
+    let chain_id = node.chain_id();
+    let options = ChainOptions {
+        deployment: Deployment::new(chain_id, section.settlement, section.collector),
+        confirmations: section.confirmations,
+        final_after: section.final_after,
+        patience: section.patience,
+        max_gas_price: section.max_gas_price,
+        max_daily_gas: section.max_daily_gas,
+    };
+    let key = read_key(source, chain_id)?;
+    Ok(Some(Chain::new(node.clone(), key, options)))
+}
 
 fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
     let variable =

@@ -37,6 +37,7 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
         (name = "plans", description = "Deployments of models from files, planned for a wallet."),
         (name = "simulations", description = "Simulated economies: scenarios, runs within bounds, and pages of sweeps."),
         (name = "labels", description = "Labeling sessions: a model that learns label by label, and says which row to label next."),
+        (name = "payments", description = "Facilitator of x402: verifies and settles payments for other servers."),
         (name = "chain", description = "Reads of the chain, for those who have no node."),
         (name = "health", description = "Health of the coordinator, for its operator."),
         (name = "problems", description = "Kinds of errors."),
@@ -123,7 +124,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
             ("422", "The body does not match the schema."),
         ]);
     }
-    if path.starts_with("/v1/") || path == "/rpc" {
+    if path.starts_with("/v1/") || path.starts_with("/x402/") || path == "/rpc" {
         problems.extend([
             ("429", "This client makes too many requests."),
             (

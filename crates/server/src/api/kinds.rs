@@ -70,7 +70,7 @@ kinds! {
     UNKNOWN_DELEGATION, "unknown-delegation", NOT_FOUND, "The delegation is unknown",
         "The account delegates nothing to this coordinator's keeper, or its time is over.";
     NOT_SERVED, "not-served", NOT_FOUND, "This is not served here",
-        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0, runs simulations only with simulations.enabled, and opens labeling sessions only with labels.enabled.";
+        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep]. It plans deployments only if `api.max_plan_bytes` is above 0, runs simulations only with simulations.enabled, opens labeling sessions only with labels.enabled, and settles payments for others only with x402.facilitator.";
     UNKNOWN_ENCODER, "unknown-encoder", NOT_FOUND, "The table of word vectors is unknown",
         "This coordinator does not have a table with that SHA-256. /v1/encoders lists those that it has.";
     UNKNOWN_SIMULATION, "unknown-simulation", NOT_FOUND, "The simulation is unknown",

@@ -54,6 +54,6 @@ pub enum ConfigError {
         /// Settings that are in conflict.
         found: String,
         /// Settings that would be valid.
-        wanted: &'static str,
+        wanted: String,
     },
 }

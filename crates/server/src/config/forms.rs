@@ -183,6 +183,11 @@ fn is_origin(text: &str) -> bool {
     })
 }
 
+/// Reads an address.
+pub(super) fn one_address<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
+    address(&text(from)?).map_err(D::Error::custom)
+}
+
 pub(super) fn address_if_set<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Address>, D::Error> {

@@ -15,7 +15,7 @@ use super::{
     keys::{allowed, is_key, nearest},
     sections::{
         ApiSection, Config, EvaluateSection, KeySource, LabelsSection, LogFormat, NodeSection,
-        Password, SimulationsSection,
+        Password, SimulationsSection, X402Section,
     },
     sources::Sources,
 };
@@ -51,6 +51,7 @@ struct Given {
     encoders: EncodersGiven,
     simulations: SimulationsSection,
     labels: LabelsSection,
+    x402: X402Given,
     api: ApiSection,
 }
 
@@ -146,6 +147,37 @@ struct EncodersGiven {
     files: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct X402Given {
+    #[serde(deserialize_with = "forms::flag")]
+    facilitator: bool,
+    #[serde(default, deserialize_with = "forms::path_if_set")]
+    keystore: Option<PathBuf>,
+    #[serde(default, deserialize_with = "forms::path_if_set")]
+    password_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "forms::text_if_set")]
+    password_env: Option<String>,
+    #[serde(default, deserialize_with = "forms::text_if_set")]
+    key_env: Option<String>,
+    #[serde(default, deserialize_with = "forms::whole_if_set::<_, _, 0, 9>")]
+    development: Option<u32>,
+    #[serde(deserialize_with = "forms::one_address")]
+    settlement: Address,
+    #[serde(deserialize_with = "forms::one_address")]
+    collector: Address,
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
+    confirmations: u64,
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
+    final_after: u64,
+    #[serde(deserialize_with = "forms::duration::<_, SECOND, DAY>")]
+    patience: Duration,
+    #[serde(default, deserialize_with = "forms::wei_if_set")]
+    max_gas_price: Option<u128>,
+    #[serde(deserialize_with = "forms::wei")]
+    max_daily_gas: u128,
+}
+
 /// Reads a configuration from merged sources.
 pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
     refuse_unknown_keys(figment)?;
@@ -159,7 +191,7 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
         models: given.models,
         from_block: given.from_block,
         node: given.node,
-        key: key(given.key)?,
+        key: key("key", given.key)?,
         send: SendOptions {
             bump_after: given.relay.bump_after,
             confirmations: given.relay.confirmations,
@@ -176,6 +208,7 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
             .collect(),
         simulations: given.simulations,
         labels: given.labels,
+        x402: x402(given.x402)?,
         api: given.api,
     };
     if let Some(section) = config.sends().filter(|_| config.key.is_none()) {
@@ -183,7 +216,7 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
             found: format!(
                 "`{section}.enabled` is true, but there is no key to sign transactions with"
             ),
-            wanted: "set one of `key.keystore`, `key.key_env` and `key.development`",
+            wanted: one_key("key"),
         });
     }
     Ok(config)
@@ -240,18 +273,21 @@ fn wrong(figment: &Figment, path: &str, expected: &str) -> ConfigError {
     }
 }
 
-fn key(given: KeyGiven) -> Result<Option<KeySource>, ConfigError> {
-    let together = |found: &str, wanted| {
-        Err(ConfigError::Together {
-            found: found.to_owned(),
-            wanted,
-        })
-    };
+/// Returns the advice to set one source of a section's key.
+fn one_key(section: &str) -> String {
+    format!("set one of `{section}.keystore`, `{section}.key_env` and `{section}.development`")
+}
+
+/// Reads the source of the key of a section.
+fn key(section: &str, given: KeyGiven) -> Result<Option<KeySource>, ConfigError> {
+    let together = |found: String, wanted| Err(ConfigError::Together { found, wanted });
     let (file, variable) = (given.password_file, given.password_env);
     if given.keystore.is_none() && (file.is_some() || variable.is_some()) {
         return together(
-            "there is a password, but no keystore that it decrypts",
-            "set `key.keystore`, or leave out `key.password_file` and `key.password_env`",
+            "there is a password, but no keystore that it decrypts".to_owned(),
+            format!(
+                "set `{section}.keystore`, or leave out `{section}.password_file` and `{section}.password_env`"
+            ),
         );
     }
     match (given.keystore, given.key_env, given.development) {
@@ -262,8 +298,8 @@ fn key(given: KeyGiven) -> Result<Option<KeySource>, ConfigError> {
                 (None, Some(name)) => Password::Variable(name),
                 _ => {
                     return together(
-                        "`key.keystore` needs one password",
-                        "set either `key.password_file` or `key.password_env`",
+                        format!("`{section}.keystore` needs one password"),
+                        format!("set either `{section}.password_file` or `{section}.password_env`"),
                     );
                 }
             };
@@ -271,11 +307,36 @@ fn key(given: KeyGiven) -> Result<Option<KeySource>, ConfigError> {
         }
         (None, Some(name), None) => Ok(Some(KeySource::Variable(name))),
         (None, None, Some(account)) => Ok(Some(KeySource::Development(account))),
-        _ => together(
-            "there is more than one key",
-            "set one of `key.keystore`, `key.key_env` and `key.development`",
-        ),
+        _ => together("there is more than one key".to_owned(), one_key(section)),
     }
+}
+
+fn x402(given: X402Given) -> Result<X402Section, ConfigError> {
+    let source = KeyGiven {
+        keystore: given.keystore,
+        password_file: given.password_file,
+        password_env: given.password_env,
+        key_env: given.key_env,
+        development: given.development,
+    };
+    let key = key("x402", source)?;
+    if given.facilitator && key.is_none() {
+        return Err(ConfigError::Together {
+            found: "`x402.facilitator` is true, but there is no key to pay gas with".to_owned(),
+            wanted: one_key("x402"),
+        });
+    }
+    Ok(X402Section {
+        facilitator: given.facilitator,
+        key,
+        settlement: given.settlement,
+        collector: given.collector,
+        confirmations: given.confirmations,
+        final_after: given.final_after,
+        patience: given.patience,
+        max_gas_price: given.max_gas_price,
+        max_daily_gas: given.max_daily_gas,
+    })
 }
 
 fn relay(given: &RelayGiven) -> Option<RelayOptions> {
@@ -301,7 +362,7 @@ fn score(given: &ScoreGiven, models: &[Address]) -> Result<Option<ScoreOptions>,
     if given.enabled && models.is_empty() {
         return Err(ConfigError::Together {
             found: "`score.enabled` is true, but no market is named".to_owned(),
-            wanted: "name the markets to drive in `models`",
+            wanted: "name the markets to drive in `models`".to_owned(),
         });
     }
     Ok(given.enabled.then(|| ScoreOptions {
@@ -344,7 +405,7 @@ fn evaluate(
         DataError::NotForTable { .. } => ConfigError::Together {
             found: "`evaluate` chooses columns or how to read a table, but `evaluate.data` is none"
                 .to_owned(),
-            wanted: "leave these keys out, or name a table",
+            wanted: "leave these keys out, or name a table".to_owned(),
         },
         _ => wrong(
             figment,

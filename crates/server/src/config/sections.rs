@@ -50,6 +50,8 @@ pub struct Config {
     pub simulations: SimulationsSection,
     /// Options of labeling sessions.
     pub labels: LabelsSection,
+    /// Options of payments by x402.
+    pub x402: X402Section,
     /// Options of the HTTP API.
     pub api: ApiSection,
 }
@@ -199,6 +201,29 @@ pub struct LabelsSection {
     /// Time after its last call at which a session is deleted.
     #[serde(deserialize_with = "forms::duration::<_, 1, DAY>")]
     pub time_to_live: Duration,
+}
+
+/// Options of payments by x402.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct X402Section {
+    /// Whether the facilitator serves others.
+    pub facilitator: bool,
+    /// Source of the key that pays gas, and signs claims and refunds.
+    pub key: Option<KeySource>,
+    /// Settlement contract of channels.
+    pub settlement: Address,
+    /// Contract that collects deposits into channels.
+    pub collector: Address,
+    /// Number of blocks in which a payment counts.
+    pub confirmations: u64,
+    /// Number of blocks after which a block is final.
+    pub final_after: u64,
+    /// Maximum time that a request waits for its transaction.
+    pub patience: Duration,
+    /// Maximum price of a unit of gas, in wei.
+    pub max_gas_price: Option<u128>,
+    /// Maximum cost of the transactions of one day for others, in wei.
+    pub max_daily_gas: u128,
 }
 
 /// Options of the HTTP API.

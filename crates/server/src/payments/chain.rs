@@ -13,6 +13,7 @@
 //! 5. [`Chain::look`] tells what the chain shows of the transfer. The caller asks again until
 //!    the ledger needs nothing more.
 
+mod channels;
 mod exact;
 mod queue;
 
@@ -33,7 +34,8 @@ use cotrain_payments::x402::{Reason, batch::Deployment};
 
 use self::queue::Queue;
 pub use self::{
-    exact::{Finding, Transfer},
+    channels::{ClaimBatch, MAX_CLAIMS, refunded, settled},
+    exact::{Finding, Transfer, payment_call},
     queue::{Prepared, Purse, Sent},
 };
 

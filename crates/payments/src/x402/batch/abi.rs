@@ -49,9 +49,14 @@ alloy_sol_types::sol! {
         function pendingWithdrawals(bytes32 channelId) external view returns (uint128 amount, uint40 initiatedAt);
         function refundNonce(bytes32 channelId) external view returns (uint256);
         function receivers(address receiver, address token) external view returns (uint128 totalClaimed, uint128 totalSettled);
+
+        event Settled(address indexed receiver, address indexed token, address indexed sender, uint128 amount);
+        event Refunded(bytes32 indexed channelId, address indexed sender, uint128 amount);
+        event WithdrawInitiated(bytes32 indexed channelId, uint128 amount, uint40 finalizeAfter);
     }
 
     /// Question to a contract about a signature (ERC-1271).
+    #[derive(Debug, PartialEq, Eq)]
     interface SignatureCheck {
         function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4);
     }

@@ -101,7 +101,8 @@ impl From<&Payment> for Transfer {
 }
 
 /// Returns the call that makes a payment.
-pub(super) fn call_of(payment: &Payment) -> ContractCall {
+#[must_use]
+pub fn payment_call(payment: &Payment) -> ContractCall {
     ContractCall {
         to: payment.token.address,
         data: payment.call(),
@@ -127,7 +128,7 @@ impl Chain {
             nonce_used,
         };
         payment.check(state).map_err(ChainError::Refused)?;
-        self.simulate(&call_of(payment)).await
+        self.simulate(&payment_call(payment)).await
     }
 
     /// Signs the transaction of a payment that was checked, and simulated at `gas`.
@@ -140,22 +141,22 @@ impl Chain {
         gas: u64,
         purse: Purse,
     ) -> Result<Prepared, ChainError> {
-        self.prepare(&call_of(payment), gas, purse).await
+        self.prepare(&payment_call(payment), gas, purse).await
     }
 
-    /// Sends the transaction of a payment, and returns what the chain shows within the time that a
+    /// Sends the transaction of a transfer, and returns what the chain shows within the time that a
     /// request waits.
     ///
     /// # Errors
-    /// [`ChainError`] if the node refused the transaction and nothing was found. The payer may still
-    /// send the transfer.
+    /// [`ChainError::Node`] if nothing is known, or [`ChainError::Send`] if the node refused the
+    /// transaction and nothing was found. The payer may still send the transfer.
     pub async fn settle(
         &self,
         prepared: Prepared,
-        payment: &Payment,
+        transfer: &Transfer,
     ) -> Result<Finding, ChainError> {
         let begun = tokio::time::Instant::now();
-        let mut transfer = Transfer::from(payment);
+        let mut transfer = transfer.clone();
         transfer.transactions.push(prepared.hash());
         let refused = match prepared.send().await {
             Sent::Included(receipt) => {
