@@ -1,0 +1,191 @@
+// Official servers and clients that use the coordinator's facilitator.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import express from 'express';
+import { HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server';
+import { paymentMiddleware } from '@x402/express';
+import { BatchSettlementEvmScheme as BatchServer } from '@x402/evm/batch-settlement/server';
+import { ExactEvmScheme as ExactServer } from '@x402/evm/exact/server';
+import { HOST, NETWORK, Stage, TOKEN_DOMAIN, accounts, header } from './support.mjs';
+
+const SELLER = accounts[2];
+const AUTHORIZER = accounts[3];
+const PRICE = 1_000n;
+
+let stage, api, facilitator;
+
+before(async () => {
+    stage = await Stage.open();
+    api = await stage.serve(`[x402]\nfacilitator = true\ndevelopment = ${HOST}\n`);
+    facilitator = new HTTPFacilitatorClient({ url: `${api.url}/x402` });
+});
+
+after(() => stage?.close());
+
+/** Serves `GET /paid` of the official server for a scheme. */
+async function sell(context, scheme, server) {
+    const offer = {
+        scheme,
+        network: NETWORK,
+        payTo: SELLER.address,
+        price: { amount: String(PRICE), asset: stage.token.address, extra: TOKEN_DOMAIN },
+        maxTimeoutSeconds: 60,
+    };
+    const resources = new x402ResourceServer(facilitator).register(NETWORK, server);
+    const app = express();
+    app.use(paymentMiddleware({ 'GET /paid': { accepts: offer } }, resources));
+    app.get('/paid', (_, response) => response.json({ is: 'paid' }));
+    const listening = await new Promise((resolve) => {
+        const one = app.listen(0, '127.0.0.1', () => resolve(one));
+    });
+    context.after(() => {
+        listening.closeAllConnections();
+        listening.close();
+    });
+    return `http://127.0.0.1:${listening.address().port}/paid`;
+}
+
+test('supported names both schemes and the account that pays gas', async () => {
+    const supported = await facilitator.getSupported();
+    const kinds = supported.kinds.map((kind) => [kind.x402Version, kind.scheme, kind.network]);
+    assert.deepEqual(kinds, [
+        [2, 'exact', NETWORK],
+        [2, 'batch-settlement', NETWORK],
+    ]);
+    assert.deepEqual(supported.signers, { 'eip155:*': [accounts[HOST].address] });
+});
+
+test('settle pays an official server by exact, and pays once', async (context) => {
+    const url = await sell(context, 'exact', new ExactServer());
+    const payer = stage.payer(accounts[0]);
+    const before = await stage.balance(SELLER.address);
+    let sent;
+    payer.client.onAfterPaymentCreation(async ({ paymentPayload }) => {
+        sent = paymentPayload;
+    });
+    for (let times = 1n; times <= 3n; times++) {
+        const answer = await payer.fetch(url);
+        assert.equal(answer.status, 200);
+        assert.deepEqual(await answer.json(), { is: 'paid' });
+        const settled = header(answer, 'PAYMENT-RESPONSE');
+        assert.equal(settled.success, true);
+        const receipt = await stage.reader.getTransactionReceipt({ hash: settled.transaction });
+        assert.equal(receipt.from.toLowerCase(), accounts[HOST].address.toLowerCase());
+        assert.equal(await stage.balance(SELLER.address), before + times * PRICE);
+    }
+    // The same signed payment again buys nothing.
+    const requirements = sent.accepted;
+    const verified = await facilitator.verify(sent, requirements);
+    assert.equal(verified.isValid, false);
+    assert.equal(verified.invalidReason, 'invalid_exact_evm_nonce_already_used');
+    const settled = await facilitator.settle(sent, requirements);
+    assert.equal(settled.success, false);
+    assert.equal(settled.errorReason, 'invalid_exact_evm_nonce_already_used');
+    assert.equal(await stage.balance(SELLER.address), before + 3n * PRICE);
+});
+
+test('settle takes one of many requests for the same payment', async (context) => {
+    const url = await sell(context, 'exact', new ExactServer());
+    const payer = stage.payer(accounts[1]);
+    let sent;
+    payer.client.onAfterPaymentCreation(async ({ paymentPayload }) => {
+        sent = paymentPayload;
+    });
+    assert.equal((await payer.fetch(url)).status, 200);
+    const fresh = await payer.client.createPaymentPayload({
+        x402Version: 2,
+        accepts: [sent.accepted],
+        resource: sent.resource,
+    });
+    const before = await stage.balance(SELLER.address);
+    const all = await Promise.all(Array.from({ length: 8 }, () => facilitator.settle(fresh, fresh.accepted)));
+    assert.equal(all.filter((one) => one.success).length, 1, JSON.stringify(all));
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
+});
+
+test('verify refuses a changed amount, recipient, chain and signature', async (context) => {
+    const url = await sell(context, 'exact', new ExactServer());
+    const required = header(await fetch(url), 'PAYMENT-REQUIRED');
+    const payer = stage.payer(accounts[0]);
+    const payment = await payer.client.createPaymentPayload(required);
+    const asked = async (change, offer = payment.accepted) => {
+        const changed = structuredClone(payment);
+        change(changed);
+        return (await facilitator.verify(changed, offer)).invalidReason;
+    };
+    assert.equal(await asked(() => {}), undefined);
+    const { authorization } = payment.payload;
+    const other = { ...payment.accepted, amount: String(PRICE + 1n) };
+    assert.equal(await asked((it) => (it.accepted = other), other), 'invalid_exact_evm_payload_authorization_value_mismatch');
+    const away = { ...payment.accepted, payTo: accounts[5].address };
+    assert.equal(await asked((it) => (it.accepted = away), away), 'invalid_exact_evm_recipient_mismatch');
+    const elsewhere = { ...payment.accepted, network: 'eip155:1' };
+    assert.equal(await asked((it) => (it.accepted = elsewhere), elsewhere), 'invalid_network');
+    assert.equal(await asked((it) => (it.payload.authorization.value = '1')), 'invalid_exact_evm_signature');
+    assert.equal(
+        await asked((it) => (it.payload.authorization = { ...authorization, nonce: `0x${'11'.repeat(32)}` })),
+        'invalid_exact_evm_signature',
+    );
+});
+
+test('settle serves a channel of an official server: deposit, vouchers, claim, settlement, refund', async (context) => {
+    const server = new BatchServer(SELLER.address, {
+        receiverAuthorizerSigner: AUTHORIZER,
+        withdrawDelay: 900,
+    });
+    const url = await sell(context, 'batch-settlement', server);
+    const payer = stage.payer(accounts[4], 'batch-settlement');
+    const before = { seller: await stage.balance(SELLER.address), payer: await stage.balance(payer.account.address) };
+    for (let times = 1; times <= 10; times++) {
+        const answer = await payer.fetch(url);
+        assert.equal(answer.status, 200, `request ${times}: ${await answer.clone().text()} ${api.log()}`);
+        const { extra, transaction } = header(answer, 'PAYMENT-RESPONSE');
+        assert.equal(extra.channelState.chargedCumulativeAmount, String(BigInt(times) * PRICE));
+        if (times === 1) assert.match(transaction, /^0x/, 'the first request deposits');
+    }
+    const manager = server.createChannelManager(facilitator, NETWORK, stage.token.address);
+    const done = await manager.claimAndSettle();
+    assert.equal(done.claims.length, 1);
+    assert.equal(await stage.balance(SELLER.address), before.seller + 10n * PRICE);
+    assert.equal(await stage.balance(payer.account.address), before.payer - 10n * PRICE);
+
+    // One more request deposits again; the refund brings back what is left.
+    assert.equal((await payer.fetch(url)).status, 200);
+    const refund = await payer.scheme.refund(url);
+    assert.equal(refund.success, true, JSON.stringify(refund));
+    // The refund has claimed the last voucher.
+    await manager.settle();
+    assert.equal(await stage.balance(SELLER.address), before.seller + 11n * PRICE);
+    assert.equal(await stage.balance(payer.account.address), before.payer - 11n * PRICE);
+});
+
+test('settle signs no claim and no refund for others', async () => {
+    const requirements = {
+        scheme: 'batch-settlement',
+        network: NETWORK,
+        amount: '0',
+        asset: stage.token.address,
+        payTo: SELLER.address,
+        maxTimeoutSeconds: 60,
+        extra: { ...TOKEN_DOMAIN, receiverAuthorizer: accounts[HOST].address, withdrawDelay: 900 },
+    };
+    const channel = {
+        payer: accounts[0].address,
+        payerAuthorizer: accounts[0].address,
+        receiver: SELLER.address,
+        receiverAuthorizer: accounts[HOST].address,
+        token: stage.token.address,
+        withdrawDelay: 900,
+        salt: `0x${'00'.repeat(32)}`,
+    };
+    const voucher = { channel, maxClaimableAmount: '1' };
+    const claims = [{ voucher, signature: `0x${'00'.repeat(65)}`, totalClaimed: '1' }];
+    const payload = (payload) => ({ x402Version: 2, accepted: requirements, payload });
+    const claim = await facilitator.settle(payload({ type: 'claim', claims }), requirements);
+    assert.equal(claim.errorReason, 'invalid_batch_settlement_evm_authorizer_not_configured');
+    const nothing = await facilitator.settle(
+        payload({ type: 'settle', receiver: accounts[7].address, token: stage.token.address }),
+        requirements,
+    );
+    assert.equal(nothing.errorReason, 'invalid_batch_settlement_evm_nothing_to_settle');
+});
