@@ -44,6 +44,18 @@ export const words = {
   block: (block: number) => `block ${count(block)}`,
   learner: (name: string) => learners[name] ?? name,
 
+  keys: {
+    button: "Keys",
+    title: "Keys",
+    off: "Use these keys",
+    close: "Close",
+    digits: "The number beside a class is its key.",
+  },
+
+  table: {
+    openQuote: "a quote is opened and never closed.",
+  },
+
   state: {
     away: (since: number) =>
       `The coordinator has not answered since ${clockTime(since)}. What you see is from before; the page keeps asking.`,

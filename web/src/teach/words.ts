@@ -38,21 +38,14 @@ export const teachWords = {
       "The owner published no encoder, so only features can be given as the contract takes them.",
   },
 
-  keys: {
-    button: "Keys",
-    title: "Keys",
-    off: "Use these keys",
-    close: "Close",
-    list: [
-      ["Enter", "in the text: go on to the classes"],
-      ["1 … 9", "outside of the text: choose a class"],
-      ["Enter", "on a class: add the example"],
-      ["↑", "in an empty text, or outside of fields: edit the last example"],
-      ["Shift + Enter", "in the text: a new line"],
-      ["?", "outside of the text: this list"],
-    ] as readonly (readonly [string, string])[],
-    digits: "The number beside a class is its key.",
-  },
+  keys: [
+    ["Enter", "in the text: go on to the classes"],
+    ["1 … 9", "outside of the text: choose a class"],
+    ["Enter", "on a class: add the example"],
+    ["↑", "in an empty text, or outside of fields: edit the last example"],
+    ["Shift + Enter", "in the text: a new line"],
+    ["?", "outside of the text: this list"],
+  ] as readonly (readonly [string, string])[],
 
   queue: {
     title: "Your list",
@@ -126,7 +119,6 @@ export const teachWords = {
       `it has no column “${name.slice(0, 40)}”, which the model reads.`,
     extraColumn: (name: string) =>
       `the column “${name.slice(0, 40)}” is none of the model’s. Leave it out.`,
-    openQuote: "a quote is opened and never closed.",
     tooMany: (max: number) =>
       `only the first ${counted(max, "line")} are read at once.`,
     room: (max: number) =>

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Failure } from "../../src/api/client.ts";
 import type { Form } from "../../src/model/form.ts";
-import { keysOf } from "../../src/teach/form.ts";
+import { keysOf } from "../../src/text/classKeys.ts";
 import { judge } from "../../src/teach/judge.ts";
 import { explainRefusal, mayBeTaken } from "../../src/teach/refusals.ts";
 import { readTable, type Shape } from "../../src/teach/table.ts";
