@@ -1,4 +1,5 @@
 import type { Address, Hex } from "../chain/rpc.ts";
+import { Database } from "../parts/database.ts";
 import type { Plan } from "./service.ts";
 import type { Contracts } from "./steps.ts";
 
@@ -27,40 +28,13 @@ export interface Deployment {
   isClosed: boolean;
 }
 
-const [NAME, TABLE] = ["cotrain-deployments-1", "deployments"] as const;
-
-function opened(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () =>
-      request.result.createObjectStore(TABLE, { keyPath: "id" });
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(new Error(request.error?.message));
-  });
-}
-
-async function use<T>(
-  mode: IDBTransactionMode,
-  request: (table: IDBObjectStore) => IDBRequest<T>,
-): Promise<T> {
-  const database = await opened();
-  try {
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction(TABLE, mode);
-      const asked = request(transaction.objectStore(TABLE));
-      // What is written is safe once the transaction has ended.
-      transaction.oncomplete = () => resolve(asked.result);
-      transaction.onabort = () =>
-        reject(new Error(transaction.error?.message ?? "it was stopped"));
-    });
-  } finally {
-    database.close();
-  }
-}
+const TABLE = "deployments";
+const database = new Database("cotrain-deployments-1", [TABLE]);
 
 /** Returns all deployments that were begun, the newest first. */
 export async function all(): Promise<Deployment[]> {
-  const found = await use(
+  const found = await database.use(
+    TABLE,
     "readonly",
     (table) => table.getAll() as IDBRequest<Deployment[]>,
   );
@@ -69,7 +43,8 @@ export async function all(): Promise<Deployment[]> {
 
 /** Returns a deployment as it is stored now; undefined if there is none. */
 export async function find(id: string): Promise<Deployment | undefined> {
-  return use(
+  return database.use(
+    TABLE,
     "readonly",
     (table) => table.get(id) as IDBRequest<Deployment | undefined>,
   );
@@ -77,10 +52,10 @@ export async function find(id: string): Promise<Deployment | undefined> {
 
 /** Stores a deployment with its progress. */
 export async function save(deployment: Deployment): Promise<void> {
-  await use("readwrite", (table) => table.put(deployment));
+  await database.use(TABLE, "readwrite", (table) => table.put(deployment));
 }
 
 /** Forgets a deployment. */
 export async function remove(id: string): Promise<void> {
-  await use("readwrite", (table) => table.delete(id));
+  await database.use(TABLE, "readwrite", (table) => table.delete(id));
 }
