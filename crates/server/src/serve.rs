@@ -24,7 +24,7 @@ use cotrain_learning::{
 use cotrain_payments::x402::batch::Deployment;
 use cotrain_protocol::Amount;
 use cotrain_relayer::{
-    Queue, RelayTerms, Relayer, Sending,
+    Queue, RelayTerms, Relayer, ScoreOptions, Sending,
     wait::{Backoff, pause},
 };
 use tokio::{
@@ -220,20 +220,7 @@ pub async fn serve(
     }
 
     if let Some(score) = &services.config.score {
-        let index = coordinator.index();
-        let markets = score.markets.iter();
-        let markets: Vec<_> = markets.filter_map(|market| index.market(*market)).collect();
-        if markets.is_empty() {
-            tracing::warn!(
-                "`score.enabled` is true, and none of `models` is a prediction market: nothing is driven"
-            );
-        }
-        for market in markets
-            .iter()
-            .filter(|market| !market.info().facts.own_code)
-        {
-            tracing::warn!(market = %market.info().facts.trainer, "the market is not driven: its code is not of this release");
-        }
+        warn_of_markets(score, coordinator.index());
     }
     if let Some(account) = sender {
         let node = coordinator.index().node();
@@ -274,6 +261,23 @@ pub async fn serve(
     end(running, stopped_at + api.shutdown_timeout).await;
     queue.close().await;
     Ok(())
+}
+
+/// Warns of markets that are to be driven, and are not.
+fn warn_of_markets(score: &ScoreOptions, index: &Index) {
+    let markets = score.markets.iter();
+    let markets: Vec<_> = markets.filter_map(|market| index.market(*market)).collect();
+    if markets.is_empty() {
+        tracing::warn!(
+            "`score.enabled` is true, and none of `models` is a prediction market: nothing is driven"
+        );
+    }
+    for market in markets
+        .iter()
+        .filter(|market| !market.info().facts.own_code)
+    {
+        tracing::warn!(market = %market.info().facts.trainer, "the market is not driven: its code is not of this release");
+    }
 }
 
 /// Deletes labeling sessions whose time is over.

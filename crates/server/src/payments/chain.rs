@@ -67,10 +67,16 @@ pub enum ChainError {
     Node(#[from] NodeError),
     /// The transaction cannot be sent.
     #[error("cannot send the transaction; look at the account that pays gas")]
-    Send(#[from] SendError),
+    Send(#[source] Box<SendError>),
     /// The gas for strangers is used up.
     #[error("cannot send more transactions for others today: {0}")]
     Daily(#[from] OverBudget),
+}
+
+impl From<SendError> for ChainError {
+    fn from(error: SendError) -> Self {
+        Self::Send(Box::new(error))
+    }
 }
 
 impl ChainError {
@@ -146,6 +152,14 @@ impl Chain {
     /// [`ChainError::Node`].
     pub async fn now(&self) -> Result<u64, ChainError> {
         Ok(self.0.node.now().await?)
+    }
+
+    /// Returns the number of the latest block.
+    ///
+    /// # Errors
+    /// [`ChainError::Node`].
+    pub async fn head(&self) -> Result<u64, ChainError> {
+        Ok(self.0.node.head().await?.number)
     }
 
     /// Simulates a call in the next block, and returns its gas.

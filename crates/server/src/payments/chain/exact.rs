@@ -66,9 +66,8 @@ impl Finding {
             Self::Nothing | Self::Reverted | Self::Void(_) if state == Settlement::Final => {
                 Vec::new()
             }
-            Self::Nothing if was_paid => vec![SettlementSeen::Removed],
+            Self::Nothing | Self::Reverted if was_paid => vec![SettlementSeen::Removed],
             Self::Nothing => Vec::new(),
-            Self::Reverted if was_paid => vec![SettlementSeen::Removed],
             Self::Reverted => vec![SettlementSeen::Reverted],
             Self::Void(_) if was_paid => vec![SettlementSeen::Removed, SettlementSeen::Unusable],
             Self::Void(_) => vec![SettlementSeen::Unusable],
