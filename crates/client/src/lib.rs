@@ -21,6 +21,7 @@ pub mod journal;
 pub mod lock;
 pub mod market;
 pub mod model;
+pub mod pinned;
 pub mod predict;
 pub mod registry;
 pub mod relay;
