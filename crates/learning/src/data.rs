@@ -14,6 +14,7 @@ mod options;
 mod parquet;
 mod part;
 mod pictures;
+mod pool;
 mod reviews;
 mod rows;
 mod schema;
@@ -39,6 +40,7 @@ pub use options::{
 };
 pub use part::{Example, Part};
 pub use pictures::{FolderError, LeftOut, picture, pictures};
+pub use pool::PoolRows;
 pub use rows::Table;
 pub use schema::{Column, Field, Kind as ColumnKind, Missing, Schema, SchemaError, is_missing};
 

@@ -4,6 +4,8 @@
 mod labels;
 #[path = "tables/parquet.rs"]
 mod parquet;
+#[path = "tables/pool.rs"]
+mod pool;
 #[path = "tables/reading.rs"]
 mod reading;
 #[path = "tables/shapes.rs"]

@@ -166,7 +166,7 @@ pub(super) fn numbers(
     let grid = table::read(place, spec.format, spec.reading, |header| {
         let label = index(path, header, spec.label)?;
         let is_optional = model.is_some() || train.is_some();
-        let inputs = chosen(path, header, label, spec.columns, is_optional)?;
+        let inputs = chosen(path, header, Some(label), spec.columns, is_optional)?;
         if inputs.is_empty() {
             return Err(no_inputs(path, spec.label));
         }
@@ -184,18 +184,20 @@ pub(super) fn numbers(
 
 /// Returns the indices of the columns to learn from, in the order of the table.
 ///
-/// With `is_optional`, the table may lack columns that are dropped.
-fn chosen(
+/// `label` is the column with the class, if there is one. With `is_optional`, the table may lack
+/// columns that are dropped.
+pub(super) fn chosen(
     path: &Path,
     header: &[String],
-    label: usize,
+    label: Option<usize>,
     columns: &Columns,
     is_optional: bool,
 ) -> Result<Vec<usize>, DataError> {
-    let all = || (0..header.len()).filter(|&column| column != label);
+    let all = || (0..header.len()).filter(|&column| Some(column) != label);
+    let label_name = label.map(|label| header[label].as_str());
     let known = |option: &'static str, name: &String, needed: bool| {
         let found = header.iter().position(|it| it == name);
-        if found.is_some_and(|it| it != label) || (found.is_none() && !needed) {
+        if found.is_some_and(|it| Some(it) != label) || (found.is_none() && !needed) {
             return Ok(());
         }
         let columns: Vec<&String> = all().map(|it| &header[it]).collect();
@@ -218,12 +220,12 @@ fn chosen(
         typed.is_some_and(|(_, it)| *it == ColumnType::Ignored)
     };
     if !is_optional {
-        refuse_contradictions(columns, &header[label])?;
+        refuse_contradictions(columns, label_name)?;
         for (name, _) in &columns.types {
             known("--type", name, true)?;
         }
         for rule in &columns.missing {
-            if *rule != kept(&header[label]) {
+            if label_name.is_none_or(|label| *rule != kept(label)) {
                 known("--missing", &rule.0, true)?;
             }
         }
@@ -237,7 +239,7 @@ fn chosen(
 }
 
 /// Checks that no two options choose differently for a column.
-fn refuse_contradictions(columns: &Columns, label: &str) -> Result<(), DataError> {
+fn refuse_contradictions(columns: &Columns, label: Option<&str>) -> Result<(), DataError> {
     let twice = |options, column: &String| DataError::OptionTwice {
         options,
         column: column.clone(),
@@ -258,7 +260,7 @@ fn refuse_contradictions(columns: &Columns, label: &str) -> Result<(), DataError
         if columns.missing[..at].iter().any(|(other, _)| other == name) {
             return Err(twice("two of --missing", name));
         }
-        let named = columns.only.contains(name) || name == label;
+        let named = columns.only.contains(name) || label == Some(name.as_str());
         let left_out = !columns.only.is_empty() && !named;
         let ignored = (name.clone(), ColumnType::Ignored);
         if left_out || columns.drop.contains(name) || columns.types.contains(&ignored) {
@@ -374,7 +376,7 @@ fn read(grid: &Grid, schema: &Schema, decimal_comma: bool) -> Vec<ColumnValues> 
 /// Returns the values of a grid that has the columns of the schema, in order.
 ///
 /// `learned` are these values if the schema was learned from them.
-fn checked(
+pub(super) fn checked(
     grid: Grid,
     schema: &Schema,
     learned: Option<Vec<ColumnValues>>,
@@ -390,7 +392,7 @@ fn checked(
 }
 
 /// Checks that the numbers of a grid's rows, each `features`, are not too many.
-fn bounded(grid: &Grid, features: usize) -> Result<(), DataError> {
+pub(super) fn bounded(grid: &Grid, features: usize) -> Result<(), DataError> {
     let (rows, max) = (grid.rows(), grid.bounds.numbers);
     if rows.saturating_mul(features) > max {
         return Err(DataError::TooManyNumbers {
