@@ -31,11 +31,12 @@ export const words = {
   loading: "Loading",
   retry: "Try again",
   nav: {
-    label: "Pages",
+    pages: "Pages",
     models: "Models",
     markets: "Markets",
     mine: "Mine",
     deploy: "Deploy",
+    label: "Label",
     simulate: "Simulate",
     help: "Help",
     api: "API",

@@ -48,6 +48,13 @@ function notice(folder: string): string {
   return `${title} (${about.license})\n\n${text || "The package has no file with the license's text."}\n`;
 }
 
+/** Returns the license that stands beside a file of data. */
+function besideOf(id: string): string | undefined {
+  if (!id.endsWith(".json") || id.includes("/node_modules/")) return undefined;
+  const file = id.replace(/\.json$/, "-license.txt");
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}
+
 /** Writes the licenses of all bundled packages into one file, and fails at one that is not allowed. */
 export function licenses(): Plugin {
   return {
@@ -58,8 +65,10 @@ export function licenses(): Plugin {
         (id) => packageOf(id) ?? [],
       );
       const notices = [...new Set(folders)].map(notice).sort();
-      const head = "This page contains these packages of other authors.\n";
-      const source = [head, ...notices].join(
+      const data = [...this.getModuleIds()].flatMap((id) => besideOf(id) ?? []);
+      const head =
+        "This page contains these packages and data of other authors.\n";
+      const source = [head, ...notices, ...data.sort()].join(
         "\n----------------------------------------\n\n",
       );
       this.emitFile({ type: "asset", name: "licenses.txt", source });

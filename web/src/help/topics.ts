@@ -5,6 +5,7 @@ export const topics = [
   "reports",
   "gas",
   "public",
+  "label",
 ] as const;
 
 export type Topic = (typeof topics)[number];
@@ -85,6 +86,23 @@ export const answers: Readonly<Record<Topic, Answer>> = {
       "What you teach is written to the chain. Anybody can read it, and nobody can delete it.",
       "Most models of text store only the words that they know, not their order and not the rest. This is still enough to guess much of a text. So teach nothing that you would not print in a newspaper: no names, no health, no secrets.",
       "Your account’s address stands beside it, with everything else that you have taught.",
+    ],
+  },
+  label: {
+    title: "Which row should I label next?",
+    short:
+      "The one from which a model learns most: the page “Label” asks for it.",
+    paragraphs: [
+      "Most rows teach a model little, because it knows their like already. So a model that chooses its rows needs far fewer labels than one that gets random rows.",
+      "On the page “Label”, you choose a table, name the classes, and answer row after row, by the keys of the digits if you like. Meanwhile the model learns in the coordinator, and the next rows are chosen ahead of you.",
+      "Rows that were chosen because they are hard say nothing about how good the model is. So some rows are random, and the accuracy on these alone is the one to believe.",
+      "The coordinator gets the numbers of your rows and the numbers of the classes. It keeps them in memory until the session ends. Texts, and the names of columns and classes, stay in your browser, with your labels.",
+      "Work is counted in units: one is the price of deciding one row of up to 64 numbers. You see the price before you open a session, say how many units it may spend, and see what is spent and left. Work that fails costs nothing. The page says whether the coordinator takes money for units.",
+      "At the end you take along your labels as a table, and the model as a file. A model on a chain can learn from that table.",
+    ],
+    links: [
+      { path: "/label", text: "Label rows" },
+      { path: "/deploy", text: "Deploy a model that learns from labels" },
     ],
   },
 };

@@ -18,6 +18,7 @@ const pages: Partial<Record<Route["page"], Load>> = {
   market: () => import("../market/MarketPage.svelte"),
   me: () => import("../claims/MePage.svelte"),
   deploy: () => import("../deploy/DeployPage.svelte"),
+  label: () => import("../label/LabelPage.svelte"),
   simulate: () => import("../simulate/SimulatePage.svelte"),
 };
 

@@ -10,6 +10,7 @@ export type Route =
   | { page: "me" }
   | { page: "deploy" }
   | { page: "simulate" }
+  | { page: "label" }
   | { page: "help"; topic: Topic | undefined }
   | { page: "unknown"; path: string };
 
@@ -36,6 +37,7 @@ export function routeOf(path: string): Route {
   if (first === "me" && parts.length === 1) return { page: "me" };
   if (first === "deploy" && parts.length === 1) return { page: "deploy" };
   if (first === "simulate" && parts.length === 1) return { page: "simulate" };
+  if (first === "label" && parts.length === 1) return { page: "label" };
   if (first === "help" && parts.length === 1) {
     return { page: "help", topic: undefined };
   }

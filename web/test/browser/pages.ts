@@ -20,6 +20,7 @@ export function pagesOf({
     [`/m/${models.picture}/teach`, "svg[role=application]"],
     ["/deploy", "h2:has-text('A table of examples')"],
     [`/m/${models.text}/host`, "h2:has-text('Settings') ~ dl"],
+    ["/label", "text=/enough for about .* labels/"],
     ["/simulate", "h2:has-text('Numbers')"],
     ["/help", "h1:has-text('Help')"],
     ["/help/public", "h1:has-text('Is my text public?')"],
