@@ -45,6 +45,11 @@ pub enum L402Error {
         "cannot take the credential: its preimage is not that of its invoice; pay the invoice and send its preimage"
     )]
     Preimage,
+    /// The node has no payment of the invoice.
+    #[error(
+        "cannot take the credential: its invoice has not been paid; pay it, or ask for another one"
+    )]
+    Unpaid,
     /// The session was paid by another invoice.
     #[error("cannot take the credential: it is of another session; use the one of this session")]
     OtherPayment,

@@ -181,6 +181,14 @@ impl Macaroon {
     }
 }
 
+/// Returns the root key of a name, made from a secret of the issuer.
+///
+/// It saves a store of keys. The name is that of [`Identifier::key_name`].
+#[must_use]
+pub fn root_key(secret: &[u8; 32], name: B256) -> [u8; 32] {
+    hmac(secret, name.as_slice())
+}
+
 fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     // A shorter key is the same as one with zeros up to the length of a block.
     let mut block = [0; 64];
