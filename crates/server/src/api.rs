@@ -153,6 +153,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(labels::quote))
         .routes(routes!(labels::open))
         .routes(routes!(labels::state))
+        .routes(routes!(labels::buy))
         .routes(routes!(labels::train))
         .routes(routes!(labels::decide))
         .routes(routes!(labels::query))
@@ -185,15 +186,21 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_TYPE,
             header::IF_NONE_MATCH,
             labels::IDEMPOTENCY_KEY,
+            labels::PAYMENT_SIGNATURE,
             HeaderName::from_static("last-event-id"),
         ])
-        .expose_headers([
-            header::ETAG,
-            header::LOCATION,
-            header::RETRY_AFTER,
-            header::WWW_AUTHENTICATE,
-            X_REQUEST_ID,
-        ]);
+        .expose_headers(
+            [
+                header::ETAG,
+                header::LOCATION,
+                header::RETRY_AFTER,
+                header::WWW_AUTHENTICATE,
+                X_REQUEST_ID,
+            ]
+            .into_iter()
+            .chain(labels::EXPOSED)
+            .collect::<Vec<_>>(),
+        );
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(AllowOrigin::any());
     }

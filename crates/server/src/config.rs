@@ -1,6 +1,7 @@
 //! Configuration of a coordinator from a file, then environment variables, then flags. Later
 //! sources win.
 
+mod assets;
 mod error;
 mod explain;
 mod forms;
@@ -12,6 +13,7 @@ mod sources;
 use figment2::Figment;
 
 pub use self::{
+    assets::AssetSection,
     error::ConfigError,
     explain::Setting,
     sections::{

@@ -6,6 +6,8 @@
 
 mod account;
 mod answers;
+mod caller;
+mod opening;
 mod prices;
 mod refusal;
 mod secrets;
@@ -15,25 +17,30 @@ use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::Instant,
 };
 
+use alloy_primitives::B256;
 use axum::body::Bytes;
-use cotrain_active::session::{Limits, Opening, Session, SessionError, State};
-use cotrain_payments::price::{PriceList, Work};
+use cotrain_active::session::{Limits, Session, SessionError};
+use cotrain_payments::{
+    price::{PriceList, Work},
+    rail::{Presented, Proof},
+};
 use tokio::sync::{Mutex as TurnMutex, Semaphore};
 
 use self::{
-    account::Account,
+    account::{Account, Booked},
     answers::{Answers, Stored},
-    secrets::Secret,
 };
 pub(crate) use self::{
     account::{OutOfUnits, Receipt},
-    answers::Request,
+    answers::{Answered, Request},
+    caller::Caller,
+    opening::{Closed, Opened},
     refusal::Refusal,
 };
-use crate::config::LabelsSection;
+use crate::{config::LabelsSection, payments::Payments};
 
 /// Maximum number of opinions about a row, on average.
 const MAX_OPINIONS: usize = 20;
@@ -49,6 +56,7 @@ pub struct Labels(Option<Arc<Inner>>);
 struct Inner {
     section: LabelsSection,
     prices: PriceList,
+    payments: Payments,
     sessions: Mutex<Sessions>,
     /// Permits for work, one for each processor.
     work: Arc<Semaphore>,
@@ -64,7 +72,10 @@ struct Sessions {
 /// Open session.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    token: Secret,
+    /// Hash of the token of a session that has one of its own, and not its account's.
+    token: Option<B256>,
+    /// Account of the ledger; `None` if units are free.
+    booked: Option<Booked>,
     client: IpAddr,
     features: u32,
     learner: &'static str,
@@ -92,18 +103,6 @@ struct Live {
     answers: Answers,
 }
 
-/// Session that was opened.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    /// Id, 32 random bytes in hexadecimal.
-    pub(crate) id: String,
-    /// Token, 32 random bytes in hexadecimal, which only the opener knows.
-    pub(crate) token: String,
-    pub(crate) receipt: Receipt,
-    /// Time at which it is deleted unless there is a call, in Unix seconds.
-    pub(crate) expires: u64,
-}
-
 /// Work that a call on a session asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Asked {
@@ -116,14 +115,21 @@ pub(crate) enum Asked {
 }
 
 impl Labels {
-    /// Creates a service that opens sessions within the bounds of its configuration.
+    /// Creates a service that opens sessions within the bounds of its configuration. Units are free.
     #[must_use]
     pub fn new(section: LabelsSection) -> Self {
+        Self::paid(section, Payments::default())
+    }
+
+    /// Creates a service whose units are paid for.
+    #[must_use]
+    pub fn paid(section: LabelsSection, payments: Payments) -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self(section.enabled.then(|| {
             Arc::new(Inner {
                 section,
                 prices: prices::list(),
+                payments,
                 sessions: Mutex::default(),
                 work: Arc::new(Semaphore::new(processors)),
             })
@@ -144,79 +150,19 @@ impl Labels {
         Ok(&self.inner()?.section)
     }
 
-    /// Opens a session of a client, which may spend a number of units.
-    pub(crate) fn open(
-        &self,
-        client: IpAddr,
-        opening: Opening,
-        units: Option<u64>,
-    ) -> Result<Opened, Refusal> {
-        let inner = self.inner()?;
-        let section = &inner.section;
-        let learner = opening.learner.name();
-        let strategy = opening.strategy.name();
-        let features = u32::try_from(opening.features).unwrap_or(u32::MAX).max(1);
-        let price = inner.prices.units(learner, features, &Work::Opening)?;
-        let max = section.max_units;
-        let account = Account::new(units.map_or(max, |units| units.min(max)));
-        let fixed = opening.fixed.as_ref().map_or(0, |rows| rows.nrows() as u64);
-        // What is wrong is told before what is missing of its price.
-        let session = Session::open(opening, section.limits())?;
-        let account = account.charged(price)?;
-        let (id, token) = (Secret::new()?, Secret::new()?);
-        let now = Instant::now();
-        let bytes = session.bytes();
-        let entry = Entry {
-            token: token.hashed(),
-            client,
-            features,
-            learner,
-            strategy,
-            fixed,
-            turn: Arc::new(TurnMutex::new(Live {
-                session,
-                account,
-                answers: Answers::default(),
-            })),
-            seen: Mutex::new(Seen {
-                deadline: now + section.time_to_live,
-                bytes,
-            }),
-        };
-        let mut sessions = inner.sessions();
-        sessions.delete_expired(now);
-        if sessions.stopped || sessions.by_id.len() >= section.max_sessions {
-            let max = section.max_sessions;
-            return Err(Refusal::Full { max });
-        }
-        let own = sessions.by_id.values().filter(|it| it.client == client);
-        let max = section.max_client_sessions;
-        if own.count() >= max {
-            return Err(Refusal::ClientFull { max });
-        }
-        if sessions.bytes() + bytes > section.max_bytes {
-            return Err(Refusal::Memory);
-        }
-        sessions.by_id.insert(id.text(), Arc::new(entry));
-        Ok(Opened {
-            id: id.text(),
-            token: token.text(),
-            receipt: account.receipt(price),
-            expires: inner.expires(),
-        })
+    /// Returns the payments for units.
+    pub(crate) fn payments(&self) -> Result<&Payments, Refusal> {
+        Ok(&self.inner()?.payments)
     }
 
-    /// Returns the session of an id to whoever has its token, and puts off its end.
-    pub(crate) fn find(&self, id: &str, token: Option<&str>) -> Result<Arc<Entry>, Refusal> {
+    /// Returns the session of an id to whoever proves that it is theirs, and puts off its end.
+    pub(crate) fn find(&self, id: &str, presented: &Presented) -> Result<Arc<Entry>, Refusal> {
         let inner = self.inner()?;
         let now = Instant::now();
         let mut sessions = inner.sessions();
         sessions.delete_expired(now);
         let entry = sessions.by_id.get(id).ok_or(Refusal::Unknown)?;
-        let given = token.and_then(Secret::read).ok_or(Refusal::Token)?;
-        if given.hashed() != entry.token {
-            return Err(Refusal::Token);
-        }
+        entry.prove(presented)?;
         entry.seen().deadline = now + inner.section.time_to_live;
         Ok(Arc::clone(entry))
     }
@@ -260,36 +206,71 @@ impl Labels {
     pub(crate) async fn work<T: Send + 'static>(
         &self,
         entry: Arc<Entry>,
-        request: Option<Request>,
+        caller: Caller,
         price: u64,
         work: impl FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
         answer: impl FnOnce(T, Receipt) -> Vec<u8> + Send + 'static,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Answered, Refusal> {
         let inner = Arc::clone(self.inner()?);
         let mut turn = Arc::clone(&entry.turn).lock_owned().await;
+        let request = caller.request.clone();
         match request.as_ref().map(|request| turn.answers.find(request)) {
             Some(Stored::Same(answer)) => return Ok(answer),
             Some(Stored::Other) => return Err(Refusal::OtherBody),
             Some(Stored::None) | None => {}
         }
-        let charged = turn.account.charged(price)?;
-        let permit = Arc::clone(&inner.work).acquire_owned().await;
-        let working = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let (session, worked) = work(&turn.session, charged.spent())?;
-            let answer = Bytes::from(answer(worked, charged.receipt(price)));
-            let mut answers = turn.answers.clone();
+        // From here on, the call ends whatever its caller does.
+        let calling = tokio::spawn(async move {
+            let held = turn.account.hold(&caller, price).await?;
+            let receipt = held.receipt();
+            let before = entry.seen().bytes;
+            let permit = Arc::clone(&inner.work).acquire_owned().await;
+            let (session, answers) = (turn.session.clone(), turn.answers.clone());
+            let seen = (Arc::clone(&inner), Arc::clone(&entry));
+            let working = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                let (session, worked) = work(&session, receipt.spent)?;
+                let answer = Answered {
+                    body: Bytes::from(answer(worked, receipt)),
+                    receipt,
+                    response: None,
+                };
+                let mut answers = answers;
+                if let Some(request) = request.clone() {
+                    answers.store(request, answer.clone());
+                }
+                // The stored answer counts too: it can be larger than the session.
+                let (inner, entry) = seen;
+                inner.make_room(&entry, session.bytes() + answers.bytes())?;
+                Ok((session, answer, request))
+            });
+            let (session, mut answer, request) = match working.await {
+                Ok(Ok(worked)) => worked,
+                Ok(Err(refusal)) => {
+                    held.release().await;
+                    return Err(refusal);
+                }
+                Err(_) => {
+                    held.release().await;
+                    return Err(Refusal::Failed);
+                }
+            };
+            let (account, response) = match held.commit().await {
+                Ok(charged) => charged,
+                Err(refusal) => {
+                    entry.seen().bytes = before;
+                    return Err(refusal);
+                }
+            };
+            answer.response = response;
             if let Some(request) = request {
-                answers.store(request, answer.clone());
+                turn.answers.store(request, answer.clone());
             }
-            // The stored answer counts too: it can be larger than the session.
-            inner.make_room(&entry, session.bytes() + answers.bytes())?;
             turn.session = session;
-            turn.account = charged;
-            turn.answers = answers;
+            turn.account = account;
             Ok(answer)
         });
-        working.await.unwrap_or(Err(Refusal::Failed))
+        calling.await.unwrap_or(Err(Refusal::Failed))
     }
 
     /// Reads a session in its turn.
@@ -299,7 +280,7 @@ impl Labels {
         read: impl FnOnce(&Session, Receipt) -> T,
     ) -> T {
         let turn = entry.turn.lock().await;
-        read(&turn.session, turn.account.receipt(0))
+        read(&turn.session, turn.account.receipt())
     }
 
     /// Makes something of a session, as one of the works that run at a time.
@@ -316,19 +297,6 @@ impl Labels {
             make(&session)
         });
         making.await.map_err(|_| Refusal::Failed)
-    }
-
-    /// Deletes a session. What runs on it ends first. Returns its last state.
-    pub(crate) async fn close(
-        &self,
-        id: &str,
-        entry: Arc<Entry>,
-    ) -> Result<(State, Receipt), Refusal> {
-        // From here on nobody finds it, and it is dropped with the last call that has it.
-        self.inner()?.sessions().by_id.remove(id);
-        Ok(self
-            .read(&entry, |session, receipt| (session.state(), receipt))
-            .await)
     }
 
     /// Deletes the sessions whose time is over.
@@ -361,9 +329,7 @@ impl Inner {
     }
 
     fn expires(&self) -> u64 {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let end = now.unwrap_or(Duration::ZERO) + self.section.time_to_live;
-        end.as_secs()
+        (caller::now() + self.section.time_to_live).as_secs()
     }
 
     /// Notes the memory of a session. Returns an error if all would take more than they may.
@@ -390,6 +356,19 @@ impl Sessions {
 }
 
 impl Entry {
+    /// Checks that a request comes from whoever opened the session.
+    fn prove(&self, presented: &Presented) -> Result<(), Refusal> {
+        let token = match &presented.proof {
+            Some(Proof::Bearer(hash)) => Some(*hash),
+            _ => None,
+        };
+        match &self.booked {
+            _ if token.is_some() && token == self.token => Ok(()),
+            Some(booked) => booked.prove(presented),
+            None => Err(Refusal::Token),
+        }
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -409,196 +388,4 @@ impl LabelsSection {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use cotrain_active::{
-        annotators::Method,
-        session::{Batch, Input, LearnerKind},
-        strategy::Strategy,
-        stream::{Gate, Manager},
-    };
-    use ndarray::Array2;
-
-    use super::*;
-
-    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    fn section() -> LabelsSection {
-        LabelsSection {
-            enabled: true,
-            max_sessions: 3,
-            max_client_sessions: 2,
-            ..LabelsSection::default()
-        }
-    }
-
-    fn opening() -> Opening {
-        Opening {
-            learner: LearnerKind::Logistic,
-            classes: Some(2),
-            features: 1_000,
-            strategy: Strategy::Margin,
-            gate: Some(Gate::Budget {
-                manager: Manager::Quantile,
-                share: 0.5,
-            }),
-            stopping: Vec::new(),
-            fixed: None,
-            method: Method::DawidSkene,
-            seed: 0,
-        }
-    }
-
-    fn open(labels: &Labels, client: u8) -> Result<Opened, Refusal> {
-        labels.open(Ipv4Addr::new(10, 0, 0, client).into(), opening(), None)
-    }
-
-    async fn train(labels: &Labels, opened: &Opened, rows: usize) -> Result<Bytes, Refusal> {
-        let entry = labels.find(&opened.id, Some(&opened.token))?;
-        let price = labels.price(&entry, Asked::Training { rows })?;
-        let work = move |session: &Session, spent| {
-            let opinion = |index| cotrain_active::annotators::Opinion {
-                row: session.rows() + index,
-                annotator: 0,
-                label: index % 2,
-            };
-            let batch = Batch {
-                rows: Array2::zeros((rows, 1_000)),
-                opinions: (0..rows).map(opinion).collect(),
-                fixed: None,
-            };
-            session.train(&batch, spent)
-        };
-        let answer = |_, receipt: Receipt| receipt.charged.to_string().into_bytes();
-        labels.work(entry, None, price, work, answer).await
-    }
-
-    #[test]
-    fn open_refuses_beyond_the_bounds() {
-        let labels = Labels::new(section());
-        assert!(open(&labels, 1).is_ok() && open(&labels, 1).is_ok());
-        let refused = open(&labels, 1);
-        assert!(matches!(refused, Err(Refusal::ClientFull { max: 2 })));
-        assert!(open(&labels, 2).is_ok());
-        assert!(matches!(open(&labels, 3), Err(Refusal::Full { max: 3 })));
-        labels.stop();
-        assert_eq!(labels.count(), 0);
-        assert!(open(&labels, 1).is_err());
-        assert!(matches!(
-            open(&Labels::default(), 1),
-            Err(Refusal::Disabled)
-        ));
-        let few = Labels::new(section()).open(CLIENT, opening(), Some(1));
-        assert!(matches!(few, Err(Refusal::Units(_))), "{few:?}");
-    }
-
-    #[tokio::test]
-    async fn delete_expired_forgets_sessions_without_calls() {
-        let labels = Labels::new(LabelsSection {
-            time_to_live: Duration::from_millis(200),
-            ..section()
-        });
-        let [used, unused] = [(); 2].map(|()| open(&labels, 1).unwrap());
-        for _ in 0..4 {
-            tokio::time::sleep(Duration::from_millis(80)).await;
-            labels.delete_expired();
-            assert!(labels.find(&used.id, Some(&used.token)).is_ok());
-        }
-        assert!(matches!(
-            labels.find(&unused.id, Some(&unused.token)),
-            Err(Refusal::Unknown)
-        ));
-        assert_eq!(labels.count(), 1);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        labels.delete_expired();
-        assert_eq!(labels.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn work_keeps_within_the_memory_of_all_sessions() {
-        let labels = Labels::new(LabelsSection {
-            max_bytes: 1 << 20,
-            ..section()
-        });
-        let (first, second) = (open(&labels, 1).unwrap(), open(&labels, 2).unwrap());
-        // A row has 8,000 bytes.
-        assert!(train(&labels, &first, 60).await.is_ok());
-        assert!(train(&labels, &second, 40).await.is_ok());
-        let refused = train(&labels, &second, 60).await;
-        assert!(matches!(refused, Err(Refusal::Memory)), "{refused:?}");
-        let entry = labels.find(&first.id, Some(&first.token)).unwrap();
-        labels.close(&first.id, entry).await.unwrap();
-        assert!(train(&labels, &second, 60).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn work_counts_the_memory_of_the_answer_that_it_stores() {
-        let labels = Labels::new(LabelsSection {
-            max_bytes: 1 << 20,
-            ..section()
-        });
-        let opened = open(&labels, 1).unwrap();
-        let entry = labels.find(&opened.id, Some(&opened.token)).unwrap();
-        let working = |request: Option<Request>, size: usize| {
-            let work = |session: &Session, _| Ok::<_, SessionError>((session.clone(), ()));
-            let answer = move |(), _: Receipt| vec![b' '; size];
-            labels.work(Arc::clone(&entry), request, 1, work, answer)
-        };
-        let request = || Some(Request::new("0123456789abcdef", b"body"));
-        let before = entry.seen().bytes;
-        let refused = working(request(), 1 << 20).await;
-        assert!(matches!(refused, Err(Refusal::Memory)), "{refused:?}");
-        assert!(working(None, 1 << 20).await.is_ok());
-        assert_eq!(entry.seen().bytes, before);
-        assert!(working(request(), 1_000).await.is_ok());
-        assert_eq!(entry.seen().bytes, before + 1_000);
-    }
-
-    #[tokio::test]
-    async fn work_ends_and_is_charged_once_if_the_caller_goes_away() {
-        let labels = Labels::new(section());
-        let opened = open(&labels, 1).unwrap();
-        let entry = labels.find(&opened.id, Some(&opened.token)).unwrap();
-        let request = || Request::new("0123456789abcdef", b"body");
-        let rows = Array2::zeros((2, 1_000));
-        let deciding = || {
-            let rows = rows.clone();
-            let work = move |session: &Session, _| {
-                thread::sleep(Duration::from_millis(50));
-                session.decide(&Input::Rows(rows))
-            };
-            let answer = |_, receipt: Receipt| receipt.spent.to_string().into_bytes();
-            labels.work(Arc::clone(&entry), Some(request()), 7, work, answer)
-        };
-        let left = tokio::time::timeout(Duration::from_millis(10), deciding()).await;
-        assert!(left.is_err());
-        let answer = deciding().await.unwrap();
-        assert_eq!(answer, opened_with(&opened, 7));
-        let (state, receipt) = labels
-            .read(&entry, |session, receipt| (session.state(), receipt))
-            .await;
-        assert_eq!(state.seen, 2);
-        assert_eq!(receipt.spent, opened.receipt.spent + 7);
-    }
-
-    fn opened_with(opened: &Opened, more: u64) -> String {
-        (opened.receipt.spent + more).to_string()
-    }
-
-    #[tokio::test]
-    async fn work_that_fails_or_panics_costs_nothing() {
-        let labels = Labels::new(section());
-        let opened = open(&labels, 1).unwrap();
-        let entry = labels.find(&opened.id, Some(&opened.token)).unwrap();
-        let answer = |(), _: Receipt| Vec::new();
-        let failing = |_: &Session, _| Err(SessionError::NoGate);
-        let failed = labels.work(Arc::clone(&entry), None, 5, failing, answer);
-        assert!(matches!(failed.await, Err(Refusal::Session(_))));
-        let panicking = |_: &Session, _| -> Result<(Session, ()), _> { panic!("as tested") };
-        let failed = labels.work(Arc::clone(&entry), None, 5, panicking, answer);
-        assert!(matches!(failed.await, Err(Refusal::Failed)));
-        let spent = labels.read(&entry, |_, receipt| receipt.spent).await;
-        assert_eq!(spent, opened.receipt.spent);
-    }
-}
+mod tests;

@@ -11,11 +11,12 @@
 //!    after the commit is stored.
 //! 5. [`Rail::refund`] when a session is closed.
 //!
-//! [`Rail::reconcile`] runs once before the first call, and then on a timer.
+//! [`Rail::reconcile`] runs at the start, and then on a timer.
 //! A rail changes accounts by rules that it gives to the [`Books`]. Docs: `docs/adr/018-payments.md`.
 
 pub mod books;
 pub mod chain;
+pub mod exact;
 pub mod facilitator;
 
 use std::{fmt, net::IpAddr, sync::Arc};
@@ -60,7 +61,7 @@ pub struct Sale {
 }
 
 /// Names that a new account gets. They are drawn for each call, and mostly forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fresh {
     /// Id of the session, whose hash names the account.
     pub session: B256,

@@ -1,5 +1,7 @@
 //! The services together: one that follows each model, one that sends, and the HTTP API over what they store.
 
+mod sales;
+
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
@@ -21,7 +23,6 @@ use cotrain_learning::{
     data::{DataError, TEST_SHARE, load_for},
     vectors::OpenError,
 };
-use cotrain_payments::x402::batch::Deployment;
 use cotrain_protocol::Amount;
 use cotrain_relayer::{
     Queue, RelayTerms, Relayer, ScoreOptions, Sending,
@@ -36,14 +37,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{Config, KeySource, Password, X402Section},
+    config::{Config, KeySource, Password},
     coordinator::Coordinator,
     encoders::Encoders,
     labels::Labels,
-    payments::{
-        chain::{Chain, ChainOptions},
-        facilitator::Facilitator,
-    },
+    payments::{books::OpenError as BooksOpenError, facilitator::Facilitator},
     simulations::Simulations,
 };
 
@@ -59,6 +57,9 @@ pub enum ServeError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The ledger of payments cannot be opened.
+    #[error(transparent)]
+    Books(#[from] BooksOpenError),
     /// The registry cannot be read.
     #[error(transparent)]
     Registry(Box<RegistryError>),
@@ -174,7 +175,7 @@ pub async fn serve(
     if let Some(section) = config.sends().filter(|_| key.is_none()) {
         return Err(ServeError::NoKey { section });
     }
-    let payments = payments(&config.x402, &node)?;
+    let payments = sales::chain(&config.x402, &node)?;
     if let Some((chain, key)) = payments.as_ref().zip(key.as_ref())
         && chain.account() == key.address()
     {
@@ -201,7 +202,8 @@ pub async fn serve(
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
     let simulations = Simulations::new(config.simulations.clone());
-    let labels = Labels::new(config.labels.clone());
+    let sales = sales::open(&config, payments.clone(), queue.chain_store()).await?;
+    let labels = Labels::paid(config.labels.clone(), sales.clone());
     let facilitator = payments.filter(|_| config.x402.facilitator);
     let facilitator = facilitator.map(Facilitator::new);
     let coordinator = Coordinator::with_encoders(relayer, encoders)
@@ -247,6 +249,7 @@ pub async fn serve(
     let router = api::router(coordinator.clone(), &api, &stop);
     let running = tokio::spawn(services.run(stop.child_token()));
     let deleting = tokio::spawn(delete_expired(labels.clone(), stop.child_token()));
+    let reconciling = tokio::spawn(sales::reconcile(sales.clone(), stop.child_token()));
     ready(address);
     let stopping = async {
         stop.cancelled().await;
@@ -258,7 +261,11 @@ pub async fn serve(
     let ((), stopped_at) = tokio::join!(serving, stopping);
     // It ends with `stop`, and waits for nothing.
     let _ = deleting.await;
+    end(reconciling, stopped_at + api.shutdown_timeout).await;
     end(running, stopped_at + api.shutdown_timeout).await;
+    if let Some(books) = sales.books() {
+        books.close().await;
+    }
     queue.close().await;
     Ok(())
 }
@@ -602,24 +609,6 @@ async fn reload(contract: &dyn HostedContract, store: &ChainStore) {
 
 /// By which `cotrain deploy` sets test data aside, where nobody says another: what is measured on was not learned from.
 const TEST_SEED: u64 = 1;
-
-/// Opens the chain for payments, if a key pays its gas.
-fn payments(section: &X402Section, node: &Node) -> Result<Option<Chain>, ServeError> {
-    let Some(source) = &section.key else {
-        return Ok(None);
-    };
-    let chain_id = node.chain_id();
-    let options = ChainOptions {
-        deployment: Deployment::new(chain_id, section.settlement, section.collector),
-        confirmations: section.confirmations,
-        final_after: section.final_after,
-        patience: section.patience,
-        max_gas_price: section.max_gas_price,
-        max_daily_gas: section.max_daily_gas,
-    };
-    let key = read_key(source, chain_id)?;
-    Ok(Some(Chain::new(node.clone(), key, options)))
-}
 
 fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
     let variable =

@@ -81,6 +81,18 @@ kinds! {
         "Each call on a labeling session has the header Authorization: Bearer with the token of its opening.";
     OUT_OF_UNITS, "out-of-units", PAYMENT_REQUIRED, "The session has too few units left",
         "The call costs more units than the labeling session has left; both numbers are given. Nothing was charged. Ask for less, or open another session.";
+    PAYMENT_REQUIRED, "payment-required", PAYMENT_REQUIRED, "The call must be paid for",
+        "The headers PAYMENT-REQUIRED (x402) and WWW-Authenticate (L402) have the offers; `accepts` in the body is the same as in the first. Pay by one of them, and send the same request again with the payment. `error` says what was wrong with a payment. Nothing was charged.";
+    PAYMENT_MALFORMED, "payment-malformed", BAD_REQUEST, "The payment is malformed",
+        "The header PAYMENT-SIGNATURE has base64 of a payment of x402, version 2. Nothing was charged.";
+    PAYMENT_CONFLICT, "payment-conflict", CONFLICT, "The payment was used before",
+        "A payment buys once. Whoever made it repeats the request with the same Idempotency-Key or payment identifier to get its result. Without one, it cannot be told from anybody who saw the transfer on the chain.";
+    PAYMENT_PENDING, "payment-pending", SERVICE_UNAVAILABLE, "Nobody knows yet whether the payment counts",
+        "Do not pay again. Send the same request with the same payment and the same key after Retry-After seconds, until another answer comes.";
+    TOO_MANY_INVOICES, "too-many-invoices", TOO_MANY_REQUESTS, "This client has too many unpaid invoices",
+        "Pay one of them, or wait until one expires. Retry-After has the advised seconds.";
+    ANSWER_LOST, "answer-lost", GONE, "The answer is no longer here",
+        "A request with this key was done and charged, and its answer was in memory only. The units that it cost and that were left are given. Look at the session's state, and use a new key for further requests.";
     OTHER_REQUEST, "other-request", CONFLICT, "The key belongs to another request",
         "A request with this Idempotency-Key had another body or path. Use a new key for each new request.";
     LABELING_REJECTED, "labeling-rejected", UNPROCESSABLE_ENTITY, "The labeling session does not take this",

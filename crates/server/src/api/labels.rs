@@ -2,9 +2,9 @@
 
 mod body;
 mod call;
+mod payment;
 mod view;
 
-use axum::body::Bytes;
 use axum::{
     Json,
     extract::State,
@@ -17,31 +17,33 @@ use axum::{
 use cotrain_active::session::SessionError;
 use serde::Serialize;
 
-pub(super) use self::call::IDEMPOTENCY_KEY;
 use self::{
     body::{
         DecisionsBody, ExamplesBody, ModelForm, ModelQuery, OpenBody, PredictionsBody, QueriesBody,
-        QuotesBody,
+        QuotesBody, UnitsBody,
     },
     call::{Call, OfSession},
     view::{
-        ClosedView, DecisionsView, OpenedView, PredictionsView, QueriesView, QuotesView,
-        SessionView, TrainedView,
+        BoughtView, ClosedView, DecisionsView, OpenedView, PredictionsView, QueriesView,
+        QuotesView, SessionView, TrainedView,
     },
+};
+pub(super) use self::{
+    call::IDEMPOTENCY_KEY,
+    payment::{EXPOSED, PAYMENT_SIGNATURE},
 };
 use super::{
     app::App,
     extract::{InBody, InPath, InQuery, NoQuery},
     kinds::Kind,
-    limits::ClientAddress,
     problem::Problem,
 };
-use crate::labels::{Asked, OutOfUnits, RETRY, Refusal};
+use crate::labels::{Answered, Asked, Refusal};
 
 /// Returns the prices of all work, and the units of the work that the body describes.
 ///
 /// A unit is the price of one row decided on by logistic regression, with up to 64 features. Each
-/// call is rounded up to whole units. Nothing is paid for units here.
+/// call is rounded up to whole units. `sales` says what units cost; if it is empty, they are free.
 #[utoipa::path(
     post, path = "/v1/label/quotes", tag = "labels", operation_id = "quoteLabels",
     request_body(content = QuotesBody, example = json!({"learner": "logistic", "features": 64, "train": 5, "decide": 100})),
@@ -57,7 +59,8 @@ pub(super) async fn quote(
 ) -> Result<Json<QuotesView>, Problem> {
     body.check()?;
     let (prices, section) = (app.labels().prices()?, app.labels().section()?);
-    Ok(Json(QuotesView::new(prices, section, &body)?))
+    let sales = app.labels().payments()?.prices();
+    Ok(Json(QuotesView::new(prices, section, sales, &body)?))
 }
 
 /// Opens a labeling session.
@@ -70,26 +73,61 @@ pub(super) async fn quote(
     responses(
         (status = 201, description = "The session is open.", body = OpenedView,
             headers(("Location" = String, description = "Path of the session's state."))),
-        (status = 402, description = "The opening costs more units than the session may spend."),
+        (status = 400, description = "The payment is malformed."),
+        (status = 402, description = "The opening must be paid for, and the answer has the offers; or it costs more units than the session may spend."),
         (status = 404, description = "No labeling sessions are opened here."),
+        (status = 409, description = "The payment was used before."),
         (status = 422, description = "The body does not match the schema, or its parts do not fit each other."),
         (status = 429, description = "This client makes too many requests, or has too many sessions."),
-        (status = 503, description = "Too many requests run at the same time, or sessions take as much room as they may."),
+        (status = 503, description = "Too many requests run at the same time, or sessions take as much room as they may. Or nobody knows yet whether the payment counts: do not pay again, and repeat the call."),
     ),
 )]
 pub(super) async fn open(
     State(app): State<App>,
     _query: NoQuery,
-    ClientAddress(client): ClientAddress,
-    InBody(body): InBody<OpenBody>,
+    call: Call<OpenBody>,
 ) -> Result<Response, Problem> {
     let labels = app.labels();
     labels.section()?;
+    let (caller, body) = call.of()?;
     let units = body.units;
-    let opened = labels.open(client, body.opening()?, units)?;
+    let opened = labels.open(caller, body.opening()?, units).await?;
     let location = (LOCATION, format!("/v1/label/sessions/{}", opened.id));
+    let headers = payment::headers(opened.receipt, opened.response.as_ref());
     let body = Json(OpenedView::from(opened));
-    Ok((StatusCode::CREATED, [location, no_store()], body).into_response())
+    Ok((StatusCode::CREATED, [location, no_store()], headers, body).into_response())
+}
+
+/// Buys units for a labeling session. Anyone may pay; only the session's opener can spend them.
+///
+/// The first call has no payment, and is answered by 402 with offers. The same call with a payment
+/// for one of them buys the units.
+#[utoipa::path(
+    post, path = "/v1/label/sessions/{session}/units", tag = "labels", operation_id = "buyUnits",
+    params(OfSession),
+    request_body(content = UnitsBody, example = json!({"units": 1000})),
+    responses(
+        (status = 200, description = "The units are bought.", body = BoughtView),
+        (status = 400, description = "The payment is malformed."),
+        (status = 402, description = "The units must be paid for; the answer has the offers."),
+        (status = 404, description = "The session is unknown, or nothing is sold here."),
+        (status = 409, description = "The payment was used for something else."),
+        (status = 503, description = "Nobody knows yet whether the payment counts. Do not pay again; repeat the call."),
+    ),
+)]
+pub(super) async fn buy(
+    State(app): State<App>,
+    InPath(path): InPath<OfSession>,
+    _query: NoQuery,
+    call: Call<UnitsBody>,
+) -> Result<Response, Problem> {
+    let (caller, body) = call.of()?;
+    let units = body.units()?;
+    let bought = app.labels().buy(&path.session, caller, units).await;
+    let (receipt, response) = bought?;
+    let headers = payment::headers(receipt, response.as_ref());
+    let view = Json(BoughtView::new(receipt, response.as_ref()));
+    Ok(([no_store()], headers, view).into_response())
 }
 
 /// Returns the state of a labeling session. It is free.
@@ -109,7 +147,7 @@ pub(super) async fn state(
     call: Call,
 ) -> Result<Response, Problem> {
     let labels = app.labels();
-    let entry = labels.find(&path.session, call.token())?;
+    let entry = labels.find(&path.session, call.presented())?;
     let expires = labels.expires()?;
     let view = labels
         .read(&entry, |session, receipt| {
@@ -142,8 +180,8 @@ pub(super) async fn train(
     _query: NoQuery,
     call: Call<ExamplesBody>,
 ) -> Result<Response, Problem> {
-    let (token, request, body) = call.of("examples")?;
-    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let (caller, body) = call.of()?;
+    let entry = app.labels().find(&path.session, &caller.presented)?;
     let rows = body.rows.len().max(body.opinions.len());
     if rows == 0 {
         return Err(nothing("rows or opinions"));
@@ -154,7 +192,7 @@ pub(super) async fn train(
         cotrain_active::session::Session::train(session, &batch, spent)
     };
     let answer = |trained, receipt| bytes(&TrainedView::new(&trained, receipt));
-    let answer = app.labels().work(entry, request, price, work, answer).await;
+    let answer = app.labels().work(entry, caller, price, work, answer).await;
     Ok(answered(answer?))
 }
 
@@ -182,8 +220,8 @@ pub(super) async fn decide(
     _query: NoQuery,
     call: Call<DecisionsBody>,
 ) -> Result<Response, Problem> {
-    let (token, request, body) = call.of("decisions")?;
-    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let (caller, body) = call.of()?;
+    let entry = app.labels().find(&path.session, &caller.presented)?;
     let input = body.input()?;
     let asked = Asked::Deciding {
         rows: body::rows(&input),
@@ -191,7 +229,7 @@ pub(super) async fn decide(
     let price = app.labels().price(&entry, asked)?;
     let work = move |session: &cotrain_active::session::Session, _| session.decide(&input);
     let answer = |decisions, receipt| bytes(&DecisionsView::new(decisions, receipt));
-    let answer = app.labels().work(entry, request, price, work, answer).await;
+    let answer = app.labels().work(entry, caller, price, work, answer).await;
     Ok(answered(answer?))
 }
 
@@ -219,8 +257,8 @@ pub(super) async fn query(
     _query: NoQuery,
     call: Call<QueriesBody>,
 ) -> Result<Response, Problem> {
-    let (token, request, body) = call.of("queries")?;
-    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let (caller, body) = call.of()?;
+    let entry = app.labels().find(&path.session, &caller.presented)?;
     let (pool, count) = body.pool()?;
     let rows = body::pool_rows(&pool);
     // More picks than rows cost no more.
@@ -230,7 +268,7 @@ pub(super) async fn query(
         .price(&entry, Asked::Query { pool: rows, picks })?;
     let work = move |session: &cotrain_active::session::Session, _| session.query(&pool, count);
     let answer = |chosen: Vec<usize>, receipt| bytes(&QueriesView::new(&chosen, receipt));
-    let answer = app.labels().work(entry, request, price, work, answer).await;
+    let answer = app.labels().work(entry, caller, price, work, answer).await;
     Ok(answered(answer?))
 }
 
@@ -255,8 +293,8 @@ pub(super) async fn predict(
     _query: NoQuery,
     call: Call<PredictionsBody>,
 ) -> Result<Response, Problem> {
-    let (token, request, body) = call.of("predictions")?;
-    let entry = app.labels().find(&path.session, token.as_deref())?;
+    let (caller, body) = call.of()?;
+    let entry = app.labels().find(&path.session, &caller.presented)?;
     let rows = body.rows()?;
     let price = app
         .labels()
@@ -266,7 +304,7 @@ pub(super) async fn predict(
         Ok::<_, SessionError>((session.clone(), predicted))
     };
     let answer = |predicted, receipt| bytes(&PredictionsView::new(&predicted, receipt));
-    let answer = app.labels().work(entry, request, price, work, answer).await;
+    let answer = app.labels().work(entry, caller, price, work, answer).await;
     Ok(answered(answer?))
 }
 
@@ -289,7 +327,7 @@ pub(super) async fn model(
     call: Call,
 ) -> Result<Response, Problem> {
     let labels = app.labels();
-    let entry = labels.find(&path.session, call.token())?;
+    let entry = labels.find(&path.session, call.presented())?;
     let made = labels.make(&entry, move |session| {
         let model = session.learner().ok_or(SessionError::NoModel);
         let model = model.map_err(|error| Problem::from(Refusal::from(error)))?;
@@ -325,11 +363,9 @@ pub(super) async fn close(
     _query: NoQuery,
     call: Call,
 ) -> Result<Response, Problem> {
-    let labels = app.labels();
-    let entry = labels.find(&path.session, call.token())?;
-    let (state, receipt) = labels.close(&path.session, entry).await?;
-    let view = ClosedView::new(&state, receipt);
-    Ok(([no_store()], Json(view)).into_response())
+    let closed = app.labels().close(&path.session, call.caller()).await?;
+    let headers = payment::headers(closed.receipt, None);
+    Ok(([no_store()], headers, Json(ClosedView::from(closed))).into_response())
 }
 
 /// Returns the header that keeps an answer out of caches.
@@ -338,9 +374,10 @@ fn no_store() -> (HeaderName, String) {
 }
 
 /// Returns an answer that may have been stored.
-fn answered(json: Bytes) -> Response {
+fn answered(answer: Answered) -> Response {
     let content = (CONTENT_TYPE, "application/json".to_owned());
-    ([content, no_store()], json).into_response()
+    let headers = payment::headers(answer.receipt, answer.response.as_ref());
+    ([content, no_store()], headers, answer.body).into_response()
 }
 
 fn bytes(view: &impl Serialize) -> Vec<u8> {
@@ -351,30 +388,4 @@ fn bytes(view: &impl Serialize) -> Vec<u8> {
 fn nothing(what: &str) -> Problem {
     let detail = format!("there are no {what}; send at least one");
     Problem::new(&Kind::LABELING_REJECTED, detail)
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let kind = match &refusal {
-            Refusal::Disabled => &Kind::NOT_SERVED,
-            Refusal::Full { .. } | Refusal::Memory => {
-                return Self::new(&Kind::TOO_MANY_SESSIONS, refusal).retry_after(RETRY);
-            }
-            Refusal::ClientFull { .. } => {
-                return Self::new(&Kind::TOO_MANY_OWN_SESSIONS, refusal).retry_after(RETRY);
-            }
-            Refusal::Units(OutOfUnits { price, left }) => {
-                let (price, left) = (*price, *left);
-                return Self::new(&Kind::OUT_OF_UNITS, refusal)
-                    .with("price", price)
-                    .with("left", left);
-            }
-            Refusal::Unknown => &Kind::UNKNOWN_SESSION,
-            Refusal::Token => &Kind::WRONG_TOKEN,
-            Refusal::OtherBody => &Kind::OTHER_REQUEST,
-            Refusal::Price(_) | Refusal::Session(_) => &Kind::LABELING_REJECTED,
-            Refusal::Failed => &Kind::INTERNAL,
-        };
-        Self::new(kind, refusal)
-    }
 }

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Next,
@@ -32,6 +32,7 @@ pub(super) struct Problem {
     fields: Map<String, Value>,
     /// Wait before a new attempt, in seconds.
     retry_after: Option<u64>,
+    headers: HeaderMap,
 }
 
 impl Problem {
@@ -41,12 +42,19 @@ impl Problem {
             detail: detail.to_string(),
             fields: Map::new(),
             retry_after: None,
+            headers: HeaderMap::new(),
         }
     }
 
     /// Adds a further field.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header, beside others of its name.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
         self
     }
 
@@ -81,7 +89,7 @@ impl Problem {
     }
 
     /// Returns the answer for a request of `path`.
-    fn answer(&self, path: &str, mut headers: axum::http::HeaderMap) -> Response {
+    fn answer(&self, path: &str, mut headers: HeaderMap) -> Response {
         let mut document = self.kind.document(&self.detail);
         document.instance = Some(path.to_owned());
         document.fields.clone_from(&self.fields);
@@ -90,7 +98,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if self.kind.status == StatusCode::UNAUTHORIZED {
+        if self.kind.status == StatusCode::UNAUTHORIZED && !headers.contains_key(WWW_AUTHENTICATE) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         let mut response = Response::new(Body::from(json!(document).to_string()));
@@ -102,7 +110,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.kind.status, Extension(self)).into_response()
+        let headers = self.headers.clone();
+        (self.kind.status, headers, Extension(self)).into_response()
     }
 }
 

@@ -32,7 +32,7 @@ fn unsigned(value: &Value) -> Option<u128> {
 }
 
 /// Reads a value; the error says what is expected.
-fn form<'de, D: Deserializer<'de>, T>(
+pub(super) fn form<'de, D: Deserializer<'de>, T>(
     from: D,
     read: impl FnOnce(Value) -> Option<T>,
     expected: impl fmt::Display,
@@ -159,7 +159,7 @@ fn amount(text: &str) -> Option<u128> {
 }
 
 /// Reads a list of texts. A single text, as in a variable, is split at its commas.
-fn list(value: Value) -> Option<Vec<String>> {
+pub(super) fn list(value: Value) -> Option<Vec<String>> {
     match value {
         Value::String(_, text) => {
             let parts = text.split(',').map(|part| part.trim().to_owned());
@@ -210,7 +210,7 @@ pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Addres
 }
 
 /// Returns an address, or the expected form as the error.
-fn address(text: &str) -> Result<Address, &'static str> {
+pub(super) fn address(text: &str) -> Result<Address, &'static str> {
     parse_address(text).map_err(|error| match error {
         AddressError::Checksum { .. } => {
             "an address whose digits fit its checksum (EIP-55): one of them or its case is wrong here"

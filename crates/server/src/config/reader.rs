@@ -9,6 +9,7 @@ use figment2::{Figment, value::Value};
 use serde::Deserialize;
 
 use super::{
+    assets::{self, AssetSection},
     error::ConfigError,
     explain::{shown, source, source_name},
     forms,
@@ -162,6 +163,12 @@ struct X402Given {
     key_env: Option<String>,
     #[serde(default, deserialize_with = "forms::whole_if_set::<_, _, 0, 9>")]
     development: Option<u32>,
+    #[serde(deserialize_with = "assets::read")]
+    assets: Vec<AssetSection>,
+    #[serde(default, deserialize_with = "forms::address_if_set")]
+    pay_to: Option<Address>,
+    #[serde(deserialize_with = "forms::duration::<_, { 10 * SECOND }, { 3_600 * SECOND }>")]
+    offer_time: Duration,
     #[serde(deserialize_with = "forms::one_address")]
     settlement: Address,
     #[serde(deserialize_with = "forms::one_address")]
@@ -326,9 +333,19 @@ fn x402(given: X402Given) -> Result<X402Section, ConfigError> {
             wanted: one_key("x402"),
         });
     }
+    if !given.assets.is_empty() && key.is_none() {
+        return Err(ConfigError::Together {
+            found: "`x402.assets` names tokens, but there is no key that settles payments"
+                .to_owned(),
+            wanted: one_key("x402"),
+        });
+    }
     Ok(X402Section {
         facilitator: given.facilitator,
         key,
+        assets: given.assets,
+        pay_to: given.pay_to,
+        offer_time: given.offer_time,
         settlement: given.settlement,
         collector: given.collector,
         confirmations: given.confirmations,

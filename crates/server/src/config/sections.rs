@@ -8,7 +8,7 @@ use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions, SendOptions};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::forms;
+use super::{assets::AssetSection, forms};
 
 /// One hour, in milliseconds.
 const HOUR: u64 = 60 * 60 * 1_000;
@@ -210,6 +210,12 @@ pub struct X402Section {
     pub facilitator: bool,
     /// Source of the key that pays gas, and signs claims and refunds.
     pub key: Option<KeySource>,
+    /// Tokens that labeling work is sold for, in the order of offers.
+    pub assets: Vec<AssetSection>,
+    /// Account that gets the tokens; `None` for that of the key.
+    pub pay_to: Option<Address>,
+    /// Maximum time from an offer to the end of its payment.
+    pub offer_time: Duration,
     /// Settlement contract of channels.
     pub settlement: Address,
     /// Contract that collects deposits into channels.

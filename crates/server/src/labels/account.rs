@@ -1,13 +1,43 @@
-//! Account of a session: units that are left and spent.
+//! Accounts of sessions: units that are left and spent.
 //!
-//! This is the rail "none": units are counted, and nobody pays for them.
-//! A rail with money takes its place: it sells the units of [`Account::new`] and stores each charge.
+//! With the rail "none", units are counted in memory, and nobody pays for them. With others, the
+//! ledger counts them: a call reserves its units before the work, and is charged after it.
+
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use cotrain_payments::{
+    ledger::{AccountId, Ledger, Owner},
+    rail::{Hold, Presented, RefusalReason},
+    x402::wire::SettlementResponse,
+};
+
+use super::{
+    caller::{Caller, PURCHASE},
+    refusal::Refusal,
+};
+use crate::payments::{Begun, PayError, Payments, Rail, RailKind, Sale};
 
 /// Units of a session.
+#[derive(Debug, Clone)]
+pub(super) enum Account {
+    Free(Counted),
+    Booked(Booked),
+}
+
+/// Units that are counted in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Account {
+pub(super) struct Counted {
     left: u64,
     spent: u64,
+}
+
+/// Account of the ledger, with the rail that opened it.
+#[derive(Debug, Clone)]
+pub(super) struct Booked {
+    pub(super) payments: Payments,
+    pub(super) rail: Arc<dyn Rail>,
+    pub(super) account: AccountId,
 }
 
 /// Units after a call.
@@ -33,9 +63,25 @@ pub(crate) struct OutOfUnits {
     pub(crate) left: u64,
 }
 
-impl Account {
+/// Units that a call has set aside. It ends by [`Held::commit`] or [`Held::release`].
+#[derive(Debug)]
+pub(super) struct Held {
+    price: u64,
+    units: Units,
+    /// Result of a payment that came with the call.
+    response: Option<SettlementResponse>,
+}
+
+#[derive(Debug)]
+enum Units {
+    /// Account after the call.
+    Free(Counted),
+    Booked(Booked, Hold),
+}
+
+impl Counted {
     /// Creates an account with a number of units.
-    pub(crate) fn new(units: u64) -> Self {
+    pub(super) fn new(units: u64) -> Self {
         Self {
             left: units,
             spent: 0,
@@ -43,7 +89,7 @@ impl Account {
     }
 
     /// Returns the account after a call. The caller takes it once the call has succeeded.
-    pub(crate) fn charged(self, price: u64) -> Result<Self, OutOfUnits> {
+    pub(super) fn charged(self, price: u64) -> Result<Self, OutOfUnits> {
         let Self { left, spent } = self;
         let left = left.checked_sub(price).ok_or(OutOfUnits { price, left })?;
         Ok(Self {
@@ -52,13 +98,8 @@ impl Account {
         })
     }
 
-    /// Returns the number of units spent.
-    pub(crate) fn spent(self) -> u64 {
-        self.spent
-    }
-
     /// Returns the receipt of a call that has been charged.
-    pub(crate) fn receipt(self, charged: u64) -> Receipt {
+    pub(super) fn receipt(self, charged: u64) -> Receipt {
         Receipt {
             charged,
             spent: self.spent,
@@ -67,17 +108,161 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Returns the units as they are now.
+    pub(super) fn receipt(&self) -> Receipt {
+        match self {
+            Self::Free(counted) => counted.receipt(0),
+            Self::Booked(booked) => booked.receipt(0),
+        }
+    }
+
+    /// Sets units aside for a call. A payment that came with it buys units first.
+    pub(super) async fn hold(&self, caller: &Caller, price: u64) -> Result<Held, Refusal> {
+        let booked = match self {
+            Self::Free(counted) => {
+                let units = Units::Free(counted.charged(price)?);
+                return Ok(Held {
+                    price,
+                    units,
+                    response: None,
+                });
+            }
+            Self::Booked(booked) => booked,
+        };
+        let sale = caller.sale(price, price.max(PURCHASE), Some(booked.account));
+        let is_purchase = booked.rail.kind() == RailKind::Exact;
+        let mut response = None;
+        if caller.presented.payment.is_some() && is_purchase {
+            let kind = Some(booked.rail.kind());
+            let admitting = booked.payments.admit(&caller.presented, &sale, kind);
+            let (_, admitted) = admitting.await?;
+            response = admitted.response;
+        }
+        let held = booked.hold(&caller.presented, &sale).await?;
+        Ok(Held { response, ..held })
+    }
+}
+
+impl Booked {
+    /// Returns the proof of the owner.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        let owner = |ledger: &Ledger| ledger.account(self.account).map(|it| it.owner());
+        self.payments.books()?.read(owner)
+    }
+
+    /// Checks that a request proves the owner.
+    pub(super) fn prove(&self, presented: &Presented) -> Result<(), Refusal> {
+        let owner = self.owner().ok_or(Refusal::Unknown)?;
+        let proven = self.rail.prove(presented, owner);
+        proven.map_err(|reason| match reason {
+            RefusalReason::Scheme => Refusal::Token,
+            reason => Refusal::proof(reason),
+        })
+    }
+
+    /// Returns the units, and those that a call cost.
+    pub(super) fn receipt(&self, charged: u64) -> Receipt {
+        let units = |ledger: &Ledger| {
+            let account = ledger.account(self.account)?;
+            Some((account.spent(), account.spendable()))
+        };
+        let books = self.payments.books();
+        let (spent, left) = books
+            .and_then(|books| books.read(units))
+            .unwrap_or_default();
+        Receipt {
+            charged,
+            spent,
+            left,
+        }
+    }
+
+    /// Sets units aside for a sale.
+    pub(super) async fn hold(&self, presented: &Presented, sale: &Sale) -> Result<Held, Refusal> {
+        match self.rail.reserve(self.account, presented, sale).await {
+            Ok(Begun::Held(hold)) => Ok(Held {
+                price: sale.price,
+                units: Units::Booked(self.clone(), hold),
+                response: None,
+            }),
+            Ok(Begun::Done(paid)) => Err(Refusal::AnswerLost {
+                charged: paid.receipt.units,
+                left: paid.receipt.left,
+            }),
+            Err(error) => {
+                let kind = Some(self.rail.kind());
+                Err(self.payments.refused(error, sale, kind).await.into())
+            }
+        }
+    }
+}
+
+impl Held {
+    /// Returns the receipt that the call has once it is charged.
+    pub(super) fn receipt(&self) -> Receipt {
+        match &self.units {
+            Units::Free(counted) => counted.receipt(self.price),
+            Units::Booked(booked, _) => {
+                // The units are reserved: they are neither left nor spent yet.
+                let receipt = booked.receipt(self.price);
+                Receipt {
+                    spent: receipt.spent.saturating_add(self.price),
+                    ..receipt
+                }
+            }
+        }
+    }
+
+    /// Charges the call. Returns the account after it, and the contents of `PAYMENT-RESPONSE`.
+    ///
+    /// After an error the call has cost nothing.
+    pub(super) async fn commit(self) -> Result<(Account, Option<SettlementResponse>), Refusal> {
+        match self.units {
+            Units::Free(counted) => Ok((Account::Free(counted), None)),
+            Units::Booked(booked, hold) => match booked.rail.commit(&hold, self.price).await {
+                Ok(paid) => Ok((Account::Booked(booked), paid.response.or(self.response))),
+                Err(error) => {
+                    booked.rail.release(&hold).await;
+                    Err(Refusal::uncommitted(error))
+                }
+            },
+        }
+    }
+
+    /// Ends the call, which costs nothing.
+    pub(super) async fn release(self) {
+        if let Units::Booked(booked, hold) = self.units {
+            booked.rail.release(&hold).await;
+        }
+    }
+}
+
+impl Refusal {
+    fn uncommitted(error: PayError) -> Self {
+        tracing::warn!(%error, "a call whose work succeeded is not charged");
+        Self::Unpayable(error)
+    }
+}
+
+/// Returns the account that the id of a session names.
+pub(super) fn account_of(session: B256) -> AccountId {
+    use sha2::{Digest, Sha256};
+
+    AccountId(B256::from_slice(&Sha256::digest(session)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn charged_takes_no_more_than_is_left() {
-        let account = Account::new(10).charged(4).unwrap().charged(6).unwrap();
+        let account = Counted::new(10).charged(4).unwrap().charged(6).unwrap();
         assert_eq!((account.left, account.spent), (0, 10));
         assert_eq!(account.charged(1), Err(OutOfUnits { price: 1, left: 0 }));
         assert!(account.charged(0).is_ok());
-        let receipt = Account::new(10).charged(4).unwrap().receipt(4);
+        let receipt = Counted::new(10).charged(4).unwrap().receipt(4);
         assert_eq!((receipt.charged, receipt.spent, receipt.left), (4, 4, 6));
     }
 }

@@ -3,13 +3,27 @@
 use std::collections::VecDeque;
 
 use axum::body::Bytes;
+use cotrain_payments::x402::wire::SettlementResponse;
 use sha2::{Digest, Sha256};
+
+use super::account::Receipt;
 
 /// Maximum number of stored answers.
 const MAX_ANSWERS: usize = 16;
 
 /// Maximum size of all stored answers, in bytes. The last one is always stored.
 const MAX_BYTES: usize = 64 << 10;
+
+/// Answer to a call that was charged.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answered {
+    /// Body.
+    pub(crate) body: Bytes,
+    /// Units that it cost, and that were left.
+    pub(crate) receipt: Receipt,
+    /// Contents of the header `PAYMENT-RESPONSE`, if the call had a payment.
+    pub(crate) response: Option<SettlementResponse>,
+}
 
 /// Request with a key, for which the same answer is given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +41,22 @@ impl Request {
             hash: Sha256::digest(content).into(),
         }
     }
+
+    /// Returns the SHA-256 of path and body.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
 }
 
 /// Answers to the last requests with keys; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answers(VecDeque<(Request, Bytes)>);
+pub(super) struct Answers(VecDeque<(Request, Answered)>);
 
 /// Result of a search.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Stored {
     /// Answer to the same request.
-    Same(Bytes),
+    Same(Answered),
     /// The key had another request.
     Other,
     /// The key is unknown.
@@ -56,7 +75,7 @@ impl Answers {
     }
 
     /// Stores an answer, and forgets the oldest ones.
-    pub(super) fn store(&mut self, request: Request, answer: Bytes) {
+    pub(super) fn store(&mut self, request: Request, answer: Answered) {
         self.0.push_back((request, answer));
         while self.0.len() > MAX_ANSWERS || (self.0.len() > 1 && self.bytes() > MAX_BYTES) {
             self.0.pop_front();
@@ -65,7 +84,7 @@ impl Answers {
 
     /// Returns the size of the answers, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.0.iter().map(|(_, answer)| answer.len()).sum()
+        self.0.iter().map(|(_, answer)| answer.body.len()).sum()
     }
 }
 
@@ -73,16 +92,26 @@ impl Answers {
 mod tests {
     use super::*;
 
+    fn answered(body: impl Into<Bytes>) -> Answered {
+        let receipt = Receipt {
+            charged: 1,
+            spent: 1,
+            left: 0,
+        };
+        Answered {
+            body: body.into(),
+            receipt,
+            response: None,
+        }
+    }
+
     #[test]
     fn find_tells_the_same_request_from_another() {
         let mut answers = Answers::default();
         let request = Request::new("key", b"one");
         assert_eq!(answers.find(&request), Stored::None);
-        answers.store(request.clone(), Bytes::from_static(b"answer"));
-        assert_eq!(
-            answers.find(&request),
-            Stored::Same(Bytes::from_static(b"answer"))
-        );
+        answers.store(request.clone(), answered("answer"));
+        assert_eq!(answers.find(&request), Stored::Same(answered("answer")));
         assert_eq!(answers.find(&Request::new("key", b"two")), Stored::Other);
         assert_eq!(answers.find(&Request::new("other", b"one")), Stored::None);
     }
@@ -92,12 +121,12 @@ mod tests {
         let mut answers = Answers::default();
         let request = |index: usize| Request::new(&index.to_string(), b"");
         for index in 0..MAX_ANSWERS + 2 {
-            answers.store(request(index), Bytes::from_static(b"1234"));
+            answers.store(request(index), answered("1234"));
         }
         assert_eq!(answers.find(&request(1)), Stored::None);
         assert_ne!(answers.find(&request(2)), Stored::None);
         assert_eq!(answers.bytes(), 4 * MAX_ANSWERS);
-        answers.store(request(99), vec![0; MAX_BYTES + 1].into());
+        answers.store(request(99), answered(vec![0; MAX_BYTES + 1]));
         assert_eq!(answers.bytes(), MAX_BYTES + 1);
         assert_ne!(answers.find(&request(99)), Stored::None);
     }

@@ -4,6 +4,7 @@ use cotrain_active::session::SessionError;
 use cotrain_payments::price::PriceError;
 
 use super::account::OutOfUnits;
+use crate::payments::{PayError, Refused};
 
 /// Reason why a call is refused.
 #[derive(Debug, thiserror::Error)]
@@ -32,4 +33,27 @@ pub(crate) enum Refusal {
     Session(#[from] SessionError),
     #[error("the work on the session failed; nothing was charged")]
     Failed,
+    #[error("{}", .0.error)]
+    Unpaid(Box<Refused>),
+    #[error(transparent)]
+    Unpayable(PayError),
+    #[error(
+        "this request was done and charged before, and its answer is no longer here; ask for the session's state, and go on with a new key"
+    )]
+    AnswerLost { charged: u64, left: u64 },
+    #[error("nothing is sold here: units are free; open a session without a payment")]
+    NothingSold,
+}
+
+impl Refusal {
+    /// Returns the refusal of a proof.
+    pub(super) fn proof(reason: cotrain_payments::rail::RefusalReason) -> Self {
+        Self::Unpayable(reason.into())
+    }
+}
+
+impl From<Box<Refused>> for Refusal {
+    fn from(refused: Box<Refused>) -> Self {
+        Self::Unpaid(refused)
+    }
 }

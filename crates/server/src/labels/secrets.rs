@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use alloy_primitives::hex;
-use sha2::{Digest, Sha256};
+use alloy_primitives::{B256, hex};
 
 use super::refusal::Refusal;
 
@@ -28,11 +27,9 @@ impl Secret {
         bytes?.try_into().ok().map(Self)
     }
 
-    /// Returns the hash, which is all that is kept of a token.
-    ///
-    /// A comparison of hashes tells nothing of the secret by its time.
-    pub(super) fn hashed(self) -> Self {
-        Self(Sha256::digest(self.0).into())
+    /// Returns the bytes.
+    pub(super) fn bytes(self) -> B256 {
+        B256::from(self.0)
     }
 
     /// Returns 64 hexadecimal digits.
@@ -56,7 +53,6 @@ mod tests {
         let secret = Secret::new().unwrap();
         let text = secret.text();
         assert_eq!(Secret::read(&text), Some(secret));
-        assert_ne!(secret.hashed(), secret);
         assert_ne!(Secret::new().unwrap(), secret);
         for wrong in [
             "",

@@ -195,9 +195,31 @@ pub(in crate::api) struct OpenBody {
     #[serde(default)]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     seed: u64,
-    /// Maximum number of units that the session spends; the coordinator's own if it is left out.
+    /// Units to buy, if they are paid for. Else the maximum number of units that the session spends;
+    /// the coordinator's own if it is left out.
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub(super) units: Option<u64>,
+}
+
+/// Units to buy.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::api) struct UnitsBody {
+    /// Number of units.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
+    units: u64,
+}
+
+impl UnitsBody {
+    /// Returns the number of units.
+    pub(super) fn units(&self) -> Result<u64, Problem> {
+        if (1..=MAX).contains(&self.units) {
+            return Ok(self.units);
+        }
+        let found = self.units;
+        let detail = format!("`units` is {found}, expected 1 to {MAX}");
+        Err(Problem::new(&Kind::INVALID_REQUEST, detail))
+    }
 }
 
 /// Method for the consensus of several annotators.

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use cotrain_active::{
-    session::{Decision, Session, State, Trained},
+    session::{Decision, Session, Trained},
     stopping::Stopped,
 };
-use cotrain_payments::price::{PriceList, Work};
+use cotrain_payments::{
+    price::{PriceList, Work},
+    x402::wire::SettlementResponse,
+};
 use ndarray::Array2;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,7 +17,8 @@ use utoipa::ToSchema;
 use super::body::QuotesBody;
 use crate::{
     config::LabelsSection,
-    labels::{Opened, Receipt, Refusal},
+    labels::{Closed, Opened, Receipt, Refusal},
+    payments::{PriceLine, RailKind},
 };
 
 /// Prices and bounds.
@@ -23,10 +27,62 @@ use crate::{
 pub(in crate::api) struct QuotesView {
     /// Ways to pay. `none`: units are counted, and nothing is paid.
     rails: Vec<&'static str>,
+    /// Prices of units, in the order of offers; empty if nothing is paid.
+    sales: Vec<SaleView>,
     prices: PricesView,
     bounds: SessionBoundsView,
     /// Units of the work that was asked about.
     units: WorkView,
+}
+
+/// Price of units in one asset.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SaleView {
+    /// Way to pay.
+    rail: &'static str,
+    /// Network, such as `eip155:8453`.
+    network: String,
+    /// Address of the token, or `msat`.
+    asset: String,
+    /// Name of the asset.
+    name: String,
+    /// Decimals with which people read amounts of the asset.
+    decimals: u8,
+    /// Account that is paid; null if each offer names its own.
+    pay_to: Option<String>,
+    /// Amount of the asset's smallest unit that buys `units`, as a decimal number.
+    amount: String,
+    /// Number of units.
+    units: u64,
+    /// Smallest amount of a purchase, as a decimal number.
+    minimum: String,
+}
+
+impl From<PriceLine> for SaleView {
+    fn from(line: PriceLine) -> Self {
+        Self {
+            rail: rail_name(line.rail),
+            network: line.network,
+            asset: line.asset,
+            name: line.name,
+            decimals: line.decimals,
+            pay_to: line.pay_to,
+            amount: line.price.amount.to_string(),
+            units: line.price.units.get(),
+            minimum: line.minimum.to_string(),
+        }
+    }
+}
+
+/// Returns the name of a rail for clients.
+fn rail_name(rail: RailKind) -> &'static str {
+    match rail {
+        RailKind::Free => "none",
+        RailKind::Channel => "x402-batch-settlement",
+        RailKind::Exact => "x402-exact",
+        RailKind::Lightning => "lightning",
+    }
 }
 
 /// Prices of all work.
@@ -97,8 +153,14 @@ impl QuotesView {
     pub(super) fn new(
         prices: &PriceList,
         section: &LabelsSection,
+        sales: Vec<PriceLine>,
         body: &QuotesBody,
     ) -> Result<Self, Refusal> {
+        let mut rails: Vec<_> = sales.iter().map(|line| rail_name(line.rail)).collect();
+        rails.dedup();
+        if rails.is_empty() {
+            rails.push(rail_name(RailKind::Free));
+        }
         let learner = body.learner.kind().name();
         let features = body.features.unwrap_or(1).max(1);
         let units = |count: u32, work: Work<'_>| match count {
@@ -132,7 +194,8 @@ impl QuotesView {
             (name.clone(), view)
         });
         Ok(Self {
-            rails: vec!["none"],
+            rails,
+            sales: sales.into_iter().map(Into::into).collect(),
             prices: PricesView {
                 opening: prices.opening.get(),
                 learners: learners.collect(),
@@ -158,8 +221,9 @@ impl QuotesView {
 pub(in crate::api) struct OpenedView {
     /// Id, for the paths of its calls.
     session: String,
-    /// Token, for `Authorization: Bearer`. It is shown only here.
-    token: String,
+    /// Token, for `Authorization: Bearer`. It is shown only here; null if the payment's own proof is
+    /// used, or the token that opened the account before.
+    token: Option<String>,
     units: UnitsView,
     /// Time at which it is deleted unless there is a call before, in Unix seconds.
     expires: u64,
@@ -388,13 +452,55 @@ pub(in crate::api) struct ClosedView {
     /// Number of labeled rows that were deleted.
     rows: u64,
     units: UnitsView,
+    /// Money that goes back. Units of payments that are not final go back once they are.
+    refunds: Vec<RefundView>,
 }
 
-impl ClosedView {
-    pub(super) fn new(state: &State, receipt: Receipt) -> Self {
+/// Money that goes back for units that were not spent.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RefundView {
+    /// Account that paid, and gets it.
+    payer: String,
+    /// Address of the token.
+    asset: String,
+    /// Amount of the token's smallest unit, as a decimal number.
+    amount: String,
+    /// Hash of the transaction; null before there is one.
+    transaction: Option<String>,
+}
+
+impl From<Closed> for ClosedView {
+    fn from(closed: Closed) -> Self {
+        let refunds = closed.refunds.into_iter().map(|refund| RefundView {
+            payer: refund.payer.to_string(),
+            asset: refund.token.to_string(),
+            amount: refund.amount.to_string(),
+            transaction: refund.transaction.map(|it| it.to_string()),
+        });
         Self {
-            rows: state.rows as u64,
+            rows: closed.state.map_or(0, |state| state.rows as u64),
+            units: closed.receipt.into(),
+            refunds: refunds.collect(),
+        }
+    }
+}
+
+/// Units that were bought.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct BoughtView {
+    units: UnitsView,
+    /// Hash of the transaction that paid; null if none did.
+    transaction: Option<String>,
+}
+
+impl BoughtView {
+    pub(super) fn new(receipt: Receipt, response: Option<&SettlementResponse>) -> Self {
+        let transaction = response.map(|it| it.transaction.clone());
+        Self {
             units: receipt.into(),
+            transaction: transaction.filter(|it| !it.is_empty()),
         }
     }
 }

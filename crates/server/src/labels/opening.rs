@@ -1,0 +1,359 @@
+//! Opening of sessions, buying units for them, and closing them.
+
+use std::{sync::Arc, time::Instant};
+
+use alloy_primitives::B256;
+use cotrain_active::session::{Opening, Session, State};
+use cotrain_payments::{
+    ledger::{AccountId, Ledger},
+    price::Work,
+    rail::{Proof, token_hash},
+    x402::wire::SettlementResponse,
+};
+use tokio::sync::Mutex as TurnMutex;
+
+use super::{
+    Answers, Entry, Inner, Labels, Live, Mutex, Receipt, Seen,
+    account::{Account, Booked, Counted, account_of},
+    caller::{Caller, PURCHASE},
+    refusal::Refusal,
+    secrets::Secret,
+};
+use crate::payments::{Admitted, Fresh, Rail, RailKind, Refunded};
+
+/// Session that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// Id, 32 bytes in hexadecimal.
+    pub(crate) id: String,
+    /// Token, 32 random bytes in hexadecimal, which only the opener knows. `None` if the session is
+    /// proven by what paid for it, or by a token that the opener has already.
+    pub(crate) token: Option<String>,
+    pub(crate) receipt: Receipt,
+    /// Time at which it is deleted unless there is a call, in Unix seconds.
+    pub(crate) expires: u64,
+    /// Contents of the header `PAYMENT-RESPONSE`, if there was a payment.
+    pub(crate) response: Option<SettlementResponse>,
+}
+
+/// Session that was closed.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    /// Last state; `None` if only the account was left.
+    pub(crate) state: Option<State>,
+    pub(crate) receipt: Receipt,
+    /// Money that goes back.
+    pub(crate) refunds: Vec<Refunded>,
+}
+
+/// Session that is ready, and whose opening is priced.
+struct Ready {
+    opening: Facts,
+    session: Session,
+    price: u64,
+}
+
+/// Facts of an opening that its entry keeps.
+struct Facts {
+    learner: &'static str,
+    strategy: &'static str,
+    features: u32,
+    fixed: u64,
+}
+
+impl Labels {
+    /// Opens a session of a client, which may spend or buy a number of units.
+    ///
+    /// If the caller goes away, the opening ends nevertheless, and the same payment finds it.
+    pub(crate) async fn open(
+        &self,
+        caller: Caller,
+        opening: Opening,
+        units: Option<u64>,
+    ) -> Result<Opened, Refusal> {
+        let inner = Arc::clone(self.inner()?);
+        let opening = tokio::spawn(async move {
+            let ready = inner.ready(opening)?;
+            if inner.payments.is_on() {
+                inner.open_paid(&caller, ready, units).await
+            } else {
+                inner.open_free(&caller, ready, units)
+            }
+        });
+        opening.await.unwrap_or(Err(Refusal::Failed))
+    }
+
+    /// Buys units for the account of a session. Anyone may pay.
+    pub(crate) async fn buy(
+        &self,
+        id: &str,
+        caller: Caller,
+        units: u64,
+    ) -> Result<(Receipt, Option<SettlementResponse>), Refusal> {
+        let inner = Arc::clone(self.inner()?);
+        let booked = inner.booked(id, &caller)?;
+        let units = units.min(inner.section.max_units);
+        let buying = tokio::spawn(async move {
+            let sale = caller.sale(0, units, Some(booked.account));
+            let kind = Some(booked.rail.kind());
+            let admitting = inner.payments.admit(&caller.presented, &sale, kind);
+            let (_, admitted) = admitting.await?;
+            Ok((booked.receipt(0), admitted.response))
+        });
+        buying.await.unwrap_or(Err(Refusal::Failed))
+    }
+
+    /// Deletes a session. What runs on it ends first. What is left of its money goes back.
+    pub(crate) async fn close(&self, id: &str, caller: Caller) -> Result<Closed, Refusal> {
+        let inner = Arc::clone(self.inner()?);
+        let (entry, booked) = match self.find(id, &caller.presented) {
+            Ok(entry) => {
+                let booked = entry.booked.clone();
+                (Some(entry), booked)
+            }
+            // The account outlives the session.
+            Err(Refusal::Unknown) if inner.payments.is_on() => {
+                let booked = inner.booked(id, &caller)?;
+                booked.prove(&caller.presented)?;
+                (None, Some(booked))
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        // From here on nobody finds it, and it is dropped with the last call that has it.
+        inner.sessions().by_id.remove(id);
+        let (state, receipt) = match entry {
+            Some(entry) => {
+                let turn = entry.turn.lock().await;
+                (Some(turn.session.state()), Some(turn.account.receipt()))
+            }
+            None => (None, None),
+        };
+        let closing = tokio::spawn(async move {
+            let Some(booked) = booked else {
+                return Ok((None, Vec::new()));
+            };
+            let refunds = booked.rail.refund(booked.account).await;
+            let refunds = refunds.map_err(Refusal::Unpayable)?;
+            Ok((Some(booked.receipt(0)), refunds))
+        });
+        let closed = closing.await.unwrap_or(Err(Refusal::Failed));
+        let (booked, refunds) = closed?;
+        let receipt = booked.or(receipt).ok_or(Refusal::Unknown)?;
+        Ok(Closed {
+            state,
+            receipt,
+            refunds,
+        })
+    }
+}
+
+impl Inner {
+    /// Prepares a session. What is wrong is told before what is missing of its price.
+    fn ready(&self, opening: Opening) -> Result<Ready, Refusal> {
+        let learner = opening.learner.name();
+        let strategy = opening.strategy.name();
+        let features = u32::try_from(opening.features).unwrap_or(u32::MAX).max(1);
+        let price = self.prices.units(learner, features, &Work::Opening)?;
+        let fixed = opening.fixed.as_ref().map_or(0, |rows| rows.nrows() as u64);
+        let session = Session::open(opening, self.section.limits())?;
+        let opening = Facts {
+            learner,
+            strategy,
+            features,
+            fixed,
+        };
+        Ok(Ready {
+            opening,
+            session,
+            price,
+        })
+    }
+
+    fn open_free(
+        &self,
+        caller: &Caller,
+        ready: Ready,
+        units: Option<u64>,
+    ) -> Result<Opened, Refusal> {
+        let max = self.section.max_units;
+        let account = Counted::new(units.map_or(max, |units| units.min(max)));
+        let price = ready.price;
+        let account = account.charged(price)?;
+        let (id, token) = (Secret::new()?, Secret::new()?);
+        self.check_room(caller, ready.session.bytes())?;
+        let hash = Some(token_hash(&token.text()));
+        let free = Account::Free(account);
+        self.insert(id.text(), caller, ready, hash, free);
+        Ok(Opened {
+            id: id.text(),
+            token: Some(token.text()),
+            receipt: account.receipt(price),
+            expires: self.expires(),
+            response: None,
+        })
+    }
+
+    async fn open_paid(
+        &self,
+        caller: &Caller,
+        ready: Ready,
+        units: Option<u64>,
+    ) -> Result<Opened, Refusal> {
+        // Nobody shall pay for a session for which there is no room.
+        self.check_room(caller, ready.session.bytes())?;
+        let (id, token) = (Secret::new()?, Secret::new()?);
+        let price = ready.price;
+        let units = units
+            .unwrap_or(PURCHASE)
+            .clamp(price, self.section.max_units.max(price));
+        let mut sale = caller.sale(price, units, None);
+        sale.fresh = Fresh {
+            session: id.bytes(),
+            token: token_hash(&token.text()),
+        };
+        let (rail, admitted) = self.payments.admit(&caller.presented, &sale, None).await?;
+        let Admitted {
+            account,
+            session,
+            is_token_fresh,
+            response,
+            ..
+        } = admitted;
+        sale.account = Some(account);
+        let booked = Booked {
+            payments: self.payments.clone(),
+            rail: Arc::clone(&rail),
+            account,
+        };
+        // A voucher proves a call and no question about the session, so those need a token.
+        let is_by_call = rail.kind() == RailKind::Channel;
+        let told = (is_token_fresh || is_by_call).then(|| token.text());
+        if let Some(id) = self.open_session_of(account) {
+            // The answer to the opening was lost, or the account has a session already.
+            return Ok(Opened {
+                id,
+                token: told.filter(|_| !is_by_call),
+                receipt: booked.receipt(0),
+                expires: self.expires(),
+                response,
+            });
+        }
+        let held = booked.hold(&caller.presented, &sale).await?;
+        let receipt = held.receipt();
+        let (charged, paid) = held.commit().await?;
+        let id = session.unwrap_or_else(|| id.bytes());
+        let id = alloy_primitives::hex::encode(id);
+        let hash = is_by_call.then(|| token_hash(&token.text()));
+        self.insert(id.clone(), caller, ready, hash, charged);
+        Ok(Opened {
+            id,
+            token: told,
+            receipt,
+            expires: self.expires(),
+            response: paid.or(response),
+        })
+    }
+
+    /// Returns the account of a session, also of one that is no longer open.
+    fn booked(&self, id: &str, caller: &Caller) -> Result<Booked, Refusal> {
+        if !self.payments.is_on() {
+            return Err(Refusal::NothingSold);
+        }
+        let open = self.sessions().by_id.get(id).cloned();
+        if let Some(booked) = open.and_then(|entry| entry.booked.clone()) {
+            return Ok(booked);
+        }
+        let named = Secret::read(id).map(|id| account_of(id.bytes()));
+        let proven = caller.presented.proof.as_ref().map(Proof::owner);
+        let find = |ledger: &Ledger| {
+            let named = named.filter(|id| ledger.account(*id).is_some());
+            let account = named.or_else(|| ledger.account_of(proven?))?;
+            let owner = ledger.account(account)?.owner();
+            Some((account, owner))
+        };
+        let books = self.payments.books().ok_or(Refusal::NothingSold)?;
+        let (account, owner) = books.read(find).ok_or(Refusal::Unknown)?;
+        let rail: Arc<dyn Rail> = self.payments.rail_of(owner).ok_or(Refusal::Unknown)?;
+        Ok(Booked {
+            payments: self.payments.clone(),
+            rail,
+            account,
+        })
+    }
+
+    /// Returns the id of the open session of an account. A channel pays for many.
+    fn open_session_of(&self, account: AccountId) -> Option<String> {
+        let sessions = self.sessions();
+        let mut open = sessions.by_id.iter();
+        let of_account = |entry: &Entry| {
+            let booked = entry.booked.as_ref();
+            booked.is_some_and(|it| it.account == account && it.rail.kind() != RailKind::Channel)
+        };
+        open.find(|(_, entry)| of_account(entry))
+            .map(|(id, _)| id.clone())
+    }
+
+    /// Checks that another session of a client has room.
+    fn check_room(&self, caller: &Caller, bytes: usize) -> Result<(), Refusal> {
+        let section = &self.section;
+        let mut sessions = self.sessions();
+        sessions.delete_expired(Instant::now());
+        if sessions.stopped || sessions.by_id.len() >= section.max_sessions {
+            let max = section.max_sessions;
+            return Err(Refusal::Full { max });
+        }
+        let own = sessions.by_id.values();
+        let own = own.filter(|it| it.client == caller.client);
+        let max = section.max_client_sessions;
+        if own.count() >= max {
+            return Err(Refusal::ClientFull { max });
+        }
+        if sessions.bytes() + bytes > section.max_bytes {
+            return Err(Refusal::Memory);
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &self,
+        id: String,
+        caller: &Caller,
+        ready: Ready,
+        token: Option<B256>,
+        account: Account,
+    ) {
+        let Facts {
+            learner,
+            strategy,
+            features,
+            fixed,
+        } = ready.opening;
+        let booked = match &account {
+            Account::Booked(booked) => Some(booked.clone()),
+            Account::Free(_) => None,
+        };
+        let seen = Seen {
+            deadline: Instant::now() + self.section.time_to_live,
+            bytes: ready.session.bytes(),
+        };
+        let entry = Entry {
+            token,
+            booked,
+            client: caller.client,
+            features,
+            learner,
+            strategy,
+            fixed,
+            turn: Arc::new(TurnMutex::new(Live {
+                session: ready.session,
+                account,
+                answers: Answers::default(),
+            })),
+            seen: Mutex::new(seen),
+        };
+        let mut sessions = self.sessions();
+        if !sessions.stopped {
+            sessions.by_id.insert(id, Arc::new(entry));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Payments of a coordinator: its chain, its ledger and its rails.
+
+use std::sync::Arc;
+
+use cotrain_chain::node::Node;
+use cotrain_indexer::ChainStore;
+use cotrain_payments::x402::{Token, batch::Deployment};
+use cotrain_relayer::wait::pause;
+use tokio_util::sync::CancellationToken;
+
+use super::{SELDOM, ServeError, read_key};
+use crate::{
+    config::{AssetSection, Config, X402Section},
+    payments::{
+        Books, Payments, Rail,
+        chain::{Chain, ChainOptions},
+        exact::{Asset, Exact, Terms},
+    },
+};
+
+/// Opens the chain for payments, if a key pays its gas.
+pub(super) fn chain(section: &X402Section, node: &Node) -> Result<Option<Chain>, ServeError> {
+    let Some(source) = &section.key else {
+        return Ok(None);
+    };
+    let chain_id = node.chain_id();
+    let options = ChainOptions {
+        deployment: Deployment::new(chain_id, section.settlement, section.collector),
+        confirmations: section.confirmations,
+        final_after: section.final_after,
+        patience: section.patience,
+        max_gas_price: section.max_gas_price,
+        max_daily_gas: section.max_daily_gas,
+    };
+    let key = read_key(source, chain_id)?;
+    Ok(Some(Chain::new(node.clone(), key, options)))
+}
+
+/// Opens the ledger and the rails, and logs what is sold. Without a rail, nothing is.
+pub(super) async fn open(
+    config: &Config,
+    chain: Option<Chain>,
+    store: ChainStore,
+) -> Result<Payments, ServeError> {
+    let chain = chain.filter(|_| !config.x402.assets.is_empty());
+    let Some(chain) = chain.filter(|_| config.labels.enabled) else {
+        return Ok(Payments::default());
+    };
+    let books = Books::open(&store).await?;
+    let terms = terms(&config.x402, &chain);
+    let exact = Exact::open(books.clone(), chain, terms).await?;
+    let rails: Vec<Arc<dyn Rail>> = vec![Arc::new(exact)];
+    let sales = Payments::new(books, rails);
+    for line in sales.prices() {
+        let (amount, units) = (line.price.amount, line.price.units);
+        tracing::info!(
+            rail = ?line.rail,
+            network = line.network,
+            asset = line.asset,
+            name = line.name,
+            amount,
+            units,
+            pay_to = line.pay_to,
+            "selling labeling work"
+        );
+    }
+    Ok(sales)
+}
+
+/// Returns the terms of sales for tokens.
+fn terms(section: &X402Section, chain: &Chain) -> Terms {
+    let pay_to = section.pay_to.unwrap_or_else(|| chain.account());
+    let asset = |asset: &AssetSection| Asset {
+        token: Token {
+            chain_id: chain.id(),
+            address: asset.address,
+            name: asset.name.clone(),
+            version: asset.version.clone(),
+        },
+        decimals: asset.decimals,
+        price: asset.price,
+        refund_fee: asset.refund_fee,
+    };
+    if pay_to != chain.account() {
+        tracing::warn!(%pay_to, account = %chain.account(), "no money goes back to payers: `x402.pay_to` is not the account of the key");
+    }
+    Terms {
+        assets: section.assets.iter().map(asset).collect(),
+        pay_to,
+        max_timeout: section.offer_time.as_secs(),
+    }
+}
+
+/// Looks for evidence about payments, now and then.
+pub(super) async fn reconcile(sales: Payments, stop: CancellationToken) {
+    while sales.is_on() && !stop.is_cancelled() {
+        tokio::select! {
+            () = sales.reconcile() => {}
+            () = stop.cancelled() => return,
+        }
+        pause(SELDOM, &stop).await;
+    }
+}
