@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import express from 'express';
+import { parseSignature } from 'viem';
 import { HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server';
 import { paymentMiddleware } from '@x402/express';
 import { BatchSettlementEvmScheme as BatchServer } from '@x402/evm/batch-settlement/server';
@@ -16,7 +17,8 @@ let stage, api, facilitator;
 
 before(async () => {
     stage = await Stage.open();
-    api = await stage.serve(`[x402]\nfacilitator = true\ndevelopment = ${HOST}\n`);
+    const sections = `[x402]\nfacilitator = true\ndevelopment = ${HOST}\npatience = "1 s"\n`;
+    api = await stage.serve(sections);
     facilitator = new HTTPFacilitatorClient({ url: `${api.url}/x402` });
 });
 
@@ -126,6 +128,57 @@ test('verify refuses a changed amount, recipient, chain and signature', async (c
         await asked((it) => (it.payload.authorization = { ...authorization, nonce: `0x${'11'.repeat(32)}` })),
         'invalid_exact_evm_signature',
     );
+});
+
+/** Returns a payment of the seller's price that a payer has signed, and its parts for the token. */
+async function signed(context, account) {
+    const url = await sell(context, 'exact', new ExactServer());
+    const required = header(await fetch(url), 'PAYMENT-REQUIRED');
+    const payment = await stage.payer(account).client.createPaymentPayload(required);
+    const { authorization: it, signature } = payment.payload;
+    const { r, s, v } = parseSignature(signature);
+    const terms = [it.from, it.to, BigInt(it.value), BigInt(it.validAfter), BigInt(it.validBefore), it.nonce];
+    return { payment, offer: payment.accepted, args: [...terms, Number(v), r, s] };
+}
+
+test('settle counts a payment that somebody else sent after it was verified, once', async (context) => {
+    const { payment, offer, args } = await signed(context, accounts[6]);
+    const before = await stage.balance(SELLER.address);
+    assert.equal((await facilitator.verify(payment, offer)).isValid, true);
+    const receipt = await stage.write(accounts[7], stage.token, 'transferWithAuthorization', args);
+    const settled = await facilitator.settle(payment, offer);
+    assert.equal(settled.success, true, JSON.stringify(settled));
+    assert.equal(settled.transaction, receipt.transactionHash);
+    const again = await facilitator.settle(payment, offer);
+    assert.equal(again.errorReason, 'invalid_exact_evm_nonce_already_used');
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
+});
+
+test('settle takes no payment that was sent before it was verified', async (context) => {
+    const { payment, offer, args } = await signed(context, accounts[6]);
+    await stage.write(accounts[7], stage.token, 'transferWithAuthorization', args);
+    assert.equal((await facilitator.verify(payment, offer)).isValid, false);
+    assert.equal((await facilitator.settle(payment, offer)).success, false);
+});
+
+test('settle calls an unknown outcome pending, and the same request ends it', async (context) => {
+    const { payment, offer } = await signed(context, accounts[6]);
+    const before = await stage.balance(SELLER.address);
+    await stage.test.setAutomine(false);
+    let pending;
+    try {
+        pending = await facilitator.settle(payment, offer);
+    } finally {
+        await stage.test.mine({ blocks: 1 });
+        await stage.test.setAutomine(true);
+    }
+    assert.equal(pending.success, false);
+    assert.equal(pending.errorReason, 'settlement_pending');
+    const settled = await facilitator.settle(payment, offer);
+    assert.equal(settled.success, true, JSON.stringify(settled));
+    assert.equal(settled.transaction, pending.transaction);
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
+    assert.equal((await facilitator.settle(payment, offer)).success, false);
 });
 
 test('settle serves a channel of an official server: deposit, vouchers, claim, settlement, refund', async (context) => {

@@ -35,6 +35,9 @@ const MAX_GAS: u64 = 2_000_000;
 /// Maximum number of transfers whose outcome is unknown.
 const MAX_PENDING: usize = 1_000;
 
+/// Maximum number of transfers that were verified and not settled.
+const MAX_VERIFIED: usize = 10_000;
+
 /// Payer, token and nonce of a signed transfer.
 type TransferKey = (Address, Address, B256);
 
@@ -45,6 +48,9 @@ struct Transfers {
     busy: BTreeSet<TransferKey>,
     /// Transactions of those that were answered as pending. One more request may ask for each.
     pending: BTreeMap<TransferKey, Vec<B256>>,
+    /// Those that were good when they were verified, with the second in which they end. Anyone who
+    /// knows a transfer may send it before it is settled here; it counts then, once.
+    verified: BTreeMap<TransferKey, u64>,
 }
 
 /// Facilitator of a chain; cheap to clone.
@@ -194,9 +200,11 @@ impl Facilitator {
         let (payment, offer) = (&request.payment_payload, &request.payment_requirements);
         match offer.scheme.as_str() {
             exact::SCHEME => {
-                let payment = exact::verify(payment, offer, self.chain.now().await?)?;
+                let now = self.chain.now().await?;
+                let payment = exact::verify(payment, offer, now)?;
                 let gas = self.chain.check(&payment).await?;
                 bounded(gas, Reason::ExactSimulationFailed)?;
+                self.note_verified(&Transfer::from(&payment), now);
                 Ok(None)
             }
             batch::SCHEME => {
@@ -206,6 +214,19 @@ impl Facilitator {
                 Ok(Some(channel))
             }
             _ => Err(Reason::UnsupportedScheme.into()),
+        }
+    }
+
+    /// Remembers a transfer that is good now.
+    fn note_verified(&self, transfer: &Transfer, now: u64) {
+        let mut transfers = locked(&self.transfers);
+        if transfers.verified.len() >= MAX_VERIFIED {
+            transfers.verified.retain(|_, end| *end > now);
+        }
+        if transfers.verified.len() < MAX_VERIFIED {
+            let end = transfer.authorization.valid_before.to_u64();
+            let end = end.unwrap_or(u64::MAX);
+            transfers.verified.insert(key_of(transfer), end);
         }
     }
 
@@ -328,18 +349,30 @@ impl Facilitator {
         failed: Reason,
         check: impl AsyncFnOnce() -> Result<u64, Failure>,
     ) -> Result<B256, Failure> {
-        let terms = &transfer.authorization;
-        let key = (terms.from, transfer.token.address, terms.nonce);
+        let key = key_of(&transfer);
         let turn = Turn::take(Arc::clone(&self.transfers), key)?;
-        let pending = turn.transfers().pending.remove(&key);
+        let (pending, was_verified) = {
+            let mut transfers = turn.transfers();
+            let was_verified = transfers.verified.remove(&key).is_some();
+            (transfers.pending.remove(&key), was_verified)
+        };
         let found = if let Some(transactions) = pending {
             transfer.transactions = transactions;
             self.chain.look(&transfer).await
         } else {
-            let gas = check().await?;
-            let prepared = self.chain.prepare(&call, gas, Purse::Strangers).await?;
-            transfer.transactions.push(prepared.hash());
-            self.chain.settle(prepared, &transfer).await
+            match check().await {
+                Ok(gas) => {
+                    let prepared = self.chain.prepare(&call, gas, Purse::Strangers).await?;
+                    transfer.transactions.push(prepared.hash());
+                    self.chain.settle(prepared, &transfer).await
+                }
+                // Somebody may have sent it since it was verified.
+                Err(failure) if was_verified => match self.chain.look(&transfer).await {
+                    Ok(found @ Finding::Moved { .. }) => Ok(found),
+                    _ => return Err(failure),
+                },
+                Err(failure) => return Err(failure),
+            }
         };
         let transaction = transfer.transactions.first().copied();
         match found {
@@ -470,6 +503,11 @@ impl Drop for Turn {
         let key = self.key;
         self.transfers().busy.remove(&key);
     }
+}
+
+fn key_of(transfer: &Transfer) -> TransferKey {
+    let terms = &transfer.authorization;
+    (terms.from, transfer.token.address, terms.nonce)
 }
 
 /// Refuses a call that would use more gas than others may.
