@@ -160,6 +160,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(labels::predict))
         .routes(routes!(labels::model))
         .routes(routes!(labels::close))
+        .routes(routes!(labels::refund))
         .routes(routes!(facilitator::supported))
         .routes(routes!(facilitator::verify))
         .routes(routes!(facilitator::settle))

@@ -16,6 +16,7 @@
 
 pub mod books;
 pub mod chain;
+pub mod channels;
 pub mod exact;
 pub mod facilitator;
 
@@ -27,8 +28,10 @@ use cotrain_payments::{
     price::UnitPrice,
     rail::{Challenge, Hold, Offers, Presented, Proof, RefusalReason},
     x402::{
+        Reason,
+        batch::{self, Corrective},
         extensions,
-        wire::{Extensions, PaymentRequired, Resource, SettlementResponse},
+        wire::{Extensions, PaymentPayload, PaymentRequired, Resource, SettlementResponse},
     },
 };
 use futures_util::future::BoxFuture;
@@ -158,6 +161,11 @@ pub enum PayError {
     /// A node does not answer. Nothing was taken.
     #[error("cannot ask the {0}: it does not answer; try again later")]
     Unavailable(&'static str),
+    /// The payer counts the charges of its channel otherwise than the host.
+    #[error(
+        "cannot take the voucher: the channel was charged another sum; sign for the sum of the answer"
+    )]
+    Mismatch(Box<Corrective>),
     /// The client has too many offers open that nobody paid.
     #[error("cannot make another invoice: this client has {max} unpaid ones; pay one, or wait")]
     TooManyOpen {
@@ -246,6 +254,12 @@ pub trait Rail: fmt::Debug + Send + Sync {
     fn refund(&self, account: AccountId) -> Answer<'_, Vec<Refunded>> {
         let _ = account;
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Returns the money in the payer's channel that was not charged, if this rail has channels.
+    fn give_back<'a>(&'a self, payment: &'a PaymentPayload) -> Answer<'a, SettlementResponse> {
+        let _ = payment;
+        Box::pin(async { Err(RefusalReason::X402(Reason::UnsupportedScheme).into()) })
     }
 
     /// Looks for evidence about everything that is not decided, and acts on it.
@@ -338,7 +352,7 @@ impl Payments {
             .cloned();
         let Some(found) = found else {
             let reason = match presented.payment {
-                Some(_) => cotrain_payments::x402::Reason::UnsupportedScheme.into(),
+                Some(_) => Reason::UnsupportedScheme.into(),
                 None => RefusalReason::Unpaid,
             };
             return Err(self.refused(reason.into(), sale, rail).await);
@@ -381,6 +395,15 @@ impl Payments {
                 }
             }
         }
+        if let PayError::Mismatch(state) = &refused.error {
+            for challenge in &mut challenges {
+                if let Challenge::X402(offer) = challenge
+                    && offer.scheme == batch::SCHEME
+                {
+                    state.enrich(offer);
+                }
+            }
+        }
         refused.offers = Offers::new(challenges);
         let word = refused.error.word();
         refused.required =
@@ -388,6 +411,34 @@ impl Payments {
                 .offers
                 .payment_required(sale.resource.clone(), word, offered_extensions());
         Box::new(refused)
+    }
+
+    /// Returns the money in a payer's channel that was not charged.
+    ///
+    /// # Errors
+    /// [`Refused`]: a call without payment gets the offer of channels, on which a client signs.
+    pub async fn give_back(
+        &self,
+        presented: &Presented,
+        sale: &Sale,
+    ) -> Result<SettlementResponse, Box<Refused>> {
+        let kind = RailKind::Channel;
+        let rail = self.rails().iter().find(|rail| rail.kind() == kind);
+        let given = match (rail, &presented.payment) {
+            (Some(rail), Some(payment)) => rail.give_back(payment).await,
+            (None, Some(_)) => Err(RefusalReason::X402(Reason::UnsupportedScheme).into()),
+            (_, None) => Err(RefusalReason::Unpaid.into()),
+        };
+        match given {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.refused(error, sale, Some(kind)).await),
+        }
+    }
+
+    /// Returns `true` if a rail is on.
+    #[must_use]
+    pub fn has(&self, kind: RailKind) -> bool {
+        self.rails().iter().any(|rail| rail.kind() == kind)
     }
 
     /// Returns the units that an account can spend.
@@ -419,6 +470,7 @@ impl PayError {
         match self {
             Self::Refused(reason) => reason.status(),
             Self::Books(BooksError::Refused(fault)) => fault.status(),
+            Self::Mismatch(_) => Reason::BatchCumulativeMismatch.status(),
             Self::Books(BooksError::Unwritten | BooksError::Closed) | Self::Unavailable(_) => 503,
             Self::TooManyOpen { .. } => 429,
         }
@@ -426,10 +478,11 @@ impl PayError {
 
     /// Returns the word of x402 for the answer.
     #[must_use]
-    pub fn word(&self) -> Option<cotrain_payments::x402::Reason> {
+    pub fn word(&self) -> Option<Reason> {
         match self {
             Self::Refused(reason) => reason.word(),
             Self::Books(BooksError::Refused(fault)) => RefusalReason::from(fault.clone()).word(),
+            Self::Mismatch(_) => Some(Reason::BatchCumulativeMismatch),
             Self::Books(_) | Self::Unavailable(_) | Self::TooManyOpen { .. } => None,
         }
     }

@@ -35,6 +35,7 @@ pub(super) use self::{
 use super::{
     app::App,
     extract::{InBody, InPath, InQuery, NoQuery},
+    facilitator::SettledPayment,
     kinds::Kind,
     problem::Problem,
 };
@@ -366,6 +367,27 @@ pub(super) async fn close(
     let closed = app.labels().close(&path.session, call.caller()).await?;
     let headers = payment::headers(closed.receipt, None);
     Ok(([no_store()], headers, Json(ClosedView::from(closed))).into_response())
+}
+
+/// Returns what a payer's channel holds and was not charged, as the official client asks for it.
+///
+/// Without a payment, the answer is 402 with the offer on which a client signs its payload of type
+/// `refund`. With one, the rest is on its way back when the answer comes. Sessions may stay open.
+#[utoipa::path(
+    get, path = "/v1/label/refund", tag = "labels", operation_id = "refundChannel",
+    responses(
+        (status = 200, description = "The rest went back.", body = SettledPayment),
+        (status = 402, description = "The call must bring a refund of a channel, or it is not accepted."),
+        (status = 404, description = "Nothing is sold by channels here."),
+    ),
+)]
+pub(super) async fn refund(
+    State(app): State<App>,
+    _query: NoQuery,
+    call: Call,
+) -> Result<Response, Problem> {
+    let settled = app.labels().give_back(call.caller()).await?;
+    Ok(([no_store()], payment::settled(&settled), Json(settled)).into_response())
 }
 
 /// Returns the header that keeps an answer out of caches.

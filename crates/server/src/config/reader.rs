@@ -173,6 +173,12 @@ struct X402Given {
     settlement: Address,
     #[serde(deserialize_with = "forms::one_address")]
     collector: Address,
+    #[serde(deserialize_with = "forms::duration::<_, { 900 * SECOND }, { 30 * DAY }>")]
+    withdraw_delay: Duration,
+    #[serde(deserialize_with = "forms::duration::<_, SECOND, { 30 * DAY }>")]
+    claim_after: Duration,
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000_000_000>")]
+    claim_above: u64,
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
     confirmations: u64,
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
@@ -348,6 +354,9 @@ fn x402(given: X402Given) -> Result<X402Section, ConfigError> {
         offer_time: given.offer_time,
         settlement: given.settlement,
         collector: given.collector,
+        withdraw_delay: given.withdraw_delay,
+        claim_after: given.claim_after,
+        claim_above: given.claim_above,
         confirmations: given.confirmations,
         final_after: given.final_after,
         patience: given.patience,

@@ -220,6 +220,12 @@ pub struct X402Section {
     pub settlement: Address,
     /// Contract that collects deposits into channels.
     pub collector: Address,
+    /// Time from the request of a withdrawal from a channel to its end.
+    pub withdraw_delay: Duration,
+    /// Maximum time for which what vouchers promise stays unclaimed.
+    pub claim_after: Duration,
+    /// Number of units whose price is claimed from a channel at once.
+    pub claim_above: u64,
     /// Number of blocks in which a payment counts.
     pub confirmations: u64,
     /// Number of blocks after which a block is final.

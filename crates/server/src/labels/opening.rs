@@ -19,7 +19,7 @@ use super::{
     refusal::Refusal,
     secrets::Secret,
 };
-use crate::payments::{Admitted, Fresh, Rail, RailKind, Refunded};
+use crate::payments::{Admitted, Fresh, Rail, RailKind, Refunded, channels::PROBE};
 
 /// Session that was opened.
 #[derive(Debug)]
@@ -101,6 +101,19 @@ impl Labels {
             Ok((booked.receipt(0), admitted.response))
         });
         buying.await.unwrap_or(Err(Refusal::Failed))
+    }
+
+    /// Returns the money in a payer's channel that was not charged, whether a session is open or not.
+    pub(crate) async fn give_back(&self, caller: Caller) -> Result<SettlementResponse, Refusal> {
+        let payments = self.inner()?.payments.clone();
+        if !payments.has(RailKind::Channel) {
+            return Err(Refusal::NothingSold);
+        }
+        let giving = tokio::spawn(async move {
+            let sale = caller.sale(PROBE, PROBE, None);
+            Ok(payments.give_back(&caller.presented, &sale).await?)
+        });
+        giving.await.unwrap_or(Err(Refusal::Failed))
     }
 
     /// Deletes a session. What runs on it ends first. What is left of its money goes back.

@@ -517,7 +517,7 @@ impl From<Stored> for Known {
 }
 
 /// Returns the name of the account that a session's id gives.
-fn account_of(sale: &Sale) -> AccountId {
+pub(super) fn account_of(sale: &Sale) -> AccountId {
     AccountId(B256::from_slice(&Sha256::digest(sale.fresh.session)))
 }
 

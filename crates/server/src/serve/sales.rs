@@ -14,6 +14,7 @@ use crate::{
     payments::{
         Books, Payments, Rail,
         chain::{Chain, ChainOptions},
+        channels::{ChannelTerms, Channels},
         exact::{Asset, Exact, Terms},
     },
 };
@@ -48,8 +49,10 @@ pub(super) async fn open(
     };
     let books = Books::open(&store).await?;
     let terms = terms(&config.x402, &chain);
+    let by_channel = channel_terms(&config.x402, &terms);
+    let channels = Channels::open(books.clone(), chain.clone(), by_channel).await?;
     let exact = Exact::open(books.clone(), chain, terms).await?;
-    let rails: Vec<Arc<dyn Rail>> = vec![Arc::new(exact)];
+    let rails: Vec<Arc<dyn Rail>> = vec![Arc::new(channels), Arc::new(exact)];
     let sales = Payments::new(books, rails);
     for line in sales.prices() {
         let (amount, units) = (line.price.amount, line.price.units);
@@ -88,6 +91,18 @@ fn terms(section: &X402Section, chain: &Chain) -> Terms {
         assets: section.assets.iter().map(asset).collect(),
         pay_to,
         max_timeout: section.offer_time.as_secs(),
+    }
+}
+
+/// Returns the terms of sales by channels: the same tokens at the same prices.
+fn channel_terms(section: &X402Section, terms: &Terms) -> ChannelTerms {
+    ChannelTerms {
+        assets: terms.assets.clone(),
+        pay_to: terms.pay_to,
+        max_timeout: terms.max_timeout,
+        withdraw_delay: section.withdraw_delay.as_secs(),
+        claim_after: section.claim_after.as_secs(),
+        claim_above: section.claim_above,
     }
 }
 

@@ -44,6 +44,12 @@ pub(super) fn headers(receipt: Receipt, response: Option<&SettlementResponse>) -
     headers
 }
 
+/// Returns the header with the result of a payment.
+pub(super) fn settled(response: &SettlementResponse) -> HeaderMap {
+    let header = encoded(response).map(|value| (PAYMENT_RESPONSE, value));
+    header.into_iter().collect()
+}
+
 fn encoded(value: &impl Serialize) -> Option<HeaderValue> {
     let json = serde_json::to_vec(value).ok()?;
     HeaderValue::from_str(&header::encode(&json)).ok()

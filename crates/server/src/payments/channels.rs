@@ -1,0 +1,658 @@
+//! Rail x402 `batch-settlement`: each call pays for itself by a voucher of the payer's channel.
+//!
+//! A channel is locked from the reservation of a call to its end, so that each voucher pays for one
+//! call. The state of a channel is stored in the transaction of the ledger's entry. What can be read
+//! from the chain is not stored anew for its own sake.
+
+mod claims;
+mod refund;
+
+/// Units of the offer on which a payer signs a refund. It moves nothing, but an offer has an amount.
+pub const PROBE: u64 = 1;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use alloy_primitives::{Address, B256};
+use cotrain_indexer::{StoreError, with_sources};
+use cotrain_payments::{
+    ledger::{AccountId, Entry, Fault, Owner, Source},
+    rail::{Challenge, Hold, Offers, Presented, RefusalReason},
+    x402::{
+        Reason,
+        batch::{
+            ChainState, Channel, ClaimRule, Facts, Purpose, Refusal, Reservation, Terms,
+            payload::{BatchPayload, DepositPayload, VoucherPayload},
+            verify,
+        },
+        wire::{PaymentPayload, SettlementResponse, network},
+    },
+};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Admitted, Answer, Begun, Books, BooksError, Paid, PayError, PriceLine, Rail, RailKind,
+    Reserved, Sale,
+    chain::{Chain, ChainError, Finding, Purse},
+    exact::{Asset, account_of},
+};
+
+/// Name of the rail among the states of the books.
+const STATES: &str = "channels";
+
+/// Units whose price is the deposit that offers suggest.
+const SUGGESTED: u64 = 1_000;
+
+/// Number of times that a question is put to the chain for one request.
+const QUESTIONS: usize = 4;
+
+/// Number of looks for a deposit in a channel's balance, and the pause between them. Some nodes have
+/// the receipt of a block before they have its state.
+const LOOKS: (usize, Duration) = (10, Duration::from_millis(200));
+
+/// Terms on which the host sells by channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelTerms {
+    /// Tokens, in the order of offers.
+    pub assets: Vec<Asset>,
+    /// Account that gets the tokens.
+    pub pay_to: Address,
+    /// Maximum time of a request, in seconds.
+    pub max_timeout: u64,
+    /// Time from the request of a withdrawal to its end, in seconds.
+    pub withdraw_delay: u64,
+    /// Maximum time that a charge stays unclaimed, in seconds.
+    pub claim_after: u64,
+    /// Units whose price is claimed at once.
+    pub claim_above: u64,
+}
+
+/// Rail x402 `batch-settlement`; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Channels(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    books: Books,
+    chain: Chain,
+    terms: ChannelTerms,
+    slots: Mutex<BTreeMap<B256, Arc<tokio::sync::Mutex<Slot>>>>,
+    /// First block whose withdrawals were not looked for; `None` if that is not known.
+    next_block: Mutex<Option<u64>>,
+}
+
+/// Channel with what this process knows of it.
+#[derive(Debug)]
+struct Slot {
+    kept: Kept,
+    /// Deposit that the next receipt tells: its transaction and amount.
+    moved: Option<(B256, u128)>,
+    /// `true` if the database may have a newer state.
+    is_stale: bool,
+    /// Time until which no further claim is sent, in Unix seconds: one is on its way.
+    quiet_until: u64,
+}
+
+/// Form in which a channel is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    channel: Channel,
+    /// Amount that the payer asked for in the refund that locks the channel; `None` for all.
+    asked: Option<u128>,
+}
+
+impl Slot {
+    fn new(kept: Kept) -> Self {
+        Self {
+            kept,
+            moved: None,
+            is_stale: false,
+            quiet_until: 0,
+        }
+    }
+}
+
+impl Kept {
+    fn stored(&self) -> Vec<u8> {
+        // It has texts and numbers only.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads a stored channel. Locks of calls ended with the process that had them.
+    fn read(state: &[u8]) -> Result<Self, StoreError> {
+        let mut kept: Self = serde_json::from_slice(state)
+            .map_err(|_| StoreError::Malformed { what: "a channel" })?;
+        if let Some(lock) = kept.channel.lock().cloned()
+            && matches!(lock.purpose, Purpose::Payment { .. })
+        {
+            // It is its own lock.
+            let _ = kept.channel.release(&lock);
+        }
+        Ok(kept)
+    }
+}
+
+impl Channels {
+    /// Opens the rail, and reads all channels.
+    ///
+    /// # Errors
+    /// If the database fails, or a stored channel is malformed.
+    pub async fn open(books: Books, chain: Chain, terms: ChannelTerms) -> Result<Self, StoreError> {
+        let mut slots = BTreeMap::new();
+        for (_, state) in books.states(STATES).await? {
+            let kept = Kept::read(&state)?;
+            let id = kept.channel.id();
+            slots.insert(id, Arc::new(tokio::sync::Mutex::new(Slot::new(kept))));
+        }
+        let next_block = claims::next_block(&books).await?;
+        Ok(Self(Arc::new(Inner {
+            books,
+            chain,
+            terms,
+            slots: Mutex::new(slots),
+            next_block: Mutex::new(next_block),
+        })))
+    }
+
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<B256, Arc<tokio::sync::Mutex<Slot>>>> {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, channel: B256) -> Option<Arc<tokio::sync::Mutex<Slot>>> {
+        self.slots().get(&channel).cloned()
+    }
+
+    /// Returns the terms of a call in a token.
+    fn terms_of(&self, asset: &Asset, units: u64) -> Terms {
+        Terms {
+            token: asset.token.clone(),
+            amount: asset.price.cost(units),
+            receiver: self.0.terms.pay_to,
+            receiver_authorizer: self.0.chain.account(),
+            withdraw_delay: self.0.terms.withdraw_delay,
+            max_timeout: self.0.terms.max_timeout,
+            min_deposit: Some(asset.price.cost(SUGGESTED.max(units))),
+        }
+    }
+
+    fn challenges(&self, units: u64) -> Vec<Challenge> {
+        let assets = self.0.terms.assets.iter();
+        assets
+            .map(|asset| Challenge::X402(self.terms_of(asset, units).offer()))
+            .collect()
+    }
+
+    fn asset(&self, token: Address) -> Option<&Asset> {
+        let mut assets = self.0.terms.assets.iter();
+        assets.find(|asset| asset.token.address == token)
+    }
+
+    /// Returns the terms that a payment accepts, and its payload.
+    fn chosen(
+        &self,
+        payment: &PaymentPayload,
+        units: u64,
+    ) -> Result<(Terms, BatchPayload), RefusalReason> {
+        let offers = Offers::new(self.challenges(units));
+        let chosen = offers.chosen(payment)?;
+        let terms = Terms::of(chosen)?;
+        let payload = payment.payload.read();
+        Ok((terms, payload.map_err(|_| Reason::InvalidPayload)?))
+    }
+
+    /// Reads the state of a channel from the chain, at this machine's time.
+    async fn state(&self, channel: B256) -> Result<ChainState, PayError> {
+        let mut state = self.0.chain.channel(channel).await.map_err(unavailable)?;
+        // How old the state is may not depend on the time of blocks.
+        state.read_at = now();
+        Ok(state)
+    }
+
+    /// Returns the slot of a payment's channel. A channel that is new here is read from the chain.
+    async fn found(
+        &self,
+        terms: &Terms,
+        payload: &BatchPayload,
+    ) -> Result<Arc<tokio::sync::Mutex<Slot>>, PayError> {
+        let payment = payload.channel();
+        let (config, voucher) = payment.ok_or(RefusalReason::X402(Reason::BatchPayloadType))?;
+        let deployment = self.0.chain.deployment();
+        verify::total(deployment, terms, config, voucher).map_err(RefusalReason::from)?;
+        if let Some(slot) = self.slot(voucher.channel_id) {
+            return Ok(slot);
+        }
+        let state = self.state(voucher.channel_id).await?;
+        let is_deposit = matches!(payload, BatchPayload::Deposit(_));
+        if state.balance == 0 && !is_deposit {
+            return Err(RefusalReason::X402(Reason::BatchChannelNotFound).into());
+        }
+        let channel = Channel::open(deployment, config.clone(), state);
+        // Strangers must not fill the memory: only who can pay gets a slot.
+        let mut dry = channel.clone();
+        self.lock(&mut dry, terms, payload).await?;
+        let kept = Kept {
+            channel,
+            asked: None,
+        };
+        let mut slots = self.slots();
+        let new = || Arc::new(tokio::sync::Mutex::new(Slot::new(kept)));
+        Ok(slots.entry(voucher.channel_id).or_insert_with(new).clone())
+    }
+
+    /// Checks a payment and locks its channel. The chain is asked for what the rules lack.
+    async fn lock(
+        &self,
+        channel: &mut Channel,
+        terms: &Terms,
+        payload: &BatchPayload,
+    ) -> Result<Reservation, PayError> {
+        let chain = &self.0.chain;
+        let mut facts = Facts {
+            now: now(),
+            chain: None,
+            payer_balance: None,
+            contract: None,
+        };
+        for _ in 0..QUESTIONS {
+            let refusal = match channel.reserve(chain.deployment(), terms, payload, &facts) {
+                Ok(reservation) => return Ok(reservation),
+                Err(refusal) => refusal,
+            };
+            match refusal {
+                Refusal::NeedsChain => {
+                    facts.chain = Some(self.state(channel.id()).await?);
+                    if matches!(payload, BatchPayload::Deposit(_)) {
+                        let config = channel.config();
+                        let balance = chain.balance(config.token, config.payer).await;
+                        facts.payer_balance = Some(balance.map_err(unavailable)?);
+                    }
+                }
+                Refusal::NeedsContractCheck(check) => {
+                    let answer = chain.ask_contract(check).await;
+                    facts.contract = Some(answer.map_err(unavailable)?);
+                }
+                Refusal::Busy(_) => {
+                    return Err(RefusalReason::X402(Reason::BatchChannelBusy).into());
+                }
+                Refusal::Invalid(reason) => return Err(RefusalReason::X402(reason).into()),
+                Refusal::Mismatch(state) => return Err(PayError::Mismatch(state)),
+            }
+        }
+        Err(PayError::Unavailable("chain"))
+    }
+
+    /// Makes the deposit of a payment, once. Returns the payment without it.
+    async fn fund(
+        &self,
+        slot: &mut Slot,
+        terms: &Terms,
+        payload: BatchPayload,
+    ) -> Result<BatchPayload, PayError> {
+        let deposit = match payload {
+            BatchPayload::Deposit(deposit) => deposit,
+            BatchPayload::Voucher(_) => return Ok(payload),
+            _ => return Err(RefusalReason::X402(Reason::BatchPayloadType).into()),
+        };
+        let chain = &self.0.chain;
+        let (call, transfer) = chain.deposit(&terms.token, &deposit).map_err(refused)?;
+        let mut found = chain.look(&transfer).await.map_err(unavailable)?;
+        if found == Finding::Nothing {
+            // The rules decide whether the deposit is good, and change nothing yet.
+            let mut dry = slot.kept.channel.clone();
+            let payload = BatchPayload::Deposit(deposit.clone());
+            self.lock(&mut dry, terms, &payload).await?;
+            let gas = chain.simulate(&call).await.map_err(refused)?;
+            let prepared = chain.prepare(&call, gas, Purse::Host).await;
+            let sent = chain.settle(prepared.map_err(refused)?, &transfer).await;
+            found = sent.map_err(|error| match error {
+                // It may have been sent.
+                ChainError::Node(_) => RefusalReason::Pending.into(),
+                error => refused(error),
+            })?;
+        }
+        match found {
+            Finding::Moved {
+                transaction,
+                counts: true,
+                ..
+            } => {
+                slot.moved = deposit.deposit.amount.to_u128().map(|it| (transaction, it));
+                self.note_deposit(slot, &deposit).await?;
+                Ok(BatchPayload::Voucher(VoucherPayload {
+                    channel_config: deposit.channel_config,
+                    voucher: deposit.voucher,
+                }))
+            }
+            Finding::Nothing | Finding::Moved { .. } => Err(RefusalReason::Pending.into()),
+            Finding::Reverted | Finding::Void(_) => {
+                Err(RefusalReason::X402(Reason::BatchDepositTransactionFailed).into())
+            }
+        }
+    }
+
+    /// Mirrors a channel after its deposit.
+    async fn note_deposit(
+        &self,
+        slot: &mut Slot,
+        deposit: &DepositPayload,
+    ) -> Result<(), PayError> {
+        let total = deposit.voucher.max_claimable_amount.to_u128();
+        for _ in 0..LOOKS.0 {
+            let state = self.state(slot.kept.channel.id()).await?;
+            let is_there = total.is_none_or(|total| state.balance >= total);
+            slot.kept.channel.mirror(state);
+            if is_there {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOKS.1).await;
+        }
+        // The payer has withdrawn it already, or the node lags for long.
+        Ok(())
+    }
+
+    /// Stores the state of a channel.
+    async fn keep(&self, slot: &mut Slot) -> Result<(), BooksError> {
+        let (id, state) = (slot.kept.channel.id(), slot.kept.stored());
+        let kept = self.0.books.write(move |draft| {
+            draft.keep(STATES, id.as_slice(), Some(state));
+            Ok(())
+        });
+        kept.await.inspect_err(|_| slot.is_stale = true)
+    }
+
+    /// Reads a channel again, if the database may have a newer state.
+    async fn freshen(&self, slot: &mut Slot) -> Result<(), PayError> {
+        if !slot.is_stale {
+            return Ok(());
+        }
+        let id = slot.kept.channel.id();
+        let states = self.0.books.states(STATES).await.map_err(|error| {
+            tracing::warn!(error = %with_sources(&error), "cannot read a channel again");
+            BooksError::Unwritten
+        })?;
+        let state = states.into_iter().find(|(name, _)| name == id.as_slice());
+        if let Some((_, state)) = state {
+            slot.kept = Kept::read(&state).map_err(|_| BooksError::Unwritten)?;
+        }
+        slot.is_stale = false;
+        Ok(())
+    }
+
+    async fn take(&self, presented: &Presented, sale: &Sale) -> Result<Admitted, PayError> {
+        let payment = presented.payment.as_ref().ok_or(RefusalReason::Unpaid)?;
+        if sale.account.is_some() || sale.price == 0 {
+            // A channel is topped up by a deposit beside the voucher of a call.
+            return Err(RefusalReason::X402(Reason::BatchPayloadType).into());
+        }
+        let (terms, payload) = self.chosen(payment, sale.price)?;
+        let slot = self.found(&terms, &payload).await?;
+        let mut slot = slot.lock().await;
+        self.freshen(&mut slot).await?;
+        let payload = self.fund(&mut slot, &terms, payload).await?;
+        let mut dry = slot.kept.channel.clone();
+        self.lock(&mut dry, &terms, &payload).await?;
+        let channel = slot.kept.channel.id();
+        let owner = Owner::Channel(channel);
+        let (fresh, state) = (account_of(sale), slot.kept.stored());
+        let account = self.0.books.write(move |draft| {
+            draft.keep(STATES, channel.as_slice(), Some(state));
+            if let Some(account) = draft.ledger().account_of(owner) {
+                return Ok(account);
+            }
+            draft.write(Entry::Opened {
+                account: fresh,
+                owner,
+            })?;
+            Ok(fresh)
+        });
+        Ok(Admitted {
+            account: account.await?,
+            owner,
+            session: None,
+            is_token_fresh: false,
+            response: None,
+        })
+    }
+
+    async fn hold(
+        &self,
+        account: AccountId,
+        presented: &Presented,
+        sale: &Sale,
+    ) -> Result<Begun, PayError> {
+        let payment = presented.payment.as_ref().ok_or(RefusalReason::Unpaid)?;
+        let (terms, payload) = self.chosen(payment, sale.price)?;
+        let (_, voucher) = payload
+            .channel()
+            .ok_or(RefusalReason::X402(Reason::BatchPayloadType))?;
+        let owner = self
+            .0
+            .books
+            .read(|ledger| ledger.account(account).map(|it| it.owner()));
+        if owner != Some(Owner::Channel(voucher.channel_id)) {
+            return Err(RefusalReason::X402(Reason::BatchChannelIdMismatch).into());
+        }
+        let slot = self.found(&terms, &payload).await?;
+        let mut slot = slot.lock().await;
+        self.freshen(&mut slot).await?;
+        // The caller has proven the channel, so a repeated request gets its receipt.
+        let request = sale.request(account.0);
+        if let Some(done) = self.done(&slot, account, sale)? {
+            return Ok(Begun::Done(done));
+        }
+        let payload = self.fund(&mut slot, &terms, payload).await?;
+        let lock = self.lock(&mut slot.kept.channel, &terms, &payload).await?;
+        let reserving = self
+            .0
+            .books
+            .reserve(account, sale.price, Source::Voucher, request);
+        match reserving.await {
+            Ok(Reserved::Begin(reservation)) => Ok(Begun::Held(Hold {
+                reservation,
+                lock: Some(lock),
+            })),
+            other => {
+                // The lock was taken a moment ago.
+                let _ = slot.kept.channel.release(&lock);
+                match other? {
+                    Reserved::Done(receipt) => Ok(Begun::Done(Paid {
+                        response: Some(self.receipt(&slot, None)),
+                        receipt,
+                    })),
+                    Reserved::Begin(_) => Err(PayError::Unavailable("ledger")),
+                }
+            }
+        }
+    }
+
+    /// Returns the receipt of a request that was done before.
+    fn done(&self, slot: &Slot, account: AccountId, sale: &Sale) -> Result<Option<Paid>, PayError> {
+        use cotrain_payments::ledger::Asked;
+
+        let Some(request) = sale.request(account.0) else {
+            return Ok(None);
+        };
+        let asked = self
+            .0
+            .books
+            .read(|ledger| ledger.reserve(account, sale.price, Source::Voucher, Some(request)));
+        match asked {
+            Ok(Asked::Done(receipt)) => Ok(Some(Paid {
+                response: Some(self.receipt(slot, None)),
+                receipt,
+            })),
+            Err(fault @ Fault::OtherBody) => Err(RefusalReason::Ledger(fault).into()),
+            // The rules of the channel say more about what is refused.
+            Ok(Asked::Begin(..)) | Err(_) => Ok(None),
+        }
+    }
+
+    fn receipt(&self, slot: &Slot, charged: Option<u128>) -> SettlementResponse {
+        let channel = &slot.kept.channel;
+        channel.receipt(self.0.chain.id(), charged.or(Some(0)), slot.moved)
+    }
+
+    async fn charge(&self, hold: &Hold, units: u64) -> Result<Paid, PayError> {
+        let lost = || PayError::Unavailable("channel");
+        let lock = hold.lock.as_ref().ok_or_else(lost)?;
+        let slot = self.slot(lock.channel).ok_or_else(lost)?;
+        let mut slot = slot.lock().await;
+        let mut kept = slot.kept.clone();
+        let asset = self.asset(kept.channel.config().token).ok_or_else(lost)?;
+        let actual = asset.price.cost(units);
+        let committed = kept.channel.commit(lock, actual, now());
+        committed.map_err(|error| {
+            tracing::warn!(channel = %lock.channel, %error, "cannot charge a call");
+            lost()
+        })?;
+        let (id, state, sum) = (lock.channel, kept.stored(), kept.channel.charged());
+        let reservation = hold.reservation;
+        let receipt = self.0.books.write(move |draft| {
+            let receipt = draft.ledger().receipt(reservation, units, Some(sum))?;
+            draft.write(draft.ledger().commit(reservation, units, Some(sum))?)?;
+            draft.keep(STATES, id.as_slice(), Some(state));
+            Ok(receipt)
+        });
+        let receipt = receipt.await.inspect_err(|_| slot.is_stale = true)?;
+        slot.kept = kept;
+        let response = self.receipt(&slot, Some(actual));
+        slot.moved = None;
+        Ok(Paid {
+            receipt,
+            response: Some(response),
+        })
+    }
+}
+
+impl Rail for Channels {
+    fn kind(&self) -> RailKind {
+        RailKind::Channel
+    }
+
+    fn books(&self) -> &Books {
+        &self.0.books
+    }
+
+    fn prices(&self) -> Vec<PriceLine> {
+        let assets = self.0.terms.assets.iter();
+        assets
+            .map(|asset| PriceLine {
+                rail: RailKind::Channel,
+                network: network(asset.token.chain_id),
+                asset: asset.token.address.to_string(),
+                name: asset.token.name.clone(),
+                decimals: asset.decimals,
+                pay_to: Some(self.0.terms.pay_to.to_string()),
+                price: asset.price,
+                minimum: asset.price.cost(1),
+            })
+            .collect()
+    }
+
+    fn serves(&self, owner: Owner) -> bool {
+        matches!(owner, Owner::Channel(_))
+    }
+
+    fn offers<'a>(&'a self, sale: &'a Sale) -> Answer<'a, Vec<Challenge>> {
+        // A call without a price needs no voucher.
+        let offers = match sale.price {
+            0 => Vec::new(),
+            price => self.challenges(price),
+        };
+        Box::pin(async move { Ok(offers) })
+    }
+
+    fn admit<'a>(&'a self, presented: &'a Presented, sale: &'a Sale) -> Answer<'a, Admitted> {
+        Box::pin(self.take(presented, sale))
+    }
+
+    /// Checks that a payment has a voucher of the channel, by its payer and not below what is charged.
+    ///
+    /// Vouchers of contracts are checked by their channel alone here, since only the chain can tell.
+    fn prove(&self, presented: &Presented, owner: Owner) -> Result<(), RefusalReason> {
+        let payment = presented.payment.as_ref().ok_or(RefusalReason::Unpaid)?;
+        let payload: BatchPayload = payment.payload.read().map_err(|_| Reason::InvalidPayload)?;
+        let (config, voucher) = payload.channel().ok_or(Reason::BatchPayloadType)?;
+        let deployment = self.0.chain.deployment();
+        let is_it = deployment.channel_id(config) == voucher.channel_id
+            && owner == Owner::Channel(voucher.channel_id);
+        if !is_it {
+            return Err(Reason::BatchChannelIdMismatch.into());
+        }
+        let total = voucher.max_claimable_amount.to_u128();
+        let total = total.ok_or(Reason::BatchVoucherPayload)?;
+        match verify::signature(deployment, config, total, voucher, None) {
+            Ok(()) | Err(verify::Fault::NeedsContractCheck(_)) => Ok(()),
+            Err(verify::Fault::Invalid(reason)) => Err(reason.into()),
+        }
+    }
+
+    fn reserve<'a>(
+        &'a self,
+        account: AccountId,
+        presented: &'a Presented,
+        sale: &'a Sale,
+    ) -> Answer<'a, Begun> {
+        Box::pin(self.hold(account, presented, sale))
+    }
+
+    fn commit<'a>(&'a self, hold: &'a Hold, units: u64) -> Answer<'a, Paid> {
+        Box::pin(self.charge(hold, units))
+    }
+
+    fn release<'a>(&'a self, hold: &'a Hold) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(lock) = &hold.lock
+                && let Some(slot) = self.slot(lock.channel)
+            {
+                // A lock that another request has taken over stays.
+                let _ = slot.lock().await.kept.channel.release(lock);
+            }
+            self.0.books.release(hold.reservation).await;
+        })
+    }
+
+    fn give_back<'a>(&'a self, payment: &'a PaymentPayload) -> Answer<'a, SettlementResponse> {
+        Box::pin(self.refund_channel(payment))
+    }
+
+    fn reconcile(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.watch_withdrawals().await;
+            self.end_refunds().await;
+            self.claim_due().await;
+        })
+    }
+}
+
+impl ChannelTerms {
+    fn claim_rule(&self, asset: &Asset) -> ClaimRule {
+        ClaimRule {
+            every: self.claim_after,
+            above: asset.price.cost(self.claim_above),
+        }
+    }
+}
+
+/// Returns the time of this machine, in Unix seconds.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// Returns the refusal for a failure before anything was sent.
+fn refused(error: ChainError) -> PayError {
+    match error {
+        ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
+        error => unavailable(error),
+    }
+}
+
+fn unavailable(error: ChainError) -> PayError {
+    tracing::warn!(error = %with_sources(&error), "cannot use the chain for a channel now");
+    PayError::Unavailable("chain")
+}

@@ -1,0 +1,143 @@
+//! Refunds of channels that their payers ask for.
+//!
+//! The lock of a refund is stored before its signature is sent, and ends by the chain alone: anyone
+//! who has the signature can use it.
+
+use cotrain_payments::{
+    rail::RefusalReason,
+    x402::{
+        Reason,
+        batch::{
+            Purpose, Reservation,
+            payload::{BatchPayload, RefundPayload, SignedVoucher},
+        },
+        wire::{PaymentPayload, SettlementResponse},
+    },
+};
+
+use super::{B256, Channels, PROBE, PayError, Purse, Slot, refused, unavailable};
+use crate::payments::chain::{Sent, refunded};
+
+impl Channels {
+    /// Returns the rest of a channel to its payer.
+    pub(super) async fn refund_channel(
+        &self,
+        payment: &PaymentPayload,
+    ) -> Result<SettlementResponse, PayError> {
+        let (terms, payload) = self.chosen(payment, PROBE)?;
+        let BatchPayload::Refund(refund) = &payload else {
+            return Err(RefusalReason::X402(Reason::BatchPayloadType).into());
+        };
+        let asked = refund.asked().map_err(RefusalReason::from)?;
+        let slot = self.found(&terms, &payload).await?;
+        let mut slot = slot.lock().await;
+        self.freshen(&mut slot).await?;
+        let lock = self.lock(&mut slot.kept.channel, &terms, &payload).await?;
+        slot.kept.asked = asked;
+        if let Err(error) = self.keep(&mut slot).await {
+            // The signature was not sent, so the lock may go.
+            let _ = slot.kept.channel.release(&lock);
+            return Err(error.into());
+        }
+        let moved = self
+            .send_refund(&mut slot, &lock, refund.voucher.clone())
+            .await?;
+        let channel = &slot.kept.channel;
+        Ok(channel.receipt(self.0.chain.id(), None, Some(moved)))
+    }
+
+    /// Signs and sends the refund that locks a channel. Returns its transaction and the amount.
+    async fn send_refund(
+        &self,
+        slot: &mut Slot,
+        lock: &Reservation,
+        voucher: SignedVoucher,
+    ) -> Result<(B256, u128), PayError> {
+        let chain = &self.0.chain;
+        let plan = slot.kept.channel.plan_refund(lock, slot.kept.asked);
+        let plan = plan.map_err(|_| RefusalReason::X402(Reason::BatchChannelBusy))?;
+        let signed: RefundPayload = chain.sign_refund(&plan, voucher);
+        let call = chain.refund_call(&signed).map_err(refused)?;
+        let prepared = async {
+            let gas = chain.simulate(&call).await?;
+            chain.prepare(&call, gas, Purse::Host).await
+        };
+        let prepared = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Nothing was sent, so the lock may go.
+                let _ = slot.kept.channel.release(lock);
+                self.keep(slot).await?;
+                return Err(refused(error));
+            }
+        };
+        let Sent::Included(receipt) = prepared.send().await else {
+            return Err(RefusalReason::Pending.into());
+        };
+        let state = self.state(lock.channel).await?;
+        slot.kept.channel.refunded(lock, state).map_err(|error| {
+            tracing::warn!(channel = %lock.channel, %error, "a refund is not decided");
+            RefusalReason::Pending
+        })?;
+        self.keep(slot).await?;
+        let amount = refunded(chain.deployment().settlement(), &receipt, lock.channel);
+        Ok((receipt.transaction, amount))
+    }
+
+    /// Ends the refunds that the chain shows, and sends the others again.
+    pub(super) async fn end_refunds(&self) {
+        let all: Vec<_> = self.slots().values().cloned().collect();
+        for slot in all {
+            // A channel that is in use is not waiting for this.
+            let Ok(mut slot) = slot.try_lock() else {
+                continue;
+            };
+            let lock = slot.kept.channel.lock().cloned();
+            let Some(lock) = lock.filter(|it| matches!(it.purpose, Purpose::Refund { .. })) else {
+                continue;
+            };
+            if let Err(error) = self.end_refund(&mut slot, &lock).await {
+                tracing::warn!(channel = %lock.channel, %error, "a refund is not decided");
+            }
+        }
+    }
+
+    async fn end_refund(&self, slot: &mut Slot, lock: &Reservation) -> Result<(), PayError> {
+        let state = self.state(lock.channel).await?;
+        if slot.kept.channel.refunded(lock, state).is_ok() {
+            return Ok(self.keep(slot).await?);
+        }
+        let now = super::now();
+        if now < slot.quiet_until {
+            return Ok(());
+        }
+        slot.quiet_until = now + super::claims::QUIET;
+        // The voucher is for the payload alone: neither the refund nor its claim needs it.
+        let voucher = SignedVoucher {
+            channel_id: lock.channel,
+            max_claimable_amount: slot.kept.channel.charged().into(),
+            signature: slot
+                .kept
+                .channel
+                .voucher()
+                .map(|it| it.signature.clone())
+                .unwrap_or_default(),
+        };
+        let plan = slot.kept.channel.plan_refund(lock, slot.kept.asked);
+        let Ok(plan) = plan else {
+            return Ok(());
+        };
+        let chain = &self.0.chain;
+        let call = chain
+            .refund_call(&chain.sign_refund(&plan, voucher))
+            .map_err(refused)?;
+        let gas = chain.simulate(&call).await.map_err(refused)?;
+        let prepared = chain.prepare(&call, gas, Purse::Host).await;
+        prepared.map_err(unavailable)?.send().await;
+        let state = self.state(lock.channel).await?;
+        if slot.kept.channel.refunded(lock, state).is_ok() {
+            self.keep(slot).await?;
+        }
+        Ok(())
+    }
+}
