@@ -37,14 +37,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
-    // From `learning` it uses the escaping of strangers' text. The API client needs JSON and async.
+    // From `learning` it uses the escaping of strangers' text. The API client needs JSON and async. Nonces of payments
+    // are random.
     (
         "cotrain-client",
         &[
             "cotrain-bindings",
             "cotrain-chain",
             "cotrain-learning",
+            "cotrain-payments",
             "cotrain-protocol",
+            "getrandom",
             "reqwest",
             "serde_json",
             "tokio",

@@ -17,6 +17,7 @@ mod problem;
 mod submissions;
 mod text;
 
+pub(crate) use self::client::{body, refused, send};
 pub use self::{
     accounts::{AccountAnswer, DelegationBody, DelegationView},
     client::{ApiError, Client, MAX_ANSWER, MAX_WORDS, POLL_INTERVAL, Submitted},

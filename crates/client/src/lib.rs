@@ -18,6 +18,7 @@ pub mod gas_fees;
 pub mod identity;
 pub mod initial;
 pub mod journal;
+pub mod label;
 pub mod lock;
 pub mod market;
 pub mod model;

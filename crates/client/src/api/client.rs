@@ -93,7 +93,7 @@ impl ApiError {
     }
 
     /// Returns `true` if no connection was made, so that nothing was sent.
-    fn is_before_sending(&self) -> bool {
+    pub(crate) fn is_before_sending(&self) -> bool {
         matches!(self, Self::Unreachable(error) if error.is_connect())
     }
 
@@ -323,12 +323,17 @@ impl Client {
         Table::read_named(&bytes, id).map_err(ApiError::Table)
     }
 
+    /// Returns the HTTP client, for requests of other parts of the API.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         json(self.http.get(self.at(path))).await
     }
 
     /// Returns the address of a path below the coordinator's own address.
-    fn at(&self, path: &str) -> Url {
+    pub(crate) fn at(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
@@ -339,7 +344,7 @@ fn of_model(trainer: Address, path: &str) -> String {
     format!("/v1/models/{}{path}", Account(trainer))
 }
 
-async fn send(request: RequestBuilder) -> Result<Response, ApiError> {
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, ApiError> {
     let sent = request.send().await;
     // The address may contain a password, so the error must not show it.
     sent.map_err(|error| ApiError::Unreachable(error.without_url()))
@@ -361,7 +366,7 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
 }
 
 /// Returns the reason of a refusal.
-async fn refused(response: Response) -> ApiError {
+pub(crate) async fn refused(response: Response) -> ApiError {
     let status = response.status();
     let problem = match body(response, MAX_ANSWER).await {
         Ok(body) => Problem::read(&body),
@@ -376,7 +381,7 @@ async fn refused(response: Response) -> ApiError {
 }
 
 /// Reads a body of at most `max` bytes.
-async fn body(mut response: Response, max: usize) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn body(mut response: Response, max: usize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     loop {
         let chunk = response.chunk().await;
