@@ -1,5 +1,6 @@
-//! `cotrain label`: the number of labels that strategies need.
+//! `cotrain label`: the number of labels that strategies need, and the labels of an own pool.
 
+mod pool;
 mod rows;
 mod trials;
 
@@ -18,6 +19,7 @@ use cotrain_results::{
 use serde::Serialize;
 
 use self::{
+    pool::{PoolArgs, Shared},
     rows::Examples,
     trials::{Outcome, Settings},
 };
@@ -35,6 +37,17 @@ const ROUNDS: usize = 50;
 
 /// Number of the embedded digits that are set aside, as in published figures.
 const TEST_DIGITS: usize = 500;
+
+/// Maximum number of labels of a seed.
+const MAX_LABELS: usize = 600;
+
+/// Strategies that are counted if none is named.
+const STRATEGIES: [Strategy; 4] = [
+    Strategy::Margin,
+    Strategy::LeastConfidence,
+    Strategy::Entropy,
+    Strategy::KCenter,
+];
 
 const EXAMPLES: &str = "\
 Learners:
@@ -61,21 +74,31 @@ Examples:
   cotrain label --strategy margin --start none       margin alone, as other libraries have it
   cotrain label --data my.csv --label-column class --limit 5000
   cotrain label --json --quiet | jq .strategies.margin
+  cotrain label pool.csv --url http://127.0.0.1:8080 --classes ham,spam
+  cotrain label pool.csv --url http://127.0.0.1:8080 --answers class --out model.onnx
 
-Each seed splits the data anew, and all strategies have its split and its first label. With the same
+With FILE, a coordinator chooses rows of your own pool, and you give their labels: at a terminal by
+keys, else by lines of a row's number, a comma and a class. Each label is saved at once, and the same
+command goes on after an interruption. Every fifth question is about a random row. The model's guess is
+noted before its label, so the share of right ones is the accuracy on rows without labels. Rows that a
+strategy chooses are harder, so the same share of them is lower.
+
+Without FILE, each seed splits the data anew, and all strategies have its split and its first label. With the same
 data, options and seeds, the numbers of labels are the same on every machine. The time of a query
 includes the probabilities of the pool, on this machine.
 
 Exit status: 0 success, 2 a mistake in arguments or data, 1 anything else.";
 
-/// Count the labels that strategies need to 90 % and 95 % accuracy, beside random ones
+/// Count the labels that strategies need, or label your own pool with a labeling service
 ///
-/// It needs no chain, server or money. The labels of the data are all known, and hidden until a
+/// Without FILE, it needs no chain, server or money. The labels of the data are all known, and hidden until a
 /// strategy asks for them, from one labeled row on. So you see what active learning would save on
-/// data like yours.
+/// data like yours. With FILE, a coordinator chooses the rows that are worth a label.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Label {
+    #[command(flatten)]
+    pool: PoolArgs,
     /// Data whose labels are all known: `digits` or `movie-reviews`, which come with cotrain, a
     /// file that ends in .csv, .tsv, .txt, .parquet or .libsvm, or a folder with a folder of
     /// pictures for each class
@@ -100,16 +123,17 @@ pub(crate) struct Label {
     /// Learner
     #[arg(long, value_enum, default_value_t = LearnerKind::Logistic)]
     learner: LearnerKind,
-    /// Strategies, separated by commas
+    /// Strategies, separated by commas; one for an own pool [default: margin, least-confidence,
+    /// entropy and k-center; margin for an own pool]
     #[arg(
         long,
         value_name = "NAMES",
         value_delimiter = ',',
-        value_parser = str::parse::<Strategy>,
-        default_value = "margin,least-confidence,entropy,k-center"
+        value_parser = str::parse::<Strategy>
     )]
     strategy: Vec<Strategy>,
-    /// Strategy for the first labels, three for each class, before strategies that need a model
+    /// Strategy for the first labels, three for each class, before strategies that need a model; for
+    /// an own pool, before margin
     #[arg(long, value_enum, default_value_t = StartKind::Typiclust)]
     start: StartKind,
     /// Number of seeds, from 0 on
@@ -118,9 +142,10 @@ pub(crate) struct Label {
     /// Number of labels a query asks for [default: 5 for logistic, else 10]
     #[arg(long, value_name = "N")]
     batch: Option<NonZeroUsize>,
-    /// Maximum number of labels; a seed that needs more counts as never
-    #[arg(long, value_name = "N", default_value = "600")]
-    max_labels: NonZeroUsize,
+    /// Maximum number of labels; a seed that needs more counts as never [default: 600; all rows of an
+    /// own pool]
+    #[arg(long, value_name = "N")]
+    max_labels: Option<NonZeroUsize>,
     /// Print one JSON object to stdout instead of the readable summary
     #[arg(long, help_heading = None::<&str>)]
     json: bool,
@@ -196,6 +221,45 @@ struct Counted<'a> {
 
 /// Runs `cotrain label`.
 pub(crate) fn run(arguments: &Label) -> Result<(), CommandError> {
+    let Some(file) = &arguments.pool.file else {
+        return count(arguments);
+    };
+    let batch = arguments
+        .batch
+        .map_or(arguments.learner.batch(), NonZeroUsize::get);
+    let shared = Shared {
+        columns: &arguments.columns,
+        types: &arguments.types,
+        learner: arguments.learner.name(),
+        strategy: of_pool(&arguments.strategy, arguments.start)?,
+        batch,
+        max_labels: arguments.max_labels.map(NonZeroUsize::get),
+        json: arguments.json,
+        quiet: arguments.quiet,
+    };
+    pool::run(&arguments.pool, file, &shared)
+}
+
+/// Returns the strategy of an own pool: the one that is named, with its start.
+fn of_pool(named: &[Strategy], start: StartKind) -> Result<Strategy, CommandError> {
+    let named = match named {
+        [] => Strategy::Margin,
+        [one] => *one,
+        several => {
+            return Err(CommandError::Mistake(anyhow!(
+                "--strategy names {} strategies for one pool; expected one",
+                several.len()
+            )));
+        }
+    };
+    Ok(match (named, start.start()) {
+        (Strategy::Margin, Some(start)) => Strategy::StartThenMargin(start),
+        _ => named,
+    })
+}
+
+/// Counts the labels that strategies need.
+fn count(arguments: &Label) -> Result<(), CommandError> {
     let narrator = Narrator::start(arguments.quiet)?;
     let source = arguments
         .columns
@@ -220,13 +284,16 @@ pub(crate) fn run(arguments: &Label) -> Result<(), CommandError> {
         )));
     }
     let settings = Settings {
-        strategies: with_control(&arguments.strategy),
+        strategies: with_control(match arguments.strategy.as_slice() {
+            [] => &STRATEGIES,
+            named => named,
+        }),
         start: arguments.start.start(),
         seeds: arguments.seeds.get(),
         batch: arguments
             .batch
             .map_or(arguments.learner.batch(), NonZeroUsize::get),
-        max_labels: arguments.max_labels.get(),
+        max_labels: arguments.max_labels.map_or(MAX_LABELS, NonZeroUsize::get),
         test,
     };
     let make = |seed| {

@@ -122,7 +122,7 @@ fn cli_help_lists_commands_and_examples() {
       sweep        Simulate a scenario with many seeds and settings, and find where its mechanism breaks
       replay       Execute a recorded run again and show the first difference, if any
       scenarios    List the scenarios that come with cotrain
-      label        Count the labels that strategies need to 90 % and 95 % accuracy, beside random ones
+      label        Count the labels that strategies need, or label your own pool with a labeling service
       up           Start a development chain with a model and a coordinator, to try everything
       deploy       Train an initial model and put it on the chain
       models       List the models of a registry

@@ -1,4 +1,4 @@
-//! Every command of docs/guide.md, in order.
+//! Every command of docs/guide.md and docs/labels.md, in order.
 
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
 use cotrain_chain::anvil::Anvil;
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
+const LABELS: &str = include_str!("../../../docs/labels.md");
 
 /// A command, and its output in the guide.
 #[derive(Debug, Default)]
@@ -236,16 +237,16 @@ impl Reader {
     }
 }
 
-#[test]
-fn cli_does_what_the_guide_shows() {
+/// Does what a page shows.
+fn follow(page: &str, least: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut reader = Reader {
         folder: fs::canonicalize(folder.path()).expect("a folder"),
         instead: Vec::new(),
         services: Vec::new(),
     };
-    let commands = commands(GUIDE);
-    assert!(commands.len() > 20, "{commands:#?}");
+    let commands = commands(page);
+    assert!(commands.len() >= least, "{commands:#?}");
     for shown in &commands {
         if shown.command.starts_with("cotrain up") {
             reader.up(shown);
@@ -258,6 +259,16 @@ fn cli_does_what_the_guide_shows() {
     while let Some(service) = reader.services.pop() {
         service.stop();
     }
+}
+
+#[test]
+fn cli_does_what_the_guide_shows() {
+    follow(GUIDE, 21);
+}
+
+#[test]
+fn cli_does_what_the_page_of_labels_shows() {
+    follow(LABELS, 6);
 }
 
 #[test]

@@ -138,6 +138,13 @@ fn scale(rows: &mut Array2<f64>, dataset: &Dataset) {
         dataset.train.examples().next(),
         Some(Example::Indexed { .. })
     );
+    standardized(rows, is_indexed);
+}
+
+/// Brings the numbers of all columns to the mean 0 and the standard deviation 1, or with `is_indexed`
+/// to the largest size 1. Returns what was subtracted from each column, and then divided by.
+pub(super) fn standardized(rows: &mut Array2<f64>, is_indexed: bool) -> Vec<(f64, f64)> {
+    let mut scales = Vec::with_capacity(rows.ncols());
     for mut column in rows.axis_iter_mut(Axis(1)) {
         let (mean, size) = if is_indexed {
             let size = column.iter().fold(0.0_f64, |size, it| size.max(it.abs()));
@@ -154,5 +161,7 @@ fn scale(rows: &mut Array2<f64>, dataset: &Dataset) {
         // A column of equal numbers says nothing, and keeps its size.
         let size = if size > 0.0 { size } else { 1.0 };
         column.mapv_inplace(|it| (it - mean) / size);
+        scales.push((mean, size));
     }
+    scales
 }

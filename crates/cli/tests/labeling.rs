@@ -1,0 +1,443 @@
+//! `cotrain label FILE`: an own pool at a coordinator's labeling service.
+
+#[allow(dead_code, reason = "the service has a chain of its own")]
+mod common;
+#[path = "labeling/till.rs"]
+mod till;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use common::{block_on, program};
+use cotrain_test_support::Stage;
+use serde_json::Value;
+
+use self::till::{PRICE, TOKEN, Till};
+
+/// Number of rows of the tests' pools.
+const ROWS: usize = 150;
+
+/// Coordinator that opens labeling sessions, with a folder to call the program in.
+struct Service {
+    stage: Stage,
+    url: String,
+    child: Child,
+}
+
+impl Service {
+    fn start() -> Self {
+        let stage = block_on(Stage::new());
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let address = address.expect("a free port");
+        let config = format!(
+            "listen = \"{address}\"\nmodels = [\"{}\"]\nfrom_block = {}\n[node]\nurl = \"{}\"\n\
+             [labels]\nenabled = true\n",
+            stage.trainer,
+            stage.from_block,
+            stage.node.url(),
+        );
+        fs::write(stage.path("cotrain.toml"), config).expect("written");
+        fs::write(stage.path("pool.csv"), table(false)).expect("written");
+        fs::write(stage.path("known.csv"), table(true)).expect("written");
+        let mut command = program(stage.path(""));
+        command.args(["serve", "--config", "cotrain.toml"]);
+        let child = command.stderr(Stdio::null()).spawn().expect("it starts");
+        let service = Self {
+            stage,
+            url: format!("http://{address}"),
+            child,
+        };
+        let ready = format!("{}/health/live", service.url);
+        wait("coordinator", || {
+            block_on(async { reqwest::get(&ready).await.ok().map(drop) })
+        });
+        service
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.stage.path(name)
+    }
+
+    /// Returns `cotrain label` with a pool, at a service.
+    fn command(&self, pool: &str, url: &str, options: &[&str]) -> Command {
+        let mut command = program(self.path(""));
+        command.args(["label", pool, "--url", url]).args(options);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Returns status, stdout and stderr of `cotrain label`.
+    fn run(&self, pool: &str, options: &[&str]) -> (Option<i32>, String, String) {
+        ended(
+            self.command(pool, &self.url, options)
+                .output()
+                .expect("it starts"),
+        )
+    }
+
+    fn json(&self, pool: &str, options: &[&str]) -> Value {
+        let (status, stdout, stderr) = self.run(pool, &[options, &["--json"]].concat());
+        assert_eq!(status, Some(0), "{options:?}: {stdout}{stderr}");
+        serde_json::from_str(&stdout).expect("JSON")
+    }
+
+    /// Returns the answers in a file of labels: each row, its label and who asked.
+    fn labels(&self, name: &str) -> Vec<[String; 3]> {
+        let text = fs::read_to_string(self.path(name)).expect("labels");
+        let lines = text.lines().skip(1).map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            [fields[0], fields[2], fields[3]].map(str::to_owned)
+        });
+        lines.collect()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ended(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    (output.status.code(), stdout, stderr)
+}
+
+fn wait<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "no {what}");
+        sleep(Duration::from_millis(30));
+    }
+}
+
+fn kind(row: usize) -> String {
+    format!("kind {}", row % 3)
+}
+
+/// Returns a table of three kinds, with or without the column that tells them.
+fn table(known: bool) -> String {
+    let mut text = String::from(if known {
+        "height,width,kind\n"
+    } else {
+        "height,width\n"
+    });
+    for row in 0..ROWS {
+        let (height, width) = (row % 3 * 10 + row * 7 % 5, row * 13 % 17);
+        text += &format!("{height}.{row},{width}");
+        text += &if known {
+            format!(",{}\n", kind(row))
+        } else {
+            "\n".to_owned()
+        };
+    }
+    text
+}
+
+/// Returns the answers for rows as lines of stdin.
+fn lines(rows: impl Iterator<Item = usize>) -> String {
+    rows.map(|row| format!("{},{}\n", row + 1, kind(row)))
+        .collect()
+}
+
+/// Checks that each row has one label, which is the right one.
+fn check(labels: &[[String; 3]]) {
+    let mut rows = BTreeMap::new();
+    for [row, label, _] in labels {
+        let index: usize = row.parse().expect("a row");
+        assert_eq!(*label, kind(index - 1), "row {row}");
+        assert!(rows.insert(index, label).is_none(), "row {row} twice");
+    }
+}
+
+#[test]
+fn label_asks_a_column_and_saves_labels_model_and_report() {
+    let service = Service::start();
+    let options = [
+        "--answers",
+        "kind",
+        "--max-labels",
+        "60",
+        "--out",
+        "model.onnx",
+        "--stop",
+        "iterations=1000",
+    ];
+    let report = service.json("known.csv", &options);
+    assert_eq!(report["labels"], 60, "{report}");
+    assert_eq!(report["end"], "60 labels were wanted");
+    assert_eq!(report["strategy"], "typiclust-margin");
+    // Every fifth question is about a random row; the first batch has no model to guess.
+    assert_eq!(report["control"]["guessed"], 11, "{report}");
+    assert!(report["accuracy"].as_f64() > Some(0.7), "{report}");
+    let [low, high] = [0, 1].map(|end| report["interval"][end].as_f64().expect("a bound"));
+    assert!(low < high && high <= 1.0);
+    assert!(report["units"]["spent"].as_u64() > Some(100), "{report}");
+    assert_eq!(report.get("money"), None);
+    let labels = service.labels("known.labels.csv");
+    assert_eq!(labels.len(), 60);
+    check(&labels);
+    let random = labels.iter().filter(|[.., by]| by == "random").count();
+    assert_eq!(random, 12);
+    let about = fs::read(service.path("model.onnx.json")).expect("a file");
+    let about: Value = serde_json::from_slice(&about).expect("JSON");
+    assert_eq!(about["classes"][2], "kind 2");
+    assert_eq!(about["features"][0]["name"], "height");
+    let model = fs::read(service.path("model.onnx")).expect("a model");
+    assert!(model.len() > 100);
+    // The session is closed, and a later run begins another one with the same labels.
+    let options = [
+        "--answers",
+        "kind",
+        "--max-labels",
+        "62",
+        "--out",
+        "model.json",
+    ];
+    let report = service.json("known.csv", &options);
+    assert_eq!(report["labels"], 62);
+    check(&service.labels("known.labels.csv"));
+    let model = fs::read(service.path("model.json")).expect("a model");
+    let model: Value = serde_json::from_slice(&model).expect("JSON");
+    assert!(model["model"].is_object(), "{model}");
+    // What it would cost is told without an answer.
+    let quoted = service.json("known.csv", &["--answers", "kind", "--dry-run"]);
+    assert_eq!(quoted["rails"], serde_json::json!(["none"]));
+    assert_eq!(quoted["opening"], 10);
+    assert_eq!(service.labels("known.labels.csv").len(), 62);
+}
+
+#[test]
+fn label_loses_no_label_to_a_kill_and_goes_on() {
+    let service = Service::start();
+    let options = [
+        "--classes",
+        "kind 0,kind 1,kind 2",
+        "--batch",
+        "10",
+        "--quiet",
+    ];
+    let mut command = service.command("pool.csv", &service.url, &options);
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    // The program waits for the answer about the last row, which it asks at some time.
+    let given = lines(0..ROWS - 1);
+    stdin.write_all(given.as_bytes()).expect("written");
+    let path = service.path("pool.labels.csv");
+    let count = || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        Some(text.lines().count()).filter(|count| *count > 12)
+    };
+    wait("labels", count);
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let before = service.labels("pool.labels.csv").len();
+    // A kill in the middle of a line leaves a part of it.
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .expect("a file");
+    file.write_all(b"7,abc").expect("written");
+    let (status, _, stderr) = service.run("pool.csv", &options[..4]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stderr.contains("the session of the last run goes on"),
+        "{stderr}"
+    );
+    check(&service.labels("pool.labels.csv"));
+    assert_eq!(service.labels("pool.labels.csv").len(), before);
+    let wanted = (before + 20).min(ROWS);
+    let max = wanted.to_string();
+    let options = [&options[..4], &["--json", "--max-labels", &max]].concat();
+    let mut command = service.command("pool.csv", &service.url, &options);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(lines(0..ROWS).as_bytes()).expect("written");
+    drop(stdin);
+    let (status, stdout, stderr) = ended(child.wait_with_output().expect("an end"));
+    assert_eq!(status, Some(0), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(report["labels"], wanted, "{report}");
+    let labels = service.labels("pool.labels.csv");
+    assert_eq!(labels.len(), wanted);
+    check(&labels);
+    // A changed pool has other rows.
+    fs::write(service.path("pool.csv"), table(false).replace('.', ".9")).expect("written");
+    let (status, _, stderr) = service.run("pool.csv", &options);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("is another one in the pool; name another file with --labels"),
+        "{stderr}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn label_asks_a_person_by_keys() {
+    use common::terminal::Terminal;
+    let service = Service::start();
+    let options = [
+        "--classes",
+        "kind 0,kind 1,kind 2",
+        "--batch",
+        "3",
+        "--control",
+        "2",
+    ];
+    let mut terminal = Terminal::start(service.command("pool.csv", &service.url, &options));
+    terminal.until("the model knows nothing yet");
+    terminal.until("1 kind 0   2 kind 1   3 kind 2   u undo   s skip   q save and quit");
+    terminal.answer("u");
+    terminal.until("the answers before are taught already");
+    terminal.answer("1");
+    terminal.until("1 label;");
+    terminal.until("a random row: the model's guess is shown after your answer");
+    terminal.answer("u");
+    terminal.answer("2");
+    terminal.answer("s");
+    terminal.answer("3");
+    terminal.answer("1");
+    terminal.until("the model guesses: kind ");
+    terminal.answer("q");
+    let (status, stdout, screen) = terminal.end();
+    assert_eq!(status, Some(0), "{screen}");
+    assert!(
+        stdout.contains("3 labels of 150 rows, 1 skipped"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("ended: you quit"), "{stdout}");
+    let labels = service.labels("pool.labels.csv");
+    let given: Vec<&str> = labels.iter().map(|[_, label, _]| label.as_str()).collect();
+    assert_eq!(given, ["kind 1", "", "kind 2", "kind 0"]);
+}
+
+#[test]
+fn label_pays_once_within_its_budget() {
+    let service = Service::start();
+    let till = Till::start(&service.url);
+    let token = format!("31337/{TOKEN}");
+    let low = (PRICE - 1).to_string();
+    let pay = |budget: &str, options: &[&str]| {
+        let all = [
+            &["--answers", "kind", "--token", &token][..],
+            &["--budget", budget, "--dev", "1", "--json"],
+            options,
+        ];
+        let mut command = service.command("known.csv", &till.url, &all.concat());
+        ended(command.output().expect("it starts"))
+    };
+    // Nothing is signed above the budget, or without one.
+    let (status, _, stderr) = pay(&low, &["--max-labels", "10"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("the cheapest offer costs 5000 atomic units, above your limit of 4999"),
+        "{stderr}"
+    );
+    let options = ["--answers", "kind"];
+    let mut command = service.command("known.csv", &till.url, &options);
+    let (status, _, stderr) = ended(command.output().expect("it starts"));
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("it costs money; set a budget"), "{stderr}");
+    assert_eq!(till.payments(), Vec::<String>::new());
+    // The first answers to the payment are lost or say nothing, and the same one is sent again.
+    let (status, stdout, stderr) = pay("9000", &["--max-labels", "10"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stderr.contains("payment: 5000 atomic units of the token"),
+        "{stderr}"
+    );
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(report["labels"], 10);
+    assert_eq!(report["money"]["spent"], "5000");
+    assert_eq!(report["money"]["left"], "4000");
+    let paid = till.payments();
+    assert_eq!(paid.len(), 3, "{paid:?}");
+    assert!(
+        paid.iter().all(|payment| *payment == paid[0]),
+        "one payment"
+    );
+    // A closed session needs another opening, which the same budget does not permit any more.
+    let (status, _, stderr) = pay("9000", &["--max-labels", "12"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("above your limit of 4000"), "{stderr}");
+    assert_eq!(till.payments().len(), 3);
+}
+
+#[test]
+fn label_tells_mistakes_with_the_next_step() {
+    let service = Service::start();
+    let mistake = |pool: &str, options: &[&str]| {
+        let (status, stdout, stderr) = service.run(pool, options);
+        assert_eq!(status, Some(2), "{options:?}: {stdout}{stderr}");
+        assert_eq!(stdout, "", "an error leaves stdout alone");
+        stderr
+    };
+    for (options, expected) in [
+        (&[][..], "give them with --classes a,b"),
+        (&["--classes", "a"], "give them with --classes a,b"),
+        (&["--answers", "color"], "color"),
+        (
+            &["--classes", "a,b", "--out", "model.txt"],
+            "ends in .json or .onnx",
+        ),
+        (&["--classes", "a,b", "--stop", "kappa=1"], "kappa-average"),
+        (&["--classes", "a,b", "--budget", "5"], "--token"),
+        (
+            &[
+                "--classes",
+                "a,b",
+                "--budget",
+                "5",
+                "--lnd",
+                "https://localhost:1",
+            ],
+            "--lnd-macaroon",
+        ),
+        (
+            &["--classes", "a,b", "--strategy", "margin,random"],
+            "expected one",
+        ),
+        (&["--classes", "a,b", "--data", "digits"], "--data"),
+        (&["--classes", "a,b", "--columns", "depth"], "depth"),
+    ] {
+        let told = mistake("pool.csv", options);
+        assert!(told.contains(expected), "{options:?}: {told}");
+    }
+    let told = mistake("none.csv", &["--classes", "a,b"]);
+    assert!(told.contains("none.csv"), "{told}");
+    let mut command = program(service.path(""));
+    let (status, _, stderr) = ended(
+        command
+            .args(["label", "pool.csv"])
+            .output()
+            .expect("it starts"),
+    );
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("--url"), "{stderr}");
+    let quoted = service.stage.node.url().to_string();
+    let mut command = service.command("pool.csv", &quoted, &["--classes", "a,b"]);
+    let (status, _, stderr) = ended(command.output().expect("it starts"));
+    assert_ne!(status, Some(0));
+    assert!(
+        stderr.contains("the coordinator refused: HTTP status 404"),
+        "{stderr}"
+    );
+}
