@@ -238,6 +238,7 @@ impl Prepared {
         };
         let samples = self.encoded.train.take(0..self.trained_on);
         train::train(self.learner, &samples, &settings, &self.encoded.test)
+            .map_err(|error| error.naming(&self.encoded.classes))
     }
 
     /// Returns the first example of the test data, with the name of its class; `None` if the
@@ -435,6 +436,13 @@ mod tests {
             panic!("no row");
         };
         assert_eq!(class, if numbers == [0.0, 1.0] { "no" } else { "yes" });
+        options.initial = Initial::Examples(1);
+        let one = Prepared::read(&options).expect("prepared");
+        let (_, label) = one.encoded.train.get(0);
+        let told = one.train().expect_err("one class").to_string();
+        let class = &one.encoded.classes[usize::from(label)];
+        let wanted = format!("all samples to learn from (1) have the class `{class}`, expected");
+        assert!(told.starts_with(&wanted), "{told}");
         options.encoding.reserved = names(&[" kind"]);
         assert!(matches!(
             Prepared::read(&options),

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::encode::{Row, Samples, max_classes};
 use crate::evaluation::Confusion;
+use crate::text::escaped;
 
 /// Options of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,13 +69,16 @@ pub enum TrainError {
     NoSamples,
     /// All samples to learn from have one class.
     #[error(
-        "the samples to learn from, {samples} in number, have no class but number {class}, expected at least two classes; shuffle the data or learn from more of it"
+        "all samples to learn from ({samples}) have the class {}, expected at least two classes; shuffle the data or learn from more of it",
+        name.as_ref().map_or_else(|| class.to_string(), |name| format!("`{}`", escaped(name)))
     )]
     OneClass {
         /// Number of samples.
         samples: usize,
         /// Number of their class.
         class: u16,
+        /// Name of their class; `None` if it is not known.
+        name: Option<String>,
     },
     /// The classifier is binary, but the samples have more classes.
     #[error(
@@ -115,6 +119,21 @@ pub enum TrainError {
     /// The contract's model refused a sample or its parameters.
     #[error("the model refused a sample or its parameters")]
     Rejected(#[from] ContractError),
+}
+
+impl TrainError {
+    /// Returns the error with the names of the classes, each at its number.
+    #[must_use]
+    pub fn naming(self, classes: &[String]) -> Self {
+        match self {
+            Self::OneClass { samples, class, .. } => Self::OneClass {
+                samples,
+                class,
+                name: classes.get(usize::from(class)).cloned(),
+            },
+            other => other,
+        }
+    }
 }
 
 /// Returns the words for samples of an encoding in messages.
@@ -238,6 +257,7 @@ fn check(kind: Kind, samples: &Samples, test: &Samples) -> Result<(), TrainError
         return Err(TrainError::OneClass {
             samples: samples.len(),
             class,
+            name: None,
         });
     }
     Ok(())

@@ -153,8 +153,8 @@ fn train_refuses_what_cannot_be_trained() {
     assert_eq!(
         told(Kind::NaiveBayes, &one, options, &encoded.test),
         format!(
-            "the samples to learn from, 1 in number, have no class but number {class}, expected at least \
-             two classes; shuffle the data or learn from more of it"
+            "all samples to learn from (1) have the class {class}, expected at least two classes; shuffle \
+             the data or learn from more of it"
         )
     );
     assert_eq!(

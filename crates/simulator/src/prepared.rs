@@ -115,7 +115,7 @@ impl Prepared {
         train::train(scenario.model.kind, samples, &options, &self.test).map_err(|source| {
             SimulateError::Train {
                 file: scenario.file().to_owned(),
-                source,
+                source: source.naming(&self.classes),
             }
         })
     }

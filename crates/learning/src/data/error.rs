@@ -324,8 +324,8 @@ pub enum DataError {
     },
     /// No row that a model learns from has a value in a column.
     #[error(
-        "no row to learn from has a value in the column `{}` of `{}`; leave it out with --drop ({KEY}drop)",
-        escaped(column), path.display()
+        "no row to learn from has a value in the column `{}` of `{}`; leave it out with --drop '{}' ({KEY}drop)",
+        escaped(column), path.display(), escaped(column)
     )]
     NoValues {
         /// Path of the file.

@@ -191,6 +191,12 @@ fn load_replaces_missing_values_by_the_rule_of_their_column() {
         none.starts_with("no row to learn from has a value in the column `x`"),
         "{none}"
     );
+    // Spreadsheets write a column without a name if lines end with a separator.
+    let unnamed = Table::csv("class,x,\n0,1,\n1,2,\n").told();
+    assert!(
+        unnamed.ends_with("leave it out with --drop '' (in a scenario, data.drop)"),
+        "{unnamed}"
+    );
     for value in ["N/A", "nan", "null", "NULL", "None", "."] {
         let text = format!("class,x\n0,1\n1,{value}\n0,2\n");
         let rows = Table::csv(&text).with_test(&text).missing("mean").rows();
