@@ -42,6 +42,7 @@ pub(crate) fn run() -> Run {
         confusion: Confusion::new(2, pairs()).expect("labels of classes"),
         classes: vec!["negative".to_owned(), "positive".to_owned()],
         columns: Vec::new(),
+        row_numbers: Vec::new(),
         queries: 0,
         features: None,
         counts: Counts {

@@ -1,6 +1,7 @@
 //! Numbers, tables and words of a shell as text.
 
 use console::{Alignment, measure_text_width, pad_str};
+use cotrain_learning::text::escaped;
 use indicatif::HumanCount;
 
 /// Returns a share in percent, with one decimal.
@@ -36,6 +37,15 @@ pub fn left_out_queries(queries: usize) -> Option<String> {
             if queries == 1 { "has" } else { "have" },
         )
     })
+}
+
+/// Returns the warning that a column, from which a model learns, seems to number the rows.
+#[must_use]
+pub fn numbers_rows(column: &str) -> String {
+    format!(
+        "the column `{}` seems to number the rows, and the model learns from it",
+        escaped(column)
+    )
 }
 
 /// Returns the lines of a table. The first two columns are aligned left, numbers right.

@@ -514,6 +514,7 @@ impl<'a> Engine<'a> {
             confusion: Confusion::of_model(classifier, &self.data.test),
             classes: self.data.classes.clone(),
             columns: self.data.columns.clone(),
+            row_numbers: self.data.row_numbers.clone(),
             queries: self.data.queries,
             features: self.data.encoder.summary(),
             data: DataSizes {

@@ -23,6 +23,8 @@ pub(crate) struct Prepared {
     pub(crate) classes: Vec<String>,
     /// Columns of a table with their types, in words; none if all are plain numbers.
     pub(crate) columns: Vec<(String, String)>,
+    /// Columns of a table that seem to number or name the rows.
+    pub(crate) row_numbers: Vec<String>,
     /// Number of examples of libsvm data with a query, which was left out.
     pub(crate) queries: usize,
     /// Number of values that the encoding moved to its bounds.
@@ -81,6 +83,7 @@ impl Prepared {
             encoder: encoded.encoder,
             classes: encoded.classes,
             columns: dataset.schema.describe_unless_plain(),
+            row_numbers: dataset.row_numbers(),
             queries: dataset.train.queries() + dataset.test.queries(),
             clamped: encoded.clamped,
         })

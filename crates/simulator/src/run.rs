@@ -40,6 +40,8 @@ pub struct Run {
     pub classes: Vec<String>,
     /// Columns of a table with their types, in words; none if all are plain numbers.
     pub columns: Vec<(String, String)>,
+    /// Columns of a table that seem to number or name the rows.
+    pub row_numbers: Vec<String>,
     /// Number of examples of libsvm data with a query, which was left out.
     pub queries: usize,
     /// Features that are made of texts, in words, with the tokenizer that was given or chosen for

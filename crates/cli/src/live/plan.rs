@@ -30,7 +30,7 @@ use cotrain_protocol::{
     mechanism::Terms,
     trainer::{Incentive, Waits},
 };
-use cotrain_results::measured::Measured;
+use cotrain_results::{format::numbers_rows, measured::Measured};
 
 use super::{
     bounds::{describe_bounds, describe_features},
@@ -472,9 +472,8 @@ impl Plan {
         tell_queries(narrator, self.queries);
         for column in &self.row_numbers {
             narrator.say(format_args!(
-                "warning: the column `{}` seems to number the rows, and the model learns from it; if so, \
-                 leave it out with --drop {}",
-                escaped(column),
+                "warning: {}; if so, leave it out with --drop {}",
+                numbers_rows(column),
                 quoted(column).unwrap_or_else(|| "NAME".to_owned())
             ));
         }

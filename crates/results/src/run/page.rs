@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::ResultsError,
-    format::{count, share},
+    format::{count, counted, share},
     measured::of,
     page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
 };
@@ -126,7 +126,11 @@ fn figures(run: &Run) -> Vec<Figure> {
         figure(
             "accuracy at the end",
             share(run.accuracy.last),
-            format!("{} at the start", share(run.accuracy.initial)),
+            format!(
+                "of {}; {} at the start",
+                counted(run.data.test, "test example"),
+                share(run.accuracy.initial)
+            ),
         ),
         figure(
             "baseline",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chart::{Chart, Dash, Line},
-    format::{aligned, count, left_out_queries, share},
+    format::{aligned, count, counted, left_out_queries, numbers_rows, share},
 };
 
 const WIDTH: usize = 80;
@@ -114,19 +114,17 @@ fn accuracy(run: &Run) -> Vec<String> {
         ),
     };
     let mut lines = vec![
+        format!("accuracy on {}", counted(run.data.test, "test example")),
         format!(
-            "accuracy at the start               {:>6}{quantized}",
+            "  at the start               {:>7}{quantized}",
             share(it.initial)
         ),
         format!(
-            "accuracy at the end                 {:>6}   never below {}",
+            "  at the end                 {:>7}   never below {}",
             share(it.last),
             share(it.lowest)
         ),
-        format!(
-            "accuracy when trained on everything {:>6}",
-            share(it.baseline)
-        ),
+        format!("  when trained on everything {:>7}", share(it.baseline)),
         String::new(),
         "test data at the end".to_owned(),
     ];
@@ -232,6 +230,13 @@ fn totals(run: &Run) -> Vec<String> {
             .iter()
             .map(|(name, kind)| ("column", format!("{}: {kind}", escaped(name)))),
     );
+    rows.extend(run.row_numbers.iter().map(|column| {
+        let told = numbers_rows(column);
+        (
+            "warning",
+            format!("{told}; if so, leave it out with `data.drop`"),
+        )
+    }));
     rows.extend(clamped(run).map(|clamped| ("encoding", clamped)));
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
@@ -311,9 +316,10 @@ mod tests {
         made-up, seed 3: sparse perceptron; deposit, refund, take; embedded chain
         An honest and a hostile agent, made up.
 
-        accuracy at the start               61.0 %   quantizing lost 0.20 points
-        accuracy at the end                 73.0 %   never below 59.4 %
-        accuracy when trained on everything 76.4 %
+        accuracy on 2,075 test examples
+          at the start                61.0 %   quantizing lost 0.20 points
+          at the end                  73.0 %   never below 59.4 %
+          when trained on everything  76.4 %
 
         test data at the end
         accuracy  73.0 %, 1515 of 2075 examples (95 % interval: 71.1 to 74.9 %)
@@ -446,6 +452,16 @@ mod tests {
         assert!(!text(&run, PLAIN).contains("\ncolumn "));
         run.columns = vec![("sex\u{1b}".to_owned(), "boolean".to_owned())];
         assert!(text(&run, PLAIN).contains("column        sex\\u{1b}: boolean"));
+    }
+
+    #[test]
+    fn text_warns_of_columns_that_number_the_rows() {
+        let mut run = fixture::run();
+        assert!(!text(&run, PLAIN).contains("\nwarning "));
+        run.row_numbers = vec!["id\u{1b}".to_owned()];
+        let told = "warning       the column `id\\u{1b}` seems to number the rows, and the model learns from it; \
+                    if so, leave it out with `data.drop`";
+        assert!(text(&run, PLAIN).contains(told));
     }
 
     #[test]

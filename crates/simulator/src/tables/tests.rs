@@ -78,6 +78,7 @@ fn run() -> Run {
         confusion: Confusion::new(2, []).expect("no labels"),
         classes: vec!["no".to_owned(), "yes".to_owned()],
         columns: Vec::new(),
+        row_numbers: Vec::new(),
         queries: 0,
         features: None,
         counts: Counts::default(),
