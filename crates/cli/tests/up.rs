@@ -132,6 +132,23 @@ impl Workspace {
         stdout
     }
 
+    /// Runs a line in a shell, which must succeed.
+    fn shell(&self, line: &str) {
+        let program = self.command(&[]);
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).stdin(Stdio::null());
+        command.current_dir(self.folder.path());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let output = command.output().expect("it starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {told}");
+    }
+
     /// Returns the message of a start that fails by a mistake of the user.
     fn mistake(&self, more: &[&str]) -> String {
         let (status, said) = self.try_start(more).err().expect("it does not start");
@@ -587,6 +604,30 @@ fn up_survives_being_killed_at_any_moment() {
 }
 
 // ---------------------------------------------------------------- Starts that ask or are refused
+
+#[test]
+fn up_tells_commands_that_a_shell_runs_as_they_stand() {
+    let workspace = Workspace::new();
+    // Signs that look like options, and quotation marks of tables and shells.
+    let row = |row: i32| {
+        format!(
+            "-{}.5,\"it's, {}\",{}\n",
+            row % 4,
+            row % 2,
+            2 * (row % 2) - 1
+        )
+    };
+    let rows: String = (0..40).map(row).collect();
+    fs::write(workspace.path("t.csv"), format!("x,town,class\n{rows}")).expect("written");
+    let up = workspace.start(&["--data", "t.csv", "--label-column", "class"]);
+    let told = up.ready["try"].as_array().expect("commands").clone();
+    for line in told.iter().map(|it| it.as_str().expect("a text")) {
+        assert!(!line.contains("ROW"), "{line}");
+        workspace.shell(line);
+    }
+    assert_eq!((told.len(), up.contributions()), (3, 1));
+    up.stop();
+}
 
 #[test]
 fn up_starts_anew_only_after_a_yes_and_with_the_same_options() {

@@ -62,7 +62,13 @@ pub(crate) struct Contribute {
     #[command(flatten)]
     input: Input,
     /// Class of the one example, by name or by number
-    #[arg(long, value_name = "CLASS", requires = "Input")]
+    #[arg(
+        long,
+        value_name = "CLASS",
+        requires = "Input",
+        // Many tables call their classes -1 and 1.
+        allow_negative_numbers = true
+    )]
     label: Option<String>,
     /// Labeled examples: `movie-reviews`, `digits`, a file that ends in .csv, .tsv, .txt, .parquet
     /// or .libsvm, or a folder with a folder of pictures for each class

@@ -519,12 +519,18 @@ fn example(encoder: &Encoder, (example, class): (Example<'_>, &str)) -> Option<(
             if row.chars().all(plain) {
                 format!("--row {row}")
             } else {
-                format!("--row {}", quoted(&row)?)
+                // `--row` may begin with a minus sign.
+                format!("--row {}", in_marks(&row)?)
             }
         }
         Example::Indexed { .. } => format!("--row '{}'", row_of(encoder, example)?),
     };
-    (option.len() <= MAX_LENGTH).then_some((option, quoted(class)?))
+    // `--label` takes a negative number, but nothing else that begins like an option.
+    let is_number = class.parse::<i64>().is_ok();
+    let class = is_number
+        .then(|| class.to_owned())
+        .or_else(|| quoted(class))?;
+    (option.len() <= MAX_LENGTH).then_some((option, class))
 }
 
 /// Returns the form of an example's option for a model of `data`, if no example is fit to be shown.
@@ -536,13 +542,20 @@ pub(crate) fn placeholder(data: &str) -> &'static str {
     }
 }
 
-/// Quotes a text for a shell; `None` if the text contains characters that cannot be seen.
+/// Quotes a text for a shell; `None` if it looks like an option, or contains characters that cannot
+/// be seen.
 fn quoted(text: &str) -> Option<String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return Some(text.to_owned());
     }
-    let visible = text::check("the text", text, usize::MAX).is_ok() && !text.starts_with('-');
+    let is_option = text.starts_with('-');
+    in_marks(text).filter(|_| !is_option)
+}
+
+/// Puts a text in quotation marks for a shell; `None` if it contains characters that cannot be seen.
+fn in_marks(text: &str) -> Option<String> {
+    let visible = text::check("the text", text, usize::MAX).is_ok();
     visible.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
