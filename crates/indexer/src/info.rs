@@ -102,7 +102,7 @@ pub enum ModelError {
     },
     /// Neither the caller nor the card says in which block the model was closed.
     #[error(
-        "nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`"
+        "cannot tell in which block the model {trainer} was closed: the registry has no card of it that says so; name its registry with --registry, or, in a configuration, set `from_block`"
     )]
     NoBeginning {
         /// Trainer of the model.
