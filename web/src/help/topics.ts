@@ -97,7 +97,8 @@ export const answers: Readonly<Record<Topic, Answer>> = {
       "On the page “Label”, you choose a table, name the classes, and answer row after row, by the keys of the digits if you like. Meanwhile the model learns in the coordinator, and the next rows are chosen ahead of you.",
       "Rows that were chosen because they are hard say nothing about how good the model is. So some rows are random, and the accuracy on these alone is the one to believe.",
       "The coordinator gets the numbers of your rows and the numbers of the classes. It keeps them in memory until the session ends. Texts, and the names of columns and classes, stay in your browser, with your labels.",
-      "Work is counted in units: one is the price of deciding one row of up to 64 numbers. You see the price before you open a session, say how many units it may spend, and see what is spent and left. Work that fails costs nothing. The page says whether the coordinator takes money for units.",
+      "Work is counted in units: one is the price of deciding one row of up to 64 numbers. You see the price before you open a session, say how many units it may spend, and see what is spent and left. Work that fails costs nothing.",
+      "The page says whether the coordinator takes money for units. If it does, your wallet signs one transfer of a token, of exactly the amount that the page tells before, and the coordinator sends it. You need no account there, and no gas.",
       "At the end you take along your labels as a table, and the model as a file. A model on a chain can learn from that table.",
     ],
     links: [

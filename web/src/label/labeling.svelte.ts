@@ -1,6 +1,7 @@
 import { Failure } from "../api/client.ts";
 import { drawn } from "./draw.ts";
 import { newId } from "./ids.ts";
+import { newNonce, unsigned, type Payment } from "./payment.ts";
 import { numbersOf, type Numbers, type Pool } from "./pool.ts";
 import * as service from "./service.ts";
 import type { OpenBody, Quotes } from "./service.ts";
@@ -23,8 +24,10 @@ export type Trouble =
   | { kind: "gone" }
   /** The next work costs more units than are left. */
   | { kind: "units"; price: number | undefined }
-  /** The coordinator asks to wait; `until` is in milliseconds. */
-  | { kind: "wait"; until: number; error: unknown }
+  /** Units must be paid for; the answer's fields have the offers. `reason` says why a payment was refused. */
+  | { kind: "payment"; fields: Failure["fields"]; reason: string | undefined }
+  /** The coordinator asks to wait; `until` is in milliseconds. `isPaid` if it is about a payment. */
+  | { kind: "wait"; until: number; error: unknown; isPaid: boolean }
   | { kind: "refused"; error: unknown };
 
 /** Returns the bounds of a session of rows with so many numbers. */
@@ -84,14 +87,18 @@ export class Running {
 
   /** Units that may still be spent. */
   get left(): number {
-    const { session, units, options } = this.labeling;
-    return session ? units.left : Math.max(0, options.units - this.spent);
+    const { session, account, units, options } = this.labeling;
+    return session || account
+      ? units.left
+      : Math.max(0, options.units - this.spent);
   }
 
   /** Begins, or goes on after a reload. A session that ended is opened anew on demand alone. */
   start(): void {
-    const { session, answers } = this.labeling;
-    if (!session && answers.length > 0) this.trouble = { kind: "gone" };
+    const { session, answers, payment } = this.labeling;
+    const isPaying = payment?.header !== undefined;
+    if (!session && answers.length > 0 && !isPaying)
+      this.trouble = { kind: "gone" };
     else void this.#go();
   }
 
@@ -122,7 +129,42 @@ export class Running {
     const { session } = this.labeling;
     if (!session) return;
     await service.close(session);
-    this.#set(state.withoutSession(this.labeling));
+    // What was left of an account goes back.
+    const { account: _, ...rest } = this.labeling;
+    this.#set(state.withoutSession(rest));
+  }
+
+  /** Buys units for the session: the coordinator says what they cost, and then the wallet is asked. */
+  buy(units: number): void {
+    const { session } = this.labeling;
+    if (!session) return;
+    this.#set({
+      ...this.labeling,
+      payment: this.#purchase("units", units, session.id),
+    });
+    this.trouble = undefined;
+    void this.#go();
+  }
+
+  /** Pays for the purchase by a signed transfer. It is kept before it leaves. */
+  pay(header: string): void {
+    const { payment } = this.labeling;
+    if (!payment) return;
+    this.#set({ ...this.labeling, payment: { ...payment, header } });
+    void this.#go();
+  }
+
+  /** Gives up a purchase for which nothing is signed. */
+  giveUp(): void {
+    if (this.labeling.payment?.header !== undefined) return;
+    const { payment: _, ...rest } = this.labeling;
+    this.#set(rest);
+    this.trouble = { kind: "units", price: undefined };
+  }
+
+  #purchase(call: Payment["call"], units: number, session?: string): Payment {
+    const payment = { call, units, key: newId(), nonce: newNonce() };
+    return session === undefined ? payment : { ...payment, session };
   }
 
   /** Opens another session, which learns all labels that are kept. */
@@ -167,6 +209,10 @@ export class Running {
     if (!this.#bounds) {
       const quotes = await service.quote({});
       this.#bounds = boundsOf(quotes, features.length);
+    }
+    if (this.labeling.payment?.call === "units") {
+      await this.#bought(this.labeling.payment);
+      return true;
     }
     const filled = state.refilled(this.labeling, this.#bounds);
     if (filled !== this.labeling) this.#set(filled);
@@ -245,35 +291,72 @@ export class Running {
       fixedOf(quotes, features),
       seed + 1,
     ).map((row) => [...row]);
-    const opened = await service.open({
+    const units = Math.max(0, options.units - this.labeling.before);
+    const payment =
+      this.labeling.payment ?? this.#purchase("open", units, undefined);
+    this.#set({ ...this.labeling, payment });
+    await this.#kept;
+    const body = {
       learner,
       strategy,
       seed,
       classes: classes.length,
       features,
-      units: Math.max(0, options.units - this.labeling.before),
+      units: payment.units,
       ...(stopping.length === 0 ? {} : { stopping, fixed }),
-    });
-    const session = { id: opened.session, token: opened.token };
-    const { pending: _, ...rest } = this.labeling;
-    const pending = this.labeling.pending;
+    };
+    const { account } = this.labeling;
+    const opened = await service.open(body, payment, account);
+    const token = opened.token ?? account ?? "";
+    const session = { id: opened.session, token };
+    const isPaid = payment.header !== undefined || account !== undefined;
+    const { payment: _, ...rest } = this.labeling;
     this.#set({
       ...rest,
-      ...(pending ? { pending } : {}),
       session,
+      ...(isPaid ? { account: token } : {}),
       units: opened.units,
       isDry: false,
     });
     return session;
   }
 
+  async #bought(payment: Payment): Promise<void> {
+    await this.#kept;
+    const { units } = await service.buy(payment);
+    const { payment: _, ...rest } = this.labeling;
+    this.#set({ ...rest, units: { ...rest.units, left: units.left } });
+  }
+
   #failed(error: unknown): void {
     if (this.#isClosed) return;
     const kind = error instanceof Failure ? error.kind : undefined;
-    if (kind === "unknown-session" || kind === "wrong-token") {
+    const { payment } = this.labeling;
+    if (kind === "payment-required" && error instanceof Failure && payment) {
+      const reason = error.fields["error"];
+      const hasPaid = payment.header !== undefined;
+      this.#set({ ...this.labeling, payment: unsigned(payment, reason) });
+      this.trouble = {
+        kind: "payment",
+        fields: error.fields,
+        reason: hasPaid ? error.message : undefined,
+      };
+    } else if (kind === "payment-conflict" || kind === "payment-malformed") {
+      // Nothing can come of it any more: a purchase begins anew only if the user says so.
+      const { payment: _, ...rest } = this.labeling;
+      this.#set(rest);
+      this.trouble = { kind: "refused", error };
+    } else if (
+      kind === "unknown-session" ||
+      kind === "wrong-token" ||
+      kind === "answer-lost"
+    ) {
       this.#set(state.withoutSession(this.labeling));
       this.trouble = { kind: "gone" };
-    } else if (kind === "out-of-units" && error instanceof Failure) {
+    } else if (
+      (kind === "out-of-units" || kind === "payment-required") &&
+      error instanceof Failure
+    ) {
       const price = error.fields["price"];
       const known = typeof price === "number" ? price : undefined;
       this.trouble = { kind: "units", price: known };
@@ -293,6 +376,7 @@ export class Running {
         kind: "wait",
         until: Date.now() + seconds * 1_000,
         error,
+        isPaid: payment?.header !== undefined,
       };
       this.#timer = setTimeout(() => this.again(), seconds * 1_000);
     } else {

@@ -1,14 +1,15 @@
 import { ask, client, failure, read } from "../api/client.ts";
 import type { components } from "../api/schema.d.ts";
+import type { Payment, Sale } from "./payment.ts";
 import type { Guess } from "./state.ts";
 
 type Schemas = components["schemas"];
 export type Learner = Exclude<Schemas["SessionLearnerBody"], "own">;
 export type Strategy = Schemas["StrategyBody"];
-export type Quotes = Schemas["QuotesView"];
+/** Prices and bounds. A coordinator that takes money has prices of units, too. */
+export type Quotes = Schemas["QuotesView"] & { sales?: readonly Sale[] };
 export type QuotesBody = Schemas["QuotesBody"];
 export type OpenBody = Schemas["OpenBody"];
-export type Opened = Schemas["OpenedView"];
 export type Units = Schemas["UnitsView"];
 
 /** Session with what proves that it is one's own. */
@@ -23,7 +24,7 @@ export interface Example {
   y: number;
 }
 
-function proof({ token }: Session): { authorization: string } {
+function proof({ token }: Pick<Session, "token">): { authorization: string } {
   return { authorization: `Bearer ${token}` };
 }
 
@@ -42,9 +43,42 @@ export function quote(body: QuotesBody): Promise<Quotes> {
   return read(client.POST("/v1/label/quotes", { body }));
 }
 
-/** Opens a session. */
-export function open(body: OpenBody): Promise<Opened> {
-  return read(client.POST("/v1/label/sessions", { body }));
+/** New session; without a token if an earlier one proves it. */
+export type Opened = Omit<Schemas["OpenedView"], "token"> & {
+  token?: string | null;
+};
+
+/** Opens a session. Units of an earlier one are proven by its token, and others by a payment. */
+export function open(
+  body: OpenBody,
+  payment: Payment,
+  token: string | undefined,
+): Promise<Opened> {
+  return read(
+    client.POST("/v1/label/sessions", {
+      body,
+      headers: { ...paying(payment), ...(token ? proof({ token }) : {}) },
+    }),
+  );
+}
+
+/** Buys units for a session. */
+export async function buy(payment: Payment): Promise<{ units: Units }> {
+  const response = await ask(`/v1/label/sessions/${payment.session}/units`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...paying(payment) },
+    body: JSON.stringify({ units: payment.units }),
+  });
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw failure(response, answer);
+  return answer as { units: Units };
+}
+
+function paying({ key, header }: Payment): Record<string, string> {
+  return {
+    "Idempotency-Key": key,
+    ...(header === undefined ? {} : { "PAYMENT-SIGNATURE": header }),
+  };
 }
 
 /** Teaches a session; the same key is charged once. */

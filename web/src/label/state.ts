@@ -1,4 +1,5 @@
 import { drawn } from "./draw.ts";
+import type { Payment } from "./payment.ts";
 import type { Learner, Strategy } from "./service.ts";
 
 /** Number of newest labels that the model does not learn yet, so that they can be undone. */
@@ -95,6 +96,10 @@ export interface Labeling {
   before: number;
   /** Reason of the rule to stop. */
   advice?: string;
+  /** Token that proves units that were paid for: they outlast their session. */
+  account?: string;
+  /** Purchase that has not ended. */
+  payment?: Payment;
   /** Work that was begun, with the key that makes its repetition safe. */
   pending?: Work & { key: string };
 }
@@ -163,13 +168,18 @@ export function answered(
   return { ...labeling, queue, answers: [...labeling.answers, answer] };
 }
 
-/** Returns how the last answer can be undone: freely, by teaching all anew, or not at all. */
-export function undoing(labeling: Labeling): "free" | "anew" | "none" {
+/**
+ * Returns how the last answer can be undone: freely, by teaching all anew, or not at all.
+ *
+ * To close a session that was paid for gives its units back, so there it is not taught anew.
+ */
+export function undoing(labeling: Labeling): "free" | "anew" | "paid" | "none" {
   const last = labeling.answers.at(-1);
   if (!last) return "none";
   const isTaught =
     last.label !== undefined && begunOf(labeling) >= labelsOf(labeling).length;
-  return isTaught ? "anew" : "free";
+  if (!isTaught) return "free";
+  return labeling.account === undefined ? "anew" : "paid";
 }
 
 /** Returns the labeling without its last answer, whose row is asked again. */
@@ -186,14 +196,24 @@ export function undone(labeling: Labeling): Labeling {
   return undoing(labeling) === "anew" ? withoutSession(cleared) : cleared;
 }
 
-/** Returns the labeling without its session. Its labels stay, and the next session learns them all. */
+/**
+ * Returns the labeling without its session. Its labels stay, and the next session learns them all. So do
+ * units that were paid for, and a payment that is signed.
+ */
 export function withoutSession(labeling: Labeling): Labeling {
-  const { session: _, pending: __, advice: ___, ...rest } = labeling;
+  const { session: _, pending: __, advice: ___, payment, ...rest } = labeling;
+  const isPaid = labeling.account !== undefined;
   return {
     ...rest,
+    ...(payment?.header === undefined ? {} : { payment }),
     taught: 0,
-    units: { spent: 0, left: 0 },
-    before: labeling.before + labeling.units.spent,
+    // An account counts all that was ever spent of it.
+    ...(isPaid
+      ? {}
+      : {
+          units: { spent: 0, left: 0 },
+          before: labeling.before + labeling.units.spent,
+        }),
   };
 }
 

@@ -180,6 +180,11 @@ export const labelWords = {
     max: (units: number) =>
       `A session spends at most ${counted(units, "unit")}.`,
     asking: "Asking for the price …",
+    sale: (units: number, amount: string, name: string) =>
+      `${counted(units, "unit")} cost ${amount} ${name}`,
+    paid: "The units are bought when the session is opened, with a wallet. What they cost is asked for once more before anything is signed.",
+    elsewhere:
+      "This coordinator takes money for units in ways that this page cannot pay. The command cotrain label can.",
     unread: "The price could not be read",
     open: "Open the session",
     keeps:
@@ -231,6 +236,8 @@ export const labelWords = {
     classes: "Which class is it?",
     undo: "Undo",
     undoAnew: "Undo, and teach anew",
+    undoPaid:
+      "The model has learned the last label. In a session that is paid for, it can be corrected in the saved table alone.",
     undoWarn: (labels: number) =>
       `The model has learned this label already. To undo it, a new session learns the other ${counted(labels, "label")} again, which costs units. Go on?`,
     skip: "Skip",
@@ -303,11 +310,41 @@ export const labelWords = {
       "Save your labels and the model, or spend more: a new session learns your labels again.",
     bound: "Spend at most, in all",
     more: "Open a new session",
+    buy: "Buy units",
+    buyLabel: "Units to buy",
+    bought: (left: number) =>
+      `${counted(left, "unit")} that you have bought stay yours.`,
+    pending: "It is not decided yet whether the payment counts",
+    pendingWhy:
+      "Do not pay again. The same payment is asked about until it is decided, also after a reload.",
     wait: "The coordinator cannot go on just now",
     waitUntil: (seconds: number) =>
       `It is asked again in ${counted(seconds, "second")}. Your answers are kept meanwhile.`,
     refused: "The coordinator refuses to go on",
     again: "Try again",
+  },
+
+  pay: {
+    title: (units: number) => `Pay for ${counted(units, "unit")}`,
+    refused: "The payment was refused, and nothing was charged",
+    none: "This page cannot pay any of the coordinator’s offers on this chain. The command cotrain label can.",
+    offer: "Pay with",
+    amount: "Amount",
+    smallest: (amount: bigint) => `${amount} of the smallest unit`,
+    token: "Token",
+    payTo: "To",
+    chain: "Chain",
+    time: "Valid for",
+    poor: (amount: string, name: string) =>
+      `The account has ${amount} ${name}, which is too little.`,
+    permits:
+      "You sign one transfer: exactly this amount, to this account, once, within this time. The coordinator sends it and pays its gas. The units are yours as soon as the chain shows it.",
+    named:
+      "The token’s name is what the coordinator says; its address is what counts.",
+    sign: (amount: string, name: string) => `Sign and pay ${amount} ${name}`,
+    changed:
+      "The account was changed while the wallet signed, so nothing was sent. Sign again.",
+    giveUp: "Not now",
   },
 
   ended: {
@@ -331,6 +368,8 @@ export const labelWords = {
     close: "Close the session",
     closeHint:
       "The coordinator then deletes rows, labels and model. They stay in this browser until you forget them.",
+    closePaid:
+      "What is left of your units goes back to the account that paid, less the host’s fee, if the host pays back.",
     closed: "The session is closed.",
   },
 } as const;

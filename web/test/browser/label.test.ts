@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
+import { verifyTypedData } from "ethers";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { expectRoom, expectSound, open, useBrowser } from "./browser.ts";
+import { injectWallet } from "./wallet.ts";
 import { end, start, useWorld } from "./world.ts";
 
 const world = await useWorld();
@@ -370,3 +372,146 @@ it.each([360, 768])("has room for text of 200 % at %d px", async (width) => {
   await expectRoom(page, "ended");
   await context.close();
 });
+
+/** Offer of units, as a coordinator sends it that takes money. */
+const offer = {
+  scheme: "exact",
+  network: "eip155:31337",
+  amount: "250000",
+  asset: `0x${"ab".repeat(20)}`,
+  payTo: `0x${"cd".repeat(20)}`,
+  maxTimeoutSeconds: 300,
+  extra: {
+    assetTransferMethod: "eip3009",
+    name: "<b>USD</b> Coin",
+    version: "2",
+  },
+};
+
+it("pays for an opening by the wallet, and asks for no second payment while the first is not decided", async () => {
+  const view = { scheme: "light", width: 360 } as const;
+  const { context, page, watch } = await open(origin, view);
+  const wallet = await injectWallet(context, world, {
+    devIndex: 6,
+    name: "One",
+  });
+  const sent: { key: string | undefined; payment: string | undefined }[] = [];
+  const problem = (type: string, more: object = {}): string =>
+    JSON.stringify({
+      type: `/problems/${type}`,
+      title: type,
+      detail: type,
+      ...more,
+    });
+  let undecided = 2;
+  await context.route("**/v1/label/sessions", async (route) => {
+    const headers = route.request().headers();
+    const payment = headers["payment-signature"];
+    sent.push({ key: headers["idempotency-key"], payment });
+    const type = { contentType: "application/problem+json" };
+    if (payment === undefined) {
+      const body = problem("payment-required", {
+        x402Version: 2,
+        accepts: [offer],
+      });
+      return route.fulfill({ ...type, status: 402, body });
+    }
+    if (undecided > 0) {
+      undecided -= 1;
+      const body = problem("payment-pending");
+      const wait = { "retry-after": "2" };
+      return route.fulfill({ ...type, status: 503, body, headers: wait });
+    }
+    return route.continue();
+  });
+  await openTable(page);
+  await page.getByRole("button", { name: "Open the session" }).click();
+  await page.getByText(/^Pay for [\d,]+ units\.$/).waitFor();
+  await page.getByText("250000 of the smallest unit").waitFor();
+  await page.getByText(offer.asset).waitFor();
+  await page.getByText(offer.payTo).waitFor();
+  const main = page.locator("main");
+  await main.getByRole("button", { name: "One", exact: true }).click();
+  const sign = main.getByRole("button", { name: /^Sign and pay/ });
+  await sign.waitFor();
+  await expectSound(page, { ...watch, noise: [] });
+  wallet.reject();
+  await sign.click();
+  await main.getByText("You declined in the wallet.").waitFor();
+  expect(sent).toHaveLength(1);
+  await sign.click();
+  await page.getByText("Do not pay again.").waitFor();
+  // The same payment goes on after a reload.
+  await page.reload();
+  await page.locator(rowTitle).waitFor({ timeout: 30_000 });
+  expect(await sign.count()).toBe(0);
+  const paid = sent.filter(({ payment }) => payment !== undefined);
+  expect(paid.length).toBeGreaterThan(1);
+  expect(new Set(paid.map(({ payment }) => payment)).size).toBe(1);
+  expect(new Set(sent.map(({ key }) => key)).size).toBe(1);
+
+  // What was signed is a transfer of the offer by the account, and nothing else.
+  const json = Buffer.from(paid[0]?.payment ?? "", "base64").toString();
+  const { accepted, payload } = JSON.parse(json) as {
+    accepted: unknown;
+    payload: { signature: string; authorization: Record<string, string> };
+  };
+  expect(accepted).toEqual(offer);
+  const { authorization, signature } = payload;
+  expect(authorization["to"]).toBe(offer.payTo);
+  expect(authorization["value"]).toBe(offer.amount);
+  const text = (name: string, type: string) => ({ name, type });
+  const domain = {
+    name: offer.extra.name,
+    version: offer.extra.version,
+    chainId: 31_337,
+    verifyingContract: offer.asset,
+  };
+  const types = {
+    TransferWithAuthorization: [
+      text("from", "address"),
+      text("to", "address"),
+      text("value", "uint256"),
+      text("validAfter", "uint256"),
+      text("validBefore", "uint256"),
+      text("nonce", "bytes32"),
+    ],
+  };
+  const signer = verifyTypedData(domain, types, authorization, signature);
+  expect(signer.toLowerCase()).toBe(wallet.address().toLowerCase());
+  expect(authorization["from"]?.toLowerCase()).toBe(signer.toLowerCase());
+  expect(await page.locator("main b").count()).toBe(0);
+  await context.close();
+});
+
+it.each([360, 768])(
+  "has room for text of 200 % in a payment at %d px",
+  async (width) => {
+    const view = { scheme: "light", width, textSize: 200 } as const;
+    const { context, page } = await open(origin, view);
+    await injectWallet(context, world, { devIndex: 6, name: "One" });
+    await context.route("**/v1/label/sessions", (route) =>
+      route.fulfill({
+        status: 402,
+        contentType: "application/problem+json",
+        json: {
+          type: "/problems/payment-required",
+          title: "pay",
+          detail: "pay",
+          accepts: [offer, { ...offer, asset: `0x${"ef".repeat(20)}` }],
+        },
+      }),
+    );
+    await openTable(page);
+    await page.getByRole("button", { name: "Open the session" }).click();
+    await page.getByLabel("Pay with").waitFor();
+    await expectRoom(page, "payment");
+    await page
+      .locator("main")
+      .getByRole("button", { name: "One", exact: true })
+      .click();
+    await page.getByRole("button", { name: /^Sign and pay/ }).waitFor();
+    await expectRoom(page, "payment, connected");
+    await context.close();
+  },
+);

@@ -10,6 +10,7 @@ const service = vi.hoisted(() => {
   return {
     quote: vi.fn(),
     open: vi.fn(),
+    buy: vi.fn(),
     teach: vi.fn(),
     choose: vi.fn(),
     predict: vi.fn(),
@@ -148,6 +149,121 @@ describe("Running", () => {
     expect(service.open).toHaveBeenCalledTimes(2);
     expect(running.trouble).toBeUndefined();
     expect(running.labeling.queue).toHaveLength(4);
+    running.stop();
+  });
+
+  /** Answer that asks for a payment. */
+  const unpaid = (error?: string) =>
+    new Failure("payment-required", "pay", undefined, {
+      accepts: [],
+      ...(error === undefined ? {} : { error }),
+    });
+  const opened = (): unknown[][] => service.open.mock.calls;
+
+  it("asks what an opening costs, and pays once over a reload while it is not decided", async () => {
+    service.open.mockRejectedValueOnce(unpaid());
+    const running = await started(begun());
+    expect(running.trouble).toMatchObject({ kind: "payment" });
+    service.open.mockRejectedValueOnce(
+      new Failure("payment-pending", "not decided", 60),
+    );
+    running.pay("signed");
+    await vi.waitFor(() =>
+      expect(running.trouble).toMatchObject({ kind: "wait", isPaid: true }),
+    );
+    running.stop();
+    const again = await started(kept.at(-1) as Labeling);
+    // Body, key and payment are the same.
+    expect(opened()[2]).toEqual(opened()[1]);
+    expect(opened()[1]?.[1]).toMatchObject({ header: "signed" });
+    expect(again.labeling).toMatchObject({
+      account: "t",
+      session: { id: "s" },
+    });
+    expect(again.labeling.payment).toBeUndefined();
+    expect(again.labeling.queue).toHaveLength(4);
+    again.stop();
+  });
+
+  it("asks for another signature of the same transfer if one was refused", async () => {
+    service.open.mockRejectedValueOnce(unpaid());
+    const running = await started(begun());
+    const nonce = running.labeling.payment?.nonce;
+    service.open.mockRejectedValueOnce(unpaid("insufficient_funds"));
+    running.pay("signed");
+    await vi.waitFor(() =>
+      expect(running.trouble).toMatchObject({ kind: "payment", reason: "pay" }),
+    );
+    expect(running.labeling.payment?.header).toBeUndefined();
+    expect(running.labeling.payment?.nonce).toBe(nonce);
+    running.stop();
+  });
+
+  it("begins no other purchase by itself after a payment that was used before", async () => {
+    service.open.mockRejectedValueOnce(unpaid());
+    const running = await started(begun());
+    service.open.mockRejectedValueOnce(new Failure("payment-conflict", "used"));
+    running.pay("signed");
+    await vi.waitFor(() =>
+      expect(running.trouble).toMatchObject({ kind: "refused" }),
+    );
+    expect(service.open).toHaveBeenCalledTimes(2);
+    running.stop();
+  });
+
+  it("proves units that were paid for by their token in the next session", async () => {
+    const paid: Labeling = {
+      ...chosen(begun(), [1, 2, 3]),
+      session: { id: "s", token: "t" },
+      account: "t",
+      units: { spent: 30, left: 70 },
+    };
+    service.choose.mockRejectedValueOnce(
+      new Failure("unknown-session", "gone"),
+    );
+    const running = await started(paid);
+    expect(running.trouble).toEqual({ kind: "gone" });
+    expect([running.spent, running.left]).toEqual([30, 70]);
+    service.open.mockResolvedValueOnce({
+      session: "next",
+      token: null,
+      units: { charged: 10, spent: 40, left: 60 },
+    });
+    running.renew(1_000);
+    await vi.waitFor(() => expect(running.isBusy).toBe(false));
+    expect(opened()[0]?.[2]).toBe("t");
+    expect(running.labeling.session).toEqual({ id: "next", token: "t" });
+    running.stop();
+  });
+
+  it("buys units for the session, and goes on", async () => {
+    const paid: Labeling = {
+      ...chosen(begun(), [1, 2, 3]),
+      session: { id: "s", token: "t" },
+      account: "t",
+      units: { spent: 30, left: 4 },
+    };
+    service.choose.mockRejectedValueOnce(
+      new Failure("payment-required", "pay", undefined, { price: 30 }),
+    );
+    const running = await started(paid);
+    expect(running.trouble).toEqual({ kind: "units", price: 30 });
+    service.buy.mockRejectedValueOnce(unpaid());
+    running.buy(500);
+    await vi.waitFor(() =>
+      expect(running.trouble).toMatchObject({ kind: "payment" }),
+    );
+    service.buy.mockResolvedValueOnce({ units: { ...units, left: 504 } });
+    running.pay("signed");
+    await vi.waitFor(() => expect(running.trouble).toBeUndefined());
+    expect(service.buy.mock.calls[1]?.[0]).toMatchObject({
+      call: "units",
+      session: "s",
+      units: 500,
+      header: "signed",
+    });
+    await vi.waitFor(() => expect(running.labeling.queue).toHaveLength(7));
+    expect(running.labeling.payment).toBeUndefined();
     running.stop();
   });
 });
