@@ -11,8 +11,8 @@ import * as store from "./store.ts";
 
 /** Maximum size of a body, in bytes: the coordinator takes a little more. */
 const MAX_BODY = 900_000;
-/** Size of a number in a body, with its comma. */
-const NUMBER = 10;
+/** Size of a number of six digits in a body, with its comma. */
+const NUMBER = 12;
 /** Maximum number of rows that a rule to stop looks at. */
 const FIXED = 100;
 /** Waits before the coordinator is asked again that gave no answer, in seconds. */
@@ -224,6 +224,8 @@ export class Running {
     const isOn = (): boolean => this.labeling.pending?.key === work.key;
     if (!isOn() || this.#isClosed) return !this.#isClosed;
     const after = await this.#asked(session, work.key, work);
+    // Another page may go on with it by now, and repeats the request by its key.
+    if (this.#isClosed) return false;
     // The user may have begun anew meanwhile.
     if (isOn() && this.labeling.session?.id === session.id)
       this.#set(after(this.labeling));
@@ -307,6 +309,8 @@ export class Running {
     };
     const { account } = this.labeling;
     const opened = await service.open(body, payment, account);
+    // See #step; a payment finds its session again.
+    if (this.#isClosed) throw new Error("the labeling is left");
     const token = opened.token ?? account ?? "";
     const session = { id: opened.session, token };
     const isPaid = payment.header !== undefined || account !== undefined;
@@ -324,6 +328,7 @@ export class Running {
   async #bought(payment: Payment): Promise<void> {
     await this.#kept;
     const { units } = await service.buy(payment);
+    if (this.#isClosed) return;
     const { payment: _, ...rest } = this.labeling;
     this.#set({ ...rest, units: { ...rest.units, left: units.left } });
   }

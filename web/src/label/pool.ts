@@ -141,6 +141,18 @@ export function sideOf({ uses }: Pick<Pool, "uses">): number | undefined {
     : undefined;
 }
 
+/** Returns the indices of the columns that are shown as values: pixels are shown as a picture. */
+export function valuesOf({
+  uses,
+  side,
+}: Pick<Pool, "uses" | "side">): number[] {
+  return [...uses.keys()].filter((at) => {
+    const use = uses[at];
+    const isNumber = use === "number" && side === undefined;
+    return isNumber || use === "shown" || use === "category";
+  });
+}
+
 /** Returns the index of the column with labels; -1 if there is none. */
 export function labelColumn({ uses }: Pick<Pool, "uses">): number {
   return uses.indexOf("label");

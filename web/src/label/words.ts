@@ -245,6 +245,7 @@ export const labelWords = {
     skipped: (row: number) => `Row ${count(row)} is skipped.`,
     guessed: (name: string, isRight: boolean) =>
       isRight ? `The model had guessed it.` : `The model had guessed ${name}.`,
+    heard: (values: string) => `Its values: ${values}.`,
     undid: (row: number) => `The answer to row ${count(row)} is undone.`,
     keys: [
       ["1 … 9", "give the row this class"],
@@ -344,6 +345,8 @@ export const labelWords = {
     sign: (amount: string, name: string) => `Sign and pay ${amount} ${name}`,
     changed:
       "The account was changed while the wallet signed, so nothing was sent. Sign again.",
+    notKept:
+      "This browser stores nothing, so a reload would lose the payment, and what it bought. Do not reload before the session is open.",
     giveUp: "Not now",
   },
 
