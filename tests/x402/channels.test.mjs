@@ -149,12 +149,13 @@ test('labels refuse a voucher that was used, one of another channel, and one bel
         sent = paymentPayload;
     });
     await ok(await predict(payer, session));
+    const voucher = sent;
     const paying = (payment) => ({
         ...session.authorization,
         'PAYMENT-SIGNATURE': Buffer.from(JSON.stringify(payment)).toString('base64'),
     });
     const repeat = (payment) => post({ fetch }, session.url, { rows: [[0.2, 0.9]] }, paying(payment));
-    const used = await repeat(sent);
+    const used = await repeat(voucher);
     assert.equal(used.status, 402);
     const required = header(used, 'PAYMENT-REQUIRED');
     assert.equal(required.error, 'invalid_batch_settlement_evm_cumulative_amount_mismatch');
@@ -162,7 +163,16 @@ test('labels refuse a voucher that was used, one of another channel, and one bel
     assert.equal(state.chargedCumulativeAmount, String(session.charged + UNIT));
     assert.equal(required.accepts[0].extra.voucherState.signedMaxClaimable, state.chargedCumulativeAmount);
 
-    const forged = structuredClone(sent);
+    // Claims publish used vouchers, so they prove nothing. The next one is the payer's alone.
+    const proven = async (payment) => {
+        const proof = paying(payment)['PAYMENT-SIGNATURE'];
+        return (await fetch(path(`sessions/${session.id}`), { headers: { 'PAYMENT-SIGNATURE': proof } })).status;
+    };
+    assert.equal(await proven(voucher), 401);
+    const next = await payer.client.createPaymentPayload(required);
+    assert.equal(await proven(next), 200);
+
+    const forged = structuredClone(voucher);
     forged.payload.voucher.maxClaimableAmount = String(session.charged + 2n * UNIT);
     const refused = await repeat(forged);
     assert.equal(header(refused, 'PAYMENT-REQUIRED').error, 'invalid_batch_settlement_evm_voucher_signature');

@@ -23,6 +23,7 @@ pub mod facilitator;
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use alloy_primitives::{Address, B256};
+use cotrain_indexer::with_sources;
 use cotrain_payments::{
     ledger::{AccountId, Owner, Receipt, Request, RequestId, Source},
     price::UnitPrice,
@@ -37,6 +38,7 @@ use cotrain_payments::{
 use futures_util::future::BoxFuture;
 
 pub use self::books::{Books, BooksError, Reserved};
+use self::chain::ChainError;
 /// Names of the rails.
 pub use cotrain_payments::rail::Rail as RailKind;
 
@@ -391,7 +393,7 @@ impl Payments {
                 Ok(offers) => challenges.extend(offers),
                 // The other rails may do.
                 Err(error) => {
-                    tracing::warn!(rail = ?one.kind(), %error, "cannot offer a way to pay")
+                    tracing::warn!(rail = ?one.kind(), %error, "cannot offer a way to pay");
                 }
             }
         }
@@ -460,6 +462,19 @@ impl Payments {
 
     fn rails(&self) -> &[Arc<dyn Rail>] {
         self.0.as_ref().map_or(&[], |selling| &selling.rails)
+    }
+}
+
+impl From<ChainError> for PayError {
+    /// Takes a failure before anything was sent. Payers learn no more than the chain's refusal.
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
+            error => {
+                tracing::warn!(error = %with_sources(&error), "cannot use the chain for a payment now");
+                Self::Unavailable("chain")
+            }
+        }
     }
 }
 

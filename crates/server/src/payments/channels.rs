@@ -19,7 +19,7 @@ use std::{
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 use cotrain_payments::{
-    ledger::{AccountId, Entry, Fault, Owner, Source},
+    ledger::{Account, AccountId, Entry, Fault, Owner, Source},
     rail::{Challenge, Hold, Offers, Presented, RefusalReason},
     x402::{
         Reason,
@@ -206,7 +206,7 @@ impl Channels {
 
     /// Reads the state of a channel from the chain, at this machine's time.
     async fn state(&self, channel: B256) -> Result<ChainState, PayError> {
-        let mut state = self.0.chain.channel(channel).await.map_err(unavailable)?;
+        let mut state = self.0.chain.channel(channel).await?;
         // How old the state is may not depend on the time of blocks.
         state.read_at = now();
         Ok(state)
@@ -230,10 +230,19 @@ impl Channels {
         if state.balance == 0 && !is_deposit {
             return Err(RefusalReason::X402(Reason::BatchChannelNotFound).into());
         }
+        // The deposit may have been made before a restart.
+        let total = voucher.max_claimable_amount.to_u128();
+        let is_funded = total.is_some_and(|total| state.balance >= total);
         let channel = Channel::open(deployment, config.clone(), state);
         // Strangers must not fill the memory: only who can pay gets a slot.
         let mut dry = channel.clone();
-        self.lock(&mut dry, terms, payload).await?;
+        match payload {
+            BatchPayload::Deposit(deposit) if is_funded => {
+                self.lock(&mut dry, terms, &without_deposit(deposit.clone()))
+                    .await?
+            }
+            _ => self.lock(&mut dry, terms, payload).await?,
+        };
         let kept = Kept {
             channel,
             asked: None,
@@ -268,12 +277,12 @@ impl Channels {
                     if matches!(payload, BatchPayload::Deposit(_)) {
                         let config = channel.config();
                         let balance = chain.balance(config.token, config.payer).await;
-                        facts.payer_balance = Some(balance.map_err(unavailable)?);
+                        facts.payer_balance = Some(balance?);
                     }
                 }
                 Refusal::NeedsContractCheck(check) => {
                     let answer = chain.ask_contract(check).await;
-                    facts.contract = Some(answer.map_err(unavailable)?);
+                    facts.contract = Some(answer?);
                 }
                 Refusal::Busy(_) => {
                     return Err(RefusalReason::X402(Reason::BatchChannelBusy).into());
@@ -298,20 +307,20 @@ impl Channels {
             _ => return Err(RefusalReason::X402(Reason::BatchPayloadType).into()),
         };
         let chain = &self.0.chain;
-        let (call, transfer) = chain.deposit(&terms.token, &deposit).map_err(refused)?;
-        let mut found = chain.look(&transfer).await.map_err(unavailable)?;
+        let (call, transfer) = chain.deposit(&terms.token, &deposit)?;
+        let mut found = chain.look(&transfer).await?;
         if found == Finding::Nothing {
             // The rules decide whether the deposit is good, and change nothing yet.
             let mut dry = slot.kept.channel.clone();
             let payload = BatchPayload::Deposit(deposit.clone());
             self.lock(&mut dry, terms, &payload).await?;
-            let gas = chain.simulate(&call).await.map_err(refused)?;
+            let gas = chain.simulate(&call).await?;
             let prepared = chain.prepare(&call, gas, Purse::Host).await;
-            let sent = chain.settle(prepared.map_err(refused)?, &transfer).await;
+            let sent = chain.settle(prepared?, &transfer).await;
             found = sent.map_err(|error| match error {
                 // It may have been sent.
-                ChainError::Node(_) => RefusalReason::Pending.into(),
-                error => refused(error),
+                ChainError::Node(_) => PayError::from(RefusalReason::Pending),
+                error => PayError::from(error),
             })?;
         }
         match found {
@@ -322,10 +331,7 @@ impl Channels {
             } => {
                 slot.moved = deposit.deposit.amount.to_u128().map(|it| (transaction, it));
                 self.note_deposit(slot, &deposit).await?;
-                Ok(BatchPayload::Voucher(VoucherPayload {
-                    channel_config: deposit.channel_config,
-                    voucher: deposit.voucher,
-                }))
+                Ok(without_deposit(deposit))
             }
             Finding::Nothing | Finding::Moved { .. } => Err(RefusalReason::Pending.into()),
             Finding::Reverted | Finding::Void(_) => {
@@ -432,7 +438,7 @@ impl Channels {
         let owner = self
             .0
             .books
-            .read(|ledger| ledger.account(account).map(|it| it.owner()));
+            .read(|ledger| ledger.account(account).map(Account::owner));
         if owner != Some(Owner::Channel(voucher.channel_id)) {
             return Err(RefusalReason::X402(Reason::BatchChannelIdMismatch).into());
         }
@@ -570,9 +576,10 @@ impl Rail for Channels {
         Box::pin(self.take(presented, sale))
     }
 
-    /// Checks that a payment has a voucher of the channel, by its payer and not below what is charged.
+    /// Checks that a payment has a voucher of the channel, by its payer and above what is charged.
     ///
-    /// Vouchers of contracts are checked by their channel alone here, since only the chain can tell.
+    /// Claims publish the vouchers below. Only the chain can tell about a voucher of a contract, so a
+    /// contract's calls need the token of their session.
     fn prove(&self, presented: &Presented, owner: Owner) -> Result<(), RefusalReason> {
         let payment = presented.payment.as_ref().ok_or(RefusalReason::Unpaid)?;
         let payload: BatchPayload = payment.payload.read().map_err(|_| Reason::InvalidPayload)?;
@@ -586,9 +593,17 @@ impl Rail for Channels {
         let total = voucher.max_claimable_amount.to_u128();
         let total = total.ok_or(Reason::BatchVoucherPayload)?;
         match verify::signature(deployment, config, total, voucher, None) {
-            Ok(()) | Err(verify::Fault::NeedsContractCheck(_)) => Ok(()),
-            Err(verify::Fault::Invalid(reason)) => Err(reason.into()),
+            Ok(()) => {}
+            Err(verify::Fault::NeedsContractCheck(_)) => return Err(RefusalReason::Scheme),
+            Err(verify::Fault::Invalid(reason)) => return Err(reason.into()),
         }
+        let slot = self.slot(voucher.channel_id);
+        let slot = slot.ok_or(Reason::BatchChannelNotFound)?;
+        let slot = slot.try_lock().map_err(|_| Reason::BatchChannelBusy)?;
+        if total <= slot.kept.channel.charged() {
+            return Err(RefusalReason::Scheme);
+        }
+        Ok(())
     }
 
     fn reserve<'a>(
@@ -638,21 +653,16 @@ impl ChannelTerms {
     }
 }
 
+/// Returns the voucher of a deposit that is made.
+fn without_deposit(deposit: DepositPayload) -> BatchPayload {
+    BatchPayload::Voucher(VoucherPayload {
+        channel_config: deposit.channel_config,
+        voucher: deposit.voucher,
+    })
+}
+
 /// Returns the time of this machine, in Unix seconds.
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.unwrap_or(Duration::ZERO).as_secs()
-}
-
-/// Returns the refusal for a failure before anything was sent.
-fn refused(error: ChainError) -> PayError {
-    match error {
-        ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
-        error => unavailable(error),
-    }
-}
-
-fn unavailable(error: ChainError) -> PayError {
-    tracing::warn!(error = %with_sources(&error), "cannot use the chain for a channel now");
-    PayError::Unavailable("chain")
 }

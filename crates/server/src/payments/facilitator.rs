@@ -30,7 +30,7 @@ use super::chain::{
 };
 
 /// Maximum gas of a transaction for others. A claim of [`MAX_CLAIMS`] channels fits.
-const MAX_GAS: u64 = 2_000_000;
+const MAX_GAS: u64 = 2_500_000;
 
 /// Maximum number of transfers whose outcome is unknown.
 const MAX_PENDING: usize = 1_000;

@@ -21,7 +21,7 @@ use cotrain_payments::x402::{
 
 use super::{Chain, ChainError, ContractCall, Transfer};
 
-/// Maximum number of channels of one claim, which uses about 13,000 gas for each.
+/// Maximum number of channels of one claim, which uses about 19,000 gas for each.
 pub const MAX_CLAIMS: usize = 100;
 
 /// Claims of one transaction, with those that the contract would refuse left out.

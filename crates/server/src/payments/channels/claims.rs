@@ -8,7 +8,7 @@ use std::{
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 
-use super::{Books, Channels, PayError, Purse, now, refused, unavailable};
+use super::{Books, Channels, PayError, Purse, now};
 use crate::payments::chain::{ClaimBatch, Sent};
 
 /// Name of the block from which withdrawals are looked for, among the states of the books.
@@ -43,13 +43,9 @@ impl Channels {
         let from = match before {
             Some(block) => block.saturating_sub(depth),
             // Each channel is read from the chain when it is first seen.
-            None => chain
-                .head()
-                .await
-                .map_err(unavailable)?
-                .saturating_sub(depth),
+            None => chain.head().await?.saturating_sub(depth),
         };
-        let (channels, next) = chain.withdrawals(from).await.map_err(unavailable)?;
+        let (channels, next) = chain.withdrawals(from).await?;
         for channel in channels {
             self.refresh(channel).await?;
         }
@@ -127,7 +123,7 @@ impl Channels {
         if claims.is_empty() {
             return Ok(());
         }
-        let batches = self.0.chain.claims(claims).await.map_err(unavailable)?;
+        let batches = self.0.chain.claims(claims).await?;
         let mut payees = BTreeSet::new();
         for batch in batches {
             payees.insert(batch.payee);
@@ -142,7 +138,7 @@ impl Channels {
     async fn claim_batch(&self, batch: ClaimBatch) -> Result<(), PayError> {
         let chain = &self.0.chain;
         let prepared = chain.prepare(&batch.call, batch.gas, Purse::Host).await;
-        match prepared.map_err(refused)?.send().await {
+        match prepared?.send().await {
             Sent::Included(receipt) if receipt.success => {
                 tracing::info!(transaction = %receipt.transaction, channels = batch.channels.len(), "claimed from channels");
             }
@@ -164,13 +160,13 @@ impl Channels {
     async fn settle(&self, payee: (Address, Address)) -> Result<(), PayError> {
         let chain = &self.0.chain;
         let unsettled = chain.unsettled(payee.0, payee.1).await;
-        if unsettled.map_err(unavailable)? == 0 {
+        if unsettled? == 0 {
             return Ok(());
         }
         let call = chain.settlement(payee.0, payee.1);
-        let gas = chain.simulate(&call).await.map_err(refused)?;
+        let gas = chain.simulate(&call).await?;
         let prepared = chain.prepare(&call, gas, Purse::Host).await;
-        if let Sent::Included(receipt) = prepared.map_err(refused)?.send().await {
+        if let Sent::Included(receipt) = prepared?.send().await {
             tracing::info!(transaction = %receipt.transaction, "channels have paid out");
         }
         Ok(())

@@ -15,7 +15,7 @@ use cotrain_payments::{
     },
 };
 
-use super::{B256, Channels, PROBE, PayError, Purse, Slot, refused, unavailable};
+use super::{B256, Channels, PROBE, PayError, Purse, Slot};
 use crate::payments::chain::{Sent, refunded};
 
 impl Channels {
@@ -57,7 +57,7 @@ impl Channels {
         let plan = slot.kept.channel.plan_refund(lock, slot.kept.asked);
         let plan = plan.map_err(|_| RefusalReason::X402(Reason::BatchChannelBusy))?;
         let signed: RefundPayload = chain.sign_refund(&plan, voucher);
-        let call = chain.refund_call(&signed).map_err(refused)?;
+        let call = chain.refund_call(&signed)?;
         let prepared = async {
             let gas = chain.simulate(&call).await?;
             chain.prepare(&call, gas, Purse::Host).await
@@ -68,7 +68,7 @@ impl Channels {
                 // Nothing was sent, so the lock may go.
                 let _ = slot.kept.channel.release(lock);
                 self.keep(slot).await?;
-                return Err(refused(error));
+                return Err(error.into());
             }
         };
         let Sent::Included(receipt) = prepared.send().await else {
@@ -128,12 +128,10 @@ impl Channels {
             return Ok(());
         };
         let chain = &self.0.chain;
-        let call = chain
-            .refund_call(&chain.sign_refund(&plan, voucher))
-            .map_err(refused)?;
-        let gas = chain.simulate(&call).await.map_err(refused)?;
+        let call = chain.refund_call(&chain.sign_refund(&plan, voucher))?;
+        let gas = chain.simulate(&call).await?;
         let prepared = chain.prepare(&call, gas, Purse::Host).await;
-        prepared.map_err(unavailable)?.send().await;
+        prepared?.send().await;
         let state = self.state(lock.channel).await?;
         if slot.kept.channel.refunded(lock, state).is_ok() {
             self.keep(slot).await?;
