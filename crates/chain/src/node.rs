@@ -386,26 +386,36 @@ impl Node {
         Ok(logs)
     }
 
-    /// Returns the events of [`logs`](Self::logs) of one contract, whose indexed fields begin with
-    /// `indexed`.
+    /// Returns the events of one contract whose first topic is one of `topics`, and whose indexed
+    /// fields begin with `indexed`.
+    ///
+    /// They are in the last blocks up to `to` that the node gives at once. The first of these blocks
+    /// comes with them. Widths are learned as by [`logs_from`](Self::logs_from).
     ///
     /// # Errors
-    /// As [`Node::logs`].
-    pub async fn logs_about(
+    /// As [`logs_from`](Self::logs_from).
+    pub async fn logs_back(
         &self,
-        from: u64,
         to: u64,
         address: Address,
         topics: &[B256],
         indexed: [B256; 2],
-    ) -> Result<Vec<NodeLog>, NodeError> {
-        let asked = filter(&[address], topics).from_block(from).to_block(to);
-        let asked = asked.topic1(indexed[0]).topic2(indexed[1]);
-        let mut logs = self.filtered(&asked, &[address], topics).await?;
-        logs.retain(|log| (from..=to).contains(&log.block));
-        // The client does not trust a node's filter.
-        logs.retain(|log| log.log.topics().get(1..3) == Some(&indexed));
-        Ok(logs)
+    ) -> Result<(Vec<NodeLog>, u64), NodeError> {
+        loop {
+            let width = self.learned.ranges().width();
+            let first = (to + 1).saturating_sub(width);
+            let asked = filter(&[address], topics).from_block(first).to_block(to);
+            let asked = asked.topic1(indexed[0]).topic2(indexed[1]);
+            let answer = self.filtered(&asked, &[address], topics).await;
+            if let Some(mut logs) = self.learn_range(first, to, answer)? {
+                // The client does not trust a node's filter.
+                logs.retain(|log| {
+                    (first..=to).contains(&log.block)
+                        && log.log.topics().get(1..3) == Some(&indexed)
+                });
+                return Ok((logs, first));
+            }
+        }
     }
 
     /// Returns the events of [`logs`](Self::logs) that the node gives at once, and the last block
@@ -428,26 +438,41 @@ impl Node {
         loop {
             let width = self.learned.ranges().width();
             let last = to.min(from.saturating_add(width - 1));
-            let blocks = last.saturating_sub(from) + 1;
-            match self.logs(from, last, addresses, topics).await {
-                Ok(logs) => {
-                    self.learned.ranges().answered(blocks, logs.len());
-                    return Ok((logs, last));
+            let answer = self.logs(from, last, addresses, topics).await;
+            if let Some(logs) = self.learn_range(from, last, answer)? {
+                return Ok((logs, last));
+            }
+        }
+    }
+
+    /// Learns from the answer to a request for the events of a range. Returns `None` if fewer blocks
+    /// are to be asked for.
+    fn learn_range(
+        &self,
+        from: u64,
+        last: u64,
+        answer: Result<Vec<NodeLog>, NodeError>,
+    ) -> Result<Option<Vec<NodeLog>>, NodeError> {
+        let blocks = last.saturating_sub(from) + 1;
+        match answer {
+            Ok(logs) => {
+                self.learned.ranges().answered(blocks, logs.len());
+                Ok(Some(logs))
+            }
+            Err(error) if blocks > 1 && error.may_be_of_width() => {
+                tracing::debug!(%error, from, blocks, "half as many blocks are asked for");
+                self.learned.ranges().refused(blocks);
+                Ok(None)
+            }
+            Err(error) => {
+                // The node may have needed too long for the range.
+                if matches!(
+                    error,
+                    NodeError::TimedOut { .. } | NodeError::Unavailable { .. }
+                ) {
+                    self.learned.ranges().narrow(blocks);
                 }
-                Err(error) if blocks > 1 && error.may_be_of_width() => {
-                    tracing::debug!(%error, from, blocks, "half as many blocks are asked for");
-                    self.learned.ranges().refused(blocks);
-                }
-                Err(error) => {
-                    // The node may have needed too long for the range.
-                    if matches!(
-                        error,
-                        NodeError::TimedOut { .. } | NodeError::Unavailable { .. }
-                    ) {
-                        self.learned.ranges().narrow(blocks);
-                    }
-                    return Err(error);
-                }
+                Err(error)
             }
         }
     }

@@ -379,14 +379,19 @@ impl Sender<'_> {
     }
 
     /// Returns the first offer for a transaction, within the budget.
-    async fn first_offer(&self, call: &Call, gas_limit: u64) -> Result<Offer, SendError> {
+    ///
+    /// # Errors
+    /// [`SendError::TooDear`], [`SendError::OverBudget`] or [`SendError::Node`].
+    pub async fn first_offer(&self, call: &Call, gas_limit: u64) -> Result<Offer, SendError> {
         let offer = gas_fees::first(&self.node.gas_fees().await?, self.max_fee)?;
         self.budget
             .check(max_cost(call.value, gas_limit, offer.max_fee))?;
         Ok(offer)
     }
 
-    fn sign_at(&self, call: Call, gas_limit: u64, nonce: u64, offer: Offer) -> Outgoing {
+    /// Signs a transaction with a nonce, at an offer. It asks the node for nothing.
+    #[must_use]
+    pub fn sign_at(&self, call: Call, gas_limit: u64, nonce: u64, offer: Offer) -> Outgoing {
         let unsigned = Unsigned {
             chain_id: self.node.chain_id(),
             nonce,

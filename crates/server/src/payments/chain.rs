@@ -17,9 +17,13 @@ mod channels;
 mod exact;
 mod queue;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     keys::Key,
@@ -32,7 +36,7 @@ use cotrain_client::{
 };
 use cotrain_payments::x402::{Reason, batch::Deployment};
 
-use self::queue::Queue;
+use self::queue::{Daily, Queue, Taken};
 pub use self::{
     channels::{ClaimBatch, MAX_CLAIMS, refunded, settled},
     exact::{Finding, Transfer, payment_call},
@@ -52,8 +56,16 @@ pub struct ChainOptions {
     pub patience: Duration,
     /// Maximum price of a unit of gas, in wei; `None`: four times the current fees.
     pub max_gas_price: Option<u128>,
-    /// Maximum cost of the transactions of one day for strangers, in wei.
+    /// Maximum cost of the transactions of one day for strangers, in wei. The count begins anew with
+    /// each start.
     pub max_daily_gas: u128,
+}
+
+impl ChainOptions {
+    /// Returns the depth below the head from which a block is final. What counts there counts before.
+    fn final_depth(&self) -> u64 {
+        self.final_after.max(self.confirmations.saturating_sub(1))
+    }
 }
 
 /// Failure to read from the chain or to send to it.
@@ -107,6 +119,9 @@ struct Inner {
     key: Key,
     options: ChainOptions,
     queue: Arc<tokio::sync::Mutex<Queue>>,
+    daily: Mutex<Daily>,
+    /// Searches for the use of a token, payer and nonce that go on: the last block that is left.
+    searches: Mutex<BTreeMap<(Address, Address, B256), u64>>,
 }
 
 /// Node, account and contracts by which payments move; cheap to clone.
@@ -119,12 +134,14 @@ impl Chain {
     /// Creates the access to a chain by an account that pays gas, and from which refunds go.
     #[must_use]
     pub fn new(node: Node, key: Key, options: ChainOptions) -> Self {
-        let queue = Arc::new(tokio::sync::Mutex::new(Queue::new(options.max_daily_gas)));
+        let daily = Mutex::new(Daily::new(options.max_daily_gas));
         Self(Arc::new(Inner {
             node,
             key,
             options,
-            queue,
+            queue: Arc::default(),
+            daily,
+            searches: Mutex::default(),
         }))
     }
 
@@ -179,7 +196,8 @@ impl Chain {
 
     /// Signs a transaction with a call that was simulated at `gas`.
     ///
-    /// It waits for the transactions that others have prepared and neither sent nor dropped.
+    /// It waits for the transactions that others have prepared and neither sent nor dropped, and asks
+    /// the node before that.
     ///
     /// # Errors
     /// [`ChainError`] if gas is too dear, the day's gas is used up, or the node fails.
@@ -189,8 +207,6 @@ impl Chain {
         gas: u64,
         purse: Purse,
     ) -> Result<Prepared, ChainError> {
-        let mut queue = Arc::clone(&self.0.queue).lock_owned().await;
-        let nonce = queue.next(self.0.node.nonce(self.account()).await?);
         let limit = gas::limit(gas);
         let transaction = send::Call {
             to: Some(call.to),
@@ -200,10 +216,23 @@ impl Chain {
         // Raising the offer is bounded by the maximum price of gas, so no budget is given here.
         let budget = Budget::default();
         let sender = self.sender(&budget);
-        let outgoing = sender.sign(transaction, limit, nonce).await?;
-        let cost = outgoing.offer().max_fee.saturating_mul(limit.into());
-        queue.take_gas(purse, cost)?;
-        Ok(Prepared::new(self.clone(), queue, outgoing, purse, cost))
+        let offer = sender.first_offer(&transaction, limit).await?;
+        let cost = offer.max_fee.saturating_mul(limit.into());
+        let taken = Taken::take(self, purse, cost)?;
+        let on_chain = self.0.node.nonce(self.account()).await?;
+        let queue = Arc::clone(&self.0.queue).lock_owned().await;
+        // Transactions that were included meanwhile are known to the queue.
+        let nonce = queue.next(on_chain);
+        let outgoing = sender.sign_at(transaction, limit, nonce, offer);
+        Ok(Prepared::new(self.clone(), queue, outgoing, taken))
+    }
+
+    /// Returns the gas of today for strangers.
+    fn daily(&self) -> std::sync::MutexGuard<'_, Daily> {
+        let mut daily = self.0.daily.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        daily.begin(now.unwrap_or(Duration::ZERO));
+        daily
     }
 
     fn sender<'a>(&'a self, budget: &'a Budget) -> Sender<'a> {

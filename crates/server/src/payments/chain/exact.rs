@@ -1,6 +1,10 @@
 //! Signed transfers of tokens: checks before they are sent, refunds, and evidence afterwards.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
@@ -21,8 +25,8 @@ use cotrain_payments::{
 
 use super::{Chain, ChainError, ContractCall, Prepared, Purse, Sent};
 
-/// Number of blocks of the first search for a token's event. Each further search has four times as many.
-const FIRST_SEARCH: u64 = 2_048;
+/// Number of requests with which one look searches for a token's event. The next look goes on there.
+const SEARCHES: usize = 50;
 /// Pause between two looks at a transfer that is not deep enough.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -229,9 +233,14 @@ impl Chain {
         if self.nonce_used(token, from, nonce, None).await? {
             return Ok(self.search(transfer, &head).await?);
         }
+        self.searches().remove(&(token, from, nonce));
         if let Some(deep) = self.final_block(&head).await? {
             let at = Some(At::Number(deep.number));
-            let nonce_used = self.nonce_used(token, from, nonce, at).await?;
+            let nonce_used = match self.nonce_used(token, from, nonce, at).await {
+                // A node without that state cannot show that the time is over.
+                Err(ChainError::Node(error)) if error.is_state_gone() => true,
+                used => used?,
+            };
             let evidence = Evidence::Block {
                 time: deep.time,
                 nonce_used,
@@ -249,21 +258,20 @@ impl Chain {
     }
 
     /// Looks for the transaction that used the nonce, from the head backwards.
+    ///
+    /// The event is there, so a search that takes long goes on with the next look.
     async fn search(&self, transfer: &Transfer, head: &Block) -> Result<Finding, NodeError> {
         let node = &self.0.node;
         let Authorization { from, nonce, .. } = transfer.authorization;
-        let indexed = [from.into_word(), nonce];
+        let (address, indexed) = (transfer.token.address, [from.into_word(), nonce]);
+        let key = (address, from, nonce);
         let topics = [
             AuthorizationUsed::SIGNATURE_HASH,
             AuthorizationCanceled::SIGNATURE_HASH,
         ];
-        let (mut to, mut width) = (head.number, FIRST_SEARCH);
-        loop {
-            let first = (to + 1).saturating_sub(width);
-            let address = transfer.token.address;
-            let logs = node
-                .logs_about(first, to, address, &topics, indexed)
-                .await?;
+        let mut to = self.searches().remove(&key).unwrap_or(head.number);
+        for _ in 0..SEARCHES {
+            let (logs, first) = node.logs_back(to, address, &topics, indexed).await?;
             for log in logs {
                 // The transfer is the event after it, so all events of the transaction are needed.
                 if let Some(receipt) = node.receipt(log.transaction).await?
@@ -273,11 +281,19 @@ impl Chain {
                     return Ok(self.judge(transfer, hash, &receipt.logs, block, head));
                 }
             }
-            if first == 0 {
+            let Some(before) = first.checked_sub(1) else {
+                // It has moved to a later block meanwhile.
                 return Ok(Finding::Nothing);
-            }
-            (to, width) = (first - 1, width.saturating_mul(4));
+            };
+            to = before;
         }
+        self.searches().insert(key, to);
+        Ok(Finding::Nothing)
+    }
+
+    fn searches(&self) -> MutexGuard<'_, BTreeMap<(Address, Address, B256), u64>> {
+        let searches = self.0.searches.lock();
+        searches.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Judges the events of a transaction that succeeded.
@@ -292,7 +308,7 @@ impl Chain {
         let logs: Vec<_> = logs.iter().map(|log| log.log.clone()).collect();
         let evidence = Evidence::Transaction { hash, logs: &logs };
         let depth = head.number.saturating_sub(block);
-        let is_final = depth >= self.0.options.final_after;
+        let is_final = depth >= self.0.options.final_depth();
         match evidence::judge(&transfer.token, &transfer.authorization, evidence) {
             evidence::Settlement::Settled { transaction } => Finding::Moved {
                 transaction,
@@ -306,7 +322,7 @@ impl Chain {
 
     /// Returns the last final block, or `None` if the chain is too short.
     async fn final_block(&self, head: &Block) -> Result<Option<Block>, NodeError> {
-        match head.number.checked_sub(self.0.options.final_after) {
+        match head.number.checked_sub(self.0.options.final_depth()) {
             Some(number) => self.0.node.block(number).await,
             None => Ok(None),
         }

@@ -1,9 +1,6 @@
 //! Transactions of the account: each gets a nonce, and is sent until it is included.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use alloy_primitives::B256;
 use cotrain_chain::node::NodeReceipt;
@@ -28,29 +25,16 @@ pub enum Purse {
     Strangers,
 }
 
-/// Nonces that are in use, and the gas spent for strangers.
-#[derive(Debug)]
+/// Nonces that are in use.
+#[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Nonces of transactions that are signed and not included.
     in_flight: BTreeSet<u64>,
     /// Lowest nonce that no included transaction of ours has.
     floor: u64,
-    limit: u128,
-    day: u64,
-    strangers: Budget,
 }
 
 impl Queue {
-    pub(super) fn new(limit: u128) -> Self {
-        Self {
-            in_flight: BTreeSet::new(),
-            floor: 0,
-            limit,
-            day: 0,
-            strangers: Budget::new(Some(limit)),
-        }
-    }
-
     /// Returns the lowest free nonce. A transaction that the node refused leaves a gap to fill.
     ///
     /// `on_chain` is the number of included transactions, of which a lagging node knows too few.
@@ -61,26 +45,71 @@ impl Queue {
         }
         nonce
     }
+}
 
-    /// Takes the maximum cost of a transaction off the purse.
-    pub(super) fn take_gas(&mut self, purse: Purse, cost: u128) -> Result<(), OverBudget> {
-        if purse == Purse::Host {
-            return Ok(());
+/// Gas that is spent for strangers in a day.
+#[derive(Debug)]
+pub(super) struct Daily {
+    limit: u128,
+    day: u64,
+    budget: Budget,
+}
+
+impl Daily {
+    pub(super) fn new(limit: u128) -> Self {
+        Self {
+            limit,
+            day: 0,
+            budget: Budget::new(Some(limit)),
         }
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let day = now.unwrap_or(Duration::ZERO).as_secs() / DAY;
-        if day != self.day {
-            self.day = day;
-            self.strangers = Budget::new(Some(self.limit));
-        }
-        self.strangers.check(cost)?;
-        self.strangers.spend(cost);
-        Ok(())
     }
 
-    fn give_back(&mut self, purse: Purse, amount: u128) {
+    /// Begins the day of a time since 1970, unless it has begun.
+    pub(super) fn begin(&mut self, now: Duration) {
+        let day = now.as_secs() / DAY;
+        if day != self.day {
+            self.day = day;
+            self.budget = Budget::new(Some(self.limit));
+        }
+    }
+
+    fn take(&self, cost: u128) -> Result<(), OverBudget> {
+        self.budget.check(cost)?;
+        self.budget.spend(cost);
+        Ok(())
+    }
+}
+
+/// Cost that is taken off a purse. What is not spent of it goes back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    chain: Chain,
+    purse: Purse,
+    unspent: u128,
+}
+
+impl Taken {
+    /// Takes the maximum cost of a transaction off a purse.
+    pub(super) fn take(chain: &Chain, purse: Purse, cost: u128) -> Result<Self, OverBudget> {
         if purse == Purse::Strangers {
-            self.strangers.give_back(amount);
+            chain.daily().take(cost)?;
+        }
+        Ok(Self {
+            chain: chain.clone(),
+            purse,
+            unspent: cost,
+        })
+    }
+
+    fn spend(&mut self, cost: u128) {
+        self.unspent = self.unspent.saturating_sub(cost);
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.purse == Purse::Strangers {
+            self.chain.daily().budget.give_back(self.unspent);
         }
     }
 }
@@ -90,10 +119,9 @@ impl Queue {
 #[must_use]
 pub struct Prepared {
     chain: Chain,
-    queue: Option<OwnedMutexGuard<Queue>>,
-    outgoing: Option<Outgoing>,
-    purse: Purse,
-    cost: u128,
+    queue: OwnedMutexGuard<Queue>,
+    outgoing: Outgoing,
+    taken: Taken,
 }
 
 /// Outcome of a transaction within the time that a request waits.
@@ -112,37 +140,36 @@ impl Prepared {
         chain: Chain,
         queue: OwnedMutexGuard<Queue>,
         outgoing: Outgoing,
-        purse: Purse,
-        cost: u128,
+        taken: Taken,
     ) -> Self {
         Self {
             chain,
-            queue: Some(queue),
-            outgoing: Some(outgoing),
-            purse,
-            cost,
+            queue,
+            outgoing,
+            taken,
         }
     }
 
     /// Returns the hash. Offering more gas later gives the transaction another one.
     #[must_use]
     pub fn hash(&self) -> B256 {
-        let hash = self.outgoing.as_ref().map(|it| it.last.hash);
-        hash.unwrap_or_default()
+        self.outgoing.last.hash
     }
 
     /// Sends the transaction, and waits as long as a request may.
     ///
     /// It is sent at rising fees until it is included, even if the caller goes away.
-    pub async fn send(mut self) -> Sent {
-        let (Some(mut queue), Some(mut outgoing)) = (self.queue.take(), self.outgoing.take())
-        else {
-            return Sent::Unknown;
-        };
+    pub async fn send(self) -> Sent {
+        let Self {
+            chain,
+            mut queue,
+            mut outgoing,
+            mut taken,
+        } = self;
+        let patience = chain.options().patience;
         let nonce = outgoing.unsigned.nonce;
         queue.in_flight.insert(nonce);
         drop(queue);
-        let (chain, purse, cost) = (self.chain.clone(), self.purse, self.cost);
         let sending = tokio::spawn(async move {
             let budget = Budget::default();
             let sender = chain.sender(&budget);
@@ -159,33 +186,23 @@ impl Prepared {
             };
             if let Some(receipt) = receipt {
                 queue.floor = queue.floor.max(nonce + 1);
-                queue.give_back(purse, cost.saturating_sub(gas_cost(&receipt)));
+                taken.spend(gas_cost(&receipt));
                 return Sent::Included(receipt);
             }
             match sent {
                 Ok(_) | Err(SendError::Failed { .. } | SendError::MaybeIncluded { .. }) => {
+                    taken.spend(u128::MAX);
                     Sent::Unknown
                 }
                 Err(error) => {
                     tracing::warn!(nonce, error = %with_sources(&error), "a payment's transaction was not sent");
-                    queue.give_back(purse, cost);
                     Sent::Refused(error.into())
                 }
             }
         });
-        let patience = self.chain.0.options.patience;
         match timeout(patience, sending).await {
             Ok(Ok(sent)) => sent,
             Ok(Err(_)) | Err(_) => Sent::Unknown,
-        }
-    }
-}
-
-impl Drop for Prepared {
-    /// Gives the gas back of a transaction that is not sent.
-    fn drop(&mut self) {
-        if let Some(queue) = &mut self.queue {
-            queue.give_back(self.purse, self.cost);
         }
     }
 }
@@ -196,7 +213,7 @@ mod tests {
 
     #[test]
     fn queue_fills_gaps_and_passes_over_nonces_in_use() {
-        let mut queue = Queue::new(0);
+        let mut queue = Queue::default();
         assert_eq!(queue.next(5), 5);
         queue.in_flight.extend([5, 6, 8]);
         assert_eq!(queue.next(5), 7);
@@ -205,15 +222,16 @@ mod tests {
     }
 
     #[test]
-    fn take_gas_bounds_what_strangers_spend_in_a_day() {
-        let mut queue = Queue::new(100);
-        assert!(queue.take_gas(Purse::Strangers, 60).is_ok());
-        assert!(queue.take_gas(Purse::Strangers, 41).is_err());
-        assert!(queue.take_gas(Purse::Host, 1_000).is_ok());
-        queue.give_back(Purse::Host, 1_000);
-        queue.give_back(Purse::Strangers, 1);
-        assert!(queue.take_gas(Purse::Strangers, 41).is_ok());
-        queue.day -= 1;
-        assert!(queue.take_gas(Purse::Strangers, 100).is_ok(), "a new day");
+    fn daily_bounds_what_strangers_spend_in_a_day() {
+        let mut daily = Daily::new(100);
+        daily.begin(Duration::from_hours(30));
+        assert!(daily.take(60).is_ok());
+        assert!(daily.take(41).is_err());
+        daily.budget.give_back(1);
+        daily.begin(Duration::from_hours(47));
+        assert!(daily.take(41).is_ok());
+        assert!(daily.take(1).is_err());
+        daily.begin(Duration::from_hours(48));
+        assert!(daily.take(100).is_ok(), "a new day");
     }
 }
