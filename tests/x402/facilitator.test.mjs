@@ -181,6 +181,32 @@ test('settle calls an unknown outcome pending, and the same request ends it', as
     assert.equal((await facilitator.settle(payment, offer)).success, false);
 });
 
+test('settle goes on if its caller goes away, and the same request gets its answer', async (context) => {
+    const { payment, offer } = await signed(context, accounts[6]);
+    const before = await stage.balance(SELLER.address);
+    await stage.test.setAutomine(false);
+    try {
+        const body = JSON.stringify({ x402Version: 2, paymentPayload: payment, paymentRequirements: offer });
+        const headers = { 'content-type': 'application/json' };
+        const signal = AbortSignal.timeout(500);
+        const asking = fetch(`${api.url}/x402/settle`, { method: 'POST', headers, body, signal });
+        await assert.rejects(asking, { name: 'TimeoutError' });
+    } finally {
+        await stage.test.mine({ blocks: 1 });
+        await stage.test.setAutomine(true);
+    }
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
+    let settled = await facilitator.settle(payment, offer);
+    for (let tries = 100; settled.errorReason === 'settlement_pending'; tries--) {
+        assert.ok(tries > 0, JSON.stringify(settled));
+        await new Promise((done) => setTimeout(done, 50));
+        settled = await facilitator.settle(payment, offer);
+    }
+    assert.equal(settled.success, true, JSON.stringify(settled));
+    assert.equal((await facilitator.settle(payment, offer)).success, false);
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
+});
+
 test('settle serves a channel of an official server: deposit, vouchers, claim, settlement, refund', async (context) => {
     const server = new BatchServer(SELLER.address, {
         receiverAuthorizerSigner: AUTHORIZER,

@@ -171,5 +171,5 @@ pub(super) async fn settle(
     _query: NoQuery,
     InBody(body): InBody<FacilitatorRequest>,
 ) -> Result<Json<SettlementResponse>, Problem> {
-    Ok(Json(facilitator(&app)?.settle(&body).await))
+    Ok(Json(facilitator(&app)?.settle(body).await))
 }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::{Address, B256};
@@ -24,6 +25,8 @@ use cotrain_payments::x402::{
     },
 };
 
+use tokio::sync::Semaphore;
+
 use super::chain::{
     Chain, ChainError, ContractCall, Finding, MAX_CLAIMS, Purse, Sent, Transfer, payment_call,
     refunded, settled,
@@ -34,6 +37,15 @@ const MAX_GAS: u64 = 2_500_000;
 
 /// Maximum number of transfers whose outcome is unknown.
 const MAX_PENDING: usize = 1_000;
+
+/// Time after which a transfer whose outcome is unknown makes room for others.
+const PENDING: Duration = Duration::from_hours(1);
+
+/// Maximum number of settlements at the same time. Further ones are told to come again.
+const AT_A_TIME: usize = 16;
+
+/// Maximum time for which a verified transfer is remembered, in seconds.
+const REMEMBERED: u64 = 3_600;
 
 /// Maximum number of transfers that were verified and not settled.
 const MAX_VERIFIED: usize = 10_000;
@@ -46,11 +58,57 @@ type TransferKey = (Address, Address, B256);
 struct Transfers {
     /// Those that a request settles now.
     busy: BTreeSet<TransferKey>,
-    /// Transactions of those that were answered as pending. One more request may ask for each.
-    pending: BTreeMap<TransferKey, Vec<B256>>,
-    /// Those that were good when they were verified, with the second in which they end. Anyone who
-    /// knows a transfer may send it before it is settled here; it counts then, once.
+    /// Those that were sent, and about which nobody got a final answer.
+    pending: BTreeMap<TransferKey, Pending>,
+    /// Those that were good when they were verified, with the second in which they are forgotten.
+    /// Anyone who knows a transfer may send it before it is settled here; it counts then, once.
     verified: BTreeMap<TransferKey, u64>,
+}
+
+/// Transfer that was sent.
+#[derive(Debug, Clone)]
+struct Pending {
+    transactions: Vec<B256>,
+    since: Instant,
+}
+
+impl Transfers {
+    /// Remembers a verified transfer until `end`. If there are too many, the first to end goes.
+    fn note_verified(&mut self, key: TransferKey, end: u64) {
+        if self.verified.len() >= MAX_VERIFIED
+            && let Some((first, _)) = self.verified.iter().min_by_key(|(_, end)| **end)
+        {
+            let first = *first;
+            self.verified.remove(&first);
+        }
+        self.verified.insert(key, end);
+    }
+
+    /// Remembers a transfer that is about to be sent. Returns `false` if there are too many.
+    fn note_pending(&mut self, key: TransferKey, transaction: B256, now: Instant) -> bool {
+        if self.pending.len() >= MAX_PENDING {
+            self.pending.retain(|_, it| now - it.since < PENDING);
+        }
+        if self.pending.len() >= MAX_PENDING {
+            return false;
+        }
+        let transactions = vec![transaction];
+        let since = now;
+        self.pending.insert(
+            key,
+            Pending {
+                transactions,
+                since,
+            },
+        );
+        true
+    }
+
+    /// Forgets a transfer about which a final answer goes out.
+    fn forget(&mut self, key: &TransferKey) {
+        self.pending.remove(key);
+        self.verified.remove(key);
+    }
 }
 
 /// Facilitator of a chain; cheap to clone.
@@ -58,6 +116,7 @@ struct Transfers {
 pub struct Facilitator {
     chain: Chain,
     transfers: Arc<Mutex<Transfers>>,
+    settling: Arc<Semaphore>,
 }
 
 /// Reason why a payment is not settled, with what is known of it.
@@ -66,6 +125,27 @@ struct Failure {
     reason: Reason,
     message: Option<String>,
     transaction: Option<B256>,
+}
+
+impl Failure {
+    /// `true` if no repetition of the request could have another answer.
+    fn is_final(&self) -> bool {
+        self.reason.status() != 503
+    }
+
+    fn pending(transaction: Option<B256>) -> Self {
+        Self {
+            transaction,
+            ..Reason::SettlementPending.into()
+        }
+    }
+
+    fn busy() -> Self {
+        Self {
+            message: Some("too many payments are settled now; try again".to_owned()),
+            ..Reason::UnexpectedSettleError.into()
+        }
+    }
 }
 
 impl From<Reason> for Failure {
@@ -112,6 +192,7 @@ impl Facilitator {
         Self {
             chain,
             transfers: Arc::default(),
+            settling: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }
 
@@ -160,11 +241,21 @@ impl Facilitator {
     /// Settles a payment, a claim or a refund.
     ///
     /// An outcome that is not known in time is `settlement_pending`, with the transaction. The same
-    /// request asks for it again.
-    pub async fn settle(&self, request: &FacilitatorRequest) -> SettlementResponse {
+    /// request asks for it again. It goes on if the caller goes away, and its answer waits then.
+    pub async fn settle(&self, request: FacilitatorRequest) -> SettlementResponse {
         let network = network(self.chain.id());
-        let payer = payer_of(request);
-        match self.settled(request).await {
+        let payer = payer_of(&request);
+        let key = self.transfer_key(&request);
+        let (settled, turn) = self.begin(request, key).await;
+        if let Some(key) = key
+            && turn.is_some()
+            && settled.as_ref().err().is_none_or(Failure::is_final)
+        {
+            locked(&self.transfers).forget(&key);
+        }
+        // Nobody else may ask for the answer until it is forgotten.
+        drop(turn);
+        match settled {
             Ok(done) => SettlementResponse {
                 success: true,
                 payer: payer.map(|it| it.to_string()),
@@ -182,6 +273,50 @@ impl Facilitator {
                 answer
             }
         }
+    }
+
+    /// Settles in a task of its own. Returns the turn of its transfer, if it had one.
+    async fn begin(
+        &self,
+        request: FacilitatorRequest,
+        key: Option<TransferKey>,
+    ) -> (Result<Done, Failure>, Option<Turn>) {
+        let Ok(permit) = Arc::clone(&self.settling).try_acquire_owned() else {
+            return (Err(Failure::busy()), None);
+        };
+        let mut turn = None;
+        if let Some(key) = key {
+            turn = Turn::take(Arc::clone(&self.transfers), key);
+            if turn.is_none() {
+                let transfers = locked(&self.transfers);
+                let pending = transfers.pending.get(&key);
+                let sent = pending.and_then(|it| it.transactions.first());
+                return (Err(Failure::pending(sent.copied())), None);
+            }
+        }
+        let facilitator = self.clone();
+        let settling = tokio::spawn(async move {
+            let _permit = permit;
+            let settled = facilitator.settled(&request).await;
+            // Without anybody to take it, the turn ends here, and the answer waits.
+            (settled, turn)
+        });
+        let failed = |_| (Err(Reason::UnexpectedSettleError.into()), None);
+        settling.await.unwrap_or_else(failed)
+    }
+
+    /// Returns the key of the transfer that a request wants to be settled, if it is about one.
+    fn transfer_key(&self, request: &FacilitatorRequest) -> Option<TransferKey> {
+        let token = request.payment_requirements.asset()?;
+        let payload = &request.payment_payload.payload;
+        let terms = match request.payment_requirements.scheme.as_str() {
+            exact::SCHEME => payload.read::<exact::ExactPayload>().ok()?.authorization,
+            _ => match payload.read().ok()? {
+                BatchPayload::Deposit(deposit) => deposit.transfer(self.chain.deployment())?,
+                _ => return None,
+            },
+        };
+        Some((terms.from, token, terms.nonce))
     }
 
     fn check_version(&self, request: &FacilitatorRequest) -> Result<(), Reason> {
@@ -204,13 +339,17 @@ impl Facilitator {
                 let payment = exact::verify(payment, offer, now)?;
                 let gas = self.chain.check(&payment).await?;
                 bounded(gas, Reason::ExactSimulationFailed)?;
-                self.note_verified(&Transfer::from(&payment), now);
+                self.note_verified(&Transfer::from(&payment), offer, now);
                 Ok(None)
             }
             batch::SCHEME => {
                 payment.check_accepts(offer)?;
                 let payload = read(&payment.payload)?;
                 let (channel, _) = self.check_channel(offer, &payload).await?;
+                if let BatchPayload::Deposit(deposit) = &payload {
+                    let (_, transfer) = self.chain.deposit(&Terms::of(offer)?.token, deposit)?;
+                    self.note_verified(&transfer, offer, self.chain.now().await?);
+                }
                 Ok(Some(channel))
             }
             _ => Err(Reason::UnsupportedScheme.into()),
@@ -218,16 +357,11 @@ impl Facilitator {
     }
 
     /// Remembers a transfer that is good now.
-    fn note_verified(&self, transfer: &Transfer, now: u64) {
-        let mut transfers = locked(&self.transfers);
-        if transfers.verified.len() >= MAX_VERIFIED {
-            transfers.verified.retain(|_, end| *end > now);
-        }
-        if transfers.verified.len() < MAX_VERIFIED {
-            let end = transfer.authorization.valid_before.to_u64();
-            let end = end.unwrap_or(u64::MAX);
-            transfers.verified.insert(key_of(transfer), end);
-        }
+    fn note_verified(&self, transfer: &Transfer, offer: &PaymentRequirements, now: u64) {
+        let end = transfer.authorization.valid_before.to_u64();
+        let until = now.saturating_add(offer.max_timeout_seconds.min(REMEMBERED));
+        let end = end.unwrap_or(u64::MAX).min(until);
+        locked(&self.transfers).note_verified(key_of(transfer), end);
     }
 
     /// Checks a payload about one channel. Returns its state, and the gas of a deposit.
@@ -350,27 +484,32 @@ impl Facilitator {
         check: impl AsyncFnOnce() -> Result<u64, Failure>,
     ) -> Result<B256, Failure> {
         let key = key_of(&transfer);
-        let turn = Turn::take(Arc::clone(&self.transfers), key)?;
         let (pending, was_verified) = {
-            let mut transfers = turn.transfers();
-            let was_verified = transfers.verified.remove(&key).is_some();
-            (transfers.pending.remove(&key), was_verified)
+            let transfers = locked(&self.transfers);
+            let pending = transfers.pending.get(&key).cloned();
+            (pending, transfers.verified.contains_key(&key))
         };
-        let found = if let Some(transactions) = pending {
-            transfer.transactions = transactions;
+        let found = if let Some(pending) = pending {
+            transfer.transactions = pending.transactions;
             self.chain.look(&transfer).await
         } else {
             match check().await {
                 Ok(gas) => {
                     let prepared = self.chain.prepare(&call, gas, Purse::Strangers).await?;
-                    transfer.transactions.push(prepared.hash());
+                    let hash = prepared.hash();
+                    if !locked(&self.transfers).note_pending(key, hash, Instant::now()) {
+                        return Err(Failure::busy());
+                    }
+                    transfer.transactions.push(hash);
                     self.chain.settle(prepared, &transfer).await
                 }
                 // Somebody may have sent it since it was verified.
-                Err(failure) if was_verified => match self.chain.look(&transfer).await {
-                    Ok(found @ Finding::Moved { .. }) => Ok(found),
-                    _ => return Err(failure),
-                },
+                Err(failure) if was_verified && failure.is_final() => {
+                    match self.chain.look(&transfer).await? {
+                        found @ Finding::Moved { .. } => Ok(found),
+                        _ => return Err(failure),
+                    }
+                }
                 Err(failure) => return Err(failure),
             }
         };
@@ -387,17 +526,13 @@ impl Facilitator {
             }),
             // It may still happen, and a payer that pays again would pay twice.
             Ok(Finding::Nothing | Finding::Moved { .. }) | Err(ChainError::Node(_)) => {
-                let mut transfers = turn.transfers();
-                if transfers.pending.len() < MAX_PENDING {
-                    transfers.pending.insert(key, transfer.transactions);
-                }
-                drop(transfers);
-                Err(Failure {
-                    transaction,
-                    ..Reason::SettlementPending.into()
-                })
+                Err(Failure::pending(transaction))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                // The node did not take it, so the next request sends it again.
+                locked(&self.transfers).pending.remove(&key);
+                Err(error.into())
+            }
         }
     }
 
@@ -466,10 +601,7 @@ impl Facilitator {
                 ..failed.into()
             }),
             Sent::Refused(error) => Err(error.into()),
-            Sent::Unknown => Err(Failure {
-                transaction,
-                ..Reason::SettlementPending.into()
-            }),
+            Sent::Unknown => Err(Failure::pending(transaction)),
         }
     }
 }
@@ -482,15 +614,9 @@ struct Turn {
 
 impl Turn {
     /// Takes the turn, unless another request has it. That one alone answers that it is paid.
-    fn take(transfers: Arc<Mutex<Transfers>>, key: TransferKey) -> Result<Self, Reason> {
-        if !locked(&transfers).busy.insert(key) {
-            return Err(Reason::ExactNonceUsed);
-        }
-        Ok(Self { transfers, key })
-    }
-
-    fn transfers(&self) -> MutexGuard<'_, Transfers> {
-        locked(&self.transfers)
+    fn take(transfers: Arc<Mutex<Transfers>>, key: TransferKey) -> Option<Self> {
+        let is_first = locked(&transfers).busy.insert(key);
+        is_first.then(|| Self { transfers, key })
     }
 }
 
@@ -500,8 +626,7 @@ fn locked(transfers: &Mutex<Transfers>) -> MutexGuard<'_, Transfers> {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let key = self.key;
-        self.transfers().busy.remove(&key);
+        locked(&self.transfers).busy.remove(&self.key);
     }
 }
 
@@ -536,4 +661,35 @@ fn payer_of(request: &FacilitatorRequest) -> Option<Address> {
     }
     let payload: BatchPayload = payload.read().ok()?;
     payload.channel().map(|(config, _)| config.payer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> TransferKey {
+        let nonce = B256::left_padding_from(&number.to_be_bytes());
+        (Address::ZERO, Address::ZERO, nonce)
+    }
+
+    #[test]
+    fn transfers_forget_what_ends_first_and_keep_what_was_sent() {
+        let mut transfers = Transfers::default();
+        for number in 0..=MAX_VERIFIED {
+            transfers.note_verified(key(number), 1_000 + number as u64);
+        }
+        assert_eq!(transfers.verified.len(), MAX_VERIFIED);
+        assert!(!transfers.verified.contains_key(&key(0)));
+        assert!(transfers.verified.contains_key(&key(MAX_VERIFIED)));
+
+        let now = Instant::now();
+        for number in 0..MAX_PENDING {
+            assert!(transfers.note_pending(key(number), B256::ZERO, now));
+        }
+        assert!(!transfers.note_pending(key(MAX_PENDING), B256::ZERO, now));
+        assert!(transfers.note_pending(key(MAX_PENDING), B256::ZERO, now + PENDING));
+        assert_eq!(transfers.pending.len(), 1);
+        transfers.forget(&key(MAX_PENDING));
+        assert!(transfers.pending.is_empty());
+    }
 }
