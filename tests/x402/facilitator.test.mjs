@@ -181,6 +181,34 @@ test('settle calls an unknown outcome pending, and the same request ends it', as
     assert.equal((await facilitator.settle(payment, offer)).success, false);
 });
 
+test('settle finds a transfer of others on a node that gives few blocks of events at once', async (context) => {
+    const refused = [];
+    const node = await stage.proxy(({ method, params }) => {
+        if (method !== 'eth_getLogs') return undefined;
+        const blocks = Number(params[0].toBlock) - Number(params[0].fromBlock) + 1;
+        if (blocks <= 10) return undefined;
+        refused.push(blocks);
+        return `query exceeds max block range 10, got ${blocks}`;
+    });
+    const sections = '[x402]\nfacilitator = true\ndevelopment = 8\npatience = "1 s"\n';
+    const other = await stage.serve(sections, { node, name: 'bounded' });
+    const bounded = new HTTPFacilitatorClient({ url: `${other.url}/x402` });
+    const { payment, offer, args } = await signed(context, accounts[6]);
+    assert.equal((await bounded.verify(payment, offer)).isValid, true);
+    const receipt = await stage.write(accounts[7], stage.token, 'transferWithAuthorization', args);
+    await stage.test.mine({ blocks: 1_000 });
+    let settled = await bounded.settle(payment, offer);
+    let looks = 1;
+    for (; settled.errorReason === 'settlement_pending'; looks++) {
+        assert.ok(looks < 20, `${JSON.stringify(settled)} ${other.log().slice(-2000)}`);
+        settled = await bounded.settle(payment, offer);
+    }
+    assert.equal(settled.success, true, `${JSON.stringify(settled)} ${other.log().slice(-2000)}`);
+    assert.equal(settled.transaction, receipt.transactionHash);
+    assert.ok(refused.length > 0 && refused.length < 20, `${refused}`);
+    assert.ok(looks > 1, 'the search goes on with the next look');
+});
+
 test('settle goes on if its caller goes away, and the same request gets its answer', async (context) => {
     const { payment, offer } = await signed(context, accounts[6]);
     const before = await stage.balance(SELLER.address);

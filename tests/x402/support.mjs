@@ -3,6 +3,7 @@
 // Each test file has a stage of its own, and ends what it started.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPublicClient, createTestClient, createWalletClient, http, publicActions } from 'viem';
@@ -21,6 +22,7 @@ export const COLLECTOR = '0x4020806089470a89826cB9fB1f4059150b550004';
 /** EIP-712 domain of the token, as offers name it. */
 export const TOKEN_DOMAIN = { name: 'Test Dollar', version: '1' };
 
+const JSON_TYPE = { 'content-type': 'application/json' };
 const MNEMONIC = 'test test test test test test test test test test test junk';
 /** Accounts of every development node. The coordinator pays gas from number 9. */
 export const accounts = Array.from({ length: 10 }, (_, index) =>
@@ -103,6 +105,7 @@ export class Stage {
             await this.write(accounts[0], this.token, 'mint', [account.address, 1_000_000_000n]);
         }
         this.servers = [];
+        this.proxies = [];
     }
 
     async deploy(name, args) {
@@ -128,13 +131,13 @@ export class Stage {
         return this.read(this.token, 'balanceOf', [address]);
     }
 
-    /** Returns an object of the configuration: what all coordinators of the tests have. */
-    config(sections = '') {
+    /** Returns the text of a configuration: what all coordinators of the tests have, and `sections`. */
+    config(sections, { node = this.url, name = 'cotrain' } = {}) {
         return [
             'listen = "127.0.0.1:0"',
-            `database = "${join(this.folder, 'cotrain.sqlite')}"`,
+            `database = "${join(this.folder, `${name}.sqlite`)}"`,
             '[node]',
-            `url = "${this.url}"`,
+            `url = "${node}"`,
             'poll = "200 ms"',
             '[api]',
             'rate = 0',
@@ -143,9 +146,9 @@ export class Stage {
     }
 
     /** Starts `cotrain serve` with these sections of its configuration. */
-    async serve(sections) {
-        const file = join(this.folder, 'cotrain.toml');
-        writeFileSync(file, this.config(sections));
+    async serve(sections, options = {}) {
+        const file = join(this.folder, `${options.name ?? 'cotrain'}.toml`);
+        writeFileSync(file, this.config(sections, options));
         // Its variables would be keys of the configuration.
         const inherited = Object.entries(process.env).filter(([name]) => !/^(COTRAIN_|RUST_LOG$)/.test(name));
         const env = { ...Object.fromEntries(inherited), NO_COLOR: '1' };
@@ -156,8 +159,30 @@ export class Stage {
         return server;
     }
 
+    /** Starts a proxy of the node that refuses requests as `refuse` says. Returns its URL. */
+    async proxy(refuse) {
+        const server = createServer(async (request, response) => {
+            const chunks = [];
+            for await (const chunk of request) chunks.push(chunk);
+            const body = Buffer.concat(chunks).toString();
+            const call = JSON.parse(body);
+            const message = refuse(call);
+            const answer = message
+                ? JSON.stringify({ jsonrpc: '2.0', id: call.id, error: { code: -32005, message } })
+                : await (await fetch(this.url, { method: 'POST', headers: JSON_TYPE, body })).text();
+            response.writeHead(200, JSON_TYPE).end(answer);
+        });
+        await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+        this.proxies.push(server);
+        return `http://127.0.0.1:${server.address().port}`;
+    }
+
     async close() {
         for (const server of this.servers ?? []) await end(server.child);
+        for (const proxy of this.proxies ?? []) {
+            proxy.closeAllConnections();
+            proxy.close();
+        }
         await end(this.node?.child);
         if (this.folder) rmSync(this.folder, { recursive: true, force: true });
     }

@@ -507,6 +507,10 @@ impl Facilitator {
                 Err(failure) if was_verified && failure.is_final() => {
                     match self.chain.look(&transfer).await? {
                         found @ Finding::Moved { .. } => Ok(found),
+                        // The search for what used it goes on with the next look.
+                        Finding::Nothing if failure.reason == Reason::ExactNonceUsed => {
+                            return Err(Failure::pending(None));
+                        }
                         _ => return Err(failure),
                     }
                 }
