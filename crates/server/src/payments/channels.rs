@@ -5,7 +5,12 @@
 //! from the chain is not stored anew for its own sake.
 
 mod claims;
+mod deposits;
 mod refund;
+
+/// Time after a transaction was sent in which the same is not sent again, in seconds. A slow one would
+/// be paid for twice.
+const QUIET: u64 = 60;
 
 /// Units of the offer on which a payer signs a refund. It moves nothing, but an offer has an amount.
 pub const PROBE: u64 = 1;
@@ -25,8 +30,7 @@ use cotrain_payments::{
         Reason,
         batch::{
             ChainState, Channel, ClaimRule, Facts, Purpose, Refusal, Reservation, Terms,
-            payload::{BatchPayload, DepositPayload, VoucherPayload},
-            verify,
+            payload::BatchPayload, verify,
         },
         wire::{PaymentPayload, SettlementResponse, network},
     },
@@ -34,10 +38,11 @@ use cotrain_payments::{
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use self::deposits::without_deposit;
 use super::{
     Admitted, Answer, Begun, Books, BooksError, Paid, PayError, PriceLine, Rail, RailKind,
     Reserved, Sale,
-    chain::{Chain, ChainError, Finding, Purse},
+    chain::{Chain, Purse},
     exact::{Asset, account_of},
 };
 
@@ -49,10 +54,6 @@ const SUGGESTED: u64 = 1_000;
 
 /// Number of times that a question is put to the chain for one request.
 const QUESTIONS: usize = 4;
-
-/// Number of looks for a deposit in a channel's balance, and the pause between them. Some nodes have
-/// the receipt of a block before they have its state.
-const LOOKS: (usize, Duration) = (10, Duration::from_millis(200));
 
 /// Terms on which the host sells by channels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +96,8 @@ struct Slot {
     is_stale: bool,
     /// Time until which no further claim is sent, in Unix seconds: one is on its way.
     quiet_until: u64,
+    /// Time until which no deposit is sent again, in Unix seconds: one is on its way.
+    deposit_until: u64,
 }
 
 /// Form in which a channel is stored.
@@ -112,6 +115,7 @@ impl Slot {
             moved: None,
             is_stale: false,
             quiet_until: 0,
+            deposit_until: 0,
         }
     }
 }
@@ -292,72 +296,6 @@ impl Channels {
             }
         }
         Err(PayError::Unavailable("chain"))
-    }
-
-    /// Makes the deposit of a payment, once. Returns the payment without it.
-    async fn fund(
-        &self,
-        slot: &mut Slot,
-        terms: &Terms,
-        payload: BatchPayload,
-    ) -> Result<BatchPayload, PayError> {
-        let deposit = match payload {
-            BatchPayload::Deposit(deposit) => deposit,
-            BatchPayload::Voucher(_) => return Ok(payload),
-            _ => return Err(RefusalReason::X402(Reason::BatchPayloadType).into()),
-        };
-        let chain = &self.0.chain;
-        let (call, transfer) = chain.deposit(&terms.token, &deposit)?;
-        let mut found = chain.look(&transfer).await?;
-        if found == Finding::Nothing {
-            // The rules decide whether the deposit is good, and change nothing yet.
-            let mut dry = slot.kept.channel.clone();
-            let payload = BatchPayload::Deposit(deposit.clone());
-            self.lock(&mut dry, terms, &payload).await?;
-            let gas = chain.simulate(&call).await?;
-            let prepared = chain.prepare(&call, gas, Purse::Host).await;
-            let sent = chain.settle(prepared?, &transfer).await;
-            found = sent.map_err(|error| match error {
-                // It may have been sent.
-                ChainError::Node(_) => PayError::from(RefusalReason::Pending),
-                error => PayError::from(error),
-            })?;
-        }
-        match found {
-            Finding::Moved {
-                transaction,
-                counts: true,
-                ..
-            } => {
-                slot.moved = deposit.deposit.amount.to_u128().map(|it| (transaction, it));
-                self.note_deposit(slot, &deposit).await?;
-                Ok(without_deposit(deposit))
-            }
-            Finding::Nothing | Finding::Moved { .. } => Err(RefusalReason::Pending.into()),
-            Finding::Reverted | Finding::Void(_) => {
-                Err(RefusalReason::X402(Reason::BatchDepositTransactionFailed).into())
-            }
-        }
-    }
-
-    /// Mirrors a channel after its deposit.
-    async fn note_deposit(
-        &self,
-        slot: &mut Slot,
-        deposit: &DepositPayload,
-    ) -> Result<(), PayError> {
-        let total = deposit.voucher.max_claimable_amount.to_u128();
-        for _ in 0..LOOKS.0 {
-            let state = self.state(slot.kept.channel.id()).await?;
-            let is_there = total.is_none_or(|total| state.balance >= total);
-            slot.kept.channel.mirror(state);
-            if is_there {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOKS.1).await;
-        }
-        // The payer has withdrawn it already, or the node lags for long.
-        Ok(())
     }
 
     /// Stores the state of a channel.
@@ -651,14 +589,6 @@ impl ChannelTerms {
             above: asset.price.cost(self.claim_above),
         }
     }
-}
-
-/// Returns the voucher of a deposit that is made.
-fn without_deposit(deposit: DepositPayload) -> BatchPayload {
-    BatchPayload::Voucher(VoucherPayload {
-        channel_config: deposit.channel_config,
-        voucher: deposit.voucher,
-    })
 }
 
 /// Returns the time of this machine, in Unix seconds.

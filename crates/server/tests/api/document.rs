@@ -38,6 +38,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/events",
             "GET /v1/events/stream",
             "POST /v1/label/quotes",
+            "GET /v1/label/refund",
             "POST /v1/label/sessions",
             "GET /v1/label/sessions/{session}",
             "POST /v1/label/sessions/{session}/close",
@@ -46,6 +47,7 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/label/sessions/{session}/model",
             "POST /v1/label/sessions/{session}/predictions",
             "POST /v1/label/sessions/{session}/queries",
+            "POST /v1/label/sessions/{session}/units",
             "GET /v1/markets",
             "GET /v1/markets/{market}",
             "GET /v1/markets/{market}/card",
@@ -81,6 +83,9 @@ async fn complete_documents_every_path_with_its_problems() {
             "GET /v1/sweeps",
             "GET /v1/sweeps/{name}/page",
             "GET /v1/transactions",
+            "POST /x402/settle",
+            "GET /x402/supported",
+            "POST /x402/verify",
         ]
     );
     let mut ids = BTreeSet::new();

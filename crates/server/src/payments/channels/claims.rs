@@ -8,15 +8,11 @@ use std::{
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 
-use super::{Books, Channels, PayError, Purse, now};
+use super::{Books, Channels, PayError, Purse, QUIET, now};
 use crate::payments::chain::{ClaimBatch, Sent};
 
 /// Name of the block from which withdrawals are looked for, among the states of the books.
 const BLOCK: &str = "channels-block";
-
-/// Time after a claim or a refund was sent in which no other one is, in seconds. A slow transaction
-/// would be paid for twice.
-pub(super) const QUIET: u64 = 60;
 
 /// Returns the stored block from which withdrawals are looked for.
 pub(super) async fn next_block(books: &Books) -> Result<Option<u64>, StoreError> {

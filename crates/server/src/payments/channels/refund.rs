@@ -15,7 +15,7 @@ use cotrain_payments::{
     },
 };
 
-use super::{B256, Channels, PROBE, PayError, Purse, Slot};
+use super::{B256, Channels, PROBE, PayError, Purse, QUIET, Slot};
 use crate::payments::chain::{Sent, refunded};
 
 impl Channels {
@@ -111,7 +111,7 @@ impl Channels {
         if now < slot.quiet_until {
             return Ok(());
         }
-        slot.quiet_until = now + super::claims::QUIET;
+        slot.quiet_until = now + QUIET;
         // The voucher is for the payload alone: neither the refund nor its claim needs it.
         let voucher = SignedVoucher {
             channel_id: lock.channel,
