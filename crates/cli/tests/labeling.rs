@@ -16,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy_primitives::{Address, U256};
 use common::{block_on, program};
+use cotrain_bindings::channels::token_code;
+use cotrain_chain::keys::Key;
 use cotrain_test_support::Stage;
 use serde_json::Value;
 
@@ -33,13 +36,18 @@ struct Service {
 }
 
 impl Service {
+    /// Starts a coordinator whose sessions cost nothing.
     fn start() -> Self {
-        let stage = block_on(Stage::new());
+        Self::on(block_on(Stage::new()), "")
+    }
+
+    /// Starts a coordinator with further sections of its configuration.
+    fn on(stage: Stage, sections: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let address = address.expect("a free port");
         let config = format!(
             "listen = \"{address}\"\nmodels = [\"{}\"]\nfrom_block = {}\n[node]\nurl = \"{}\"\n\
-             [labels]\nenabled = true\n",
+             [labels]\nenabled = true\n{sections}",
             stage.trainer,
             stage.from_block,
             stage.node.url(),
@@ -221,6 +229,78 @@ fn label_asks_a_column_and_saves_labels_model_and_report() {
 }
 
 #[test]
+fn label_takes_labels_of_the_pool_texts_and_rules_that_stop() {
+    let service = Service::start();
+    // The first rows have labels, and nobody asks about these.
+    let known = table(true);
+    let labeled = known.lines().enumerate().map(|(index, line)| {
+        let fields = line.rsplit_once(',').expect("a label").0;
+        match index {
+            0 => format!("{fields},label,answer\n"),
+            1..=30 => format!("{line},\n"),
+            _ => format!("{fields},,{}\n", kind(index - 1)),
+        }
+    });
+    let labeled: String = labeled.collect();
+    fs::write(service.path("some.csv"), labeled).expect("written");
+    let options = [
+        "--answers",
+        "answer",
+        "--max-labels",
+        "45",
+        "--strategy",
+        "entropy",
+    ];
+    let report = service.json("some.csv", &options);
+    assert_eq!(report["labels"], 45, "{report}");
+    // The model knows labels before its first question.
+    let guessed = |who: &str| report[who]["guessed"].as_u64().expect("a number");
+    assert_eq!(guessed("chosen") + guessed("control"), 15, "{report}");
+    let labels = service.labels("some.labels.csv");
+    assert!(
+        labels
+            .iter()
+            .all(|[row, ..]| row.parse::<usize>().expect("a row") > 30)
+    );
+    check(&labels);
+    // A rule says to stop, and nobody is there to go on.
+    let options = [
+        "--answers",
+        "kind",
+        "--labels",
+        "stop.csv",
+        "--stop",
+        "overall-uncertainty=0.99",
+    ];
+    let report = service.json("known.csv", &options);
+    let end = report["end"].as_str().expect("a reason");
+    assert!(
+        end.starts_with("a rule said to stop: the mean uncertainty is 0."),
+        "{end}"
+    );
+    // Texts become numbers by word vectors.
+    let words = [
+        "a warm and funny film",
+        "dull and far too long",
+        "the score is fine",
+    ];
+    let texts = (0..60).map(|row| format!("{} {row},{}\n", words[row % 3], kind(row)));
+    let texts = format!("text,class\n{}", texts.collect::<String>());
+    fs::write(service.path("texts.csv"), texts).expect("written");
+    let options = [
+        "--text-column",
+        "text",
+        "--answers",
+        "class",
+        "--max-labels",
+        "20",
+    ];
+    let report = service.json("texts.csv", &options);
+    assert_eq!(report["labels"], 20, "{report}");
+    check(&service.labels("texts.labels.csv"));
+}
+
+#[test]
 fn label_loses_no_label_to_a_kill_and_goes_on() {
     let service = Service::start();
     let options = [
@@ -379,6 +459,97 @@ fn label_pays_once_within_its_budget() {
     assert_eq!(status, Some(2), "{stderr}");
     assert!(stderr.contains("above your limit of 4000"), "{stderr}");
     assert_eq!(till.payments().len(), 3);
+}
+
+/// Token on a chain, of which an account has some.
+struct Money {
+    stage: Stage,
+    token: Address,
+    payer: Key,
+}
+
+impl Money {
+    fn new() -> Self {
+        let stage = block_on(Stage::new());
+        let payer = Key::development(1);
+        let (code, owner) = (token_code().to_vec(), &stage.owner);
+        let created = block_on(stage.send(owner, None, 0, code)).created;
+        let token = created.expect("a token");
+        // mint(address,uint256)
+        let account = payer.address().into_word();
+        let amount = U256::from(1_000_000).to_be_bytes::<32>();
+        let mint = [&[0x40, 0xc1, 0x0f, 0x19], account.as_slice(), &amount];
+        block_on(stage.send(owner, Some(token), 0, mint.concat()));
+        Self {
+            stage,
+            token,
+            payer,
+        }
+    }
+}
+
+/// Returns the balance of an account.
+fn balance(stage: &Stage, token: Address, account: Address) -> U256 {
+    // balanceOf(address)
+    let data = [&[0x70, 0xa0, 0x82, 0x31], account.into_word().as_slice()].concat();
+    let answer = block_on(stage.node.call(token, data, None)).expect("a balance");
+    U256::from_be_slice(&answer)
+}
+
+#[test]
+fn label_buys_units_of_a_coordinator_and_takes_the_rest_back() {
+    let Money {
+        stage,
+        token,
+        payer,
+    } = Money::new();
+    let sections = format!(
+        "[x402]\ndevelopment = 8\nassets = [\"{token}; Test Dollar; 1; 6; 3/1; 5\"]\nfinal_after = 4\n"
+    );
+    let service = Service::on(stage, &sections);
+    let of_payer = || balance(&service.stage, token, payer.address());
+    let before = of_payer();
+    let token = format!("31337/{token}");
+    let options = [
+        &["--answers", "kind", "--max-labels", "40", "--units", "200"][..],
+        &["--token", &token, "--budget", "9000", "--dev", "1"],
+    ]
+    .concat();
+    let (status, stdout, stderr) = service.run("known.csv", &[&options[..], &["--json"]].concat());
+    assert_eq!(status, Some(0), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(report["labels"], 40);
+    // 200 units are bought at the opening, and 1,000 once they are spent.
+    assert!(
+        stderr.contains("payment: 600 atomic units of the token"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("payment: 3000 atomic units of the token"),
+        "{stderr}"
+    );
+    assert_eq!(report["money"]["spent"], "3600", "{report}");
+    assert_eq!(before - of_payer(), U256::from(3_600));
+    let units = &report["units"];
+    let left = units["left"].as_u64().expect("units");
+    assert_eq!(
+        left + units["spent"].as_u64().expect("units"),
+        1_200,
+        "{report}"
+    );
+    // Once the payments are final, what is left comes back, less a fee of 5.
+    let paid = U256::from(3_600 - (left * 3 - 5));
+    wait("refund", || {
+        block_on(service.stage.mine(5));
+        (before - of_payer() == paid).then_some(())
+    });
+    // With all labels there, nothing is bought any more.
+    for _ in 0..2 {
+        let report = service.json("known.csv", &options);
+        assert_eq!(report["labels"], 40);
+        assert_eq!(report["money"]["spent"], "3600", "{report}");
+    }
+    assert_eq!(before - of_payer(), paid);
 }
 
 #[test]

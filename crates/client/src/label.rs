@@ -19,7 +19,7 @@ pub use self::{
     service::{Access, Form, LabelError, Service},
     tokens::Tokens,
     wire::{
-        Closed, NewSession, Predicted, Predictions, Prices, Queries, Quotes, QuotesBody, Row,
-        RowBounds, SessionState, Stop, StopRule, Teaching, Trained, Units, Work,
+        Closed, NewSession, Predicted, Predictions, Prices, Queries, Quotes, QuotesBody, Refund,
+        Row, RowBounds, SessionState, Stop, StopRule, Teaching, Trained, Units, Work,
     },
 };

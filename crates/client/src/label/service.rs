@@ -172,18 +172,36 @@ impl Service {
 
     /// Opens a session.
     ///
+    /// `before` is a session whose model is gone. If it was paid for, its account has units that are
+    /// left, and the new session spends them.
+    ///
     /// # Errors
     /// [`LabelError`].
-    pub async fn open(&mut self, session: &NewSession) -> Result<(Access, Units), LabelError> {
-        let answer = self.send(Call::post(SESSIONS, None, session)?).await?;
-        self.opened(&answer)
+    pub async fn open(
+        &mut self,
+        session: &NewSession,
+        before: Option<&Access>,
+    ) -> Result<(Access, Units), LabelError> {
+        let answer = match self.send(Call::post(SESSIONS, before, session)?).await {
+            // Nobody knows that account any more.
+            Err(error) if before.is_some() && matches!(error.status(), Some(401 | 404)) => {
+                return Box::pin(self.open(session, None)).await;
+            }
+            answer => answer?,
+        };
+        self.opened(&answer, before)
     }
 
     /// Reads the answer to an opening.
-    fn opened(&self, answer: &[u8]) -> Result<(Access, Units), LabelError> {
+    fn opened(
+        &self,
+        answer: &[u8],
+        before: Option<&Access>,
+    ) -> Result<(Access, Units), LabelError> {
         let opened: Opened = read(answer)?;
         let authorization = opened.token.map(|token| format!("Bearer {token}"));
         let authorization = authorization.or_else(|| self.purse.credential().map(str::to_owned));
+        let authorization = authorization.or_else(|| Some(before?.authorization.clone()));
         let access = Access {
             session: opened.session,
             authorization: authorization.ok_or_else(|| malformed("the session has no token"))?,
@@ -210,13 +228,13 @@ impl Service {
                 method: Method::POST,
                 path: &path,
                 query: None,
-                access: access.filter(|_| !is_opening),
+                access,
                 body: Some(body),
                 id: Some(id),
                 max: MAX_ANSWER,
             })
             .await?;
-        is_opening.then(|| self.opened(&answer)).transpose()
+        is_opening.then(|| self.opened(&answer, access)).transpose()
     }
 
     /// Returns the state of a session.
@@ -329,14 +347,12 @@ impl Service {
                 Ok(response) => match self.judge(&call, response, proof.is_some()).await? {
                     Judged::Answer(answer) => return Ok(answer),
                     Judged::Paid => continue,
-                    Judged::Again(failure, asked) => {
-                        wait = asked.unwrap_or(wait);
-                        failure
-                    }
+                    Judged::Again(failure, asked) => (failure, asked),
                 },
-                Err(error) => LabelError::Api(error),
+                Err(error) => (LabelError::Api(error), None),
             };
-            let now = wait.min(LONGEST_WAIT);
+            let (failure, asked) = failure;
+            let now = asked.unwrap_or(wait).clamp(FIRST_WAIT, LONGEST_WAIT);
             if start.elapsed() + now > self.patience {
                 return Err(match proof {
                     Some(_) => LabelError::Unknown(Box::new(failure)),

@@ -205,4 +205,20 @@ pub struct Predictions {
 pub struct Closed {
     /// Units.
     pub units: Units,
+    /// Money that goes back.
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
+}
+
+/// Money that goes back for units that were not spent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refund {
+    /// Account that paid, and gets it.
+    pub payer: String,
+    /// Address of the token.
+    pub asset: String,
+    /// Amount of the token's smallest unit, as a decimal number.
+    pub amount: String,
+    /// Hash of the transaction, once there is one.
+    pub transaction: Option<String>,
 }

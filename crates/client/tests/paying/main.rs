@@ -115,7 +115,7 @@ async fn service_pays_an_invoice_once_and_shows_its_proof() {
         ("GET /v1/label/sessions/ab", Answer::new(200, STATE)),
     ]);
     let mut service = over_lightning(&double, &folder, 3_000_000);
-    let (access, units) = service.open(&session()).await.expect("a session");
+    let (access, units) = service.open(&session(), None).await.expect("a session");
     assert_eq!(units.left, 5);
     service.state(&access).await.expect("a state");
     let asked = double.asked();
@@ -163,13 +163,13 @@ async fn service_pays_no_invoice_above_the_budget_and_none_that_fails_counts() {
     ]);
     // The fee of the route would exceed it.
     let mut service = over_lightning(&double, &folder, u128::from(INVOICE_MSAT) + 100);
-    let failure = service.open(&session()).await.expect_err("too much");
+    let failure = service.open(&session(), None).await.expect_err("too much");
     assert!(
         matches!(failure, LabelError::NotPaid(PayError::Budget(_))),
         "{failure:?}"
     );
     let mut service = over_lightning(&double, &folder, 3_000_000);
-    let failure = service.open(&session()).await.expect_err("no route");
+    let failure = service.open(&session(), None).await.expect_err("no route");
     assert!(
         matches!(&failure, LabelError::NotPaid(PayError::Failed(reason)) if reason.contains("NO_ROUTE")),
         "{failure:?}"
@@ -196,7 +196,7 @@ async fn finish_ends_a_payment_that_was_on_its_way_when_the_program_ended() {
         (OPEN, Answer::new(201, OPENED)),
     ]);
     let mut service = over_lightning(&double, &folder, 3_000_000);
-    let failure = service.open(&session()).await.expect_err("unknown");
+    let failure = service.open(&session(), None).await.expect_err("unknown");
     assert!(matches!(failure, LabelError::Node(_)), "{failure:?}");
     // The money may be on its way, so all of it counts.
     assert!(service.purse().spent() > u128::from(INVOICE_MSAT));
@@ -237,7 +237,9 @@ async fn finish_sends_the_same_transfer_again_after_a_crash() {
         ),
         ("GET /v1/label/sessions/ab", Answer::new(200, STATE)),
     ]);
-    let failure = by_tokens(&double, &wallet, 1_000).open(&session()).await;
+    let failure = by_tokens(&double, &wallet, 1_000)
+        .open(&session(), None)
+        .await;
     assert!(
         matches!(failure, Err(LabelError::Unknown(_))),
         "{failure:?}"
@@ -274,7 +276,7 @@ async fn service_counts_a_transfer_that_the_coordinator_calls_failed() {
     ]);
     let wallet = folder.path().join("wallet");
     let mut service = by_tokens(&double, &wallet, 1_000);
-    let failure = service.open(&session()).await.expect_err("no money");
+    let failure = service.open(&session(), None).await.expect_err("no money");
     let told = failure.to_string();
     assert!(
         told.contains("insufficient_funds") && told.contains("counts as spent"),
@@ -284,7 +286,7 @@ async fn service_counts_a_transfer_that_the_coordinator_calls_failed() {
         (service.purse().spent(), service.purse().left()),
         (700, Some(300))
     );
-    let failure = service.open(&session()).await.expect_err("no budget");
+    let failure = service.open(&session(), None).await.expect_err("no budget");
     assert!(
         matches!(failure, LabelError::NotPaid(PayError::Choose(_))),
         "{failure:?}"

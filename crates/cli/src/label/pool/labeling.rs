@@ -76,7 +76,14 @@ impl Labeling<'_> {
     where
         Self: 'b,
     {
-        let outcome = self.label().await;
+        let is_idle = self.stored.closed || self.stored.access.is_none();
+        let outcome = if is_idle && self.plan.out.is_none() && !self.wants_labels() {
+            let end = "all wanted labels were there".to_owned();
+            Ok((None, End::Done(end)))
+        } else {
+            let labeled = self.label().await;
+            labeled.map(|(session, end)| (Some(session), end))
+        };
         let (session, end) = outcome.map_err(|failure| {
             let given = self.record.answers().len();
             if given == 0 {
@@ -87,18 +94,39 @@ impl Labeling<'_> {
                 labels.display()
             ))
         })?;
-        let model = self.export(&session).await?;
-        let mut units = session.units;
+        let model = match &session {
+            Some(session) => self.export(session).await?,
+            None => None,
+        };
+        let mut units = session.map(|session| session.units).unwrap_or_default();
+        let mut refunds = Vec::new();
         let end = match end {
             End::Paused(reason) => reason.to_owned(),
             End::Done(reason) => {
-                let closed = self.service.close(&session.access).await.map_err(failed)?;
-                units = closed.units;
-                self.stored.access = None;
+                if let Some(access) = self.stored.access.clone() {
+                    match self.service.close(&access).await {
+                        Ok(closed) => (units, refunds) = (closed.units, closed.refunds),
+                        // The coordinator knows nothing of it any more.
+                        Err(error) if matches!(error.status(), Some(401 | 404)) => units.left = 0,
+                        Err(error) => return Err(failed(error)),
+                    }
+                }
+                // Money goes back once its payment is final. Until then, the units are there.
+                self.stored.closed = self.service.purse().left().is_some() && units.left > 0;
+                if !self.stored.closed {
+                    self.stored.access = None;
+                }
                 self.stored.write(self.state)?;
                 reason
             }
         };
+        if self.stored.closed {
+            self.narrator.say(format_args!(
+                "{} units are left; what the coordinator pays for them comes by itself once your payment is \
+                 final, and until then more labels of this pool use them",
+                units.left
+            ));
+        }
         let counts = Counts::of(self.pool, self.record.answers());
         let purse = self.service.purse();
         let names = self.pool.classes.iter().map(String::as_str);
@@ -121,9 +149,18 @@ impl Labeling<'_> {
                 spent: purse.spent().to_string(),
                 left: left.to_string(),
             }),
+            refunds,
             labels_file: labels.display().to_string(),
             model,
         })
+    }
+
+    /// Returns `true` if there are rows to ask about.
+    fn wants_labels(&self) -> bool {
+        let labels = self.labeled().count();
+        let given = self.record.answers().iter();
+        let skipped = given.filter(|answer| answer.class.is_none()).count();
+        labels < self.plan.max_labels.unwrap_or(usize::MAX) && labels + skipped < self.pool.len()
     }
 
     async fn label(&mut self) -> Result<(Session, End), CommandError> {
@@ -169,8 +206,10 @@ impl Labeling<'_> {
         if let Some((access, _)) = finished.map_err(failed)? {
             self.store(access, &opened_with)?;
         }
-        let is_same = self.stored.url == self.url && self.stored.opened_with == opened_with;
-        if let Some(access) = self.stored.access.clone().filter(|_| is_same) {
+        let is_there = self.stored.url == self.url;
+        let before = self.stored.access.clone().filter(|_| is_there);
+        let is_same = self.stored.opened_with == opened_with && !self.stored.closed;
+        if let Some(access) = before.clone().filter(|_| is_same) {
             match self.service.state(&access).await {
                 // Its rows are those of the record's first labels, unless some were taken back.
                 Ok(state) if state.rows <= self.labeled().count() as u64 => {
@@ -191,7 +230,8 @@ impl Labeling<'_> {
                 Err(error) => return Err(failed(error)),
             }
         }
-        let (access, units) = self.service.open(&new).await.map_err(failed)?;
+        let opened = self.service.open(&new, before.as_ref()).await;
+        let (access, units) = opened.map_err(failed)?;
         self.store(access.clone(), &opened_with)?;
         Ok(Session {
             access,
@@ -204,6 +244,7 @@ impl Labeling<'_> {
     fn store(&mut self, access: Access, opened_with: &str) -> Result<(), CommandError> {
         self.stored.url.clone_from(&self.url);
         self.stored.access = Some(access);
+        self.stored.closed = false;
         opened_with.clone_into(&mut self.stored.opened_with);
         self.stored.write(self.state)
     }

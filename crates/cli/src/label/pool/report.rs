@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cotrain_client::label::Units;
+use cotrain_client::label::{Refund, Units};
 use cotrain_learning::{evaluation::wilson, text::escaped};
 use cotrain_results::format::{count, counted, share};
 use serde::Serialize;
@@ -65,6 +65,9 @@ pub(super) struct Report<'a> {
     pub(super) units: Units,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) money: Option<Money>,
+    /// Money that goes back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) refunds: Vec<Refund>,
     pub(super) labels_file: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<String>,
@@ -173,6 +176,16 @@ impl Report<'_> {
                 text,
                 "money: {} {} spent, {} left of the budget",
                 money.spent, money.unit, money.left
+            );
+        }
+        for refund in &self.refunds {
+            let _ = writeln!(
+                text,
+                "refund: {} of {} to {}, transaction {}",
+                escaped(&refund.amount),
+                escaped(&refund.asset),
+                escaped(&refund.payer),
+                escaped(refund.transaction.as_deref().unwrap_or("(not sent yet)"))
             );
         }
         let _ = writeln!(text, "labels: {}", escaped(&self.labels_file));

@@ -18,8 +18,10 @@ pub(super) struct Stored {
     version: String,
     /// Address of the coordinator, without its secrets.
     pub(super) url: String,
-    /// Session; `None` if it is closed.
+    /// Session; `None` if it is closed, and nothing is left of its money.
     pub(super) access: Option<Access>,
+    /// `true` if it is closed, and units are left.
+    pub(super) closed: bool,
     /// Hash of what the session was opened with.
     pub(super) opened_with: String,
 }
