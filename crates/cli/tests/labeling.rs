@@ -18,10 +18,11 @@ use std::{
 
 use alloy_primitives::{Address, U256};
 use common::{block_on, program};
-use cotrain_bindings::channels::token_code;
+use cotrain_bindings::channels::{collector_code, settlement_runtime_code, token_code};
 use cotrain_chain::keys::Key;
+use cotrain_payments::x402::batch::Deployment;
 use cotrain_test_support::Stage;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::till::{PRICE, TOKEN, Till};
 
@@ -550,6 +551,88 @@ fn label_buys_units_of_a_coordinator_and_takes_the_rest_back() {
         assert_eq!(report["money"]["spent"], "3600", "{report}");
     }
     assert_eq!(before - of_payer(), paid);
+}
+
+#[test]
+fn label_pays_each_call_by_a_channel_and_gets_the_rest_back() {
+    let Money {
+        stage,
+        token,
+        payer,
+    } = Money::new();
+    // The contracts are where clients of the standard look for them.
+    let collector = collector_code(Deployment::SETTLEMENT).to_vec();
+    let created = block_on(stage.send(&stage.owner, None, 0, collector)).created;
+    let collector = block_on(stage.node.code(created.expect("a contract"))).expect("code");
+    let placed = [
+        (Deployment::SETTLEMENT, settlement_runtime_code()),
+        (Deployment::COLLECTOR, collector),
+    ];
+    for (address, code) in placed {
+        let body = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "anvil_setCode", "params": [address, code],
+        });
+        let client = reqwest::Client::new();
+        let sent = client.post(stage.node.url().clone()).json(&body).send();
+        assert!(block_on(sent).expect("an answer").status().is_success());
+    }
+    let sections = format!(
+        "[x402]\ndevelopment = 8\nassets = [\"{token}; Test Dollar; 1; 6; 3/1; 5\"]\n\
+         withdraw_delay = \"15 min\"\n"
+    );
+    let service = Service::on(stage, &sections);
+    let of_payer = || balance(&service.stage, token, payer.address());
+    let before = of_payer();
+    let token = format!("31337/{token}");
+    let pay = |labels: &str, options: &[&str]| {
+        let all = [
+            &[
+                "--answers",
+                "kind",
+                "--max-labels",
+                labels,
+                "--token",
+                &token,
+                "--dev",
+                "1",
+            ][..],
+            &["--channel", "--json"],
+            options,
+        ];
+        service.run("known.csv", &all.concat())
+    };
+    // An opening costs 10 units, which is above the budget.
+    let (status, _, stderr) = pay("40", &["--budget", "29"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("above your limit of 29"), "{stderr}");
+    assert_eq!(of_payer(), before);
+    // The budget ends in the middle, and nothing is lost.
+    let (status, _, stderr) = pay("40", &["--budget", "700"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    let given = service.labels("known.labels.csv").len();
+    assert!((5..40).contains(&given), "{given} labels: {stderr}");
+    assert!(before - of_payer() <= U256::from(700));
+    let (status, stdout, stderr) = pay("40", &["--budget", "9000"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(report["labels"], 40, "{report}");
+    check(&service.labels("known.labels.csv"));
+    // What was promised is what was charged, and the rest is back.
+    let spent = report["money"]["spent"].as_str().expect("an amount");
+    let spent: u64 = spent.parse().expect("a number");
+    wait("refund", || {
+        (before - of_payer() == U256::from(spent)).then_some(())
+    });
+    assert!(spent > 700 && spent % 3 == 0, "{report}");
+    assert_eq!(
+        report["refunds"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    let (status, stdout, stderr) = pay("40", &["--budget", "9000"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let again: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(again["money"], report["money"]);
 }
 
 #[test]

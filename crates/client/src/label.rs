@@ -4,6 +4,7 @@
 //! charged once, however often it is sent. What it costs is paid from a [`Purse`].
 
 mod book;
+mod channels;
 mod invoices;
 mod lightning;
 mod purse;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use self::{
     book::{Approve, Asked, PayError, WalletError},
+    channels::Channels,
     invoices::Invoices,
     lightning::{LightningNode, NodeError},
     purse::Purse,

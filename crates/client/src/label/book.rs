@@ -15,7 +15,11 @@ use cotrain_payments::{
     budget::{Budget, BudgetError, Currency},
     l402::Challenge,
     ledger::PaymentId,
-    x402::{payer::ChooseError, wire::PaymentRequired},
+    x402::{
+        batch::{AnswerError, PayerChannel, payload::BatchPayload},
+        payer::ChooseError,
+        wire::PaymentRequired,
+    },
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -51,6 +55,9 @@ pub enum WalletError {
     /// The budget and a payment contradict each other.
     #[error("cannot count a payment")]
     Budget(#[from] BudgetError),
+    /// The coordinator counts another charge of the channel.
+    #[error(transparent)]
+    Charge(#[from] AnswerError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers; try again")]
     Random,
@@ -144,6 +151,12 @@ pub(super) enum Means {
         /// Time at which it becomes void, in Unix seconds.
         valid_before: u64,
     },
+    /// Voucher of a channel, perhaps with a deposit.
+    Voucher {
+        /// Header with the signature.
+        header: String,
+        payload: Box<BatchPayload>,
+    },
     /// Invoice, and the credential once it is paid.
     Invoice {
         invoice: String,
@@ -163,12 +176,15 @@ pub(super) struct Book {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+pub(super) struct Record {
     version: String,
     /// Account that pays, or `lightning`.
     payer: String,
-    budget: Budget,
-    open: Option<OpenPayment>,
+    pub(super) budget: Budget,
+    pub(super) open: Option<OpenPayment>,
+    /// Channel of the account; `None` if there is none.
+    #[serde(default)]
+    pub(super) channel: Option<PayerChannel>,
 }
 
 impl Book {
@@ -204,6 +220,7 @@ impl Book {
                 payer: payer.to_owned(),
                 budget: Budget::new(),
                 open: None,
+                channel: None,
             },
             Err(source) => {
                 let path = path.to_owned();
@@ -232,13 +249,28 @@ impl Book {
         self.record.budget.left(currency).unwrap_or(0)
     }
 
-    /// Changes budget and open payment on the disk, and then here.
+    /// Returns the channel.
+    pub(super) fn channel(&self) -> Option<&PayerChannel> {
+        self.record.channel.as_ref()
+    }
+
+    /// Checks that the budget permits a voucher.
+    pub(super) fn permits(
+        &self,
+        channel: B256,
+        currency: Currency,
+        total: u128,
+    ) -> Result<(), BudgetError> {
+        self.record.budget.clone().sign(channel, currency, total)
+    }
+
+    /// Changes the record on the disk, and then here.
     pub(super) fn change(
         &mut self,
-        change: impl FnOnce(&mut Budget, &mut Option<OpenPayment>) -> Result<(), BudgetError>,
+        change: impl FnOnce(&mut Record) -> Result<(), BudgetError>,
     ) -> Result<(), WalletError> {
         let mut record = self.record.clone();
-        change(&mut record.budget, &mut record.open)?;
+        change(&mut record)?;
         let failed = |source| WalletError::Record {
             path: self.path.clone(),
             source,
@@ -255,9 +287,9 @@ impl Book {
         open: OpenPayment,
         currency: Currency,
     ) -> Result<(), WalletError> {
-        self.change(|budget, slot| {
-            budget.begin(open.payment, currency, open.amount)?;
-            *slot = Some(open);
+        self.change(|record| {
+            record.budget.begin(open.payment, currency, open.amount)?;
+            record.open = Some(open);
             Ok(())
         })
     }

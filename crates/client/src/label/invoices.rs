@@ -153,12 +153,12 @@ impl Invoices {
             PaymentEnd::Paid { preimage, amount } => {
                 let header = Credential::new(macaroon, preimage).header();
                 self.credential = Some(header.clone());
-                self.book.change(|budget, slot| {
-                    budget.paid(open.payment, amount.into())?;
+                self.book.change(|record| {
+                    record.budget.paid(open.payment, amount.into())?;
                     if let Some(OpenPayment {
                         means: Means::Invoice { credential, .. },
                         ..
-                    }) = slot
+                    }) = &mut record.open
                     {
                         *credential = Some(header);
                     }
@@ -166,9 +166,9 @@ impl Invoices {
                 })
             }
             PaymentEnd::Failed(reason) => {
-                let ended = self.book.change(|budget, slot| {
-                    budget.not_spent(open.payment, NotSpent::Failed)?;
-                    *slot = None;
+                let ended = self.book.change(|record| {
+                    record.budget.not_spent(open.payment, NotSpent::Failed)?;
+                    record.open = None;
                     Ok(())
                 });
                 return Ok(Err(ended
@@ -181,8 +181,8 @@ impl Invoices {
 
     /// Ends the open payment, whose units the coordinator has given.
     pub(super) fn used(&mut self) -> Result<(), WalletError> {
-        self.book.change(|_, open| {
-            *open = None;
+        self.book.change(|record| {
+            record.open = None;
             Ok(())
         })
     }

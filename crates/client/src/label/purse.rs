@@ -4,6 +4,7 @@ use cotrain_payments::{budget::Currency, x402::wire::SettlementResponse};
 
 use super::{
     book::{Book, Means, Offers, OpenPayment, PaidCall, PayError, WalletError},
+    channels::Channels,
     invoices::Invoices,
     lightning::NodeError,
     tokens::Tokens,
@@ -16,6 +17,17 @@ pub(super) enum Proof {
     Credential(String),
 }
 
+/// State of a payment that the coordinator refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// A transfer that is void from this time on, in Unix seconds.
+    Transfer(u64),
+    /// A voucher.
+    Voucher,
+    /// The payment is open as before.
+    Open,
+}
+
 /// Money for calls.
 #[derive(Debug)]
 pub enum Purse {
@@ -23,6 +35,8 @@ pub enum Purse {
     Empty,
     /// Tokens of an account, by x402 `exact`.
     Tokens(Box<Tokens>),
+    /// Tokens of an account, by a channel of x402 `batch-settlement`.
+    Channels(Box<Channels>),
     /// Lightning node, by L402.
     Invoices(Box<Invoices>),
 }
@@ -32,6 +46,7 @@ impl Purse {
         match self {
             Self::Empty => None,
             Self::Tokens(tokens) => Some((tokens.book(), tokens.currency())),
+            Self::Channels(channels) => Some((channels.book(), channels.currency())),
             Self::Invoices(invoices) => Some((invoices.book(), Currency::Lightning)),
         }
     }
@@ -60,7 +75,7 @@ impl Purse {
     pub fn unit(&self) -> &'static str {
         match self {
             Self::Empty => "units",
-            Self::Tokens(_) => "atomic units of the token",
+            Self::Tokens(_) | Self::Channels(_) => "atomic units of the token",
             Self::Invoices(_) => "millisatoshi",
         }
     }
@@ -69,7 +84,9 @@ impl Purse {
     pub(super) fn proof(&self, id: &str) -> Option<Proof> {
         let open = self.open_payment().filter(|open| open.call.id == id)?;
         match &open.means {
-            Means::Transfer { header, .. } => Some(Proof::Signature(header.clone())),
+            Means::Transfer { header, .. } | Means::Voucher { header, .. } => {
+                Some(Proof::Signature(header.clone()))
+            }
             Means::Invoice { credential, .. } => credential.clone().map(Proof::Credential),
         }
     }
@@ -77,7 +94,7 @@ impl Purse {
     /// Returns the credential of the last invoice that was paid.
     pub(super) fn credential(&self) -> Option<&str> {
         match self {
-            Self::Empty | Self::Tokens(_) => None,
+            Self::Empty | Self::Tokens(_) | Self::Channels(_) => None,
             Self::Invoices(invoices) => invoices.credential(),
         }
     }
@@ -90,6 +107,7 @@ impl Purse {
         match self {
             Self::Empty => Err(PayError::NoMoney),
             Self::Tokens(tokens) => tokens.begin(offers, call),
+            Self::Channels(channels) => channels.begin(offers, call),
             Self::Invoices(invoices) => invoices.begin(offers, call),
         }
     }
@@ -97,7 +115,7 @@ impl Purse {
     /// Pays the open invoice, if there is one. Signed transfers need no more than their header.
     pub(super) async fn complete(&mut self) -> Result<Result<(), PayError>, NodeError> {
         match self {
-            Self::Empty | Self::Tokens(_) => Ok(Ok(())),
+            Self::Empty | Self::Tokens(_) | Self::Channels(_) => Ok(Ok(())),
             Self::Invoices(invoices) => invoices.complete().await,
         }
     }
@@ -108,17 +126,58 @@ impl Purse {
         match self {
             Self::Empty => Ok(()),
             Self::Tokens(tokens) => tokens.paid(),
+            Self::Channels(channels) => channels.paid(settled),
             Self::Invoices(invoices) => invoices.used(),
         }
     }
 
-    /// Ends the open transfer, which the coordinator refused. It counts as spent as long as no chain
-    /// says otherwise. Returns the time at which it becomes void, in Unix seconds; `None` if it is an
-    /// invoice, which stays open.
-    pub(super) fn failed(&mut self) -> Result<Option<u64>, WalletError> {
+    /// Ends the open payment, which the coordinator refused. It counts as spent as long as no chain says
+    /// otherwise.
+    pub(super) fn failed(&mut self) -> Result<Failed, WalletError> {
         match self {
-            Self::Empty | Self::Invoices(_) => Ok(None),
-            Self::Tokens(tokens) => tokens.failed(),
+            Self::Empty | Self::Invoices(_) => Ok(Failed::Open),
+            Self::Tokens(tokens) => Ok(tokens.failed()?.map_or(Failed::Open, Failed::Transfer)),
+            Self::Channels(channels) => channels.unused().map(|()| Failed::Voucher),
+        }
+    }
+
+    /// Ends the open payment of a call that failed, if such a call takes nothing. Returns `false` if it
+    /// may have taken something.
+    pub(super) fn released(&mut self) -> Result<bool, WalletError> {
+        match self {
+            Self::Channels(channels) => channels.unused().map(|()| true),
+            Self::Empty | Self::Tokens(_) | Self::Invoices(_) => Ok(false),
+        }
+    }
+
+    /// Takes over what the coordinator proves of the channel. Returns `false` if it proves nothing.
+    pub(super) fn correct(&mut self, offers: &Offers) -> Result<bool, WalletError> {
+        match self {
+            Self::Channels(channels) => channels.correct(offers),
+            Self::Empty | Self::Tokens(_) | Self::Invoices(_) => Ok(false),
+        }
+    }
+
+    /// Returns `true` if there is a channel, which may hold money that comes back.
+    #[must_use]
+    pub fn has_channel(&self) -> bool {
+        self.book()
+            .is_some_and(|(book, _)| book.channel().is_some())
+    }
+
+    /// Returns the header that asks for what is left in the channel.
+    pub(super) fn refund(&self, offers: &Offers) -> Result<Option<String>, PayError> {
+        match self {
+            Self::Channels(channels) => channels.refund(offers),
+            Self::Empty | Self::Tokens(_) | Self::Invoices(_) => Ok(None),
+        }
+    }
+
+    /// Forgets the channel, whose rest came back.
+    pub(super) fn refunded(&mut self) -> Result<(), WalletError> {
+        match self {
+            Self::Channels(channels) => channels.refunded(),
+            Self::Empty | Self::Tokens(_) | Self::Invoices(_) => Ok(()),
         }
     }
 }

@@ -20,9 +20,9 @@ use tokio::time::{Instant, sleep};
 use super::{
     book::{Offers, PaidCall, PayError, WalletError, random},
     lightning::NodeError,
-    purse::{Proof, Purse},
+    purse::{Failed, Proof, Purse},
     wire::{
-        Closed, NewSession, Opened, Predictions, Queries, Quotes, QuotesBody, SessionState,
+        Closed, NewSession, Opened, Predictions, Queries, Quotes, QuotesBody, Refund, SessionState,
         Teaching, Trained, Units,
     },
 };
@@ -30,6 +30,9 @@ use crate::api::{ApiError, Client, MAX_ANSWER, body, refused, send};
 
 /// Header with the id of a call.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// Path of refunds of channels.
+const REFUND: &str = "/v1/label/refund";
 
 /// Path of all sessions.
 const SESSIONS: &str = "/v1/label/sessions";
@@ -67,6 +70,11 @@ pub enum LabelError {
         /// Time at which the transfer becomes void, in Unix seconds.
         valid_before: u64,
     },
+    /// The coordinator refuses the voucher of a channel.
+    #[error(
+        "the coordinator refuses the channel's voucher: {0}; what vouchers promise counts as spent"
+    )]
+    Voucher(String),
     /// Nobody knows whether the payment was taken.
     #[error(
         "the outcome of a payment is not known yet; run the command again, which sends the same payment and no second one"
@@ -331,6 +339,57 @@ impl Service {
         self.json(call).await
     }
 
+    /// Asks for what is left in the purse's channel. Returns `None` if there is no channel, or the
+    /// coordinator has no part in it.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub async fn refund(&mut self) -> Result<Option<Refund>, LabelError> {
+        if !self.purse.has_channel() {
+            return Ok(None);
+        }
+        let call = Call {
+            method: Method::GET,
+            path: REFUND,
+            query: None,
+            access: None,
+            body: None,
+            id: None,
+            max: MAX_ANSWER,
+        };
+        let start = Instant::now();
+        let mut proof = None;
+        loop {
+            let response = self.attempt(&call, proof.as_ref()).await?;
+            let (status, settled) = (response.status(), settlement(&response));
+            if let Some(settled) = settled.filter(|it| it.success && status.is_success()) {
+                self.purse.refunded()?;
+                return Ok(Some(Refund {
+                    payer: settled.payer.unwrap_or_default(),
+                    asset: settled.network,
+                    amount: settled.amount.unwrap_or_default(),
+                    transaction: Some(settled.transaction).filter(|it| !it.is_empty()),
+                }));
+            }
+            let (offers, asked) = (offers(&response), retry_after(&response));
+            if status == StatusCode::PAYMENT_REQUIRED && proof.is_none() {
+                let header = self.purse.refund(&offers).map_err(LabelError::NotPaid)?;
+                let Some(header) = header else {
+                    return Ok(None);
+                };
+                proof = Some(Proof::Signature(header));
+                continue;
+            }
+            let refusal = refused(response).await;
+            let wait = asked.unwrap_or(FIRST_WAIT).clamp(FIRST_WAIT, LONGEST_WAIT);
+            let is_busy = status == StatusCode::SERVICE_UNAVAILABLE;
+            if !is_busy || start.elapsed() + wait > self.patience {
+                return Err(refusal.into());
+            }
+            sleep(wait).await;
+        }
+    }
+
     async fn json<T: DeserializeOwned>(&mut self, call: Call<'_>) -> Result<T, LabelError> {
         read(&self.send(call).await?)
     }
@@ -339,6 +398,7 @@ impl Service {
     async fn send(&mut self, call: Call<'_>) -> Result<Vec<u8>, LabelError> {
         let start = Instant::now();
         let mut wait = FIRST_WAIT;
+        let mut corrected = false;
         loop {
             let completed = self.purse.complete().await?;
             completed.map_err(LabelError::NotPaid)?;
@@ -347,6 +407,15 @@ impl Service {
                 Ok(response) => match self.judge(&call, response, proof.is_some()).await? {
                     Judged::Answer(answer) => return Ok(answer),
                     Judged::Paid => continue,
+                    Judged::Corrected(offers) if !corrected => {
+                        corrected = true;
+                        self.begin(&call, &offers)?;
+                        continue;
+                    }
+                    Judged::Corrected(_) => {
+                        let told = "it was corrected, and is still another one".to_owned();
+                        return Err(LabelError::Voucher(told));
+                    }
                     Judged::Again(failure, asked) => (failure, asked),
                 },
                 Err(error) => (LabelError::Api(error), None),
@@ -391,6 +460,16 @@ impl Service {
         send(request).await
     }
 
+    /// Begins the payment of a call.
+    fn begin(&mut self, call: &Call<'_>, offers: &Offers) -> Result<(), LabelError> {
+        let paid = PaidCall {
+            path: call.path.to_owned(),
+            body: call.body.clone().unwrap_or_default(),
+            id: call.id.clone().unwrap_or_default(),
+        };
+        self.purse.begin(offers, paid).map_err(LabelError::NotPaid)
+    }
+
     /// Decides what follows from an answer.
     async fn judge(
         &mut self,
@@ -424,31 +503,33 @@ impl Service {
             | StatusCode::BAD_GATEWAY
             | StatusCode::GATEWAY_TIMEOUT => Ok(Judged::Again(refusal.into(), asked)),
             StatusCode::PAYMENT_REQUIRED if was_paid => {
-                let Some(valid_before) = self.purse.failed()? else {
-                    return Err(LabelError::Unknown(Box::new(refusal.into())));
-                };
+                if settled.is_none() && self.purse.correct(&offers)? {
+                    return Ok(Judged::Corrected(offers));
+                }
+                let failed = self.purse.failed()?;
                 let word = settled.and_then(|it| it.error_reason);
                 let word = word.or_else(|| offers.x402.and_then(|it| it.error));
                 let own = || refusal.refusal().unwrap_or_default();
-                Err(LabelError::PaymentFailed {
-                    reason: word.map_or_else(own, |word| word.word().to_owned()),
-                    valid_before,
+                let reason = word.map_or_else(own, |word| word.word().to_owned());
+                Err(match failed {
+                    Failed::Transfer(valid_before) => LabelError::PaymentFailed {
+                        reason,
+                        valid_before,
+                    },
+                    Failed::Voucher => LabelError::Voucher(reason),
+                    Failed::Open => LabelError::Unknown(Box::new(refusal.into())),
                 })
             }
             StatusCode::PAYMENT_REQUIRED if offers.x402.is_some() || offers.l402.is_some() => {
-                let Some(id) = call.id.clone() else {
+                if call.id.is_none() {
                     return Err(refusal.into());
-                };
-                let paid = PaidCall {
-                    path: call.path.to_owned(),
-                    body: call.body.clone().unwrap_or_default(),
-                    id,
-                };
-                let begun = self.purse.begin(&offers, paid);
-                begun.map_err(LabelError::NotPaid)?;
+                }
+                self.begin(call, &offers)?;
                 Ok(Judged::Paid)
             }
-            _ if was_paid => Err(LabelError::Unknown(Box::new(refusal.into()))),
+            _ if was_paid && self.purse.open_payment().is_some() && !self.purse.released()? => {
+                Err(LabelError::Unknown(Box::new(refusal.into())))
+            }
             _ => Err(refusal.into()),
         }
     }
@@ -456,6 +537,8 @@ impl Service {
 
 /// Next step after an answer.
 enum Judged {
+    /// The coordinator has proved another total of the channel, and offers anew.
+    Corrected(Offers),
     Answer(Vec<u8>),
     /// The call has a payment now, and is sent with it.
     Paid,

@@ -130,9 +130,9 @@ impl Tokens {
 
     /// Counts the open payment as taken.
     pub(super) fn paid(&mut self) -> Result<(), WalletError> {
-        self.book.change(|budget, open| {
-            if let Some(open) = open.take() {
-                budget.paid(open.payment, open.amount)?;
+        self.book.change(|record| {
+            if let Some(open) = record.open.take() {
+                record.budget.paid(open.payment, open.amount)?;
             }
             Ok(())
         })
@@ -142,10 +142,10 @@ impl Tokens {
     pub(super) fn failed(&mut self) -> Result<Option<u64>, WalletError> {
         let void = self.book.open().and_then(|open| match open.means {
             Means::Transfer { valid_before, .. } => Some(valid_before),
-            Means::Invoice { .. } => None,
+            Means::Invoice { .. } | Means::Voucher { .. } => None,
         });
-        self.book.change(|_, open| {
-            *open = None;
+        self.book.change(|record| {
+            record.open = None;
             Ok(())
         })?;
         Ok(void)

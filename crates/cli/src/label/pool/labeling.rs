@@ -117,6 +117,7 @@ impl Labeling<'_> {
                     self.stored.access = None;
                 }
                 self.stored.write(self.state)?;
+                refunds.extend(self.service.refund().await.map_err(failed)?);
                 reason
             }
         };

@@ -86,6 +86,10 @@ pub(crate) struct PoolArgs {
         help_heading = "Money"
     )]
     pub(super) token: Option<(u64, Address)>,
+    /// Pay each call by a voucher of a channel (x402 batch-settlement) instead of transfers: what is
+    /// left of its deposits comes back at the end
+    #[arg(long, requires = "token", help_heading = "Money")]
+    pub(super) channel: bool,
     /// Lightning node of yours that pays, by LND's REST interface
     #[arg(
         long,

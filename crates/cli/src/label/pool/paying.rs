@@ -8,7 +8,7 @@ use std::{
 use alloy_chains::NamedChain;
 use anyhow::anyhow;
 use console::{Key, Term};
-use cotrain_client::label::{Approve, Asked, Invoices, LightningNode, Purse, Tokens};
+use cotrain_client::label::{Approve, Asked, Channels, Invoices, LightningNode, Purse, Tokens};
 use cotrain_learning::text::escaped_to;
 
 use super::options::{PoolArgs, Target};
@@ -33,6 +33,11 @@ pub(super) fn purse(
     let path = &target.wallet;
     if let Some((chain_id, token)) = options.token {
         let key = options.key.key(chain_id)?;
+        if options.channel {
+            let channels = Channels::open(key, chain_id, token, limit, path, approve);
+            let channels = channels.map_err(CommandError::mistake)?;
+            return Ok(Purse::Channels(Box::new(channels)));
+        }
         let tokens = Tokens::open(key, chain_id, token, limit, path, approve);
         let tokens = tokens.map_err(CommandError::mistake)?;
         return Ok(Purse::Tokens(Box::new(tokens)));
