@@ -245,3 +245,151 @@ fn currency(asset: &Asset) -> Currency {
         address: asset.token,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use cotrain_payments::x402::{
+        Token as Erc20,
+        batch::payload::SignedVoucher,
+        wire::{Extensions, PaymentRequired},
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn channels(folder: &TempDir, limit: u128) -> Channels {
+        let (key, token) = (Key::development(1), Address::repeat_byte(5));
+        let path = folder.path().join("wallet");
+        let approve: Approve = Box::new(|_| true);
+        Channels::open(key, 31_337, token, limit, &path, approve).expect("a record")
+    }
+
+    /// Returns an offer of a call for 30, with more values of the scheme.
+    fn offers(more: &[(&str, Json)]) -> Offers {
+        let terms = Terms {
+            token: Erc20 {
+                chain_id: 31_337,
+                address: Address::repeat_byte(5),
+                name: "Test".to_owned(),
+                version: "1".to_owned(),
+            },
+            amount: 30,
+            receiver: Address::repeat_byte(7),
+            receiver_authorizer: Address::repeat_byte(8),
+            withdraw_delay: 900,
+            max_timeout: 60,
+            min_deposit: Some(300),
+        };
+        let mut offer = terms.offer();
+        for (name, value) in more {
+            offer.extra.set(name, value.clone());
+        }
+        let x402 = Some(PaymentRequired {
+            x402_version: 2,
+            error: None,
+            resource: None,
+            accepts: vec![offer],
+            extensions: Extensions::new(),
+        });
+        Offers { x402, l402: None }
+    }
+
+    /// Begins a payment, and returns its voucher and its deposit.
+    fn begin(channels: &mut Channels) -> (SignedVoucher, Option<u128>) {
+        let call = PaidCall {
+            path: "/".to_owned(),
+            body: String::new(),
+            id: "0123456789abcdef".to_owned(),
+        };
+        channels.begin(&offers(&[]), call).expect("a voucher");
+        let open = channels.book.open().expect("a payment");
+        let Means::Voucher { payload, .. } = &open.means else {
+            panic!("{open:?}");
+        };
+        let (_, voucher) = payload.channel().expect("a voucher");
+        let deposit = match &**payload {
+            batch::payload::BatchPayload::Deposit(it) => it.deposit.amount.to_u128(),
+            _ => None,
+        };
+        (voucher.clone(), deposit)
+    }
+
+    fn total(voucher: &SignedVoucher) -> Option<u128> {
+        voucher.max_claimable_amount.to_u128()
+    }
+
+    fn charged() -> SettlementResponse {
+        SettlementResponse {
+            success: true,
+            extra: Some(Json::object([("chargedAmount", Json::from("30"))])),
+            ..SettlementResponse::default()
+        }
+    }
+
+    #[test]
+    fn begin_goes_on_with_the_stored_channel_and_never_signs_less() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut first = channels(&folder, 1_000);
+        let (voucher, deposit) = begin(&mut first);
+        assert_eq!((total(&voucher), deposit), (Some(30), Some(300)));
+        first.paid(&charged()).expect("counted");
+        let (voucher, deposit) = begin(&mut first);
+        assert_eq!((total(&voucher), deposit), (Some(60), None));
+        // The program is killed here. The payment is there, and then the next one.
+        let mut second = channels(&folder, 1_000);
+        let open = second.book.open().cloned().expect("a payment");
+        assert_eq!(Some(&open), first.book.open());
+        second.paid(&charged()).expect("counted");
+        let (next, deposit) = begin(&mut second);
+        assert_eq!(next.channel_id, voucher.channel_id);
+        assert_eq!((total(&next), deposit), (Some(90), None));
+        assert_eq!(second.book.counted(second.currency()), 90);
+        // The budget ends before the deposit does.
+        second.paid(&charged()).expect("counted");
+        drop(second);
+        let mut third = channels(&folder, 110);
+        let call = PaidCall {
+            path: "/".to_owned(),
+            body: String::new(),
+            id: "0123456789abcdef".to_owned(),
+        };
+        let failure = third.begin(&offers(&[]), call).expect_err("no budget");
+        assert!(matches!(failure, PayError::Budget(_)), "{failure:?}");
+    }
+
+    #[test]
+    fn correct_takes_over_only_what_an_own_voucher_proves() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut channels = channels(&folder, 1_000);
+        let (voucher, _) = begin(&mut channels);
+        // The call was charged, and its answer says nothing of it.
+        let silent = SettlementResponse {
+            success: true,
+            ..SettlementResponse::default()
+        };
+        channels.paid(&silent).expect("counted");
+        let state = [
+            ("chargedCumulativeAmount", Json::from("30")),
+            ("balance", Json::from("300")),
+        ];
+        let proof = |signature: &[u8]| {
+            let signature = alloy_primitives::hex::encode_prefixed(signature);
+            let voucher = [
+                ("signedMaxClaimable", Json::from("30")),
+                ("signature", signature.into()),
+            ];
+            offers(&[
+                ("channelState", Json::object(state.clone())),
+                ("voucherState", Json::object(voucher)),
+            ])
+        };
+        begin(&mut channels);
+        let forged = channels.correct(&proof(&[1; 65])).expect("kept");
+        assert!(!forged);
+        assert!(channels.book.open().is_none());
+        let proven = channels.correct(&proof(&voucher.signature)).expect("kept");
+        assert!(proven);
+        let (voucher, deposit) = begin(&mut channels);
+        assert_eq!((total(&voucher), deposit), (Some(60), None));
+    }
+}

@@ -245,16 +245,13 @@ fn end(payment: &Payment, payment_hash: B256) -> Result<Option<PaymentEnd>, Node
 /// Returns the last message of a stream of payments; `None` if there is none.
 async fn last(response: Response) -> Result<Option<Payment>, NodeError> {
     let body = body(response).await?;
-    let lines = body.split(|byte| *byte == b'\n');
-    let Some(line) = lines
-        .filter(|line| !line.trim_ascii().is_empty())
-        .next_back()
-    else {
+    let mut lines = body.split(|byte| *byte == b'\n');
+    let Some(line) = lines.rfind(|line| !line.trim_ascii().is_empty()) else {
         return Ok(None);
     };
     match serde_json::from_slice(line) {
         Ok(Streamed::Result(payment)) => Ok(Some(payment)),
-        Ok(Streamed::Error(status)) => Err(refused(status)),
+        Ok(Streamed::Error(status)) => Err(refused(&status)),
         // The connection broke in the middle of a message.
         Err(_) => Ok(None),
     }
@@ -274,13 +271,13 @@ async fn body(mut response: Response) -> Result<Vec<u8>, NodeError> {
     if status.is_success() {
         return Ok(body);
     }
-    Err(refused(serde_json::from_slice(&body).unwrap_or(Status {
+    Err(refused(&serde_json::from_slice(&body).unwrap_or(Status {
         code: 0,
         message: format!("HTTP status {status}"),
     })))
 }
 
-fn refused(status: Status) -> NodeError {
+fn refused(status: &Status) -> NodeError {
     NodeError::Refused {
         code: status.code,
         message: escaped_to(&status.message, MAX_WORDS).to_string(),

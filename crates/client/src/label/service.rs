@@ -42,7 +42,7 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// First wait before a call is sent again. It doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Time after which a call is not sent again.
 const PATIENCE: Duration = Duration::from_mins(3);

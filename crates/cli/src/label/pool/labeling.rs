@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use anyhow::{Context, anyhow};
 use cotrain_client::label::{
-    Access, Form, LabelError, Predicted, Row, Service, Stop, Teaching, Units,
+    Access, Form, LabelError, Predicted, Purse, Row, Service, Stop, Teaching, Units,
 };
 use cotrain_learning::{
     evaluation::wilson,
@@ -122,9 +122,14 @@ impl Labeling<'_> {
             }
         };
         if self.stored.closed {
+            let comes = match self.service.purse() {
+                Purse::Tokens(_) => {
+                    "; what the coordinator pays for them comes by itself once your payment is final"
+                }
+                _ => "",
+            };
             self.narrator.say(format_args!(
-                "{} units are left; what the coordinator pays for them comes by itself once your payment is \
-                 final, and until then more labels of this pool use them",
+                "{} units are left, and more labels of this pool use them{comes}",
                 units.left
             ));
         }
