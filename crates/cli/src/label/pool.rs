@@ -129,13 +129,13 @@ async fn quote(client: Client, pool: &Pool, plan: &Plan, json: bool) -> Result<(
         count: batch,
     };
     let mut service = Service::new(client, Purse::Empty);
-    let quotes = service.quotes(&work).await.map_err(failed)?;
+    let prices = service.quotes(&work).await.map_err(failed)?;
     let quoted = Quoted {
         dry_run: true,
-        rails: quotes.rails,
-        opening: quotes.prices.opening,
+        rails: prices.rails,
+        opening: prices.prices.opening,
         batch: plan.batch,
-        units_per_batch: quotes.units.train + quotes.units.decide + quotes.units.query,
+        units_per_batch: prices.units.train + prices.units.decide + prices.units.query,
     };
     show(json, &quoted, || {
         format!(

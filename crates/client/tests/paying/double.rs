@@ -51,7 +51,8 @@ impl Answer {
 
     /// Adds a header.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.text += &format!("{name}: {value}\r\n");
+        let line = format!("{name}: {value}\r\n");
+        self.text.push_str(&line);
         self
     }
 }

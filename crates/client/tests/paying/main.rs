@@ -88,7 +88,7 @@ fn offer() -> Answer {
         error: None,
         resource: Some(Resource::default()),
         accepts: vec![exact::offer(&token, 700, Address::repeat_byte(7), 60)],
-        extensions: Default::default(),
+        extensions: std::collections::BTreeMap::default(),
     };
     let json = serde_json::to_vec(&required).expect("JSON");
     Answer::new(402, "").with(header::PAYMENT_REQUIRED, &header::encode(&json))

@@ -63,7 +63,7 @@ impl Record {
         let header = reader
             .headers()
             .map_err(|error| mistake(error.to_string()))?;
-        if !whole.is_empty() && header != &HEADER[..] {
+        if !whole.is_empty() && header != HEADER[..] {
             let expected = HEADER.join(",");
             return Err(mistake(format!("expected the columns {expected}")));
         }

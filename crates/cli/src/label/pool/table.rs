@@ -64,15 +64,15 @@ impl Pool {
     ) -> Result<Self, CommandError> {
         let reading = columns.reading.reading();
         let table = input::table(path, &reading)?;
-        let named = escaped(&path.to_string_lossy()).to_string();
         if table.len() < 2 {
             return Err(CommandError::Mistake(anyhow!(
-                "cannot label `{named}`: it has {} rows; expected 2 or more",
+                "cannot label `{}`: it has {} rows; expected 2 or more",
+                escaped(&path.to_string_lossy()),
                 table.len()
             )));
         }
         let label = columns.label_column.as_str();
-        let labels = table.texts(label).ok().map(|all| all.collect::<Vec<_>>());
+        let labels = table.texts(label).ok().map(Iterator::collect::<Vec<_>>);
         let given = match answers {
             Some(column) => {
                 let all = table.texts(column).map_err(CommandError::mistake)?;
@@ -93,14 +93,13 @@ impl Pool {
         let given = given.transpose()?;
         let mut apart = vec![label];
         apart.extend(answers);
-        let (names, mut rows) = match &columns.text_column {
-            Some(column) => of_texts(table.texts(column).map_err(CommandError::mistake)?),
-            None => {
-                let chosen = columns.chosen(types);
-                let learned = table.learned(&apart, &chosen, reading.decimal_comma);
-                let learned = learned.map_err(CommandError::mistake)?;
-                (learned.schema.features(), learned.rows)
-            }
+        let (names, mut rows) = if let Some(column) = &columns.text_column {
+            of_texts(table.texts(column).map_err(CommandError::mistake)?)
+        } else {
+            let chosen = columns.chosen(types);
+            let learned = table.learned(&apart, &chosen, reading.decimal_comma);
+            let learned = learned.map_err(CommandError::mistake)?;
+            (learned.schema.features(), learned.rows)
         };
         let scales = standardized(&mut rows, false);
         rows.mapv_inplace(|it| (it * PLACES).round() / PLACES);
