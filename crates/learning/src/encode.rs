@@ -281,7 +281,7 @@ fn encode_part(
     part: &Part,
     classes: usize,
 ) -> Result<(Samples, usize), EncodeError> {
-    let mut samples = Samples::new(encoder.layout(classes));
+    let mut samples = Samples::with_capacity(encoder.layout(classes), part.labels().len());
     let mut clamped = 0;
     let mut scratch = Scratch::default();
     for ((example, &label), &line) in part.examples().zip(part.labels()).zip(part.lines()) {

@@ -49,6 +49,21 @@ impl Samples {
         }
     }
 
+    /// Creates a list with memory for so many samples, which have one length if they are dense.
+    pub(super) fn with_capacity(layout: Layout, samples: usize) -> Self {
+        let number = match layout.encoding {
+            Encoding::Sparse => 0,
+            Encoding::Dense16 => 2,
+            Encoding::Dense32 => 4,
+        };
+        Self {
+            layout,
+            bytes: Vec::with_capacity(samples * layout.features * number),
+            ends: Vec::with_capacity(samples),
+            labels: Vec::with_capacity(samples),
+        }
+    }
+
     /// Returns the properties common to all samples.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
