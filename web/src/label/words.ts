@@ -372,7 +372,7 @@ export const labelWords = {
     closeHint:
       "The coordinator then deletes rows, labels and model. They stay in this browser until you forget them.",
     closePaid:
-      "What is left of your units goes back to the account that paid, less the host’s fee, if the host pays back.",
+      "If the host pays back, what is left of your units goes to the account that paid, less a fee, once the payment’s block is final.",
     closed: "The session is closed.",
   },
 } as const;

@@ -180,9 +180,13 @@ export async function killNode({
   return () => running.kill("SIGCONT");
 }
 
-/** Starts a coordinator of the chain of a world that does not end with its node. */
+/**
+ * Starts a coordinator of the chain of a world that does not end with its node. `more` are further
+ * values of its configuration, by key.
+ */
 export async function serve(
   world: Pick<World, "state" | "ports">,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ page: string; end: () => Promise<void> }> {
   const { state, ports } = world;
   const known = await readFile(join(state, "context.toml"), "utf8");
@@ -195,6 +199,7 @@ export async function serve(
     "node.url": `http://127.0.0.1:${ports.node}`,
     "node.poll": "200 ms",
     "node.retries": "1",
+    ...more,
   };
   const sets = Object.entries(settings).map(
     ([key, value]) => `${key}=${value}`,
