@@ -65,7 +65,11 @@ const rowTitle = "h2#row:has-text('Row ')";
 
 it("buys units by the wallet, tops them up, and gets the rest back", async () => {
   const { contractAddress: token } = await sent({ data: artifact.bytecode });
-  const { page: origin, end } = await serve(world, {
+  const {
+    page: origin,
+    restart,
+    end,
+  } = await serve(world, {
     "labels.enabled": "true",
     "x402.development": "9",
     "x402.final_after": "1",
@@ -132,6 +136,24 @@ it("buys units by the wallet, tops them up, and gets the rest back", async () =>
   expect(await transfers(token, payer)).toBe(2);
   watch.noise.length = 0;
   await expectSound(page, watch);
+
+  // The units outlast the coordinator: the next session needs no payment.
+  await restart();
+  for (let at = 0; at < 8; at += 1) {
+    if ((await page.getByText("The session has ended").count()) > 0) break;
+    await page.keyboard.press("3");
+    await page.waitForTimeout(300);
+  }
+  await page.getByText(/units that you have bought stay yours/).waitFor();
+  const used = await figure(page, "Units spent");
+  await page
+    .getByRole("button", { name: "Open a new session with my labels" })
+    .click();
+  await expect
+    .poll(() => page.getByText("The session has ended").count())
+    .toBe(0);
+  await expect.poll(() => figure(page, "Units spent")).toBeGreaterThan(used);
+  expect(await transfers(token, payer)).toBe(2);
 
   // What is left goes back, less the host's fee.
   await page.getByRole("button", { name: "End and get the model" }).click();

@@ -187,7 +187,12 @@ export async function killNode({
 export async function serve(
   world: Pick<World, "state" | "ports">,
   more: Readonly<Record<string, string>> = {},
-): Promise<{ page: string; end: () => Promise<void> }> {
+): Promise<{
+  page: string;
+  /** Kills it, and starts it again at the same address. */
+  restart: () => Promise<void>;
+  end: () => Promise<void>;
+}> {
   const { state, ports } = world;
   const known = await readFile(join(state, "context.toml"), "utf8");
   const registry = /^registry = ("0x[0-9a-f]{40}")$/m.exec(known)?.[1];
@@ -204,12 +209,21 @@ export async function serve(
   const sets = Object.entries(settings).map(
     ([key, value]) => `${key}=${value}`,
   );
-  const running = run(state, ["serve", ...sets.flatMap((it) => ["--set", it])]);
+  const args = ["serve", ...sets.flatMap((it) => ["--set", it])];
   const url = `http://127.0.0.1:${api}`;
-  await until("the coordinator beside it", () => isReady(url));
+  const begun = async (): Promise<ChildProcess> => {
+    const begun = run(state, args);
+    await until("the coordinator beside it", () => isReady(url));
+    return begun;
+  };
+  let running = await begun();
   const shown = await shownAt(url);
   return {
     page: shown.page,
+    restart: async () => {
+      await ended(running, "SIGKILL");
+      running = await begun();
+    },
     end: async () => {
       shown.end();
       await ended(running, "SIGINT");
