@@ -4,7 +4,11 @@ import type { Payment, Sale } from "./payment.ts";
 import type { Guess } from "./state.ts";
 
 type Schemas = components["schemas"];
-export type Learner = Exclude<Schemas["SessionLearnerBody"], "own">;
+/** Learners that the page offers. */
+export type Learner = Extract<
+  Schemas["SessionLearnerBody"],
+  "logistic" | "forest" | "boosted"
+>;
 export type Strategy = Schemas["StrategyBody"];
 /** Prices and bounds. A coordinator that takes money has prices of units, too. */
 export type Quotes = Schemas["QuotesView"] & { sales?: readonly Sale[] };

@@ -18,6 +18,9 @@ const [minter] = (await askNode<string[]>(world, "eth_accounts")) as [string];
 const TRANSFER =
   "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
 
+/** Amount that the payer has at first, in the smallest unit. */
+const MINTED = 5_000_000n;
+
 const word = (value: bigint | string): string =>
   BigInt(value).toString(16).padStart(64, "0");
 
@@ -83,7 +86,7 @@ it("buys units by the wallet, tops them up, and gets the rest back", async () =>
   const payer = wallet.address();
   await sent({
     to: token,
-    data: `0x40c10f19${word(payer)}${word(5_000_000n)}`,
+    data: `0x40c10f19${word(payer)}${word(MINTED)}`,
   });
 
   await page.goto("/label");
@@ -93,24 +96,30 @@ it("buys units by the wallet, tops them up, and gets the rest back", async () =>
   await page.getByLabel("Which rows to ask for").selectOption("margin");
   await page.getByText(/enough for about/).waitFor();
   const bound = page.getByLabel("Spend at most, in units");
-  await bound.fill("400");
-  await page.getByText("400 units cost 0.0008 Test Dollar.").waitFor();
+  await bound.fill("1");
+  const little = await page.getByText("too little to begin").innerText();
+  const least = Number(/: ([\d,]+) units/.exec(little)?.[1]?.replace(",", ""));
+  const units = least + 100;
+  // Two of the smallest unit buy a unit of work.
+  const price = (2 * units) / 1_000_000;
+  await bound.fill(String(units));
+  await page.getByText(`units cost ${price} Test Dollar.`).waitFor();
   await page.getByRole("button", { name: "Open the session" }).click();
   const main = page.locator("main");
-  await main.getByText("Pay for 400 units.").waitFor();
-  await main.getByText("0.0008 Test Dollar").first().waitFor();
-  await main.getByText("800 of the smallest unit").waitFor();
+  await main.getByText(/^Pay for [\d,]+ units\.$/).waitFor();
+  await main.getByText(`${price} Test Dollar`).first().waitFor();
+  await main.getByText(`${2 * units} of the smallest unit`).waitFor();
   await main.getByRole("button", { name: "One", exact: true }).click();
   const sign = main.getByRole("button", {
-    name: "Sign and pay 0.0008 Test Dollar",
+    name: `Sign and pay ${price} Test Dollar`,
   });
   await sign.click();
   await page.locator(rowTitle).waitFor({ timeout: 60_000 });
-  expect(await balance(token, payer)).toBe(4_999_200n);
+  expect(await balance(token, payer)).toBe(MINTED - BigInt(2 * units));
   expect(await transfers(token, payer)).toBe(1);
   expect(
     (await figure(page, "Units spent")) + (await figure(page, "Units left")),
-  ).toBe(400);
+  ).toBe(units);
 
   // The next units are bought for the same session.
   const spent = page.getByText("The units are spent");
@@ -123,13 +132,14 @@ it("buys units by the wallet, tops them up, and gets the rest back", async () =>
   }
   await spent.waitFor();
   const before = await figure(page, "Units spent");
-  await main.getByLabel("Units to buy").fill("1000");
+  await main.getByLabel("Units to buy").fill("5000");
   await main.getByRole("button", { name: "Buy units" }).click();
-  await main.getByText("Pay for 1,000 units.").waitFor();
-  await main.getByRole("button", { name: /^Sign and pay 0.002/ }).click();
+  await main.getByText("Pay for 5,000 units.").waitFor();
+  await main.getByRole("button", { name: /^Sign and pay 0.01 / }).click();
   await expect.poll(() => spent.count(), { timeout: 60_000 }).toBe(0);
   await expect.poll(() => figure(page, "Units spent")).toBeGreaterThan(before);
-  expect(await balance(token, payer)).toBe(4_997_200n);
+  const rest = MINTED - BigInt(2 * (units + 5_000));
+  expect(await balance(token, payer)).toBe(rest);
   expect(await transfers(token, payer)).toBe(2);
   await page.reload();
   await page.locator(rowTitle).waitFor();
@@ -166,7 +176,7 @@ it("buys units by the wallet, tops them up, and gets the rest back", async () =>
   await askNode(world, "anvil_mine", "0x2");
   await expect
     .poll(() => balance(token, payer), { timeout: 30_000 })
-    .toBe(4_997_200n + BigInt(2 * left - 100));
+    .toBe(rest + BigInt(2 * left - 100));
   await context.close();
   await end();
 });

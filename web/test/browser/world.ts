@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, inject } from "vitest";
+import { afterAll, inject, onTestFinished } from "vitest";
 import type { TestProject } from "vitest/node";
 import { front } from "./front.ts";
 
@@ -217,6 +217,8 @@ export async function serve(
     return begun;
   };
   let running = await begun();
+  // A test that fails ends it, too: the next try begins with the same database.
+  onTestFinished(() => ended(running, "SIGINT"));
   const shown = await shownAt(url);
   return {
     page: shown.page,
