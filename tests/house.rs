@@ -131,6 +131,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "axum",
             "getrandom",
             "hyper",
+            "reqwest",
             "serde_json",
             "sqlx",
             "tokio",

@@ -6,6 +6,7 @@ mod error;
 mod explain;
 mod forms;
 mod keys;
+mod lightning;
 mod reader;
 mod sections;
 mod sources;
@@ -16,6 +17,7 @@ pub use self::{
     assets::AssetSection,
     error::ConfigError,
     explain::Setting,
+    lightning::LightningSection,
     sections::{
         ApiSection, Config, EvaluateSection, KeySource, LabelsSection, LogFormat, NodeSection,
         Password, SimulationsSection, X402Section,

@@ -19,6 +19,8 @@ pub mod chain;
 pub mod channels;
 pub mod exact;
 pub mod facilitator;
+pub mod lightning;
+pub mod lnd;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -171,6 +173,12 @@ pub enum PayError {
     /// The client has too many offers open that nobody paid.
     #[error("cannot make another invoice: this client has {max} unpaid ones; pay one, or wait")]
     TooManyOpen {
+        /// Maximum number.
+        max: usize,
+    },
+    /// All clients together have too many offers open that nobody paid.
+    #[error("cannot make another invoice: {max} of all clients are unpaid; try again later")]
+    Full {
         /// Maximum number.
         max: usize,
     },
@@ -384,7 +392,7 @@ impl Payments {
         if refused.error.status() != 402 {
             return Box::new(refused);
         }
-        let mut challenges = Vec::new();
+        let (mut challenges, mut failed) = (Vec::new(), None);
         for one in self.rails() {
             if rail.is_some_and(|rail| rail != one.kind()) {
                 continue;
@@ -394,8 +402,14 @@ impl Payments {
                 // The other rails may do.
                 Err(error) => {
                     tracing::warn!(rail = ?one.kind(), %error, "cannot offer a way to pay");
+                    failed.get_or_insert(error);
                 }
             }
+        }
+        if let Some(error) = failed.filter(|_| challenges.is_empty()) {
+            // A 402 without an offer would tell the caller to pay, and not how.
+            refused.error = error;
+            return Box::new(refused);
         }
         if let PayError::Mismatch(state) = &refused.error {
             for challenge in &mut challenges {
@@ -486,7 +500,9 @@ impl PayError {
             Self::Refused(reason) => reason.status(),
             Self::Books(BooksError::Refused(fault)) => fault.status(),
             Self::Mismatch(_) => Reason::BatchCumulativeMismatch.status(),
-            Self::Books(BooksError::Unwritten | BooksError::Closed) | Self::Unavailable(_) => 503,
+            Self::Books(BooksError::Unwritten | BooksError::Closed)
+            | Self::Unavailable(_)
+            | Self::Full { .. } => 503,
             Self::TooManyOpen { .. } => 429,
         }
     }
@@ -498,7 +514,10 @@ impl PayError {
             Self::Refused(reason) => reason.word(),
             Self::Books(BooksError::Refused(fault)) => RefusalReason::from(fault.clone()).word(),
             Self::Mismatch(_) => Some(Reason::BatchCumulativeMismatch),
-            Self::Books(_) | Self::Unavailable(_) | Self::TooManyOpen { .. } => None,
+            Self::Books(_)
+            | Self::Unavailable(_)
+            | Self::TooManyOpen { .. }
+            | Self::Full { .. } => None,
         }
     }
 }

@@ -41,7 +41,9 @@ use crate::{
     coordinator::Coordinator,
     encoders::Encoders,
     labels::Labels,
-    payments::{books::OpenError as BooksOpenError, facilitator::Facilitator},
+    payments::{
+        books::OpenError as BooksOpenError, facilitator::Facilitator, lightning::LightningError,
+    },
     simulations::Simulations,
 };
 
@@ -60,6 +62,9 @@ pub enum ServeError {
     /// The ledger of payments cannot be opened.
     #[error(transparent)]
     Books(#[from] BooksOpenError),
+    /// Nothing can be sold over Lightning.
+    #[error("cannot sell labeling work over Lightning")]
+    Lightning(#[from] LightningError),
     /// The registry cannot be read.
     #[error(transparent)]
     Registry(Box<RegistryError>),
@@ -202,7 +207,7 @@ pub async fn serve(
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
     let simulations = Simulations::new(config.simulations.clone());
-    let sales = sales::open(&config, payments.clone(), queue.chain_store()).await?;
+    let (sales, lightning) = sales::open(&config, payments.clone(), queue.chain_store()).await?;
     let labels = Labels::paid(config.labels.clone(), sales.clone());
     let facilitator = payments.filter(|_| config.x402.facilitator);
     let facilitator = facilitator.map(Facilitator::new);
@@ -250,6 +255,7 @@ pub async fn serve(
     let running = tokio::spawn(services.run(stop.child_token()));
     let deleting = tokio::spawn(delete_expired(labels.clone(), stop.child_token()));
     let reconciling = tokio::spawn(sales::reconcile(sales.clone(), stop.child_token()));
+    let following = lightning.map(|it| tokio::spawn(it.follow(stop.child_token())));
     ready(address);
     let stopping = async {
         stop.cancelled().await;
@@ -262,6 +268,9 @@ pub async fn serve(
     // It ends with `stop`, and waits for nothing.
     let _ = deleting.await;
     end(reconciling, stopped_at + api.shutdown_timeout).await;
+    if let Some(following) = following {
+        end(following, stopped_at + api.shutdown_timeout).await;
+    }
     end(running, stopped_at + api.shutdown_timeout).await;
     if let Some(books) = sales.books() {
         books.close().await;

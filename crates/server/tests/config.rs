@@ -380,3 +380,29 @@ fn address_refuses_a_wrong_digit_and_zero() {
     let right = wrong.replace("c8", "C8");
     of_text(&format!("registry = \"{right}\"")).unwrap();
 }
+
+#[test]
+fn load_takes_what_reaches_a_lightning_node_together() {
+    let text = |lightning: &str| format!("[labels]\nenabled = true\n[lightning]\n{lightning}");
+    let paths = "certificate = \"tls.cert\"\nmacaroon = \"invoice.macaroon\"\n";
+    assert_eq!(of_text(&text("units = 5")).unwrap().lightning, None);
+    let node = format!("url = \"https://localhost:8081\"\n{paths}");
+    let section = of_text(&text(&format!(
+        "{node}price = 7\nunits = 2\nmin_purchase = 3"
+    )));
+    let section = section.unwrap().lightning.unwrap();
+    assert_eq!(section.certificate, PathBuf::from("tls.cert"));
+    assert_eq!((section.price.cost(4), section.min_purchase), (14, 3_000));
+    assert_eq!(section.expiry, Duration::from_mins(10));
+    let error = |text: &str| of_text(text).unwrap_err();
+    let part = error(&text(paths));
+    assert!(part.contains("set `lightning.url`, "), "{part}");
+    let plain = error(&text(&node.replace("https", "http")));
+    assert!(plain.contains("expected a URL of https"), "{plain}");
+    for free in ["price = 0", "units = 0", "min_purchase = 0"] {
+        let free = error(&text(&format!("{node}{free}")));
+        assert!(free.contains("expected a whole number from 1 "), "{free}");
+    }
+    let unsold = error(&format!("[lightning]\n{node}"));
+    assert!(unsold.contains("`labels.enabled`"), "{unsold}");
+}

@@ -5,11 +5,13 @@
 // The documentation above tells when these functions panic.
 #![allow(clippy::missing_panics_doc)]
 
+mod lnd;
 mod market;
 mod postgres;
 mod proxy;
 mod stage;
 
+pub use lnd::{LndDouble, LndFault};
 pub use market::MarketStage;
 pub use postgres::Postgres;
 pub use proxy::{Fault, FaultyProxy};

@@ -78,7 +78,7 @@ kinds! {
     UNKNOWN_SESSION, "unknown-session", NOT_FOUND, "The labeling session is unknown",
         "No labeling session with that id is open here. It was closed, or had no call for too long, or the coordinator has started again. Open another one.";
     WRONG_TOKEN, "wrong-token", UNAUTHORIZED, "The token is not that of the session",
-        "Each call on a labeling session has the header Authorization: Bearer with the token of its opening.";
+        "Each call on a labeling session has the header Authorization: Bearer with the token of its opening, or L402 with the credential that paid for it.";
     OUT_OF_UNITS, "out-of-units", PAYMENT_REQUIRED, "The session has too few units left",
         "The call costs more units than the labeling session has left; both numbers are given. Nothing was charged. Ask for less, or open another session.";
     PAYMENT_REQUIRED, "payment-required", PAYMENT_REQUIRED, "The call must be paid for",

@@ -85,6 +85,14 @@ pub(super) fn http_url<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Err
     form(from, read, "a URL of http or https")
 }
 
+pub(super) fn https_url_if_set<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Url>, D::Error> {
+    let is_https = |url: &Url| url.scheme() == "https" && url.has_host();
+    let read = |value| parsed(value).filter(is_https);
+    form(from, read, "a URL of https").map(Some)
+}
+
 /// Reads a whole number from `LEAST` to `MAX`.
 pub(super) fn whole<'de, D, T, const LEAST: u64, const MAX: u64>(from: D) -> Result<T, D::Error>
 where

@@ -102,7 +102,7 @@ mod tests {
             read(text),
             [key("one", "One of two lines."), key("part.two", "Two.")]
         );
-        assert_eq!(KEYS.len(), 94);
+        assert_eq!(KEYS.len(), 104);
         for key in &*KEYS {
             assert!(key.doc.ends_with('.'), "{key:?}");
         }
@@ -114,7 +114,7 @@ mod tests {
         let without = allowed("x.y");
         assert!(without.starts_with("`listen`, `log`, "), "{without}");
         assert!(without.ends_with(
-            "`from_block`, [node], [key], [relay], [keep], [score], [evaluate], [encoders], [simulations], [labels], [x402], [api]"
+            "`from_block`, [node], [key], [relay], [keep], [score], [evaluate], [encoders], [simulations], [labels], [x402], [lightning], [api]"
         ));
     }
 }

@@ -14,6 +14,7 @@ use super::{
     explain::{shown, source, source_name},
     forms,
     keys::{allowed, is_key, nearest},
+    lightning::LightningGiven,
     sections::{
         ApiSection, Config, EvaluateSection, KeySource, LabelsSection, LogFormat, NodeSection,
         Password, SimulationsSection, X402Section,
@@ -53,6 +54,7 @@ struct Given {
     simulations: SimulationsSection,
     labels: LabelsSection,
     x402: X402Given,
+    lightning: LightningGiven,
     api: ApiSection,
 }
 
@@ -222,8 +224,17 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
         simulations: given.simulations,
         labels: given.labels,
         x402: x402(given.x402)?,
+        lightning: given.lightning.read()?,
         api: given.api,
     };
+    if config.lightning.is_some() && !config.labels.enabled {
+        return Err(ConfigError::Together {
+            found:
+                "`lightning.url` is set, but `labels.enabled` is false: there is nothing to sell"
+                    .to_owned(),
+            wanted: "set `labels.enabled` to true, or leave `lightning.url` out".to_owned(),
+        });
+    }
     if let Some(section) = config.sends().filter(|_| config.key.is_none()) {
         return Err(ConfigError::Together {
             found: format!(

@@ -8,7 +8,7 @@ use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions, SendOptions};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::{assets::AssetSection, forms};
+use super::{assets::AssetSection, forms, lightning::LightningSection};
 
 /// One hour, in milliseconds.
 const HOUR: u64 = 60 * 60 * 1_000;
@@ -52,6 +52,8 @@ pub struct Config {
     pub labels: LabelsSection,
     /// Options of payments by x402.
     pub x402: X402Section,
+    /// Options of sales over Lightning; `None` if nothing is sold so.
+    pub lightning: Option<LightningSection>,
     /// Options of the HTTP API.
     pub api: ApiSection,
 }

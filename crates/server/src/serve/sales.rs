@@ -16,6 +16,7 @@ use crate::{
         chain::{Chain, ChainOptions},
         channels::{ChannelTerms, Channels},
         exact::{Asset, Exact, Terms},
+        lightning::Lightning,
     },
 };
 
@@ -38,21 +39,33 @@ pub(super) fn chain(section: &X402Section, node: &Node) -> Result<Option<Chain>,
 }
 
 /// Opens the ledger and the rails, and logs what is sold. Without a rail, nothing is.
+///
+/// The rail of Lightning is also returned, since its node's settlements are followed.
 pub(super) async fn open(
     config: &Config,
     chain: Option<Chain>,
     store: ChainStore,
-) -> Result<Payments, ServeError> {
+) -> Result<(Payments, Option<Lightning>), ServeError> {
     let chain = chain.filter(|_| !config.x402.assets.is_empty());
-    let Some(chain) = chain.filter(|_| config.labels.enabled) else {
-        return Ok(Payments::default());
-    };
+    let chain = chain.filter(|_| config.labels.enabled);
+    if chain.is_none() && config.lightning.is_none() {
+        return Ok((Payments::default(), None));
+    }
     let books = Books::open(&store).await?;
-    let terms = terms(&config.x402, &chain);
-    let by_channel = channel_terms(&config.x402, &terms);
-    let channels = Channels::open(books.clone(), chain.clone(), by_channel).await?;
-    let exact = Exact::open(books.clone(), chain, terms).await?;
-    let rails: Vec<Arc<dyn Rail>> = vec![Arc::new(channels), Arc::new(exact)];
+    let mut rails: Vec<Arc<dyn Rail>> = Vec::new();
+    if let Some(chain) = chain {
+        let terms = terms(&config.x402, &chain);
+        let by_channel = channel_terms(&config.x402, &terms);
+        let channels = Channels::open(books.clone(), chain.clone(), by_channel).await?;
+        rails.push(Arc::new(channels));
+        rails.push(Arc::new(Exact::open(books.clone(), chain, terms).await?));
+    }
+    let mut lightning = None;
+    if let Some(section) = &config.lightning {
+        let rail = Lightning::open(section.clone(), books.clone()).await?;
+        rails.push(Arc::new(rail.clone()));
+        lightning = Some(rail);
+    }
     let sales = Payments::new(books, rails);
     for line in sales.prices() {
         let (amount, units) = (line.price.amount, line.price.units);
@@ -63,11 +76,12 @@ pub(super) async fn open(
             name = line.name,
             amount,
             units,
+            minimum = line.minimum,
             pay_to = line.pay_to,
             "selling labeling work"
         );
     }
-    Ok(sales)
+    Ok((sales, lightning))
 }
 
 /// Returns the terms of sales for tokens.

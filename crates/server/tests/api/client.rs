@@ -16,7 +16,8 @@ use cotrain_relayer::{Queue, RelayTerms, Relayer};
 use cotrain_server::{
     Coordinator, Encoders, Labels, Simulations,
     api::router,
-    config::{ApiSection, LabelsSection, SimulationsSection},
+    config::{ApiSection, LabelsSection, LightningSection, SimulationsSection},
+    payments::{Books, Payments, lightning::Lightning},
 };
 use cotrain_test_support::items;
 use serde_json::{Value, json};
@@ -38,6 +39,7 @@ pub(crate) struct Setup {
     pub(crate) encoders: Encoders,
     pub(crate) simulations: SimulationsSection,
     pub(crate) labels: LabelsSection,
+    pub(crate) lightning: Option<LightningSection>,
 }
 
 /// Router over a coordinator with a database of its own.
@@ -117,6 +119,7 @@ impl Setup {
             encoders: Encoders::default(),
             simulations: SimulationsSection::default(),
             labels: LabelsSection::default(),
+            lightning: None,
         }
     }
 }
@@ -139,11 +142,19 @@ impl Api {
             added.unwrap();
         }
         index.catch_up().await.unwrap();
+        let sales = match setup.lightning {
+            Some(section) => {
+                let books = Books::open(&queue.chain_store()).await.unwrap();
+                let rail = Lightning::open(section, books.clone()).await.unwrap();
+                Payments::new(books, vec![Arc::new(rail)])
+            }
+            None => Payments::default(),
+        };
         let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
         let coordinator = Coordinator::with_encoders(relayer, setup.encoders)
             .following(registry)
             .with_simulations(Simulations::new(setup.simulations))
-            .with_labels(Labels::new(setup.labels));
+            .with_labels(Labels::paid(setup.labels, sales));
         let stop = CancellationToken::new();
         Self {
             router: router(coordinator.clone(), &setup.api, &stop),

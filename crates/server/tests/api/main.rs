@@ -7,6 +7,7 @@ mod document;
 mod encoders;
 mod events;
 mod labels;
+mod lightning;
 mod limits;
 mod markets;
 mod plans;

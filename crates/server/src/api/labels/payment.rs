@@ -27,8 +27,13 @@ const CHARGED: HeaderName = HeaderName::from_static("x-units-charged");
 const LEFT: HeaderName = HeaderName::from_static("x-units-left");
 
 /// Headers of answers that web pages may read.
-pub(in crate::api) const EXPOSED: [HeaderName; 4] =
-    [PAYMENT_REQUIRED, PAYMENT_RESPONSE, CHARGED, LEFT];
+pub(in crate::api) const EXPOSED: [HeaderName; 5] = [
+    PAYMENT_REQUIRED,
+    PAYMENT_RESPONSE,
+    WWW_AUTHENTICATE,
+    CHARGED,
+    LEFT,
+];
 
 /// Seconds after which a caller should ask again about something that is not decided.
 const SOON: u64 = 2;
@@ -126,7 +131,9 @@ fn unpayable(error: &PayError) -> Problem {
     let kind = match (error.status(), error) {
         (
             _,
-            PayError::Unavailable(_) | PayError::Books(BooksError::Unwritten | BooksError::Closed),
+            PayError::Unavailable(_)
+            | PayError::Full { .. }
+            | PayError::Books(BooksError::Unwritten | BooksError::Closed),
         ) => &Kind::UNAVAILABLE,
         (_, PayError::TooManyOpen { .. }) => &Kind::TOO_MANY_INVOICES,
         (503, _) => &Kind::PAYMENT_PENDING,
