@@ -35,7 +35,7 @@ use cotrain_payments::{
 use cotrain_relayer::wait::{Backoff, pause};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use sha2::{Digest as _, Sha256};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 pub use self::key::KeyError;
@@ -54,6 +54,10 @@ const SPEND: &str = "spend";
 const BUY: &str = "buy";
 /// Interval at which open invoices are looked up beside the stream.
 const LOOKING: Duration = Duration::from_mins(1);
+/// Time that a payment under way is waited for, before the payer is asked to call again.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Wait before the node is asked again about a payment under way; each later one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// Decimals of a millisatoshi, with which people read amounts in bitcoin.
 const DECIMALS: u8 = 11;
 /// Name of the node in messages.
@@ -104,7 +108,6 @@ struct Known {
     payment_hash: B256,
     /// Random number of the macaroon: the id of the session, if the macaroon came with its account.
     token: B256,
-    standing: Standing,
 }
 
 impl Lightning {
@@ -231,14 +234,11 @@ impl Inner {
         let found = self.books.read(|ledger| {
             let payment = ledger.payment(PaymentKey::Invoice(payment_hash).id())?;
             let id = payment.purchase.account;
-            Some((id, ledger.account(id)?.owner(), payment.standing()))
+            Some((id, ledger.account(id)?.owner()))
         });
-        // Without a payment, the credential's own hash makes the check fail, and tells what is wrong.
-        let (id, owner, standing) = found.unwrap_or((
-            AccountId::default(),
-            Owner::Invoice(B256::ZERO),
-            Standing::Unpaid,
-        ));
+        // Without a payment, the check fails, and tells what is wrong.
+        let none = (AccountId::default(), Owner::Invoice(B256::ZERO));
+        let (id, owner) = found.unwrap_or(none);
         let wanted = Wanted {
             service: SERVICE,
             capability,
@@ -257,25 +257,35 @@ impl Inner {
             owner,
             payment_hash,
             token: identifier.token,
-            standing,
         })
     }
 
     /// Waits for the node to say that the payment of a credential has arrived.
+    ///
+    /// Some nodes tell the payer the preimage shortly before they say so. Clients pay and call at once.
     async fn settled(&self, known: &Known) -> Result<(), PayError> {
-        if known.standing == Standing::Paid {
-            return Ok(());
-        }
-        self.look_up(known.payment_hash).await?;
         let id = PaymentKey::Invoice(known.payment_hash).id();
-        let standing = self
-            .books
-            .read(|ledger| ledger.payment(id).map(Payment::standing));
-        match standing {
-            Some(Standing::Paid) => Ok(()),
-            Some(Standing::Pending) => Err(RefusalReason::Pending.into()),
-            Some(Standing::Unpaid) | None => Err(RefusalReason::L402(L402Error::Unpaid).into()),
+        let standing = || {
+            let find = |ledger: &Ledger| ledger.payment(id).map(Payment::standing);
+            self.books.read(find)
+        };
+        let start = Instant::now();
+        let mut wait = FIRST_WAIT;
+        while standing() != Some(Standing::Paid) {
+            self.look_up(known.payment_hash).await?;
+            match standing() {
+                Some(Standing::Paid) => break,
+                Some(Standing::Pending) if start.elapsed() < PATIENCE => {
+                    sleep(wait).await;
+                    wait *= 2;
+                }
+                Some(Standing::Pending) => return Err(RefusalReason::Pending.into()),
+                Some(Standing::Unpaid) | None => {
+                    return Err(RefusalReason::L402(L402Error::Unpaid).into());
+                }
+            }
         }
+        Ok(())
     }
 
     async fn offer(&self, sale: &Sale) -> Result<Challenge, PayError> {

@@ -368,6 +368,15 @@ async fn reconcile_finds_what_no_stream_told() {
     let held = offered[2].with(shop.lnd.preimage(&offered[2].invoice));
     let pending = reason(shop.rail.admit(&held, &sale(98, None)).await);
     assert_eq!((pending.status(), pending), (503, RefusalReason::Pending));
+    // The node says so a moment after the payer came.
+    let settling = async {
+        sleep(Duration::from_millis(120)).await;
+        let _ = shop.lnd.pay(&offered[2].invoice);
+    };
+    let opening = sale(98, None);
+    let (admitted, ()) = tokio::join!(shop.rail.admit(&held, &opening), settling);
+    assert_eq!(admitted.unwrap().account, account(3));
+    assert_eq!(shop.left(account(3)), 50);
     // The credential made before the restart is known after it.
     let paid = offered[0].with(shop.lnd.preimage(&offered[0].invoice));
     let admitted = shop.rail.admit(&paid, &sale(98, None)).await.unwrap();
