@@ -139,6 +139,9 @@ pub(crate) struct SendPayment {
     /// Maximum fee, in millisatoshi.
     #[serde(deserialize_with = "number")]
     pub(crate) fee_limit_msat: i64,
+    /// Seconds to look for routes, or 0.
+    #[serde(deserialize_with = "number")]
+    pub(crate) timeout_seconds: i64,
     /// `true` to omit states before the last.
     pub(crate) no_inflight_updates: bool,
 }

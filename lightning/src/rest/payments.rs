@@ -20,6 +20,8 @@ use crate::{
     store::{Begin, Bytes32, Payment, Reason, Status as State},
 };
 
+/// Seconds for which LDK looks for routes, whoever asks.
+const LOOKING: i64 = 10;
 /// Maximum number of payments in one list.
 const MAX_LIST: u64 = 1000;
 
@@ -57,6 +59,11 @@ fn read(lightning: &Lightning, request: &SendPayment) -> Answer<(Bolt11Invoice, 
     }
     if invoice.is_expired() {
         return Err(Status::invalid("invoice expired"));
+    }
+    if request.timeout_seconds != 0 && request.timeout_seconds < LOOKING {
+        return Err(Status::invalid(format!(
+            "expected a timeout_seconds of at least {LOOKING}: this node looks for routes as long"
+        )));
     }
     let asked = invoices::msat(request.amt, request.amt_msat)?;
     let value_msat = match (invoice.amount_milli_satoshis(), asked) {

@@ -88,7 +88,7 @@ async fn lnnode_ends_every_payment_after_a_kill() {
 }
 
 /// Starts a payment. The node may be gone before it answers.
-fn start_paying(payer: &Node, invoice: &Value) -> JoinHandle<()> {
+pub(crate) fn start_paying(payer: &Node, invoice: &Value) -> JoinHandle<()> {
     let call = payer
         .client
         .post(format!("{}/v2/router/send", payer.rest))
@@ -137,7 +137,7 @@ async fn sent(payer: &Node) -> HashMap<String, Value> {
 }
 
 /// Waits until no payment is under way on either side. Returns `true` if the channel was closed.
-async fn finish(payer: &Node, shop: &Node, invoices: &[Value]) -> bool {
+pub(crate) async fn finish(payer: &Node, shop: &Node, invoices: &[Value]) -> bool {
     let mut closed_rounds = 0;
     let start = Instant::now();
     loop {

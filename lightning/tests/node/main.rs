@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a test tells what it measured")]
 
+mod coordinator;
 mod crash;
 mod payments;
 mod shape;

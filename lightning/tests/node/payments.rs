@@ -250,8 +250,16 @@ async fn any_amount(payer: &Node, shop: &Node) {
         .fails(Method::POST, "/v2/router/send", Some(without))
         .await;
     assert_eq!(status, 400);
+    let hasty = json!({
+        "payment_request": invoice["payment_request"], "amt_msat": 4321, "timeout_seconds": 9,
+    });
+    let (status, _) = payer
+        .fails(Method::POST, "/v2/router/send", Some(hasty))
+        .await;
+    assert_eq!(status, 400);
     let body = json!({
         "payment_request": invoice["payment_request"], "amt_msat": 4321, "no_inflight_updates": true,
+        "timeout_seconds": 60,
     });
     let response = payer
         .raw(&payer.admin, Method::POST, "/v2/router/send", Some(&body))

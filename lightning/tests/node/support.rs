@@ -33,7 +33,7 @@ fn client(cert: &Path) -> Client {
 }
 
 /// Returns a free port of loopback. Another process could take it first, but rarely does.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .expect("bind")
         .local_addr()
