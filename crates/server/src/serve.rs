@@ -254,8 +254,8 @@ pub async fn serve(
     let router = api::router(coordinator.clone(), &api, &stop);
     let running = tokio::spawn(services.run(stop.child_token()));
     let deleting = tokio::spawn(delete_expired(labels.clone(), stop.child_token()));
-    let reconciling = tokio::spawn(sales::reconcile(sales.clone(), stop.child_token()));
-    let following = lightning.map(|it| tokio::spawn(it.follow(stop.child_token())));
+    let settling = sales::settle(sales.clone(), lightning, stop.child_token());
+    let settling = tokio::spawn(settling);
     ready(address);
     let stopping = async {
         stop.cancelled().await;
@@ -267,10 +267,7 @@ pub async fn serve(
     let ((), stopped_at) = tokio::join!(serving, stopping);
     // It ends with `stop`, and waits for nothing.
     let _ = deleting.await;
-    end(reconciling, stopped_at + api.shutdown_timeout).await;
-    if let Some(following) = following {
-        end(following, stopped_at + api.shutdown_timeout).await;
-    }
+    end(settling, stopped_at + api.shutdown_timeout).await;
     end(running, stopped_at + api.shutdown_timeout).await;
     if let Some(books) = sales.books() {
         books.close().await;

@@ -162,7 +162,7 @@ impl Lnd {
 
     /// Returns the error of a request without a whole answer.
     fn unsent(&self, path: &str, error: &reqwest::Error) -> LndError {
-        let url = self.url.clone();
+        let url = self.url.to_string();
         if error.is_timeout() {
             let after = self.timeout;
             return LndError::TimedOut { url, after };

@@ -120,8 +120,18 @@ fn channel_terms(section: &X402Section, terms: &Terms) -> ChannelTerms {
     }
 }
 
+/// Follows the settlements of Lightning, and looks for evidence about all payments now and then.
+pub(super) async fn settle(sales: Payments, lightning: Option<Lightning>, stop: CancellationToken) {
+    let following = async {
+        if let Some(lightning) = lightning {
+            lightning.follow(stop.clone()).await;
+        }
+    };
+    tokio::join!(following, reconcile(sales, stop.clone()));
+}
+
 /// Looks for evidence about payments, now and then.
-pub(super) async fn reconcile(sales: Payments, stop: CancellationToken) {
+async fn reconcile(sales: Payments, stop: CancellationToken) {
     while sales.is_on() && !stop.is_cancelled() {
         tokio::select! {
             () = sales.reconcile() => {}

@@ -4,7 +4,6 @@ use std::{error::Error, path::PathBuf, time::Duration};
 
 use cotrain_payments::lnd::Status;
 use thiserror::Error;
-use url::Url;
 
 /// Code of gRPC for a caller whose proof is missing or wrong.
 const UNAUTHENTICATED: i32 = 16;
@@ -47,7 +46,7 @@ pub enum LndError {
     )]
     OtherCertificate {
         /// URL of the node.
-        url: Url,
+        url: String,
     },
     /// The node cannot be reached.
     #[error(
@@ -55,7 +54,7 @@ pub enum LndError {
     )]
     Unreachable {
         /// URL of the node.
-        url: Url,
+        url: String,
         /// Path of the call.
         path: String,
         /// Cause.
@@ -67,7 +66,7 @@ pub enum LndError {
     )]
     TimedOut {
         /// URL of the node.
-        url: Url,
+        url: String,
         /// Time that it had.
         after: Duration,
     },
@@ -115,7 +114,7 @@ pub enum LndError {
 
 impl LndError {
     /// Returns the error of a request that was not answered.
-    pub(super) fn unreachable(url: Url, path: String, error: &reqwest::Error) -> Self {
+    pub(super) fn unreachable(url: String, path: String, error: &reqwest::Error) -> Self {
         let reason = innermost(error);
         if reason.contains("another certificate") {
             return Self::OtherCertificate { url };
