@@ -230,18 +230,7 @@ pub async fn serve(
         warn_of_markets(score, coordinator.index());
     }
     if let Some(account) = sender {
-        let node = coordinator.index().node();
-        let has = node.balance(account).await?;
-        tracing::info!(
-            chain = node.chain_id(),
-            node = node.display_url(),
-            %account,
-            has = %Amount(has.saturating_to()),
-            relay = relay.is_some(),
-            keep = keeper.is_some(),
-            score = services.config.score.is_some(),
-            "paying gas from this account"
-        );
+        tell_of_sender(&services.config, coordinator.index().node(), account).await?;
     }
 
     if let Some(facilitator) = &facilitator {
@@ -273,6 +262,22 @@ pub async fn serve(
         books.close().await;
     }
     queue.close().await;
+    Ok(())
+}
+
+/// Logs which account pays gas, and for what.
+async fn tell_of_sender(config: &Config, node: &Node, account: Address) -> Result<(), NodeError> {
+    let has = node.balance(account).await?;
+    tracing::info!(
+        chain = node.chain_id(),
+        node = node.display_url(),
+        %account,
+        has = %Amount(has.saturating_to()),
+        relay = config.relay.is_some(),
+        keep = config.keep.is_some(),
+        score = config.score.is_some(),
+        "paying gas from this account"
+    );
     Ok(())
 }
 
