@@ -9,6 +9,7 @@ mod answers;
 mod caller;
 mod opening;
 mod prices;
+mod receipt;
 mod refusal;
 mod secrets;
 
@@ -34,10 +35,10 @@ use self::{
     answers::{Answers, Stored},
 };
 pub(crate) use self::{
-    account::{OutOfUnits, Receipt},
     answers::{Answered, Request},
     caller::Caller,
     opening::{Closed, Opened},
+    receipt::{OutOfUnits, Receipt},
     refusal::Refusal,
 };
 use crate::{config::LabelsSection, payments::Payments};

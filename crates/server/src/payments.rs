@@ -27,7 +27,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::with_sources;
 use cotrain_payments::{
-    ledger::{AccountId, Owner, Receipt, Request, RequestId, Source},
+    ledger::{AccountId, Fault, Owner, Receipt, Request, RequestId, Source},
     price::UnitPrice,
     rail::{Challenge, Hold, Offers, Presented, Proof, RefusalReason},
     x402::{
@@ -95,8 +95,11 @@ pub struct Admitted {
     pub owner: Owner,
     /// Id that a new session must have, if the rail has named one before.
     pub session: Option<B256>,
-    /// `true` if the account's bearer token is the fresh one, which the answer must tell.
+    /// `true` if the answer must tell the fresh bearer token.
     pub is_token_fresh: bool,
+    /// `true` if the fresh token must become the account's before the answer leaves: the one of an
+    /// earlier answer is void then.
+    pub replaces_token: bool,
     /// Contents of the header `PAYMENT-RESPONSE`, if there was a payment.
     pub response: Option<SettlementResponse>,
 }
@@ -231,7 +234,16 @@ pub trait Rail: fmt::Debug + Send + Sync {
             let reserving = self
                 .books()
                 .reserve(account, sale.price, Source::Purchases, request);
-            Ok(match reserving.await? {
+            let reserved = match reserving.await {
+                // Units of a payment that is unknown again may be back soon: nobody must buy others.
+                Err(BooksError::Refused(Fault::NotEnough { asked, .. }))
+                    if self.books().left(account) >= asked =>
+                {
+                    return Err(RefusalReason::Pending.into());
+                }
+                reserved => reserved?,
+            };
+            Ok(match reserved {
                 Reserved::Begin(reservation) => Begun::Held(Hold {
                     reservation,
                     lock: None,
@@ -504,6 +516,21 @@ impl PayError {
             | Self::Unavailable(_)
             | Self::Full { .. } => 503,
             Self::TooManyOpen { .. } => 429,
+        }
+    }
+
+    /// Returns the seconds after which the caller should ask again, if time helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Refused(reason) => reason.retry_after(),
+            Self::Books(BooksError::Refused(fault)) => {
+                RefusalReason::from(fault.clone()).retry_after()
+            }
+            Self::Books(BooksError::Unwritten | BooksError::Closed) | Self::Unavailable(_) => {
+                RefusalReason::Pending.retry_after()
+            }
+            Self::Mismatch(_) | Self::TooManyOpen { .. } => None,
         }
     }
 

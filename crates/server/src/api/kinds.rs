@@ -89,6 +89,8 @@ kinds! {
         "A payment buys once. Whoever made it repeats the request with the same Idempotency-Key or payment identifier to get its result. Without one, it cannot be told from anybody who saw the transfer on the chain.";
     PAYMENT_PENDING, "payment-pending", SERVICE_UNAVAILABLE, "Nobody knows yet whether the payment counts",
         "Do not pay again. Send the same request with the same payment and the same key after Retry-After seconds, until another answer comes.";
+    STILL_RUNNING, "still-running", SERVICE_UNAVAILABLE, "The same request is in progress",
+        "A request with this key is being worked on. Send it again after Retry-After seconds to get its answer.";
     TOO_MANY_INVOICES, "too-many-invoices", TOO_MANY_REQUESTS, "This client has too many unpaid invoices",
         "Pay one of them, or wait until one expires. Retry-After has the advised seconds.";
     ANSWER_LOST, "answer-lost", GONE, "The answer is no longer here",

@@ -110,6 +110,7 @@ pub(super) async fn open(
     responses(
         (status = 200, description = "The units are bought.", body = BoughtView),
         (status = 400, description = "The payment is malformed."),
+        (status = 401, description = "The proof in `Authorization` is malformed."),
         (status = 402, description = "The units must be paid for; the answer has the offers."),
         (status = 404, description = "The session is unknown, or nothing is sold here."),
         (status = 409, description = "The payment was used for something else."),

@@ -14,6 +14,7 @@ use cotrain_payments::{
 
 use super::{
     caller::{Caller, PURCHASE},
+    receipt::{OutOfUnits, Receipt},
     refusal::Refusal,
 };
 use crate::payments::{Begun, PayError, Payments, Rail, RailKind, Sale};
@@ -38,29 +39,6 @@ pub(super) struct Booked {
     pub(super) payments: Payments,
     pub(super) rail: Arc<dyn Rail>,
     pub(super) account: AccountId,
-}
-
-/// Units after a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    /// Units that the call cost.
-    pub(crate) charged: u64,
-    /// Units that all calls cost.
-    pub(crate) spent: u64,
-    /// Units that are left.
-    pub(crate) left: u64,
-}
-
-/// Refusal of a call that costs more than is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the call costs {price} units, and the session has {left} left; ask for less, or open another session"
-)]
-pub(crate) struct OutOfUnits {
-    /// Price of the call.
-    pub(crate) price: u64,
-    /// Units that are left.
-    pub(crate) left: u64,
 }
 
 /// Units that a call has set aside. It ends by [`Held::commit`] or [`Held::release`].
@@ -149,6 +127,15 @@ impl Booked {
     pub(super) fn owner(&self) -> Option<Owner> {
         let owner = |ledger: &Ledger| ledger.account(self.account).map(|it| it.owner());
         self.payments.books()?.read(owner)
+    }
+
+    /// Makes a fresh token the account's, if the answer tells one.
+    pub(super) async fn tell_token(&self, fresh: Option<Owner>) -> Result<(), Refusal> {
+        let (Some(owner), Some(books)) = (fresh, self.payments.books()) else {
+            return Ok(());
+        };
+        let replaced = books.replace_owner(self.account, owner).await;
+        replaced.map_err(|error| Refusal::Unpayable(error.into()))
     }
 
     /// Checks that a request proves the owner.

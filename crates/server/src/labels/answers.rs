@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use cotrain_payments::x402::wire::SettlementResponse;
 use sha2::{Digest, Sha256};
 
-use super::account::Receipt;
+use super::receipt::Receipt;
 
 /// Maximum number of stored answers.
 const MAX_ANSWERS: usize = 16;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use alloy_primitives::B256;
 use cotrain_active::session::{Opening, Session, State};
 use cotrain_payments::{
-    ledger::{AccountId, Ledger},
+    ledger::{AccountId, Ledger, Owner},
     price::Work,
     rail::{Proof, token_hash},
     x402::wire::SettlementResponse,
@@ -226,23 +226,26 @@ impl Inner {
         };
         let (rail, admitted) = self.payments.admit(&caller.presented, &sale, None).await?;
         let Admitted {
-            account,
+            account: owned,
             session,
             is_token_fresh,
+            replaces_token,
             response,
             ..
         } = admitted;
-        sale.account = Some(account);
+        let fresh = replaces_token.then_some(Owner::Token(sale.fresh.token));
+        sale.account = Some(owned);
         let booked = Booked {
             payments: self.payments.clone(),
             rail: Arc::clone(&rail),
-            account,
+            account: owned,
         };
         // A voucher proves a call and no question about the session, so those need a token.
         let is_by_call = rail.kind() == RailKind::Channel;
         let told = (is_token_fresh || is_by_call).then(|| token.text());
-        if let Some(id) = self.open_session_of(account) {
+        if let Some(id) = self.open_session_of(owned) {
             // The answer to the opening was lost, or the account has a session already.
+            booked.tell_token(fresh).await?;
             return Ok(Opened {
                 id,
                 token: told.filter(|_| !is_by_call),
@@ -251,13 +254,30 @@ impl Inner {
                 response,
             });
         }
-        let held = booked.hold(&caller.presented, &sale).await?;
-        let receipt = held.receipt();
-        let (charged, paid) = held.commit().await?;
+        let held = match booked.hold(&caller.presented, &sale).await {
+            // This request has opened a session before, which is gone. It is charged once, as long as
+            // nothing else was done since.
+            Err(Refusal::AnswerLost { left, .. }) if booked.receipt(0).left == left => None,
+            Err(Refusal::AnswerLost { .. }) => {
+                sale.id = None;
+                Some(booked.hold(&caller.presented, &sale).await?)
+            }
+            held => Some(held?),
+        };
+        let (receipt, account, paid) = match held {
+            Some(held) => {
+                let receipt = held.receipt();
+                let (account, paid) = held.commit().await?;
+                (receipt, account, paid)
+            }
+            None => (booked.receipt(0), Account::Booked(booked.clone()), None),
+        };
+        // The token before is void only now, when nothing else can keep this answer from its caller.
+        booked.tell_token(fresh).await?;
         let id = session.unwrap_or_else(|| id.bytes());
         let id = alloy_primitives::hex::encode(id);
         let hash = is_by_call.then(|| token_hash(&token.text()));
-        self.insert(id.clone(), caller, ready, hash, charged);
+        self.insert(id.clone(), caller, ready, hash, account);
         Ok(Opened {
             id,
             token: told,

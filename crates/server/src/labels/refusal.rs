@@ -3,7 +3,7 @@
 use cotrain_active::session::SessionError;
 use cotrain_payments::price::PriceError;
 
-use super::account::OutOfUnits;
+use super::receipt::OutOfUnits;
 use crate::payments::{PayError, Refused};
 
 /// Reason why a call is refused.

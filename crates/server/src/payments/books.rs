@@ -17,7 +17,7 @@ use std::{
 
 use cotrain_indexer::{ChainStore, StoreError, store::Leadership, with_sources};
 use cotrain_payments::ledger::{
-    AccountId, Asked, Entry, Fault, Ledger, Receipt, Request, ReservationId, Source,
+    AccountId, Asked, Entry, Fault, Ledger, Owner, Receipt, Request, ReservationId, Source,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -197,6 +197,25 @@ impl Books {
         read(&self.0.stored.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the units of an account, with those of payments that are unknown again.
+    #[must_use]
+    pub fn left(&self, account: AccountId) -> u64 {
+        let left = |ledger: &Ledger| ledger.account(account).map_or(0, |it| it.left());
+        self.read(left)
+    }
+
+    /// Gives an account another owner. Who asks must have proven the payment that opened it.
+    ///
+    /// # Errors
+    /// [`BooksError`].
+    pub async fn replace_owner(&self, account: AccountId, owner: Owner) -> Result<(), BooksError> {
+        self.write(move |draft| {
+            let entry = draft.ledger().replace_owner(account, owner)?;
+            draft.write(entry)
+        })
+        .await
+    }
+
     /// Runs a rule, and waits until its entries and states are stored.
     ///
     /// If the caller stops waiting, they are stored nevertheless.
@@ -273,13 +292,27 @@ impl Books {
         units: u64,
         charged: Option<u128>,
     ) -> Result<Receipt, BooksError> {
-        self.write(move |draft| {
+        let before = self.read(|ledger| ledger.receipt(reservation, units, charged).ok());
+        let committed = self.write(move |draft| {
             let receipt = draft.ledger().receipt(reservation, units, charged)?;
             let entry = draft.ledger().commit(reservation, units, charged)?;
             draft.write(entry)?;
             Ok(receipt)
-        })
-        .await
+        });
+        match (committed.await, before) {
+            // The database may have it. The next rule sees the ledger as it is stored.
+            (Err(BooksError::Unwritten), Some(receipt)) => {
+                let ended = self.write(move |draft| {
+                    let held = draft.ledger().reservation(reservation);
+                    Ok(held.is_none())
+                });
+                match ended.await {
+                    Ok(true) => Ok(receipt),
+                    _ => Err(BooksError::Unwritten),
+                }
+            }
+            (committed, _) => committed,
+        }
     }
 
     /// Ends a call that costs nothing. If the database fails, the writer tries again later.

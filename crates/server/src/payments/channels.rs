@@ -358,6 +358,7 @@ impl Channels {
             owner,
             session: None,
             is_token_fresh: false,
+            replaces_token: false,
             response: None,
         })
     }

@@ -3,38 +3,46 @@
 //! A payment is stored before its transaction is sent, with all that it takes to send it again. From
 //! then on only evidence of the chain ends it, however often the coordinator starts.
 
+mod known;
 mod refund;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 use cotrain_payments::{
     ledger::{
-        AccountId, Entry, Fault, Ledger, Owner, Payment as LedgerPayment, PaymentId, PaymentKey,
-        PaymentState, Purchase, RefundId, Settlement, SettlementSeen,
+        AccountId, Entry, Fault, Ledger, Owner, PaymentId, PaymentKey, PaymentState, Purchase,
+        Settlement, SettlementSeen,
     },
     price::UnitPrice,
     rail::{Challenge, Offers, Presented, Proof, RefusalReason, Standing, payment_key},
     x402::{
-        Authorization, Reason, Token,
+        Reason, Token,
         exact::{self, ExactPayload, Payment},
-        wire::{PaymentPayload, SettlementResponse, network},
+        wire::{PaymentPayload, network},
     },
 };
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::known::{Known, Stored, hashed, settled};
 use super::{
     Admitted, Answer, Books, BooksError, PayError, PriceLine, Rail, RailKind, Refunded, Sale,
-    chain::{Chain, ChainError, Finding, Purse, Transfer},
+    chain::{Chain, ChainError, Finding, Prepared, Purse, Transfer},
 };
 
 /// Name of the rail among the states of the books.
 const STATES: &str = "exact";
+
+/// Time after which a transfer is sent anew that this process has sent, and that nobody has seen.
+const AGAIN: Duration = Duration::from_mins(10);
+
+/// Seconds by which a payer's clock may be ahead.
+const SLACK: u64 = 60;
 
 /// Token that buys units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,36 +79,31 @@ struct Inner {
     terms: Terms,
     known: Mutex<BTreeMap<PaymentId, Known>>,
     busy: Mutex<Busy>,
+    /// Accounts whose units go back as soon as their payments are final.
+    closed: Mutex<BTreeSet<AccountId>>,
 }
 
-/// Transfers that a task of this process works on.
+/// Transfers that tasks of this process work on.
 #[derive(Debug, Default)]
 struct Busy {
-    payments: BTreeSet<PaymentId>,
-    refunds: BTreeSet<RefundId>,
+    transfers: BTreeSet<B256>,
+    /// Times at which their transactions were sent. Each is sent at rising fees until it is included.
+    sent: BTreeMap<B256, Instant>,
+    /// Payments that counted, and that the last look did not find.
+    missing: BTreeSet<PaymentId>,
 }
 
-/// Payment with all that it takes to send it, and to know who made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
-    payment: Payment,
-    /// Hash of the request's id. The transfer itself is on the chain for all to see.
-    id: Option<B256>,
-    /// `true` if it opened its account.
-    is_opening: bool,
+/// Mark of a transfer that a task works on, by the name of its payment or the nonce of its refund.
+#[derive(Debug)]
+struct Turn {
+    rail: Exact,
+    name: B256,
 }
 
-/// Form in which a payment is stored.
-#[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    chain: u64,
-    token: Address,
-    name: String,
-    version: String,
-    authorization: Authorization,
-    signature: Bytes,
-    id: Option<B256>,
-    opening: bool,
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.rail.busy().transfers.remove(&self.name);
+    }
 }
 
 impl Exact {
@@ -118,12 +121,18 @@ impl Exact {
             let one = Known::from(stored);
             known.insert(payment_key(&one.payment).id(), one);
         }
+        let closed = books.states(refund::CLOSED).await?;
+        let closed = closed
+            .iter()
+            .filter_map(|(name, _)| B256::try_from(name.as_slice()).ok());
+        let closed = Mutex::new(closed.map(AccountId).collect());
         Ok(Self(Arc::new(Inner {
             books,
             chain,
             terms,
             known: Mutex::new(known),
             busy: Mutex::default(),
+            closed,
         })))
     }
 
@@ -132,9 +141,42 @@ impl Exact {
         known.unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn closed(&self) -> MutexGuard<'_, BTreeSet<AccountId>> {
+        let closed = self.0.closed.lock();
+        closed.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn busy(&self) -> MutexGuard<'_, Busy> {
         let busy = self.0.busy.lock();
         busy.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the mark of a transfer, or `None` if another task works on it.
+    fn turn(&self, name: B256) -> Option<Turn> {
+        let rail = self.clone();
+        let is_free = self.busy().transfers.insert(name);
+        is_free.then_some(Turn { rail, name })
+    }
+
+    /// Returns `true` if a transaction of the transfer may still be on its way from this process.
+    fn is_under_way(&self, name: B256) -> bool {
+        let sent = self.busy().sent.get(&name).copied();
+        sent.is_some_and(|sent| sent.elapsed() < AGAIN)
+    }
+
+    /// Sends a transaction, and returns what the chain shows within the time that a request waits.
+    async fn settle(
+        &self,
+        name: B256,
+        prepared: Prepared,
+        transfer: &Transfer,
+    ) -> Result<Finding, ChainError> {
+        self.busy().sent.insert(name, Instant::now());
+        let found = self.0.chain.settle(prepared, transfer).await;
+        if matches!(found, Err(ChainError::Send(_))) {
+            self.busy().sent.remove(&name);
+        }
+        found
     }
 
     /// Returns the offers of units, with the asset of each.
@@ -146,7 +188,13 @@ impl Exact {
         } = &self.0.terms;
         let offer = |asset: &Asset| {
             let amount = asset.price.quote(units).amount;
-            Challenge::X402(exact::offer(&asset.token, amount, *pay_to, *max_timeout))
+            let mut offer = exact::offer(&asset.token, amount, *pay_to, *max_timeout);
+            offer.extra.set("units", units.into());
+            if self.refunds() {
+                let fee = asset.refund_fee.to_string();
+                offer.extra.set("refundFee", fee.into());
+            }
+            Challenge::X402(offer)
         };
         let assets = assets.iter();
         assets.map(|asset| (asset, offer(asset))).collect()
@@ -154,7 +202,7 @@ impl Exact {
 
     async fn take(&self, presented: &Presented, sale: &Sale) -> Result<Admitted, PayError> {
         let Some(payment) = &presented.payment else {
-            return self.by_token(presented);
+            return self.by_token(presented).await;
         };
         let payload: ExactPayload = payment
             .payload
@@ -167,30 +215,45 @@ impl Exact {
             token: cotrain_payments::ledger::Token { chain, address },
             nonce: payload.authorization.nonce,
         });
-        let again = key.and_then(|key| self.known().get(&key.id()).cloned());
-        let again = again.filter(|known| {
-            known.payment.authorization == payload.authorization
-                && known.payment.signature == payload.signature
-        });
-        match again {
-            Some(known) => self.take_again(known, sale).await,
-            None => self.take_first(payment, sale).await,
+        let known = key.and_then(|key| self.known().get(&key.id()).cloned());
+        // A bearer token beside a payment names the account that it tops up.
+        let mut sale = sale.clone();
+        if sale.account.is_none()
+            && let Some(proof @ Proof::Bearer(_)) = &presented.proof
+        {
+            sale.account = self.0.books.read(|ledger| ledger.account_of(proof.owner()));
         }
+        let admitted = match known {
+            Some(known) => {
+                let is_same = known.payment.authorization == payload.authorization
+                    && known.payment.signature == payload.signature;
+                if !is_same {
+                    return Err(RefusalReason::Ledger(Fault::PaymentUsed).into());
+                }
+                self.take_again(known, &sale).await?
+            }
+            None => self.take_first(payment, &sale).await?,
+        };
+        self.set_closed(admitted.account, false).await?;
+        Ok(admitted)
     }
 
     /// Finds the account of a bearer token.
-    fn by_token(&self, presented: &Presented) -> Result<Admitted, PayError> {
+    async fn by_token(&self, presented: &Presented) -> Result<Admitted, PayError> {
         let owner = match &presented.proof {
             Some(proof @ Proof::Bearer(_)) => proof.owner(),
             _ => return Err(RefusalReason::Unpaid.into()),
         };
+        // A token that opens nothing is as good as none: the caller may buy.
         let account = self.0.books.read(|ledger| ledger.account_of(owner));
-        let account = account.ok_or(RefusalReason::Ledger(Fault::UnknownAccount))?;
+        let account = account.ok_or(RefusalReason::Unpaid)?;
+        self.set_closed(account, false).await?;
         Ok(Admitted {
             account,
             owner,
             session: None,
             is_token_fresh: false,
+            replaces_token: false,
             response: None,
         })
     }
@@ -203,17 +266,28 @@ impl Exact {
         let offered = self.requirements(sale.units);
         let offers = Offers::new(offered.iter().map(|(_, offer)| offer.clone()).collect());
         let chosen = offers.chosen(payment).map_err(RefusalReason::from)?;
+        // What costs nothing is checked first.
+        exact::verify(payment, chosen, sale.now).map_err(RefusalReason::from)?;
         let now = self.0.chain.now().await.map_err(unavailable)?.max(sale.now);
         let verified = exact::verify(payment, chosen, now).map_err(RefusalReason::from)?;
+        // Nobody knows how an authorization ends before its time is over.
+        let latest = now.saturating_add(self.0.terms.max_timeout + SLACK);
+        if verified.authorization.valid_before.to_u64() > Some(latest)
+            || verified.authorization.valid_before.to_u64().is_none()
+        {
+            return Err(RefusalReason::X402(Reason::ExactValidBefore).into());
+        }
         let asset = offered
             .iter()
             .find(|(asset, _)| asset.token.address == verified.token.address);
         let (asset, _) = asset.ok_or(RefusalReason::X402(Reason::InvalidPaymentRequirements))?;
+        let key = payment_key(&verified);
+        let id = key.id();
+        let turn = self.turn(id.hash()).ok_or(RefusalReason::Pending)?;
         let gas = self.0.chain.check(&verified).await.map_err(refused)?;
         let preparing = self.0.chain.prepare_payment(&verified, gas, Purse::Host);
         let prepared = preparing.await.map_err(refused)?;
 
-        let key = payment_key(&verified);
         let owner = Owner::Token(sale.fresh.token);
         let account = sale.account.unwrap_or_else(|| account_of(sale));
         let purchase = Purchase {
@@ -225,71 +299,82 @@ impl Exact {
         let known = Known {
             payment: verified,
             id: sale.id.as_ref().map(|id| hashed(&id.to_string())),
+            body: sale.body,
             is_opening: sale.account.is_none(),
         };
         let stored = known.stored();
         let valid_before = known.valid_before();
         let is_opening = known.is_opening;
-        self.busy().payments.insert(key.id());
+        // Without an id, only the first answer can tell the token. If it is lost, the money goes back.
+        let is_closed = is_opening && known.id.is_none();
+        // It is known before it is stored: a write whose answer is lost may have stored it.
+        self.known().insert(id, known.clone());
+        if is_closed {
+            self.closed().insert(account);
+        }
         let sent = self.0.books.write(move |draft| {
-            if draft.ledger().payment(key.id()).is_some() {
+            if draft.ledger().payment(id).is_some() {
                 return Err(Fault::PaymentUsed);
             }
             if is_opening {
                 draft.write(Entry::Opened { account, owner })?;
             }
             draft.write(draft.ledger().send_payment(key, purchase, valid_before)?)?;
-            draft.keep(STATES, key.id().hash().as_slice(), Some(stored));
+            draft.keep(STATES, id.hash().as_slice(), Some(stored));
+            if is_closed {
+                draft.keep(refund::CLOSED, account.0.as_slice(), Some(vec![1]));
+            }
             Ok(())
         });
         if let Err(error) = sent.await {
-            self.busy().payments.remove(&key.id());
+            if matches!(error, BooksError::Refused(_)) {
+                self.known().remove(&id);
+                self.closed().remove(&account);
+            }
             return Err(error.into());
         }
-        self.known().insert(key.id(), known.clone());
         // The payment goes on if the caller goes away.
         let rail = self.clone();
         let settling = tokio::spawn(async move {
+            let _turn = turn;
             let transfer = Transfer::from(&known.payment);
-            let found = rail.0.chain.settle(prepared, &transfer).await;
-            let recorded = rail.record(key.id(), found).await;
-            rail.busy().payments.remove(&key.id());
-            recorded
+            let found = rail.settle(id.hash(), prepared, &transfer).await;
+            rail.record(id, found).await
         });
         settling.await.unwrap_or(Err(BooksError::Unwritten))?;
-        self.admitted(key.id(), owner, is_opening)
+        self.admitted(id, owner, is_opening, false)
     }
 
     /// Answers for a payment that was presented before. It is never taken twice.
     async fn take_again(&self, known: Known, sale: &Sale) -> Result<Admitted, PayError> {
         let id = payment_key(&known.payment).id();
-        // A transfer is public once it is sent. Only its payer knows the id of the request.
-        let given = sale.id.as_ref().map(|id| hashed(&id.to_string()));
-        let purchase = self
-            .0
-            .books
-            .read(|ledger| ledger.payment(id).map(|it| it.purchase));
-        let purchase = purchase.ok_or(RefusalReason::Pending)?;
+        let payment = self.0.books.read(|ledger| ledger.payment(id).cloned());
+        let payment = payment.ok_or(RefusalReason::Pending)?;
         let is_same_call = match sale.account {
-            Some(account) => !known.is_opening && account == purchase.account,
+            Some(account) => !known.is_opening && account == payment.purchase.account,
             None => known.is_opening,
         };
-        if given.is_none() || given != known.id || !is_same_call {
+        if !is_same_call {
             return Err(RefusalReason::Ledger(Fault::PaymentUsed).into());
         }
-        if !self.busy().payments.contains(&id) {
+        // What counts is not looked at again: a node that lags would take it back.
+        if payment.standing() == Standing::Pending {
+            let turn = self.turn(id.hash()).ok_or(RefusalReason::Pending)?;
             let found = self.0.chain.look(&self.transfer(id, &known)).await;
             self.record(id, found).await?;
+            drop(turn);
         }
         let owner = Owner::Token(sale.fresh.token);
-        let admitted = self.admitted(id, owner, known.is_opening)?;
+        let admitted = self.admitted(id, owner, known.is_opening, known.is_opening)?;
         if known.is_opening {
-            let account = purchase.account;
-            let replaced = self.0.books.write(move |draft| {
-                let entry = draft.ledger().replace_owner(account, owner)?;
-                draft.write(entry)
-            });
-            replaced.await?;
+            // A transfer is public once it is sent. Only its payer knows the id of the request.
+            let given = sale.id.as_ref().map(|id| hashed(&id.to_string()));
+            if given.is_none() || given != known.id {
+                return Err(RefusalReason::Ledger(Fault::PaymentUsed).into());
+            }
+            if sale.body != known.body {
+                return Err(RefusalReason::Ledger(Fault::OtherBody).into());
+            }
         }
         Ok(admitted)
     }
@@ -298,8 +383,9 @@ impl Exact {
     fn admitted(
         &self,
         id: PaymentId,
-        owner: Owner,
+        fresh: Owner,
         is_opening: bool,
+        replaces_token: bool,
     ) -> Result<Admitted, PayError> {
         let payment = self.0.books.read(|ledger| ledger.payment(id).cloned());
         let payment = payment.ok_or(RefusalReason::Pending)?;
@@ -309,15 +395,13 @@ impl Exact {
             Standing::Paid => {
                 let account = payment.purchase.account;
                 let known = |ledger: &Ledger| ledger.account(account).map(|it| it.owner());
-                let owner = match is_opening {
-                    true => owner,
-                    false => self.0.books.read(known).unwrap_or(owner),
-                };
+                let owner = self.0.books.read(known).filter(|_| !is_opening);
                 Ok(Admitted {
                     account,
-                    owner,
+                    owner: owner.unwrap_or(fresh),
                     session: None,
                     is_token_fresh: is_opening,
+                    replaces_token,
                     response: Some(settled(&payment)),
                 })
             }
@@ -368,20 +452,30 @@ impl Exact {
 
     /// Looks at a payment that is not decided, and sends it again if it can still be mined.
     async fn pursue(&self, id: PaymentId, known: Known) {
-        if !self.busy().payments.insert(id) {
+        let Some(_turn) = self.turn(id.hash()) else {
             return;
-        }
+        };
         let mut found = self.0.chain.look(&self.transfer(id, &known)).await;
         let state = self
             .0
             .books
             .read(|ledger| ledger.payment(id).map(|it| it.state));
-        let is_pending = matches!(
-            state,
-            Some(PaymentState::Settlement { state, .. }) if state.is_pending()
-        );
-        if is_pending
-            && matches!(found, Ok(Finding::Nothing))
+        let Some(PaymentState::Settlement { state, .. }) = state else {
+            return;
+        };
+        let is_nothing = matches!(found, Ok(Finding::Nothing));
+        // A node may lag behind the one that showed the transfer, so one look takes nothing back.
+        if state.is_paid() && is_nothing {
+            if self.busy().missing.insert(id) {
+                return;
+            }
+            // What was included, and is no longer, is sent by nobody.
+            self.busy().sent.remove(&id.hash());
+        }
+        self.busy().missing.remove(&id);
+        if state.is_pending()
+            && is_nothing
+            && !self.is_under_way(id.hash())
             && let Ok(gas) = self.0.chain.check(&known.payment).await
             && let Ok(prepared) = self
                 .0
@@ -390,12 +484,11 @@ impl Exact {
                 .await
         {
             let transfer = Transfer::from(&known.payment);
-            found = self.0.chain.settle(prepared, &transfer).await;
+            found = self.settle(id.hash(), prepared, &transfer).await;
         }
         if let Err(error) = self.record(id, found).await {
             tracing::warn!(%error, "cannot write the state of a payment");
         }
-        self.busy().payments.remove(&id);
     }
 
     async fn reconcile_payments(&self) {
@@ -470,86 +563,18 @@ impl Rail for Exact {
     }
 }
 
-impl Known {
-    fn stored(&self) -> Vec<u8> {
-        let Self {
-            payment,
-            id,
-            is_opening,
-        } = self.clone();
-        let stored = Stored {
-            chain: payment.token.chain_id,
-            token: payment.token.address,
-            name: payment.token.name,
-            version: payment.token.version,
-            authorization: payment.authorization,
-            signature: payment.signature,
-            id,
-            opening: is_opening,
-        };
-        // It has texts and numbers only.
-        serde_json::to_vec(&stored).unwrap_or_default()
-    }
-
-    fn valid_before(&self) -> u64 {
-        let end = self.payment.authorization.valid_before;
-        end.to_u64().unwrap_or(u64::MAX)
-    }
-}
-
-impl From<Stored> for Known {
-    fn from(stored: Stored) -> Self {
-        Self {
-            payment: Payment {
-                token: Token {
-                    chain_id: stored.chain,
-                    address: stored.token,
-                    name: stored.name,
-                    version: stored.version,
-                },
-                authorization: stored.authorization,
-                signature: stored.signature,
-            },
-            id: stored.id,
-            is_opening: stored.opening,
-        }
-    }
-}
-
 /// Returns the name of the account that a session's id gives.
 pub(super) fn account_of(sale: &Sale) -> AccountId {
     AccountId(B256::from_slice(&Sha256::digest(sale.fresh.session)))
 }
 
-fn hashed(text: &str) -> B256 {
-    B256::from_slice(&Sha256::digest(text))
-}
-
-/// Returns the answer's header about a payment that counts.
-fn settled(payment: &LedgerPayment) -> SettlementResponse {
-    let transaction = match payment.state {
-        PaymentState::Settlement { transaction, .. } => transaction,
-        PaymentState::Invoice { .. } => None,
-    };
-    let (payer, chain) = match payment.key {
-        PaymentKey::Authorization { payer, token, .. } => {
-            (Some(payer.to_string()), network(token.chain))
-        }
-        PaymentKey::Invoice(_) => (None, String::new()),
-    };
-    SettlementResponse {
-        success: true,
-        payer,
-        transaction: transaction.map(|it| it.to_string()).unwrap_or_default(),
-        network: chain,
-        amount: Some(payment.purchase.quote.amount.to_string()),
-        ..SettlementResponse::default()
-    }
-}
-
 /// Returns the refusal for a failure before anything was stored or sent.
 fn refused(error: ChainError) -> PayError {
     match error {
+        // The tokens may have moved to us by somebody else's transaction. Whoever paid must not pay again.
+        ChainError::Refused(Reason::ExactNonceUsed) => {
+            RefusalReason::Ledger(Fault::PaymentUsed).into()
+        }
         ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
         error => unavailable(error),
     }

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header::WWW_AUTHENTICATE};
 use cotrain_payments::{
-    rail::RefusalReason,
+    ledger::Fault,
     x402::{
         header,
         wire::{PaymentRequired, SettlementResponse},
@@ -34,9 +34,6 @@ pub(in crate::api) const EXPOSED: [HeaderName; 5] = [
     CHARGED,
     LEFT,
 ];
-
-/// Seconds after which a caller should ask again about something that is not decided.
-const SOON: u64 = 2;
 
 /// Returns the headers of an answer: units, and the result of a payment.
 pub(super) fn headers(receipt: Receipt, response: Option<&SettlementResponse>) -> HeaderMap {
@@ -135,22 +132,24 @@ fn unpayable(error: &PayError) -> Problem {
             | PayError::Full { .. }
             | PayError::Books(BooksError::Unwritten | BooksError::Closed),
         ) => &Kind::UNAVAILABLE,
+        (_, PayError::Books(BooksError::Refused(Fault::Running))) => &Kind::STILL_RUNNING,
         (_, PayError::TooManyOpen { .. }) => &Kind::TOO_MANY_INVOICES,
         (503, _) => &Kind::PAYMENT_PENDING,
         (402, _) => &Kind::PAYMENT_REQUIRED,
         (401, _) => &Kind::WRONG_TOKEN,
         (404, _) => &Kind::UNKNOWN_SESSION,
         (409, _) => &Kind::PAYMENT_CONFLICT,
-        (400, _) => &Kind::PAYMENT_MALFORMED,
+        (400, PayError::Refused(_)) => &Kind::PAYMENT_MALFORMED,
+        (400, _) => &Kind::LABELING_REJECTED,
         _ => &Kind::INTERNAL,
     };
     let mut problem = Problem::new(kind, error);
-    if let PayError::Refused(RefusalReason::X402(reason)) = error {
-        problem = problem.with("error", reason.word());
+    if let Some(word) = error.word() {
+        problem = problem.with("error", word.word());
     }
-    match error.status() {
-        429 => problem.retry_after(RETRY),
-        503 => problem.retry_after(SOON),
-        _ => problem,
+    match (error.status(), error.retry_after()) {
+        (429, _) => problem.retry_after(RETRY),
+        (_, Some(seconds)) => problem.retry_after(seconds),
+        (_, None) => problem,
     }
 }

@@ -4,17 +4,17 @@
 //! so it is sent until it is final, and never moves twice.
 
 use cotrain_payments::{
-    ledger::{Fault, Ledger, Refund, RefundSeen, RefundState},
+    ledger::{Fault, Ledger, Refund, RefundId, RefundSeen, RefundState},
     x402::Token,
 };
 
 use super::{
     AccountId, B256, BooksError, ChainError, Digest, Entry, Exact, Finding, PayError, Payment,
-    Purse, RefundId, Refunded, Sha256, Transfer, with_sources,
+    Purse, Refunded, Sha256, Transfer, with_sources,
 };
 
 /// Name of the accounts whose owners have closed them, among the states of the books.
-const CLOSED: &str = "exact-closed";
+pub(super) const CLOSED: &str = "exact-closed";
 
 impl Exact {
     /// Returns `true` if units can go back: the account that is paid is the one that sends.
@@ -30,22 +30,39 @@ impl Exact {
         if !self.refunds() {
             return Ok(Vec::new());
         }
-        let begun = self.begin_refunds(account).await?;
-        let mut refunded = Vec::new();
-        for id in begun {
-            self.send_refund(id).await;
-            let refund = self.0.books.read(|ledger| ledger.refund(id).cloned());
-            refunded.extend(refund.map(|refund| Refunded {
-                payer: refund.payer,
-                token: refund.token.address,
-                amount: refund.amount,
-                transaction: refund.transaction,
-            }));
+        // A payment may have become final since the last look.
+        let of_account = |ledger: &Ledger| {
+            let unsettled = ledger.unsettled();
+            let of_account = unsettled.filter(|(_, it)| it.purchase.account == account);
+            of_account.map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        for id in self.0.books.read(of_account) {
+            let known = self.known().get(&id).cloned();
+            if let Some(known) = known {
+                self.pursue(id, known).await;
+            }
         }
-        Ok(refunded)
+        for id in self.begin_refunds(account).await? {
+            self.send_refund(id).await;
+        }
+        let refunded = |ledger: &Ledger| {
+            let unpaid = ledger.unpaid();
+            let of_account = unpaid.filter(|(_, refund)| refund.account == account);
+            of_account
+                .map(|(_, refund)| Refunded {
+                    payer: refund.payer,
+                    token: refund.token.address,
+                    amount: refund.amount,
+                    transaction: refund.transaction,
+                })
+                .collect()
+        };
+        Ok(self.0.books.read(refunded))
     }
 
     /// Takes units off an account that its owner closes, and returns the new refunds.
+    ///
+    /// It stays closed while units of a payment that is not final are left.
     async fn begin_refunds(&self, account: AccountId) -> Result<Vec<RefundId>, BooksError> {
         let begun = self.0.books.write(move |draft| {
             let mut begun = Vec::new();
@@ -55,27 +72,52 @@ impl Exact {
                 }
                 draft.write(entry)?;
             }
-            // It stays closed until nothing is left that may go back.
-            let left = draft.ledger().account(account).map_or(0, |it| it.left());
-            let state = (left > 0).then(|| vec![1]);
-            draft.keep(CLOSED, account.0.as_slice(), state);
-            Ok(begun)
+            let mut unsettled = draft.ledger().unsettled();
+            let waits = unsettled.any(|(_, payment)| payment.purchase.account == account);
+            drop(unsettled);
+            draft.keep(CLOSED, account.0.as_slice(), waits.then(|| vec![1]));
+            Ok((begun, waits))
         });
-        begun.await
+        let (begun, waits) = begun.await?;
+        if waits {
+            self.closed().insert(account);
+        } else {
+            self.closed().remove(&account);
+        }
+        Ok(begun)
+    }
+
+    /// Notes whether the units of an account go back once they can. It is no write if nothing changes.
+    pub(super) async fn set_closed(
+        &self,
+        account: AccountId,
+        is_closed: bool,
+    ) -> Result<(), BooksError> {
+        if self.closed().contains(&account) == is_closed {
+            return Ok(());
+        }
+        let written = self.0.books.write(move |draft| {
+            let state = is_closed.then(|| vec![1]);
+            draft.keep(CLOSED, account.0.as_slice(), state);
+            Ok(())
+        });
+        written.await?;
+        if is_closed {
+            self.closed().insert(account);
+        } else {
+            self.closed().remove(&account);
+        }
+        Ok(())
     }
 
     pub(super) async fn reconcile_refunds(&self) {
-        let closed = self.0.books.states(CLOSED).await;
-        let closed = closed.unwrap_or_else(|error| {
-            tracing::warn!(error = %with_sources(&error), "cannot read which accounts are closed");
-            Vec::new()
-        });
-        for (name, _) in closed {
-            let Ok(account) = B256::try_from(name.as_slice()) else {
-                continue;
+        let closed: Vec<_> = self.closed().iter().copied().collect();
+        for account in closed {
+            let due = |ledger: &Ledger| {
+                let mut unsettled = ledger.unsettled();
+                let waits = unsettled.any(|(_, payment)| payment.purchase.account == account);
+                !waits || ledger.refunds(account).is_ok_and(|it| !it.is_empty())
             };
-            let account = AccountId(account);
-            let due = |ledger: &Ledger| ledger.refunds(account).is_ok_and(|it| !it.is_empty());
             if self.0.books.read(due)
                 && let Err(error) = self.begin_refunds(account).await
             {
@@ -93,20 +135,25 @@ impl Exact {
 
     /// Looks at a refund, sends it if the chain does not have it, and writes what is seen.
     async fn send_refund(&self, id: RefundId) {
-        if !self.busy().refunds.insert(id) {
-            return;
-        }
-        if let Err(error) = self.pursue_refund(id).await {
-            tracing::warn!(%error, refund = id.0, "a refund is not decided");
-        }
-        self.busy().refunds.remove(&id);
-    }
-
-    async fn pursue_refund(&self, id: RefundId) -> Result<(), PayError> {
         let refund = self.0.books.read(|ledger| ledger.refund(id).cloned());
         let Some(refund) = refund else {
-            return Ok(());
+            return;
         };
+        let nonce = refund_nonce(id, refund.account);
+        let Some(_turn) = self.turn(nonce) else {
+            return;
+        };
+        if let Err(error) = self.pursue_refund(id, refund, nonce).await {
+            tracing::warn!(%error, refund = id.0, "a refund is not decided");
+        }
+    }
+
+    async fn pursue_refund(
+        &self,
+        id: RefundId,
+        refund: Refund,
+        nonce: B256,
+    ) -> Result<(), PayError> {
         let Some(token) = self.token(&refund) else {
             tracing::error!(
                 token = %refund.token.address,
@@ -114,7 +161,6 @@ impl Exact {
             );
             return Ok(());
         };
-        let nonce = refund_nonce(id, refund.account);
         let payment = self
             .0
             .chain
@@ -126,7 +172,10 @@ impl Exact {
             refund.state,
             RefundState::Started | RefundState::Sent | RefundState::Unknown
         );
-        if is_open && matches!(found, Ok(Finding::Nothing | Finding::Reverted)) {
+        if is_open
+            && matches!(found, Ok(Finding::Nothing | Finding::Reverted))
+            && !self.is_under_way(nonce)
+        {
             found = self.broadcast(id, &payment, &transfer).await?;
         }
         self.record_refund(id, found).await
@@ -150,7 +199,8 @@ impl Exact {
         let transaction = prepared.hash();
         let seen = RefundSeen::Sent { transaction };
         self.see_refund(id, vec![seen]).await?;
-        Ok(chain.settle(prepared, transfer).await)
+        let name = payment.authorization.nonce;
+        Ok(self.settle(name, prepared, transfer).await)
     }
 
     async fn record_refund(
