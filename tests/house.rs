@@ -10,6 +10,8 @@ mod files;
 mod mechanisms;
 #[path = "house/names.rs"]
 mod names;
+#[path = "house/schemas.rs"]
+mod schemas;
 #[path = "house/supply.rs"]
 mod supply;
 #[path = "house/words.rs"]
