@@ -105,6 +105,13 @@ impl Temperature {
         Self::of(&held_out.view(), labels)
     }
 
+    /// Returns the temperature of a number; `None` unless one can be fitted to it.
+    #[must_use]
+    pub fn from_number(number: f64) -> Option<Self> {
+        let range = 1.0 / MAX_TEMPERATURE..=MAX_TEMPERATURE;
+        range.contains(&number).then_some(Self(number))
+    }
+
     /// Returns the temperature as a number.
     #[must_use]
     pub fn get(self) -> f64 {

@@ -3,6 +3,31 @@
 /// Maximum of a count that a caller can set, so that it goes on without overflow.
 pub(crate) const MAX_COUNT: u64 = 1 << 53;
 
+/// Odd constant of the 64-bit golden ratio, which spreads bits by multiplication.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Returns a number that a seed draws for a row, by the row's own numbers.
+///
+/// So equal rows have equal numbers, and the order of the pool does not matter. It is no
+/// cryptographic hash: who makes rows can choose their numbers.
+pub(crate) fn drawn<'a>(seed: u64, row: impl IntoIterator<Item = &'a f64>) -> u64 {
+    let mut state = mixed(seed);
+    for &number in row {
+        // The sum turns -0 into 0, since these are equal.
+        let bits = (number + 0.0).to_bits();
+        state = (state.rotate_left(5) ^ bits).wrapping_mul(SPREAD);
+    }
+    mixed(state)
+}
+
+/// Returns a number whose every bit depends on all bits of the given one (`SplitMix64`).
+pub(crate) fn mixed(number: u64) -> u64 {
+    let mut state = number.wrapping_add(SPREAD);
+    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    state ^ (state >> 31)
+}
+
 /// Number of partial sums of a product.
 const LANES: usize = 8;
 

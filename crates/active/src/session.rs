@@ -8,33 +8,31 @@ mod batch;
 mod limits;
 mod model;
 mod opening;
+mod pools;
 mod snapshot;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use ndarray::{Array2, ArrayView2};
+use zeroize::Zeroize as _;
 
 pub use self::{
     batch::{Batch, Input, Pool},
     limits::{Limits, SessionError},
-    model::LearnerKind,
+    model::{LearnerKind, Model},
     opening::Opening,
+    pools::PoolId,
     snapshot::{Snapshot, Table},
 };
 
-use self::model::bytes;
+use self::pools::{Pools, Unlabeled, selected, view};
 use crate::{
     annotators::{Consensus, Method, Opinion},
-    export::AnyLearner,
-    learner::Learner,
     measure::{entropy, highest, most_likely},
     stopping::{Stopped, Stopping},
     strategy::{Members, Query, Strategy},
     stream::Stream,
 };
-
-/// Number of members of a committee that a session makes of copies of its model.
-const COMMITTEE: usize = 5;
 
 /// Memory of an annotator's quality, with its share of the map, in bytes.
 const ANNOTATOR: usize = 32;
@@ -48,7 +46,8 @@ pub struct Session {
     classes: usize,
     labeled: Arc<Labeled>,
     /// Model of the session; `None` if the caller has its own.
-    model: Option<Arc<AnyLearner>>,
+    model: Option<Arc<Model>>,
+    pools: Pools,
     stream: Option<Stream>,
     stopping: Stopping,
     /// Number of queries so far, each of which has random numbers of its own.
@@ -148,6 +147,7 @@ impl Session {
             classes,
             labeled: Arc::default(),
             model: model.map(Arc::new),
+            pools: Pools::new(),
             stream,
             queries: 0,
         })
@@ -167,25 +167,54 @@ impl Session {
 
     /// Returns the model; `None` if the caller has its own.
     #[must_use]
-    pub fn learner(&self) -> Option<&AnyLearner> {
+    pub fn model(&self) -> Option<&Model> {
         self.model.as_deref()
+    }
+
+    /// Returns the number of opinions about labeled rows.
+    #[must_use]
+    pub fn opinions(&self) -> usize {
+        self.labeled.opinions.len()
+    }
+
+    /// Returns the labeled rows, one after the other, with the label of each.
+    #[must_use]
+    pub fn labeled(&self) -> (&[f64], &[usize]) {
+        (&self.labeled.numbers, &self.labeled.labels)
+    }
+
+    /// Returns the strategy that the next query follows.
+    #[must_use]
+    pub fn asks(&self) -> Strategy {
+        let strategy = self.opening.strategy;
+        strategy.after(self.labeled.count, self.classes)
     }
 
     /// Returns the number of bytes that the session holds, but for some hundred.
     #[must_use]
     pub fn bytes(&self) -> usize {
+        self.bytes_with(0, 0)
+    }
+
+    /// Returns the number of bytes after a training on so many new rows and opinions.
+    #[must_use]
+    pub fn bytes_with(&self, rows: usize, opinions: usize) -> usize {
         let labeled = &self.labeled;
         let fixed = self.opening.fixed.as_ref().map_or(0, Array2::len);
         // Before the first training, these predictions are still to come.
         let predicted = self.opening.fixed.as_ref().map_or(0, Array2::nrows);
         let predicted = predicted.max(self.stopping.predictions());
-        let words = labeled.numbers.capacity() + labeled.labels.capacity() + fixed + predicted;
+        let new = rows * (self.opening.features + 1);
+        let words =
+            labeled.numbers.capacity() + labeled.labels.capacity() + fixed + predicted + new;
+        let pools: usize = self.pools.values().map(|pool| pool.bytes()).sum();
         words * size_of::<f64>()
             + labeled.quality.len() * ANNOTATOR
-            + labeled.opinions.capacity() * size_of::<Opinion>()
+            + (labeled.opinions.capacity() + opinions) * size_of::<Opinion>()
+            + pools
             + self
-                .learner()
-                .map_or(0, |model| bytes(model, labeled.count))
+                .model()
+                .map_or(0, |model| model.bytes(labeled.count + rows))
     }
 
     /// Returns the state.
@@ -214,24 +243,10 @@ impl Session {
         let mut next = self.clone();
         batch.check(self)?;
         next.classes = next.classes_with(&batch.opinions)?;
-        let labeled = Arc::make_mut(&mut next.labeled);
-        labeled.count += batch.rows.nrows();
-        labeled.numbers.extend(batch.rows.iter());
-        labeled.opinions.extend(&batch.opinions);
+        let mut labeled = self.labeled.with(batch);
         labeled.agree(next.opening.method, next.classes)?;
-        if let Some(model) = &mut next.model {
-            let features = next.opening.features;
-            let (kind, seed) = (next.opening.learner, next.opening.seed);
-            let mut learned = if next.classes == self.classes {
-                AnyLearner::clone(model)
-            } else {
-                let anew = kind.model(next.classes, features, seed)?;
-                anew.ok_or(SessionError::Torn)?
-            };
-            let rows = view(&next.labeled.numbers, next.labeled.count, features)?;
-            learned.fit(rows, &next.labeled.labels)?;
-            *model = Arc::new(learned);
-        }
+        next.labeled = Arc::new(labeled);
+        next.learn(next.classes != self.classes)?;
         let fixed = next.fixed(batch)?;
         let fixed = fixed.as_ref().map(|rows| rows.view());
         let stopped = next.stopping.trained(fixed, spent)?;
@@ -273,37 +288,52 @@ impl Session {
     ///
     /// The pool does not fit the session or its limits, or the strategy needs what is not there.
     pub fn query(&self, pool: &Pool, count: usize) -> Result<(Self, Vec<usize>), SessionError> {
-        let strategy = self.opening.strategy;
-        let (rows, probabilities) = pool.check(self)?;
-        let probabilities = match probabilities {
-            Some(given) => Some(given.clone()),
-            None if strategy.needs_probabilities() => self.learner_answers(rows.view())?,
+        let rows = pool.rows(self)?;
+        let given = pool.probabilities.as_ref();
+        self.check_probabilities(given, rows.nrows())?;
+        self.ask(&self.unlabeled(&rows, None), given, count)
+    }
+
+    /// Chooses among the rows of a pool that are not labeled. `given` is of all its rows.
+    fn ask(
+        &self,
+        pool: &Unlabeled<'_>,
+        given: Option<&Array2<f64>>,
+        count: usize,
+    ) -> Result<(Self, Vec<usize>), SessionError> {
+        let strategy = self.asks();
+        let (rows, indices) = (pool.rows.view(), pool.indices.as_deref());
+        let mut next = self.clone();
+        next.queries += 1;
+        if rows.nrows() == 0 {
+            return Ok((next, Vec::new()));
+        }
+        let probabilities = match given {
+            Some(given) => Some(selected(given, indices)),
+            None if strategy.needs_probabilities() => self.answers(rows)?.map(Cow::Owned),
             None => None,
         };
         let features = self.opening.features;
         let labeled = view(&self.labeled.numbers, self.labeled.count, features)?;
         let seed = self.opening.seed.wrapping_add(self.queries);
-        let members = match self.learner() {
-            Some(learner) if strategy == Strategy::Committee && self.labeled.count > 0 => {
-                Some(self.committee(learner, labeled, rows.view(), seed)?)
+        let members = match self.model() {
+            Some(model) if strategy == Strategy::Committee => {
+                Some(self.committee(model, labeled, rows, seed)?)
             }
             _ => None,
         };
-        let mut query = Query::new(rows.view(), count, seed);
+        let mut query = Query::new(rows, count, seed);
         if features > 0 {
             query.labeled = labeled;
         }
         query.probabilities = probabilities.as_ref().map(|rows| rows.view());
         query.members = members.as_ref();
-        let asks = if strategy == Strategy::Committee && self.labeled.count == 0 {
-            // Nothing has been learned, so there is nobody to disagree.
-            Strategy::KCenter
-        } else {
-            strategy
-        };
-        let chosen = asks.choose(&query)?;
-        let mut next = self.clone();
-        next.queries += 1;
+        let mut chosen = strategy.choose(&query)?;
+        if let Some(indices) = indices {
+            for index in &mut chosen {
+                *index = indices[*index];
+            }
+        }
         Ok((next, chosen))
     }
 
@@ -314,24 +344,48 @@ impl Session {
     /// The caller has its own model, or the rows do not fit the session or its limits.
     pub fn predict(&self, rows: &Array2<f64>) -> Result<Array2<f64>, SessionError> {
         self.limits.check_call(rows)?;
-        self.learner_answers(rows.view())?
-            .ok_or(SessionError::NoModel)
+        self.answers(rows.view())?.ok_or(SessionError::NoModel)
+    }
+
+    /// Lets the model learn from all labeled rows, a new one if the classes are others.
+    fn learn(&mut self, anew: bool) -> Result<(), SessionError> {
+        let Some(model) = &mut self.model else {
+            return Ok(());
+        };
+        let opening = &self.opening;
+        let mut learned = if anew {
+            let made = opening
+                .learner
+                .model(self.classes, opening.features, opening.seed)?;
+            made.ok_or(SessionError::Torn)?
+        } else {
+            Model::clone(model)
+        };
+        if self.labeled.count > 0 {
+            let rows = view(&self.labeled.numbers, self.labeled.count, opening.features)?;
+            let calibration = opening.calibrated.then_some(opening.seed);
+            learned.fit(rows, &self.labeled.labels, calibration)?;
+        }
+        *model = Arc::new(learned);
+        Ok(())
     }
 
     /// Returns the answers of a committee: the model's own members, or copies that learn from samples of the rows.
     fn committee(
         &self,
-        learner: &AnyLearner,
+        model: &Model,
         labeled: ArrayView2<'_, f64>,
         pool: ArrayView2<'_, f64>,
         seed: u64,
     ) -> Result<Members, SessionError> {
+        let learner = model.learner();
         let own = learner.members(pool)?;
         if own.len() > 1 {
             return Ok(Members::sampled(own)?);
         }
         let known = (labeled, self.labeled.labels.as_slice());
-        Ok(Members::bagged(learner, COMMITTEE, known, pool, seed)?)
+        let members = self.opening.learner.members_that_learn();
+        Ok(Members::bagged(learner, members, known, pool, seed)?)
     }
 
     /// Returns the probabilities of an input, which are the caller's own or the model's.
@@ -347,11 +401,8 @@ impl Session {
     }
 
     /// Returns the model's probabilities; `None` if the caller has its own model.
-    fn learner_answers(
-        &self,
-        rows: ArrayView2<'_, f64>,
-    ) -> Result<Option<Array2<f64>>, SessionError> {
-        let answer = self.learner().map(|learner| learner.probabilities(rows));
+    fn answers(&self, rows: ArrayView2<'_, f64>) -> Result<Option<Array2<f64>>, SessionError> {
+        let answer = self.model().map(|model| model.probabilities(rows));
         Ok(answer.transpose()?)
     }
 
@@ -361,7 +412,7 @@ impl Session {
             return Ok(None);
         }
         match (&self.opening.fixed, &batch.fixed) {
-            (Some(rows), _) => self.learner_answers(rows.view()),
+            (Some(rows), _) => self.answers(rows.view()),
             (None, Some(given)) => Ok(Some(given.clone())),
             (None, None) => Ok(None),
         }
@@ -382,7 +433,49 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// Overwrites the fixed set, once the last copy of the session goes.
+    fn drop(&mut self) {
+        let opening = Arc::get_mut(&mut self.opening);
+        let fixed = opening.and_then(|opening| opening.fixed.as_mut());
+        if let Some(numbers) = fixed.and_then(Array2::as_slice_memory_order_mut) {
+            numbers.zeroize();
+        }
+    }
+}
+
+impl Drop for Labeled {
+    /// Overwrites rows and labels.
+    fn drop(&mut self) {
+        self.numbers.zeroize();
+        self.labels.zeroize();
+        for opinion in &mut self.opinions {
+            opinion.label.zeroize();
+        }
+    }
+}
+
 impl Labeled {
+    /// Returns the rows with those of a batch, whose labels are still to be made.
+    ///
+    /// Their memory is asked for once: a vector that grows would leave copies behind.
+    fn with(&self, batch: &Batch) -> Self {
+        let mut numbers = Vec::with_capacity(self.numbers.len() + batch.rows.len());
+        numbers.extend(&self.numbers);
+        numbers.extend(batch.rows.iter());
+        let count = self.count + batch.rows.nrows();
+        let mut labels = Vec::with_capacity(count);
+        labels.extend(&self.labels);
+        Self {
+            count,
+            numbers,
+            opinions: [&self.opinions[..], &batch.opinions].concat(),
+            labels,
+            quality: self.quality.clone(),
+            doubtful: self.doubtful,
+        }
+    }
+
     /// Makes the labels of the opinions.
     fn agree(&mut self, method: Method, classes: usize) -> Result<(), SessionError> {
         if self.opinions.len() > self.count {
@@ -400,14 +493,6 @@ impl Labeled {
         }
         Ok(())
     }
-}
-
-fn view(
-    numbers: &[f64],
-    rows: usize,
-    features: usize,
-) -> Result<ArrayView2<'_, f64>, SessionError> {
-    ArrayView2::from_shape((rows, features), numbers).map_err(|_| SessionError::Torn)
 }
 
 #[cfg(test)]

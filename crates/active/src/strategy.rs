@@ -20,10 +20,11 @@ use ndarray::{Axis, Slice};
 
 pub use committee::{BaggingError, Members};
 pub use query::Query;
+pub(crate) use rows::check_pool;
 pub use rows::{MAX_NUMBER, QueryError, Source};
 
 use self::rank::{Order, lowest};
-use crate::measure::Measure;
+use crate::{measure::Measure, numbers::drawn};
 
 /// Number of the least sure rows from which margin with centers chooses, for each row of the batch.
 const CANDIDATES: usize = 5;
@@ -124,6 +125,28 @@ impl Strategy {
         }
     }
 
+    /// Returns the strategy that chooses after a number of labels: a start or what follows it.
+    ///
+    /// A committee that has learned nothing cannot disagree, so centers stand in for it.
+    #[must_use]
+    pub fn after(self, labels: usize, classes: usize) -> Self {
+        match self {
+            Self::StartThenMargin(start) if start.goes_on(labels, classes) => start.strategy(),
+            Self::StartThenMargin(_) => Self::Margin,
+            Self::Committee if labels == 0 => Self::KCenter,
+            other => other,
+        }
+    }
+
+    /// Returns `true` if each row of a pool is compared with labeled rows.
+    #[must_use]
+    pub fn compares_with_labeled(self) -> bool {
+        matches!(
+            self,
+            Self::KCenter | Self::TypiClust | Self::StartThenMargin(_)
+        )
+    }
+
     /// Returns `true` if the strategy looks at answers of a model, so that it can follow a start.
     #[must_use]
     pub fn needs_model(self) -> bool {
@@ -160,7 +183,7 @@ impl Strategy {
         };
         match self {
             Self::Random => {
-                let draws: Vec<u64> = rows.iter().map(|row| rank::drawn(seed, row)).collect();
+                let draws: Vec<u64> = rows.iter().map(|row| drawn(seed, row)).collect();
                 Ok(lowest(&rows, &draws, count, seed))
             }
             Self::LeastConfidence => by_measure(Measure::LeastConfidence),
@@ -201,13 +224,9 @@ impl Strategy {
                 Ok(std::iter::once(first).chain(others).collect())
             }
             Self::TypiClust => Ok(clusters::typical(&rows, query.labeled, count, seed)),
-            Self::StartThenMargin(start) => {
+            Self::StartThenMargin(_) => {
                 let classes = query.checked_probabilities()?.columns();
-                if start.goes_on(query.labeled.nrows(), classes) {
-                    start.strategy().choose(query)
-                } else {
-                    by_measure(Measure::Margin)
-                }
+                self.after(query.labeled.nrows(), classes).choose(query)
             }
         }
     }

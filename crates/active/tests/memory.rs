@@ -18,6 +18,9 @@ const LIMITS: Limits = Limits {
     opinions: 5,
     numbers: 100_000,
     call: 2_000,
+    pools: 2,
+    pool_rows: 3_000,
+    pool_numbers: 200_000,
 };
 const FEATURES: usize = 64;
 const CLASSES: usize = 10;
@@ -45,6 +48,7 @@ fn session(seed: u64) -> Session {
         stopping: vec![Rule::ClassificationChange { share: 0.0 }],
         fixed: Some(rows(100)),
         method: Method::Majority,
+        calibrated: false,
         seed,
     };
     let batch = Batch {

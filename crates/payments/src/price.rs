@@ -106,13 +106,44 @@ impl PriceList {
     /// # Errors
     /// [`PriceError`] if a name is unknown, nothing is asked for, or the price exceeds 64 bits.
     pub fn units(&self, learner: &str, features: u32, work: &Work<'_>) -> Result<u64, PriceError> {
+        self.units_of_all(learner, features, &[*work])
+    }
+
+    /// Returns the price of a call that does several works, in units. All together are rounded up once.
+    ///
+    /// # Errors
+    /// Those of [`PriceList::units`], or there is no work.
+    pub fn units_of_all(
+        &self,
+        learner: &str,
+        features: u32,
+        works: &[Work<'_>],
+    ) -> Result<u64, PriceError> {
+        let too_much = PriceError::TooMuch { of: "units" };
+        let sum = works.iter().try_fold(0_u128, |sum, work| {
+            let more = self.thousandths(learner, features, work)?;
+            sum.checked_add(more).ok_or(too_much.clone())
+        })?;
+        if sum == 0 {
+            return Err(PriceError::NoWork);
+        }
+        u64::try_from(sum.div_ceil(THOUSANDTHS)).map_err(|_| too_much)
+    }
+
+    /// Returns the price of a work in thousandths of a unit.
+    fn thousandths(
+        &self,
+        learner: &str,
+        features: u32,
+        work: &Work<'_>,
+    ) -> Result<u128, PriceError> {
         let rates = self
             .learners
             .get(learner)
             .ok_or_else(|| PriceError::UnknownLearner(learner.to_owned()))?;
         // A pick pays for each row of the pool, so three numbers are multiplied at most.
         let (rows, rate) = match *work {
-            Work::Opening => return Ok(self.opening.get()),
+            Work::Opening => return Ok(u128::from(self.opening.get()) * THOUSANDTHS),
             Work::Training { rows } => (rows, u128::from(rates.train.get())),
             Work::Deciding { rows } => (rows, u128::from(rates.decide.get())),
             Work::Query {
@@ -136,11 +167,9 @@ impl PriceList {
         if rows == 0 || blocks == 0 {
             return Err(PriceError::NoWork);
         }
-        let too_much = PriceError::TooMuch { of: "units" };
-        let thousandths = (u128::from(rows) * blocks)
+        (u128::from(rows) * blocks)
             .checked_mul(rate)
-            .ok_or(too_much.clone())?;
-        u64::try_from(thousandths.div_ceil(THOUSANDTHS)).map_err(|_| too_much)
+            .ok_or(PriceError::TooMuch { of: "units" })
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Seconds after which a caller should ask again about something that is not decided.
-const RETRY: u64 = 2;
+pub const RETRY: u64 = 2;
 
 /// Way to pay, in the order of offers: what leaves least money at the host's mercy comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -76,15 +76,21 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
         .routes(routes!(plans::look))
         .routes(routes!(plans::plan))
         .split_for_parts();
+    let (uploading, uploaded) = OpenApiRouter::<App>::default()
+        .routes(routes!(labels::pools::give_pool))
+        .routes(routes!(labels::snapshots::restore))
+        .split_for_parts();
     let (unlimited, unlimited_document) = unlimited().split_for_parts();
     document.merge(streamed);
     document.merge(forwarded);
     document.merge(planned);
+    document.merge(uploaded);
     document.merge(unlimited_document);
     document::complete(&mut document, config.max_page);
     let max_body = config.max_body.min(rpc::MAX_BODY);
     let limited = timed
         .merge(forwarding.layer(DefaultBodyLimit::max(max_body)))
+        .merge(uploading.layer(DefaultBodyLimit::max(app.labels().max_upload())))
         .layer(from_fn_with_state(app.clone(), limits::at_a_time))
         // Training may take longer than other requests, and has limits of its own.
         .merge(planning.layer(DefaultBodyLimit::max(planning::max_body(
@@ -161,6 +167,10 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(labels::model))
         .routes(routes!(labels::close))
         .routes(routes!(labels::refund))
+        .routes(routes!(labels::pools::delete_pool))
+        .routes(routes!(labels::snapshots::seal))
+        .routes(routes!(labels::publish::publish))
+        .routes(routes!(labels::publish::examples))
         .routes(routes!(facilitator::supported))
         .routes(routes!(facilitator::verify))
         .routes(routes!(facilitator::settle))
@@ -188,6 +198,8 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::IF_NONE_MATCH,
             labels::IDEMPOTENCY_KEY,
             labels::PAYMENT_SIGNATURE,
+            labels::snapshots::SNAPSHOT_SECRET,
+            labels::snapshots::SNAPSHOT_SIGNATURE,
             HeaderName::from_static("last-event-id"),
         ])
         .expose_headers(

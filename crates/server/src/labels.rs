@@ -8,10 +8,12 @@ mod account;
 mod answers;
 mod caller;
 mod opening;
+mod pools;
 mod prices;
 mod receipt;
 mod refusal;
 mod secrets;
+mod snapshots;
 
 use std::{
     collections::HashMap,
@@ -25,7 +27,7 @@ use alloy_primitives::B256;
 use axum::body::Bytes;
 use cotrain_active::session::{Limits, Session, SessionError};
 use cotrain_payments::{
-    price::{PriceList, Work},
+    price::PriceList,
     rail::{Presented, Proof},
 };
 use tokio::sync::{Mutex as TurnMutex, Semaphore};
@@ -38,13 +40,19 @@ pub(crate) use self::{
     answers::{Answered, Request},
     caller::Caller,
     opening::{Closed, Opened},
+    pools::pool_id,
+    prices::{Asked, Basis},
     receipt::{OutOfUnits, Receipt},
     refusal::Refusal,
+    snapshots::{Owner, Restored},
 };
 use crate::{config::LabelsSection, payments::Payments};
 
 /// Maximum number of opinions about a row, on average.
 const MAX_OPINIONS: usize = 20;
+
+/// Number of pools and snapshots that are received at the same time, since each takes memory.
+const UPLOADS: usize = 2;
 
 /// Advised wait of a client while sessions are too many or too large, in seconds.
 pub(crate) const RETRY: u64 = 60;
@@ -61,6 +69,8 @@ struct Inner {
     sessions: Mutex<Sessions>,
     /// Permits for work, one for each processor.
     work: Arc<Semaphore>,
+    /// Permits for receiving a pool or a snapshot.
+    uploads: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -78,11 +88,6 @@ pub(crate) struct Entry {
     /// Account of the ledger; `None` if units are free.
     booked: Option<Booked>,
     client: IpAddr,
-    features: u32,
-    learner: &'static str,
-    strategy: &'static str,
-    /// Number of rows of the fixed set, which each training looks at.
-    fixed: u64,
     turn: Arc<TurnMutex<Live>>,
     seen: Mutex<Seen>,
 }
@@ -104,17 +109,6 @@ struct Live {
     answers: Answers,
 }
 
-/// Work that a call on a session asks for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Asked {
-    /// Training on new rows and opinions about others.
-    Training { rows: usize },
-    /// Decisions or predictions.
-    Deciding { rows: usize },
-    /// Search of a pool.
-    Query { pool: usize, picks: usize },
-}
-
 impl Labels {
     /// Creates a service that opens sessions within the bounds of its configuration. Units are free.
     #[must_use]
@@ -133,6 +127,7 @@ impl Labels {
                 payments,
                 sessions: Mutex::default(),
                 work: Arc::new(Semaphore::new(processors)),
+                uploads: Semaphore::new(UPLOADS),
             })
         }))
     }
@@ -149,6 +144,11 @@ impl Labels {
     /// Returns the bounds of sessions.
     pub(crate) fn section(&self) -> Result<&LabelsSection, Refusal> {
         Ok(&self.inner()?.section)
+    }
+
+    /// Returns the maximum size of a pool or a snapshot, in bytes; 0 if no sessions are opened.
+    pub(crate) fn max_upload(&self) -> usize {
+        self.section().map_or(0, |section| section.max_upload)
     }
 
     /// Returns the payments for units.
@@ -173,42 +173,15 @@ impl Labels {
         Ok(self.inner()?.expires())
     }
 
-    /// Returns the price of work on a session, in units.
-    pub(crate) fn price(&self, entry: &Entry, asked: Asked) -> Result<u64, Refusal> {
-        let prices = self.prices()?;
-        let units = |work: &Work<'_>| prices.units(entry.learner, entry.features, work);
-        Ok(match asked {
-            Asked::Training { rows } => {
-                let training = units(&Work::Training { rows: rows as u64 })?;
-                // The fixed set costs as much as a search of it by margins.
-                let looking = match entry.fixed {
-                    0 => 0,
-                    pool => units(&Work::Query {
-                        strategy: "margin",
-                        pool,
-                        picks: 1,
-                    })?,
-                };
-                training.saturating_add(looking)
-            }
-            Asked::Deciding { rows } => units(&Work::Deciding { rows: rows as u64 })?,
-            Asked::Query { pool, picks } => units(&Work::Query {
-                strategy: entry.strategy,
-                pool: pool as u64,
-                picks: picks as u64,
-            })?,
-        })
-    }
-
     /// Works on a session in its turn, and returns the answer. It is stored under the request's key.
     ///
-    /// `work` gets the session and the units that will be spent with this call.
+    /// The price is that of the work on the session as its turn finds it. `work` gets the session and the units that will be spent with this call.
     /// If the caller goes away, the work ends, and its answer is there for the same request.
     pub(crate) async fn work<T: Send + 'static>(
         &self,
         entry: Arc<Entry>,
         caller: Caller,
-        price: u64,
+        asked: Asked,
         work: impl FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
         answer: impl FnOnce(T, Receipt) -> Vec<u8> + Send + 'static,
     ) -> Result<Answered, Refusal> {
@@ -220,6 +193,10 @@ impl Labels {
             Some(Stored::Other) => return Err(Refusal::OtherBody),
             Some(Stored::None) | None => {}
         }
+        let price = prices::units(&inner.prices, &turn.session, asked)?;
+        // What is known to be too large does no work.
+        let bytes = prices::bytes(&turn.session, asked)? + turn.answers.bytes();
+        inner.check_bytes(&inner.sessions(), &entry, bytes)?;
         // From here on, the call ends whatever its caller does.
         let calling = tokio::spawn(async move {
             let held = turn.account.hold(&caller, price).await?;
@@ -292,12 +269,7 @@ impl Labels {
     ) -> Result<T, Refusal> {
         // What is large is shared, so the session's turn ends with the copy of some pointers.
         let session = self.read(entry, |session, _| session.clone()).await;
-        let permit = Arc::clone(&self.inner()?.work).acquire_owned().await;
-        let making = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            make(&session)
-        });
-        making.await.map_err(|_| Refusal::Failed)
+        self.inner()?.apart(move || make(&session)).await
     }
 
     /// Deletes the sessions whose time is over.
@@ -325,6 +297,19 @@ impl Labels {
 }
 
 impl Inner {
+    /// Works apart from the tasks that answer other requests, on as many works as there are processors.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let permit = Arc::clone(&self.work).acquire_owned().await;
+        let working = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        working.await.map_err(|_| Refusal::Failed)
+    }
+
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -336,12 +321,18 @@ impl Inner {
     /// Notes the memory of a session. Returns an error if all would take more than they may.
     fn make_room(&self, entry: &Entry, bytes: usize) -> Result<(), Refusal> {
         let sessions = self.sessions();
+        self.check_bytes(&sessions, entry, bytes)?;
+        entry.seen().bytes = bytes;
+        Ok(())
+    }
+
+    /// Checks that a session may have so many bytes.
+    fn check_bytes(&self, sessions: &Sessions, entry: &Entry, bytes: usize) -> Result<(), Refusal> {
         let before = entry.seen().bytes;
         let others = sessions.bytes().saturating_sub(before);
         if bytes > before && others + bytes > self.section.max_bytes {
             return Err(Refusal::Memory);
         }
-        entry.seen().bytes = bytes;
         Ok(())
     }
 }
@@ -384,6 +375,9 @@ impl LabelsSection {
             opinions: MAX_OPINIONS,
             numbers: self.max_numbers,
             call: self.max_call,
+            pools: self.max_pools,
+            pool_rows: self.max_pool_rows,
+            pool_numbers: self.max_pool_numbers,
         }
     }
 }

@@ -530,7 +530,7 @@ impl PayError {
             Self::Books(BooksError::Unwritten | BooksError::Closed) | Self::Unavailable(_) => {
                 RefusalReason::Pending.retry_after()
             }
-            Self::Mismatch(_) | Self::TooManyOpen { .. } => None,
+            Self::Mismatch(_) | Self::TooManyOpen { .. } | Self::Full { .. } => None,
         }
     }
 

@@ -20,6 +20,7 @@ mod steps;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use self::objective::Objective;
 use self::steps::minimize;
@@ -96,10 +97,8 @@ impl Logistic {
         let classes = self.seen.all();
         check_labeled(rows, labels, self.features, classes)?;
         let seen = Seen::of(labels, classes);
-        let mut model = Self {
-            seen,
-            ..Self::with_cost(classes, self.features, self.cost)?
-        };
+        let mut model = Self::with_cost(classes, self.features, self.cost)?;
+        model.seen = seen;
         // One class needs no weights: its probability is 1 everywhere.
         let mut fit = Fit {
             loss: 0.0,
@@ -200,6 +199,14 @@ impl Logistic {
     /// Returns the classes that have a label.
     pub(crate) fn seen(&self) -> &Seen {
         &self.seen
+    }
+}
+
+impl Drop for Logistic {
+    /// Overwrites the weights, which tell of the rows.
+    fn drop(&mut self) {
+        self.weights.zeroize();
+        self.intercepts.zeroize();
     }
 }
 

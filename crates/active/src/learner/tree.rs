@@ -1,6 +1,7 @@
 //! Binary trees of splits, whose leaves give numbers to classes.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use super::checks::LARGEST;
 use crate::numbers::index;
@@ -123,6 +124,18 @@ impl Tree {
             .map(|node| node.feature as usize)
             .all(|it| it < features)
             && numbers.all(|&(class, _)| (class as usize) < classes)
+    }
+}
+
+impl Drop for Tree {
+    /// Overwrites thresholds, which lie between values of rows, and the numbers of leaves.
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            node.threshold.zeroize();
+        }
+        for (_, number) in &mut self.numbers {
+            number.zeroize();
+        }
     }
 }
 

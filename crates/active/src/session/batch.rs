@@ -82,44 +82,32 @@ impl Batch {
     }
 }
 
-impl Pool {
-    /// Checks the pool against a session and its limits, and returns its rows and given probabilities.
-    ///
-    /// Without features, a row is its index: so all rows differ.
-    pub(super) fn check(
+impl Session {
+    /// Checks the probabilities of a pool, which a caller with its own model gives.
+    pub(super) fn check_probabilities(
         &self,
-        session: &Session,
-    ) -> Result<(Array2<f64>, Option<&Array2<f64>>), SessionError> {
-        if let Some(given) = &self.probabilities {
-            session.limits.check_call(given)?;
-            session.check_given(given)?;
-        } else if session.model.is_none() && session.opening.strategy.needs_probabilities() {
-            return Err(SessionError::NoModel);
-        }
-        let rows = match (&self.rows, &self.probabilities) {
-            (Some(rows), given) => {
-                session.limits.check_call(rows)?;
-                session.check_features(rows)?;
-                if let Some(given) = given.as_ref().filter(|it| it.nrows() != rows.nrows()) {
+        given: Option<&Array2<f64>>,
+        rows: usize,
+    ) -> Result<(), SessionError> {
+        match given {
+            Some(given) => {
+                self.limits.check_call(given)?;
+                self.check_given(given)?;
+                if given.nrows() != rows {
                     return Err(SessionError::Pool {
                         found: given.nrows(),
-                        expected: rows.nrows(),
+                        expected: rows,
                     });
                 }
-                rows.clone()
+                Ok(())
             }
-            (None, Some(given)) if session.opening.features == 0 =>
-            {
-                #[expect(clippy::cast_precision_loss, reason = "a call has few rows")]
-                Array2::from_shape_fn((given.nrows(), 1), |(row, _)| row as f64)
+            None if self.model.is_none() && self.asks().needs_probabilities() => {
+                Err(SessionError::NoModel)
             }
-            (None, _) => return Err(SessionError::Missing("rows")),
-        };
-        Ok((rows, self.probabilities.as_ref()))
+            None => Ok(()),
+        }
     }
-}
 
-impl Session {
     /// Checks the numbers of labeled rows, together with those of the fixed set.
     pub(super) fn check_numbers(&self, labeled: usize) -> Result<(), SessionError> {
         let fixed = self.opening.fixed.as_ref().map_or(0, Array2::len);
@@ -127,7 +115,7 @@ impl Session {
         at_most(what, labeled.saturating_add(fixed), self.limits.numbers)
     }
 
-    fn check_features(&self, rows: &Array2<f64>) -> Result<(), SessionError> {
+    pub(super) fn check_features(&self, rows: &Array2<f64>) -> Result<(), SessionError> {
         let (found, expected) = (rows.ncols(), self.opening.features);
         if found != expected && rows.nrows() > 0 {
             return Err(SessionError::Features { found, expected });

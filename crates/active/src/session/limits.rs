@@ -25,6 +25,12 @@ pub struct Limits {
     pub numbers: usize,
     /// Maximum number of rows in one call, and of the fixed set.
     pub call: usize,
+    /// Maximum number of pools that a session holds.
+    pub pools: usize,
+    /// Maximum number of rows of one pool.
+    pub pool_rows: usize,
+    /// Maximum number of all numbers of all pools.
+    pub pool_numbers: usize,
 }
 
 impl Limits {
@@ -130,6 +136,17 @@ pub enum SessionError {
         "the strategy `{0}` looks at the numbers of rows, and the session has none; give `features`"
     )]
     NoRows(&'static str),
+    /// A pool has probabilities alone, in a session with features.
+    #[error("expected the rows of the pool, as the session has features; send them with the query")]
+    PoolRows,
+    /// A session without features has no pools.
+    #[error(
+        "the session holds no pools, as its rows have no numbers; send probabilities with each query"
+    )]
+    Featureless,
+    /// There is no such pool.
+    #[error("the session has no pool with this id; send its rows again")]
+    UnknownPool,
     /// Parts of a snapshot do not fit each other.
     #[error("the snapshot is not whole; take another one")]
     Torn,

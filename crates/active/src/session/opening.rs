@@ -35,6 +35,8 @@ pub struct Opening {
     pub fixed: Option<Array2<f64>>,
     /// Method for the consensus of several annotators.
     pub method: Method,
+    /// `true` if the model's probabilities are calibrated by a temperature.
+    pub calibrated: bool,
     /// Seed of all random choices.
     pub seed: u64,
 }
@@ -56,7 +58,7 @@ impl Opening {
         if self.features == 0 && looks_at_rows(self.strategy) {
             return Err(SessionError::NoRows(self.strategy.name()));
         }
-        if own && self.strategy == Strategy::Committee {
+        if own && (self.strategy == Strategy::Committee || self.calibrated) {
             return Err(SessionError::NoModel);
         }
         at_most("stopping rules", self.stopping.len(), MAX_RULES)?;

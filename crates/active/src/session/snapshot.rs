@@ -1,18 +1,20 @@
 //! Snapshot of a session, from which it goes on with the same answers.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use super::{
     Labeled, Session,
     limits::{Limits, SessionError, at_most},
-    model::LearnerKind,
+    model::{LearnerKind, Model},
     opening::Opening,
 };
 use crate::{
     annotators::{Method, Opinion},
+    calibration::Temperature,
     export::AnyLearner,
     numbers::MAX_COUNT,
     stopping::{Rule, Stopping},
@@ -41,10 +43,13 @@ pub struct Snapshot {
     rules: Vec<Rule>,
     fixed: Option<Table>,
     method: Method,
+    calibrated: bool,
     seed: u64,
     rows: Table,
     opinions: Vec<Opinion>,
+    /// Model; `None` if the caller has its own, and of a contract's classifier, which learns anew.
     model: Option<AnyLearner>,
+    temperature: f64,
     stream: Option<Stream>,
     stopping: Stopping,
     queries: u64,
@@ -71,9 +76,16 @@ impl Table {
         }
     }
 
-    fn array(self) -> Result<Array2<f64>, SessionError> {
-        Array2::from_shape_vec((self.rows, self.columns), self.numbers)
-            .map_err(|_| SessionError::Torn)
+    fn array(mut self) -> Result<Array2<f64>, SessionError> {
+        let numbers = mem::take(&mut self.numbers);
+        Array2::from_shape_vec((self.rows, self.columns), numbers).map_err(|_| SessionError::Torn)
+    }
+}
+
+impl Drop for Table {
+    /// Overwrites the numbers.
+    fn drop(&mut self) {
+        self.numbers.zeroize();
     }
 }
 
@@ -97,6 +109,7 @@ impl Session {
             rules: opening.stopping.clone(),
             fixed: opening.fixed.as_ref().map(Table::of),
             method: opening.method,
+            calibrated: opening.calibrated,
             seed: opening.seed,
             rows: Table {
                 rows: self.labeled.count,
@@ -104,7 +117,8 @@ impl Session {
                 numbers: self.labeled.numbers.clone(),
             },
             opinions: self.labeled.opinions.clone(),
-            model: self.model.as_deref().cloned(),
+            model: self.model().and_then(Model::exported).cloned(),
+            temperature: self.model().map_or(1.0, |it| it.temperature().get()),
             stream: self.stream.clone(),
             stopping: self.stopping.clone(),
             queries: self.queries,
@@ -116,7 +130,7 @@ impl Session {
     /// # Errors
     ///
     /// The snapshot is of another version, is above the limits, or its parts do not fit each other.
-    pub fn restore(snapshot: Snapshot, limits: Limits) -> Result<Self, SessionError> {
+    pub fn restore(mut snapshot: Snapshot, limits: Limits) -> Result<Self, SessionError> {
         if snapshot.version != VERSION {
             return Err(SessionError::Torn);
         }
@@ -135,6 +149,7 @@ impl Session {
             stopping: snapshot.rules,
             fixed: snapshot.fixed.map(Table::array).transpose()?,
             method: snapshot.method,
+            calibrated: snapshot.calibrated,
             seed: snapshot.seed,
         };
         let mut session = Self::open(opening, limits)?;
@@ -144,6 +159,7 @@ impl Session {
         let max = limits.rows.saturating_mul(limits.opinions);
         at_most("labels", snapshot.opinions.len(), max)?;
         at_most("classes", snapshot.classes, limits.classes)?;
+        let temperature = Temperature::from_number(snapshot.temperature);
         let fits = session.has_parts(
             snapshot.stream.as_ref(),
             &snapshot.stopping,
@@ -154,19 +170,20 @@ impl Session {
             && covers(&snapshot.opinions, count, snapshot.classes)
             && session.takes(snapshot.model.as_ref(), snapshot.classes, count)
             && snapshot.queries <= MAX_COUNT;
-        if !fits {
+        let Some(temperature) = temperature.filter(|_| fits) else {
             return Err(SessionError::Torn);
-        }
-        let mut labeled = Labeled {
-            count,
-            numbers: snapshot.rows.numbers,
-            opinions: snapshot.opinions,
-            ..Labeled::default()
         };
+        let mut labeled = Labeled::default();
+        labeled.count = count;
+        labeled.numbers = mem::take(&mut snapshot.rows.numbers);
+        labeled.opinions = snapshot.opinions;
         labeled.agree(session.opening.method, snapshot.classes)?;
         session.classes = snapshot.classes;
         session.labeled = Arc::new(labeled);
-        session.model = snapshot.model.map(Arc::new);
+        match snapshot.model {
+            Some(model) => session.model = Some(Arc::new(Model::of(model, temperature))),
+            None => session.learn(true)?,
+        }
         session.stream = snapshot.stream;
         session.stopping = snapshot.stopping;
         session.queries = snapshot.queries;
@@ -187,12 +204,16 @@ impl Session {
 
     /// Returns `true` if a model is one of this session for a number of classes and of labeled rows.
     fn takes(&self, model: Option<&AnyLearner>, classes: usize, rows: usize) -> bool {
-        let Some(model) = model else {
-            return self.model.is_none();
-        };
         let (kind, seed) = (self.opening.learner, self.opening.seed);
         let made = kind.model(classes, self.opening.features, seed);
-        matches!(made, Ok(Some(made)) if kind.has_made(model, &made, rows))
+        let Ok(made) = made else {
+            return false;
+        };
+        match (model, made.as_ref().and_then(Model::exported)) {
+            (Some(model), Some(made)) => kind.has_made(model, made, rows),
+            (None, None) => true,
+            _ => false,
+        }
     }
 }
 

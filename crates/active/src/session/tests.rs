@@ -1,15 +1,18 @@
 //! Tests of sessions.
 
+mod pools;
 mod restore;
 
 use std::f64::consts::TAU;
 
+use cotrain_protocol::{classifier::Kind, sample::Encoding};
 use ndarray::{Array2, array};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::{
+    calibration::Temperature,
     measure::Measure,
     numbers::float,
     stopping::Rule,
@@ -24,6 +27,9 @@ const LIMITS: Limits = Limits {
     opinions: 5,
     numbers: 100_000,
     call: 2_000,
+    pools: 2,
+    pool_rows: 3_000,
+    pool_numbers: 200_000,
 };
 
 fn opening(classes: usize, features: usize) -> Opening {
@@ -39,6 +45,7 @@ fn opening(classes: usize, features: usize) -> Opening {
         stopping: Vec::new(),
         fixed: None,
         method: Method::DawidSkene,
+        calibrated: false,
         seed: 5,
     }
 }
@@ -120,25 +127,42 @@ impl SelectRows for Array2<f64> {
 
 #[test]
 fn session_learns_with_each_learner() {
-    let (rows, labels) = blobs(120, 4, 8, 21);
-    let (test, truth) = blobs(200, 4, 8, 22);
     for learner in LearnerKind::ALL {
-        if learner == LearnerKind::Own {
-            continue;
-        }
+        let kind = match learner {
+            LearnerKind::Own => continue,
+            LearnerKind::Deployable(kind) => Some(kind),
+            _ => None,
+        };
+        // Perceptrons have two classes, and sparse samples numbers of 0 and 1.
+        let classes = match kind {
+            Some(Kind::SparsePerceptron | Kind::DensePerceptron) => 2,
+            _ => 4,
+        };
+        let is_sparse = kind.is_some_and(|kind| kind.encoding() == Encoding::Sparse);
+        let round = |rows: Array2<f64>| match is_sparse {
+            true => rows.mapv(|it| if it > 0.0 { 1.0 } else { 0.0 }),
+            false => rows,
+        };
+        let (rows, labels) = blobs(120, classes, 8, 21);
+        let (test, truth) = blobs(200, classes, 8, 22);
+        let (rows, test) = (round(rows), round(test));
         let opening = Opening {
             learner,
             strategy: Strategy::Committee,
-            ..opening(4, 8)
+            calibrated: true,
+            ..opening(classes, 8)
         };
         let session = trained(opening, &rows, &labels);
+        let model = session.model().unwrap();
+        assert_ne!(model.temperature(), Temperature::ONE, "{learner:?}");
         assert!(accuracy(&session, &test, &truth) > 0.9, "{learner:?}");
         let pool = Pool {
             rows: Some(test.clone()),
             probabilities: None,
         };
         let (session, chosen) = session.query(&pool, 4).unwrap();
-        assert_eq!(chosen.len(), 4);
+        // Few rows of 0 and 1 are new.
+        assert!(is_sparse || chosen.len() == 4, "{learner}");
         let written = serde_json::to_string(&session.snapshot()).unwrap();
         let snapshot: Snapshot = serde_json::from_str(&written).unwrap();
         let restored = Session::restore(snapshot, LIMITS).unwrap();

@@ -3,8 +3,9 @@
 use ndarray::ArrayView2;
 
 use super::distance::{mean, squared};
-use super::rank::{Distinct, Order, drawn};
+use super::rank::{Distinct, Order};
 use super::rows::Rows;
+use crate::numbers::drawn;
 
 /// Returns up to `count` different rows of `candidates`, each the farthest from all before it.
 ///

@@ -7,9 +7,9 @@ use ndarray::ArrayView2;
 
 use super::density::references;
 use super::distance::{mean, squared, squared_below};
-use super::rank::{Distinct, Order, drawn, mixed};
+use super::rank::{Distinct, Order};
 use super::rows::Rows;
-use crate::numbers::float;
+use crate::numbers::{drawn, float, mixed};
 
 /// Maximum number of clusters, as in the paper.
 const CLUSTERS: usize = 500;

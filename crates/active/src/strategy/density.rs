@@ -1,9 +1,8 @@
 //! Similarity of a row to the rows of its pool.
 
 use super::distance::{mean, squared};
-use super::rank::drawn;
 use super::rows::Rows;
-use crate::numbers::float;
+use crate::numbers::{drawn, float};
 
 /// Maximum number of rows with which each row is compared.
 const REFERENCES: usize = 2_000;

@@ -150,6 +150,11 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Checks the numbers of a pool before any query.
+pub(crate) fn check_pool(rows: ArrayView2<'_, f64>) -> Result<(), QueryError> {
+    check(Source::Pool, rows)
+}
+
 /// Checks that all numbers can be squared and added.
 pub(super) fn check(source_of: Source, rows: ArrayView2<'_, f64>) -> Result<(), QueryError> {
     let is_small = |number: f64| number.abs() <= MAX_NUMBER;

@@ -101,31 +101,33 @@ impl<S: Send + Sync> FromRequest<S> for JsonBytes {
             );
             return Err(Problem::new(&Kind::MEDIA_TYPE, detail));
         }
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    let detail =
-                        "the body is larger than this coordinator takes; send less at a time";
-                    return Problem::new(&Kind::TOO_LARGE, detail);
-                }
-                let detail = "the body ended before it was whole; send it again";
-                Problem::new(&Kind::INVALID_BODY, detail)
-            })?;
-        Ok(Self(bytes))
+        whole(request, state).await.map(Self)
     }
+}
+
+/// Receives a whole body, within the bound of its route.
+pub(super) async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let received = Bytes::from_request(request, state).await;
+    received.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let detail = "the body is larger than this coordinator takes; send less at a time";
+            return Problem::new(&Kind::TOO_LARGE, detail);
+        }
+        let detail = "the body ended before it was whole; send it again";
+        Problem::new(&Kind::INVALID_BODY, detail)
+    })
 }
 
 /// Returns `true` for `application/json` and types that end with `+json`, with or without
 /// parameters.
-fn is_json(content: &str) -> bool {
+pub(super) fn is_json(content: &str) -> bool {
     let name = content.split(';').next().unwrap_or_default().trim();
     let name = name.to_ascii_lowercase();
     name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
 }
 
 /// Reads the JSON of a body. An error names the path of the faulty value.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

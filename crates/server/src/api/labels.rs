@@ -3,26 +3,27 @@
 mod body;
 mod call;
 mod payment;
+pub(super) mod pools;
+pub(super) mod publish;
+mod rows;
+pub(super) mod snapshots;
 mod view;
 
 use axum::{
     Json,
     extract::State,
     http::{
-        HeaderName, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
+        StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
     },
     response::{IntoResponse, Response},
 };
-use cotrain_active::session::SessionError;
-use serde::Serialize;
+use cotrain_active::session::{Session, SessionError};
 
 use self::{
-    body::{
-        DecisionsBody, ExamplesBody, ModelForm, ModelQuery, OpenBody, PredictionsBody, QueriesBody,
-        QuotesBody, UnitsBody,
-    },
-    call::{Call, OfSession},
+    body::{ModelForm, ModelQuery, OpenBody, QuotesBody, UnitsBody},
+    call::{Call, Faults, KeyHeader, OfSession, json, no_store},
+    rows::{DecisionsBody, ExamplesBody, PredictionsBody, QueriesBody},
     view::{
         BoughtView, ClosedView, DecisionsView, OpenedView, PredictionsView, QueriesView,
         QuotesView, SessionView, TrainedView,
@@ -39,7 +40,7 @@ use super::{
     kinds::Kind,
     problem::Problem,
 };
-use crate::labels::{Answered, Asked, Refusal};
+use crate::labels::{Asked, Refusal};
 
 /// Returns the prices of all work, and the units of the work that the body describes.
 ///
@@ -164,16 +165,12 @@ pub(super) async fn state(
 /// A row may have opinions of several annotators. The model learns from their consensus.
 #[utoipa::path(
     post, path = "/v1/label/sessions/{session}/examples", tag = "labels", operation_id = "teachSession",
-    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    params(OfSession, KeyHeader),
     security(("session" = [])),
     request_body(content = ExamplesBody, example = json!({"rows": [{"x": [0.5, 1.0], "y": 1}]})),
     responses(
         (status = 200, description = "The model has learned.", body = TrainedView),
-        (status = 401, description = "The token is missing, or not that of the session."),
-        (status = 402, description = "The session has too few units left."),
-        (status = 404, description = "The session is unknown."),
-        (status = 409, description = "The key belongs to another request."),
-        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+        Faults,
     ),
 )]
 pub(super) async fn train(
@@ -182,20 +179,11 @@ pub(super) async fn train(
     _query: NoQuery,
     call: Call<ExamplesBody>,
 ) -> Result<Response, Problem> {
-    let (caller, body) = call.of()?;
-    let entry = app.labels().find(&path.session, &caller.presented)?;
-    let rows = body.rows.len().max(body.opinions.len());
-    if rows == 0 {
-        return Err(nothing("rows or opinions"));
-    }
-    let price = app.labels().price(&entry, Asked::Training { rows })?;
-    let work = move |session: &_, spent| {
-        let batch = body.batch(session)?;
-        cotrain_active::session::Session::train(session, &batch, spent)
-    };
-    let answer = |trained, receipt| bytes(&TrainedView::new(&trained, receipt));
-    let answer = app.labels().work(entry, caller, price, work, answer).await;
-    Ok(answered(answer?))
+    let (session, body) = call.on(&app, &path)?;
+    let (examples, asked) = body.checked()?;
+    let work = move |session: &Session, spent| session.train(&examples.batch(session)?, spent);
+    let view = |trained, receipt| TrainedView::new(&trained, receipt);
+    session.work(asked, work, view).await
 }
 
 /// Decides for each row of a stream whether it is worth a label.
@@ -204,16 +192,12 @@ pub(super) async fn train(
 /// its probabilities instead of rows.
 #[utoipa::path(
     post, path = "/v1/label/sessions/{session}/decisions", tag = "labels", operation_id = "decideInSession",
-    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    params(OfSession, KeyHeader),
     security(("session" = [])),
     request_body(content = DecisionsBody, example = json!({"rows": [[0.5, 1.0]]})),
     responses(
         (status = 200, description = "A decision for each row.", body = DecisionsView),
-        (status = 401, description = "The token is missing, or not that of the session."),
-        (status = 402, description = "The session has too few units left."),
-        (status = 404, description = "The session is unknown."),
-        (status = 409, description = "The key belongs to another request."),
-        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+        Faults,
     ),
 )]
 pub(super) async fn decide(
@@ -222,17 +206,12 @@ pub(super) async fn decide(
     _query: NoQuery,
     call: Call<DecisionsBody>,
 ) -> Result<Response, Problem> {
-    let (caller, body) = call.of()?;
-    let entry = app.labels().find(&path.session, &caller.presented)?;
+    let (session, body) = call.on(&app, &path)?;
     let input = body.input()?;
-    let asked = Asked::Deciding {
-        rows: body::rows(&input),
-    };
-    let price = app.labels().price(&entry, asked)?;
-    let work = move |session: &cotrain_active::session::Session, _| session.decide(&input);
-    let answer = |decisions, receipt| bytes(&DecisionsView::new(decisions, receipt));
-    let answer = app.labels().work(entry, caller, price, work, answer).await;
-    Ok(answered(answer?))
+    let rows = rows::count(&input);
+    let work = move |session: &Session, _| session.decide(&input);
+    let asked = Asked::Deciding { rows };
+    session.work(asked, work, DecisionsView::new).await
 }
 
 /// Chooses rows of a pool that are worth a label.
@@ -241,16 +220,12 @@ pub(super) async fn decide(
 /// rows, the one that is worth most first.
 #[utoipa::path(
     post, path = "/v1/label/sessions/{session}/queries", tag = "labels", operation_id = "askSession",
-    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    params(OfSession, KeyHeader),
     security(("session" = [])),
     request_body(content = QueriesBody, example = json!({"rows": [[0.5, 1.0], [0.0, 0.5]], "count": 1})),
     responses(
         (status = 200, description = "The chosen rows.", body = QueriesView),
-        (status = 401, description = "The token is missing, or not that of the session."),
-        (status = 402, description = "The session has too few units left."),
-        (status = 404, description = "The session is unknown."),
-        (status = 409, description = "The key belongs to another request."),
-        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+        Faults,
     ),
 )]
 pub(super) async fn query(
@@ -259,34 +234,23 @@ pub(super) async fn query(
     _query: NoQuery,
     call: Call<QueriesBody>,
 ) -> Result<Response, Problem> {
-    let (caller, body) = call.of()?;
-    let entry = app.labels().find(&path.session, &caller.presented)?;
-    let (pool, count) = body.pool()?;
-    let rows = body::pool_rows(&pool);
-    // More picks than rows cost no more.
-    let picks = count.min(rows);
-    let price = app
-        .labels()
-        .price(&entry, Asked::Query { pool: rows, picks })?;
-    let work = move |session: &cotrain_active::session::Session, _| session.query(&pool, count);
-    let answer = |chosen: Vec<usize>, receipt| bytes(&QueriesView::new(&chosen, receipt));
-    let answer = app.labels().work(entry, caller, price, work, answer).await;
-    Ok(answered(answer?))
+    let (session, body) = call.on(&app, &path)?;
+    let question = body.question()?;
+    let asked = question.asked();
+    let work = move |session: &Session, _| question.ask(session);
+    let view = |chosen: Vec<usize>, receipt| QueriesView::new(&chosen, receipt);
+    session.work(asked, work, view).await
 }
 
 /// Returns the probabilities of rows, without a decision about labels.
 #[utoipa::path(
     post, path = "/v1/label/sessions/{session}/predictions", tag = "labels", operation_id = "predictInSession",
-    params(OfSession, ("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 128, pattern = "^[A-Za-z0-9_-]+$", description = "Key of the request: the same request with the same key is worked on and charged once.")),
+    params(OfSession, KeyHeader),
     security(("session" = [])),
     request_body(content = PredictionsBody, example = json!({"rows": [[0.5, 1.0]]})),
     responses(
         (status = 200, description = "The probabilities of each row.", body = PredictionsView),
-        (status = 401, description = "The token is missing, or not that of the session."),
-        (status = 402, description = "The session has too few units left."),
-        (status = 404, description = "The session is unknown."),
-        (status = 409, description = "The key belongs to another request."),
-        (status = 422, description = "The body does not match the schema, or the session does not take it."),
+        Faults,
     ),
 )]
 pub(super) async fn predict(
@@ -295,19 +259,12 @@ pub(super) async fn predict(
     _query: NoQuery,
     call: Call<PredictionsBody>,
 ) -> Result<Response, Problem> {
-    let (caller, body) = call.of()?;
-    let entry = app.labels().find(&path.session, &caller.presented)?;
+    let (session, body) = call.on(&app, &path)?;
     let rows = body.rows()?;
-    let price = app
-        .labels()
-        .price(&entry, Asked::Deciding { rows: rows.nrows() })?;
-    let work = move |session: &cotrain_active::session::Session, _| {
-        let predicted = session.predict(&rows)?;
-        Ok::<_, SessionError>((session.clone(), predicted))
-    };
-    let answer = |predicted, receipt| bytes(&PredictionsView::new(&predicted, receipt));
-    let answer = app.labels().work(entry, caller, price, work, answer).await;
-    Ok(answered(answer?))
+    let asked = Asked::Deciding { rows: rows.nrows() };
+    let work = move |session: &Session, _| Ok((session.clone(), session.predict(&rows)?));
+    let view = |predicted, receipt| PredictionsView::new(&predicted, receipt);
+    session.work(asked, work, view).await
 }
 
 /// Returns the model of a labeling session, which its owner takes along. It is free.
@@ -331,10 +288,14 @@ pub(super) async fn model(
     let labels = app.labels();
     let entry = labels.find(&path.session, call.presented())?;
     let made = labels.make(&entry, move |session| {
-        let model = session.learner().ok_or(SessionError::NoModel);
+        let model = session.model().ok_or(SessionError::NoModel);
         let model = model.map_err(|error| Problem::from(Refusal::from(error)))?;
+        let model = model.exported().ok_or_else(|| {
+            let detail = "a contract's classifier has no file; `publish` plans its deployment";
+            Problem::new(&Kind::LABELING_REJECTED, detail)
+        })?;
         match query.form {
-            ModelForm::Json => Ok(bytes(model)),
+            ModelForm::Json => Ok(json(model)),
             ModelForm::Onnx => model
                 .to_onnx()
                 .map_err(|error| Problem::new(&Kind::LABELING_REJECTED, error)),
@@ -389,26 +350,4 @@ pub(super) async fn refund(
 ) -> Result<Response, Problem> {
     let settled = app.labels().give_back(call.caller()).await?;
     Ok(([no_store()], payment::settled(&settled), Json(settled)).into_response())
-}
-
-/// Returns the header that keeps an answer out of caches.
-fn no_store() -> (HeaderName, String) {
-    (CACHE_CONTROL, "no-store".to_owned())
-}
-
-/// Returns an answer that may have been stored.
-fn answered(answer: Answered) -> Response {
-    let content = (CONTENT_TYPE, "application/json".to_owned());
-    let headers = payment::headers(answer.receipt, answer.response.as_ref());
-    ([content, no_store()], headers, answer.body).into_response()
-}
-
-fn bytes(view: &impl Serialize) -> Vec<u8> {
-    // A view has names and finite numbers only.
-    serde_json::to_vec(view).unwrap_or_default()
-}
-
-fn nothing(what: &str) -> Problem {
-    let detail = format!("there are no {what}; send at least one");
-    Problem::new(&Kind::LABELING_REJECTED, detail)
 }

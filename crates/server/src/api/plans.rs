@@ -13,16 +13,20 @@ use axum::{
     extract::{FromRequest, Request, State},
 };
 use cotrain_client::{
-    deploy::{Blueprint, Given, MeasureError, Outline, StepGas},
+    deploy::{Blueprint, Given, MeasureError, Outline, Plan, StepGas},
     initial::InitialModel,
 };
 use cotrain_indexer::with_sources;
 use cotrain_learning::initial::Prepared;
 use serde::de::DeserializeOwned;
 
+pub(super) use self::{
+    body::{Incentives, MarketBody, SOMEBODY, WaitsBody, named},
+    fault::unfit,
+    view::{ContractView, PlannedView, WeightsDigest},
+};
 use self::{
     body::{LookBody, PlanBody, Wanted},
-    fault::unfit,
     view::{LookView, PlanView},
 };
 use super::{
@@ -136,19 +140,38 @@ pub(super) async fn plan(
     let plans = plans(&app)?;
     let wanted = body.wanted(plans.max_file, plans.bounds())?;
     let (model, blueprint, gas) = work(&app, move || train(&wanted)).await?;
+    let outline = outline(&app, &blueprint, &gas).await?;
+    PlanView::new(app.index().chain_id(), &model, &blueprint, outline).map(Json)
+}
+
+/// Measures a deployment, and lists its transactions.
+pub(super) async fn outlined(app: &App, plan: Plan) -> Result<(Blueprint, Outline), Problem> {
+    let measuring = work(app, move || {
+        let parameters = plan.classifier.parameters();
+        let (classes, features) = (parameters.classes(), parameters.features());
+        check_size(classes.into(), features as usize)?;
+        let gas = measure(&plan)?;
+        Ok((plan.blueprint(), gas))
+    });
+    let (blueprint, gas) = measuring.await?;
+    let outline = outline(app, &blueprint, &gas).await?;
+    Ok((blueprint, outline))
+}
+
+/// Lists the transactions of a deployment to the chain.
+async fn outline(app: &App, blueprint: &Blueprint, gas: &StepGas) -> Result<Outline, Problem> {
     let registry = app.coordinator.registry();
     let given = Given {
         registry,
         ..Given::default()
     };
     let node = app.index().node();
-    let outline = Outline::of(node, &blueprint, &given, &gas).await;
-    let outline = outline.map_err(|error| {
+    let outline = Outline::of(node, blueprint, &given, gas).await;
+    outline.map_err(|error| {
         tracing::warn!(error = %with_sources(&error), "cannot ask the node for a plan");
         let detail = "the node does not answer; try again later";
         Problem::new(&Kind::UNAVAILABLE, detail).retry_after(5)
-    })?;
-    PlanView::new(app.index().chain_id(), &model, &blueprint, outline).map(Json)
+    })
 }
 
 /// Trains a model within the bounds, and measures the gas of its deployment.
@@ -157,27 +180,38 @@ fn train(wanted: &Wanted) -> Result<(InitialModel, Blueprint, StepGas), Problem>
     bounded(&prepared)?;
     let model = InitialModel::train(&wanted.title, wanted.terms, wanted.owner, &prepared);
     let model = model.map_err(|error| unfit(&error))?;
-    let gas = model.deployment.gas().map_err(|error| match error {
+    let gas = measure(&model.deployment)?;
+    let blueprint = model.deployment.blueprint();
+    Ok((model, blueprint, gas))
+}
+
+/// Measures the gas of a deployment.
+fn measure(plan: &Plan) -> Result<StepGas, Problem> {
+    plan.gas().map_err(|error| match error {
         MeasureError::Card(error) => unfit(&error),
         error @ MeasureError::Chain(_) => {
             tracing::error!(error = %with_sources(&error), "cannot measure a deployment");
             Problem::new(&Kind::INTERNAL, "the deployment cannot be measured")
         }
-    })?;
-    let blueprint = model.deployment.blueprint();
-    Ok((model, blueprint, gas))
+    })
 }
 
-/// Checks that model and samples are small enough for a coordinator.
-fn bounded(prepared: &Prepared) -> Result<(), Problem> {
-    let encoded = &prepared.encoded;
-    let (classes, features) = (encoded.classes.len(), encoded.encoder.model_features());
+/// Checks that a model is small enough for a coordinator.
+fn check_size(classes: usize, features: usize) -> Result<(), Problem> {
     if classes * features > MAX_MODEL {
         let detail = format!(
             "{classes} classes times {features} features are more than {MAX_MODEL}; keep fewer features with `features` or `hashed`, or leave columns out"
         );
         return Err(Problem::new(&Kind::INVALID_DATA, detail));
     }
+    Ok(())
+}
+
+/// Checks that model and samples are small enough for a coordinator.
+fn bounded(prepared: &Prepared) -> Result<(), Problem> {
+    let encoded = &prepared.encoded;
+    let (classes, features) = (encoded.classes.len(), encoded.encoder.model_features());
+    check_size(classes, features)?;
     // A number of a sample has at least 2 bytes.
     let samples = encoded.train.iter().chain(encoded.test.iter());
     let numbers: usize = samples.map(|(sample, _)| sample.len() / 2).sum();

@@ -197,6 +197,18 @@ pub struct LabelsSection {
     /// Maximum number of rows in one call.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub max_call: usize,
+    /// Maximum number of pools that a session holds.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 64>")]
+    pub max_pools: usize,
+    /// Maximum number of rows of a pool that a session holds.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
+    pub max_pool_rows: usize,
+    /// Maximum number of all numbers of a session's pools.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 134_217_728>")]
+    pub max_pool_numbers: usize,
+    /// Maximum size of a pool or a snapshot that is sent, in bytes.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1_024, 268_435_456>")]
+    pub max_upload: usize,
     /// Maximum number of units that a session spends.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000_000_000>")]
     pub max_units: u64,

@@ -52,6 +52,8 @@ pub(super) struct Held {
 
 #[derive(Debug)]
 enum Units {
+    /// Account of a call that is free.
+    Unchanged(Account),
     /// Account after the call.
     Free(Counted),
     Booked(Booked, Hold),
@@ -87,6 +89,16 @@ impl Counted {
 }
 
 impl Account {
+    /// Returns the number of the account's changes and the hash over them, which snapshots name.
+    ///
+    /// No ledger has the charges of an account that is counted in memory.
+    pub(super) fn head(&self) -> (u64, B256) {
+        match self {
+            Self::Free(_) => (0, B256::ZERO),
+            Self::Booked(booked) => booked.head(),
+        }
+    }
+
     /// Returns the units as they are now.
     pub(super) fn receipt(&self) -> Receipt {
         match self {
@@ -97,6 +109,13 @@ impl Account {
 
     /// Sets units aside for a call. A payment that came with it buys units first.
     pub(super) async fn hold(&self, caller: &Caller, price: u64) -> Result<Held, Refusal> {
+        if price == 0 {
+            return Ok(Held {
+                price,
+                units: Units::Unchanged(self.clone()),
+                response: None,
+            });
+        }
         let booked = match self {
             Self::Free(counted) => {
                 let units = Units::Free(counted.charged(price)?);
@@ -136,6 +155,13 @@ impl Booked {
         };
         let replaced = books.replace_owner(self.account, owner).await;
         replaced.map_err(|error| Refusal::Unpayable(error.into()))
+    }
+
+    /// Returns the number of the account's changes, and the hash over them.
+    pub(super) fn head(&self) -> (u64, B256) {
+        let head = |ledger: &Ledger| Some(ledger.account(self.account)?.head());
+        let books = self.payments.books();
+        books.and_then(|books| books.read(head)).unwrap_or_default()
     }
 
     /// Checks that a request proves the owner.
@@ -189,6 +215,7 @@ impl Held {
     /// Returns the receipt that the call has once it is charged.
     pub(super) fn receipt(&self) -> Receipt {
         match &self.units {
+            Units::Unchanged(account) => account.receipt(),
             Units::Free(counted) => counted.receipt(self.price),
             Units::Booked(booked, _) => {
                 // The units are reserved: they are neither left nor spent yet.
@@ -206,6 +233,7 @@ impl Held {
     /// After an error the call has cost nothing.
     pub(super) async fn commit(self) -> Result<(Account, Option<SettlementResponse>), Refusal> {
         match self.units {
+            Units::Unchanged(account) => Ok((account, None)),
             Units::Free(counted) => Ok((Account::Free(counted), None)),
             Units::Booked(booked, hold) => match booked.rail.commit(&hold, self.price).await {
                 Ok(paid) => Ok((Account::Booked(booked), paid.response.or(self.response))),

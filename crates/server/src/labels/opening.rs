@@ -6,7 +6,6 @@ use alloy_primitives::B256;
 use cotrain_active::session::{Opening, Session, State};
 use cotrain_payments::{
     ledger::{AccountId, Ledger, Owner},
-    price::Work,
     rail::{Proof, token_hash},
     x402::wire::SettlementResponse,
 };
@@ -16,6 +15,7 @@ use super::{
     Answers, Entry, Inner, Labels, Live, Mutex, Receipt, Seen,
     account::{Account, Booked, Counted, account_of},
     caller::{Caller, PURCHASE},
+    prices::Basis,
     refusal::Refusal,
     secrets::Secret,
 };
@@ -47,18 +47,9 @@ pub(crate) struct Closed {
 }
 
 /// Session that is ready, and whose opening is priced.
-struct Ready {
-    opening: Facts,
-    session: Session,
-    price: u64,
-}
-
-/// Facts of an opening that its entry keeps.
-struct Facts {
-    learner: &'static str,
-    strategy: &'static str,
-    features: u32,
-    fixed: u64,
+pub(super) struct Ready {
+    pub(super) session: Session,
+    pub(super) price: u64,
 }
 
 impl Labels {
@@ -73,7 +64,7 @@ impl Labels {
     ) -> Result<Opened, Refusal> {
         let inner = Arc::clone(self.inner()?);
         let opening = tokio::spawn(async move {
-            let ready = inner.ready(opening)?;
+            let ready = inner.ready(opening).await?;
             if inner.payments.is_on() {
                 inner.open_paid(&caller, ready, units).await
             } else {
@@ -162,24 +153,12 @@ impl Labels {
 
 impl Inner {
     /// Prepares a session. What is wrong is told before what is missing of its price.
-    fn ready(&self, opening: Opening) -> Result<Ready, Refusal> {
-        let learner = opening.learner.name();
-        let strategy = opening.strategy.name();
-        let features = u32::try_from(opening.features).unwrap_or(u32::MAX).max(1);
-        let price = self.prices.units(learner, features, &Work::Opening)?;
-        let fixed = opening.fixed.as_ref().map_or(0, |rows| rows.nrows() as u64);
-        let session = Session::open(opening, self.section.limits())?;
-        let opening = Facts {
-            learner,
-            strategy,
-            features,
-            fixed,
-        };
-        Ok(Ready {
-            opening,
-            session,
-            price,
-        })
+    async fn ready(&self, opening: Opening) -> Result<Ready, Refusal> {
+        let price = Basis::of_opening(&opening).opening(&self.prices)?;
+        let limits = self.section.limits();
+        let opening = self.apart(move || Session::open(opening, limits));
+        let session = opening.await??;
+        Ok(Ready { session, price })
     }
 
     fn open_free(
@@ -288,7 +267,7 @@ impl Inner {
     }
 
     /// Returns the account of a session, also of one that is no longer open.
-    fn booked(&self, id: &str, caller: &Caller) -> Result<Booked, Refusal> {
+    pub(super) fn booked(&self, id: &str, caller: &Caller) -> Result<Booked, Refusal> {
         if !self.payments.is_on() {
             return Err(Refusal::NothingSold);
         }
@@ -315,7 +294,7 @@ impl Inner {
     }
 
     /// Returns the id of the open session of an account. A channel pays for many.
-    fn open_session_of(&self, account: AccountId) -> Option<String> {
+    pub(super) fn open_session_of(&self, account: AccountId) -> Option<String> {
         let sessions = self.sessions();
         let mut open = sessions.by_id.iter();
         let of_account = |entry: &Entry| {
@@ -327,7 +306,7 @@ impl Inner {
     }
 
     /// Checks that another session of a client has room.
-    fn check_room(&self, caller: &Caller, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, caller: &Caller, bytes: usize) -> Result<(), Refusal> {
         let section = &self.section;
         let mut sessions = self.sessions();
         sessions.delete_expired(Instant::now());
@@ -347,7 +326,7 @@ impl Inner {
         Ok(())
     }
 
-    fn insert(
+    pub(super) fn insert(
         &self,
         id: String,
         caller: &Caller,
@@ -355,12 +334,6 @@ impl Inner {
         token: Option<B256>,
         account: Account,
     ) {
-        let Facts {
-            learner,
-            strategy,
-            features,
-            fixed,
-        } = ready.opening;
         let booked = match &account {
             Account::Booked(booked) => Some(booked.clone()),
             Account::Free(_) => None,
@@ -373,10 +346,6 @@ impl Inner {
             token,
             booked,
             client: caller.client,
-            features,
-            learner,
-            strategy,
-            fixed,
             turn: Arc::new(TurnMutex::new(Live {
                 session: ready.session,
                 account,

@@ -1,7 +1,7 @@
 //! Reasons why a call on a labeling session is refused.
 
 use cotrain_active::session::SessionError;
-use cotrain_payments::price::PriceError;
+use cotrain_payments::{price::PriceError, seal::SealError};
 
 use super::receipt::OutOfUnits;
 use crate::payments::{PayError, Refused};
@@ -31,6 +31,20 @@ pub(crate) enum Refusal {
     Price(#[from] PriceError),
     #[error(transparent)]
     Session(#[from] SessionError),
+    #[error("other pools or snapshots are being received, of which few are at a time; try again")]
+    Uploads,
+    #[error(
+        "the snapshot would have more than {max} bytes, which is all that is taken back here; take the model along instead"
+    )]
+    SnapshotSize { max: usize },
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(
+        "the snapshot names a ledger that this coordinator does not have; restore it where it was made"
+    )]
+    Ledger,
+    #[error("the account of this snapshot has an open session already; call it, or close it first")]
+    Open,
     #[error("the work on the session failed; nothing was charged")]
     Failed,
     #[error("{}", .0.error)]

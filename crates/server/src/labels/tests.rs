@@ -38,6 +38,7 @@ fn opening() -> Opening {
         stopping: Vec::new(),
         fixed: None,
         method: Method::DawidSkene,
+        calibrated: false,
         seed: 0,
     }
 }
@@ -71,7 +72,11 @@ async fn open(labels: &Labels, client: u8) -> Result<Opened, Refusal> {
 
 async fn train(labels: &Labels, opened: &Opened, rows: usize) -> Result<Answered, Refusal> {
     let entry = find(labels, opened)?;
-    let price = labels.price(&entry, Asked::Training { rows })?;
+    let asked = Asked::Training {
+        rows,
+        opinions: rows,
+        fixed: 0,
+    };
     let work = move |session: &Session, spent| {
         let opinion = |index| cotrain_active::annotators::Opinion {
             row: session.rows() + index,
@@ -87,7 +92,7 @@ async fn train(labels: &Labels, opened: &Opened, rows: usize) -> Result<Answered
     };
     let answer = |_, receipt: Receipt| receipt.charged.to_string().into_bytes();
     labels
-        .work(entry, caller(CLIENT), price, work, answer)
+        .work(entry, caller(CLIENT), asked, work, answer)
         .await
 }
 
@@ -168,7 +173,7 @@ async fn work_counts_the_memory_of_the_answer_that_it_stores() {
             request,
             ..caller(CLIENT)
         };
-        labels.work(Arc::clone(&entry), caller, 1, work, answer)
+        labels.work(Arc::clone(&entry), caller, Asked::Nothing, work, answer)
     };
     let request = || Some(Request::new("0123456789abcdef", b"body"));
     let before = entry.seen().bytes;
@@ -198,17 +203,19 @@ async fn work_ends_and_is_charged_once_if_the_caller_goes_away() {
             request: Some(request()),
             ..caller(CLIENT)
         };
-        labels.work(Arc::clone(&entry), caller, 7, work, answer)
+        let asked = Asked::Deciding { rows: 2 };
+        labels.work(Arc::clone(&entry), caller, asked, work, answer)
     };
     let left = tokio::time::timeout(Duration::from_millis(10), deciding()).await;
     assert!(left.is_err());
     let answer = deciding().await.unwrap();
-    assert_eq!(answer.body, opened_with(&opened, 7));
+    // Each row has 16 blocks of 64 features.
+    assert_eq!(answer.body, opened_with(&opened, 32));
     let (state, receipt) = labels
         .read(&entry, |session, receipt| (session.state(), receipt))
         .await;
     assert_eq!(state.seen, 2);
-    assert_eq!(receipt.spent, opened.receipt.spent + 7);
+    assert_eq!(receipt.spent, opened.receipt.spent + 32);
 }
 
 fn opened_with(opened: &Opened, more: u64) -> String {
@@ -221,12 +228,34 @@ async fn work_that_fails_or_panics_costs_nothing() {
     let opened = open(&labels, 1).await.unwrap();
     let entry = find(&labels, &opened).unwrap();
     let answer = |(), _: Receipt| Vec::new();
+    let asked = Asked::Deciding { rows: 1 };
     let failing = |_: &Session, _| Err(SessionError::NoGate);
-    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), 5, failing, answer);
+    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), asked, failing, answer);
     assert!(matches!(failed.await, Err(Refusal::Session(_))));
     let panicking = |_: &Session, _| -> Result<(Session, ()), _> { panic!("as tested") };
-    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), 5, panicking, answer);
+    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), asked, panicking, answer);
     assert!(matches!(failed.await, Err(Refusal::Failed)));
     let spent = labels.read(&entry, |_, receipt| receipt.spent).await;
     assert_eq!(spent, opened.receipt.spent);
+}
+
+#[tokio::test]
+async fn work_that_is_known_to_be_too_large_is_refused_before_it_begins() {
+    let labels = Labels::new(LabelsSection {
+        max_bytes: 1 << 20,
+        ..section()
+    });
+    let opened = open(&labels, 1).await.unwrap();
+    let entry = find(&labels, &opened).unwrap();
+    let asked = Asked::Training {
+        rows: 131,
+        opinions: 131,
+        fixed: 0,
+    };
+    let work = |_: &Session, _| -> Result<(Session, ()), _> { panic!("it has begun") };
+    let answer = |(), _: Receipt| Vec::new();
+    let refused = labels
+        .work(entry, caller(CLIENT), asked, work, answer)
+        .await;
+    assert!(matches!(refused, Err(Refusal::Memory)), "{refused:?}");
 }

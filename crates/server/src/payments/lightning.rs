@@ -430,6 +430,7 @@ impl Rail for Lightning {
                 owner: known.owner,
                 session: named.then_some(known.token),
                 is_token_fresh: false,
+                replaces_token: false,
                 response: None,
             })
         }

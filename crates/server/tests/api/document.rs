@@ -40,13 +40,19 @@ async fn complete_documents_every_path_with_its_problems() {
             "POST /v1/label/quotes",
             "GET /v1/label/refund",
             "POST /v1/label/sessions",
+            "POST /v1/label/sessions/restore",
             "GET /v1/label/sessions/{session}",
             "POST /v1/label/sessions/{session}/close",
             "POST /v1/label/sessions/{session}/decisions",
+            "GET /v1/label/sessions/{session}/examples",
             "POST /v1/label/sessions/{session}/examples",
             "GET /v1/label/sessions/{session}/model",
+            "POST /v1/label/sessions/{session}/pools",
+            "DELETE /v1/label/sessions/{session}/pools/{pool}",
             "POST /v1/label/sessions/{session}/predictions",
+            "POST /v1/label/sessions/{session}/publish",
             "POST /v1/label/sessions/{session}/queries",
+            "POST /v1/label/sessions/{session}/snapshots",
             "POST /v1/label/sessions/{session}/units",
             "GET /v1/markets",
             "GET /v1/markets/{market}",
@@ -93,7 +99,9 @@ async fn complete_documents_every_path_with_its_problems() {
         let responses = operation["responses"].as_object().unwrap();
         let success = match path.as_str() {
             "POST /v1/simulations" => "202",
-            "DELETE /v1/simulations/{id}" => "204",
+            "DELETE /v1/simulations/{id}" | "DELETE /v1/label/sessions/{session}/pools/{pool}" => {
+                "204"
+            }
             "POST /v1/label/sessions" => "201",
             _ => "200",
         };
@@ -107,7 +115,8 @@ async fn complete_documents_every_path_with_its_problems() {
         if path.contains("{session}") {
             wanted.extend(["401", "404"]);
         }
-        if path.starts_with("POST") && !path.ends_with("/close") {
+        let has_body = !path.ends_with("/close") && !path.ends_with("/snapshots");
+        if path.starts_with("POST") && has_body {
             wanted.extend(["413", "415", "422"]);
         }
         for status in wanted {

@@ -7,23 +7,23 @@ use cotrain_active::{export::AnyLearner, learner::Learner as _};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Api, Client};
 
-const SESSIONS: &str = "/v1/label/sessions";
+pub(crate) const SESSIONS: &str = "/v1/label/sessions";
 
 /// Open session of a client.
-struct Session {
-    path: String,
-    token: String,
+pub(crate) struct Session {
+    pub(crate) path: String,
+    pub(crate) token: String,
     /// Answer to the opening.
-    opened: Value,
+    pub(crate) opened: Value,
 }
 
-async fn enabled() -> Client {
+pub(crate) async fn enabled() -> Client {
     Client::set_up(|setup| setup.labels.enabled = true).await
 }
 
-async fn open(client: &Client, body: &Value) -> Session {
+pub(crate) async fn open(client: &Client, body: &Value) -> Session {
     let answer = client.post(SESSIONS, body).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -43,7 +43,13 @@ async fn open(client: &Client, body: &Value) -> Session {
 }
 
 impl Session {
-    async fn send(&self, client: &Client, call: &str, key: Option<&str>, body: &Value) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        client: &Api,
+        call: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Answer {
         let path = format!("{}/{call}", self.path);
         let mut request = Request::post(path)
             .header("content-type", "application/json")
@@ -57,7 +63,7 @@ impl Session {
     }
 
     /// Returns the body of an answer with status 200.
-    async fn call(&self, client: &Client, call: &str, body: &Value) -> Value {
+    pub(crate) async fn call(&self, client: &Api, call: &str, body: &Value) -> Value {
         let answer = self.send(client, call, None, body).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.header("content-type"), "application/json");
@@ -65,12 +71,12 @@ impl Session {
         answer.json()
     }
 
-    async fn state(&self, client: &Client) -> Answer {
+    pub(crate) async fn state(&self, client: &Api) -> Answer {
         let token = format!("Bearer {}", self.token);
         client.get_with(&self.path, "authorization", &token).await
     }
 
-    async fn close(&self, client: &Client) -> Answer {
+    pub(crate) async fn close(&self, client: &Api) -> Answer {
         let request = Request::post(format!("{}/close", self.path));
         let request = request.header("authorization", format!("Bearer {}", self.token));
         client.ask(request.body(Body::empty()).unwrap()).await
@@ -78,7 +84,7 @@ impl Session {
 }
 
 /// Returns a row of class 0 on the left, or of class 1 on the right.
-fn row(class: usize, index: usize) -> Value {
+pub(crate) fn row(class: usize, index: usize) -> Value {
     let side = if class == 0 { -1.0 } else { 1.0 };
     let index = u32::try_from(index).unwrap();
     json!([
@@ -87,7 +93,7 @@ fn row(class: usize, index: usize) -> Value {
     ])
 }
 
-fn examples(count: usize) -> Value {
+pub(crate) fn examples(count: usize) -> Value {
     let example = |index: usize| json!({"x": row(index % 2, index), "y": index % 2});
     json!({"rows": (0..count).map(example).collect::<Vec<_>>()})
 }
@@ -396,8 +402,8 @@ async fn session_weighs_annotators_and_says_when_to_stop() {
     let mut taught = examples(20);
     taught["opinions"] = opinions.collect();
     let trained = session.call(&client, "examples", &taught).await;
-    // 40 opinions to learn from, and 10 rows to look at.
-    assert_eq!(trained["units"]["charged"], 81);
+    // 60 opinions to learn from, and 10 rows to look at.
+    assert_eq!(trained["units"]["charged"], 121);
     assert_eq!(trained["stop"], json!(null));
     let state = session.state(&client).await.json();
     assert_eq!(
@@ -431,7 +437,8 @@ async fn session_works_in_sequence() {
     rows.sort_unstable();
     assert_eq!(rows, [3, 6, 9, 12, 15, 18, 21, 24]);
     let state = session.state(&client).await.json();
-    assert_eq!(state["units"]["spent"], 10 + 8 * 6);
+    // Each training learns from all rows so far.
+    assert_eq!(state["units"]["spent"], 10 + 2 * rows.iter().sum::<u64>());
 }
 
 #[tokio::test]

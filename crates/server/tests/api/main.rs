@@ -14,6 +14,7 @@ mod plans;
 mod predictions;
 mod reading;
 mod rpc;
+mod sessions;
 mod simulations;
 mod submissions;
 mod web;

@@ -53,7 +53,7 @@ fn body(owner: Address, change: &Value) -> Value {
 }
 
 /// Sends the transactions of a plan as a wallet would, and returns the addresses of its contracts.
-async fn send(stage: &Stage, plan: &Value) -> HashMap<String, Address> {
+pub(crate) async fn send(stage: &Stage, plan: &Value) -> HashMap<String, Address> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let mut known: HashMap<String, Address> = plan["contracts"]
         .as_array()

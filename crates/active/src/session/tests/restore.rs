@@ -1,7 +1,10 @@
 //! Tests of snapshots, and of sessions that are made of them.
 
 use super::*;
-use crate::learner::{Boosted, Forest};
+use crate::{
+    export::AnyLearner,
+    learner::{Boosted, Forest, Learner as _},
+};
 
 #[test]
 fn restore_goes_on_with_the_same_answers() {
@@ -65,6 +68,8 @@ fn restore_refuses_what_does_not_fit() {
         ("opinions", serde_json::json!([])),
         ("model", serde_json::json!(null)),
         ("gate", serde_json::json!(null)),
+        ("temperature", serde_json::json!(21.0)),
+        ("calibrated", serde_json::json!("yes")),
         (
             "rows",
             serde_json::json!({"rows": 20, "columns": 4, "numbers": [1.0]}),
@@ -79,12 +84,14 @@ fn restore_refuses_what_does_not_fit() {
 
 #[test]
 fn restore_refuses_what_no_session_has_written() {
-    let (rows, labels) = blobs(20, 3, 4, 13);
+    let (rows, labels) = blobs(20, 2, 4, 13);
+    // All learners take two classes, and rows of 0 and 1.
+    let rows = rows.mapv(|it| if it > 0.0 { 1.0 } else { 0.0 });
     for learner in LearnerKind::ALL {
         let opening = Opening {
             learner,
             stopping: vec![Rule::Iterations { max: 9 }],
-            ..opening(3, 4)
+            ..opening(2, 4)
         };
         let session = trained(opening, &rows, &labels);
         let whole = serde_json::to_value(session.snapshot()).unwrap();

@@ -1,30 +1,28 @@
 //! Bodies of requests about labeling sessions, and what they mean.
 
 use cotrain_active::{
-    annotators::{Method, Opinion},
+    annotators::Method,
     measure::Measure,
-    session::{Batch, Input, LearnerKind, Opening, Pool, Session, SessionError},
+    session::{LearnerKind, Opening},
     stopping::Rule,
     strategy::Strategy,
     stream::{Gate, Manager},
 };
-use ndarray::Array2;
+use cotrain_protocol::classifier::Kind as Learner;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::{kinds::Kind, problem::Problem};
+use super::rows::{MAX_COUNT, Rows, array, in_range};
+use crate::{
+    api::{kinds::Kind, problem::Problem},
+    labels::Basis,
+};
 
 /// Highest number that JavaScript reads without rounding.
 const MAX: u64 = crate::api::page::MAX;
 
-/// Maximum number of rows that a body counts.
-const MAX_COUNT: u32 = 1_000_000;
-
 /// Maximum number of features that a coordinator can be set to.
 const MAX_FEATURES: u32 = 65_536;
-
-/// Rows: arrays of numbers, all of the same length.
-type Rows = Vec<Vec<f64>>;
 
 /// Work to be priced. Left out numbers are 0.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -39,7 +37,14 @@ pub(in crate::api) struct QuotesBody {
     /// Strategy of the query; margin if it is left out.
     #[serde(default)]
     pub(super) strategy: StrategyBody,
-    /// Number of rows to train.
+    /// Whether probabilities are calibrated.
+    #[serde(default)]
+    calibrated: bool,
+    /// Number of rows that are labeled already. A training learns from them, too.
+    #[serde(default)]
+    #[schema(maximum = 1_000_000)]
+    labeled: u32,
+    /// Number of new rows to train.
     #[serde(default)]
     #[schema(maximum = 1_000_000)]
     pub(super) train: u32,
@@ -61,6 +66,7 @@ impl QuotesBody {
     pub(super) fn check(&self) -> Result<(), Problem> {
         let counts = [
             ("features", self.features.unwrap_or(0), 0, MAX_FEATURES),
+            ("labeled", self.labeled, 0, MAX_COUNT),
             ("train", self.train, 0, MAX_COUNT),
             ("decide", self.decide, 0, MAX_COUNT),
             ("pool", self.pool, 0, MAX_COUNT),
@@ -68,15 +74,19 @@ impl QuotesBody {
         ];
         counts.into_iter().try_for_each(in_range)
     }
-}
 
-/// Checks a number by its name, its minimum and its maximum.
-fn in_range((name, found, least, max): (&str, u32, u32, u32)) -> Result<(), Problem> {
-    if (least..=max).contains(&found) {
-        return Ok(());
+    /// Returns the facts by which the work is priced. A start counts as not over.
+    pub(super) fn basis(&self) -> Basis {
+        Basis {
+            learner: self.learner.kind(),
+            features: self.features.unwrap_or(1).max(1),
+            strategy: self.strategy.strategy(),
+            calibrated: self.calibrated,
+            rows: self.labeled.into(),
+            opinions: self.labeled.into(),
+            fixed: 0,
+        }
     }
-    let detail = format!("`{name}` is {found}; expected {least} to {max}");
-    Err(Problem::new(&Kind::INVALID_REQUEST, detail))
 }
 
 /// Form of a model.
@@ -100,8 +110,8 @@ pub(in crate::api) struct ModelQuery {
     pub(super) form: ModelForm,
 }
 
-/// Learner of a session: logistic regression, a random forest, gradient-boosted trees, or the caller's
-/// own model, which sends probabilities.
+/// Learner of a session: logistic regression, a random forest, gradient-boosted trees, one of the five
+/// classifiers that contracts run, or the caller's own model, which sends probabilities.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::api) enum SessionLearnerBody {
@@ -109,6 +119,11 @@ pub(in crate::api) enum SessionLearnerBody {
     Logistic,
     Forest,
     Boosted,
+    SparsePerceptron,
+    DensePerceptron,
+    NaiveBayes,
+    SparseNearestCentroid,
+    DenseNearestCentroid,
     Own,
 }
 
@@ -118,6 +133,11 @@ impl SessionLearnerBody {
             Self::Logistic => LearnerKind::Logistic,
             Self::Forest => LearnerKind::Forest,
             Self::Boosted => LearnerKind::Boosted,
+            Self::SparsePerceptron => LearnerKind::Deployable(Learner::SparsePerceptron),
+            Self::DensePerceptron => LearnerKind::Deployable(Learner::DensePerceptron),
+            Self::NaiveBayes => LearnerKind::Deployable(Learner::NaiveBayes),
+            Self::SparseNearestCentroid => LearnerKind::Deployable(Learner::SparseNearestCentroid),
+            Self::DenseNearestCentroid => LearnerKind::Deployable(Learner::DenseNearestCentroid),
             Self::Own => LearnerKind::Own,
         }
     }
@@ -191,6 +211,10 @@ pub(in crate::api) struct OpenBody {
     /// Method for the consensus of several annotators; `dawid-skene` if it is left out.
     #[serde(default)]
     consensus: ConsensusBody,
+    /// Whether probabilities are calibrated: divided by a temperature, from 50 labels on. A training
+    /// then costs five times as much.
+    #[serde(default)]
+    calibrated: bool,
     /// Seed of all random choices; 0 if it is left out.
     #[serde(default)]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
@@ -394,179 +418,8 @@ impl OpenBody {
                 ConsensusBody::Majority => Method::Majority,
                 ConsensusBody::DawidSkene => Method::DawidSkene,
             },
+            calibrated: self.calibrated,
             seed: self.seed,
         })
     }
-}
-
-/// Labeled rows, and further opinions.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::api) struct ExamplesBody {
-    /// New rows with their labels.
-    #[serde(default)]
-    pub(super) rows: Vec<ExampleBody>,
-    /// Opinions about rows by their index, counted from the first row of the session.
-    #[serde(default)]
-    pub(super) opinions: Vec<OpinionBody>,
-    /// Probabilities that a model of one's own gives to its fixed set, if a rule looks at them.
-    fixed: Option<Rows>,
-}
-
-/// Labeled row.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::api) struct ExampleBody {
-    /// Numbers of the row; left out if the session has no features.
-    #[serde(default)]
-    x: Vec<f64>,
-    /// Label: the index of its class, from 0.
-    y: u32,
-    /// Number of the annotator; 0 if it is left out.
-    #[serde(default)]
-    annotator: u32,
-}
-
-/// Opinion of an annotator about a row.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::api) struct OpinionBody {
-    /// Index of the row.
-    row: u32,
-    /// Label: the index of its class, from 0.
-    y: u32,
-    /// Number of the annotator.
-    annotator: u32,
-}
-
-impl ExamplesBody {
-    /// Returns the batch for a session.
-    pub(super) fn batch(self, session: &Session) -> Result<Batch, SessionError> {
-        let (mut rows, mut opinions) = (Vec::new(), Vec::new());
-        for (index, example) in self.rows.into_iter().enumerate() {
-            opinions.push(Opinion {
-                row: session.rows() + index,
-                annotator: example.annotator,
-                label: example.y as usize,
-            });
-            rows.push(example.x);
-        }
-        opinions.extend(self.opinions.iter().map(|opinion| Opinion {
-            row: opinion.row as usize,
-            annotator: opinion.annotator,
-            label: opinion.y as usize,
-        }));
-        let features = session.opening().features;
-        Ok(Batch {
-            rows: table(rows, features)?,
-            opinions,
-            fixed: self
-                .fixed
-                .map(|rows| {
-                    let columns = rows.first().map_or(0, Vec::len);
-                    table(rows, columns)
-                })
-                .transpose()?,
-        })
-    }
-}
-
-/// Rows of a stream, or probabilities that a model of one's own gives to them.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::api) struct DecisionsBody {
-    /// Rows; left out with a model of one's own.
-    #[schema(min_items = 1)]
-    rows: Option<Rows>,
-    /// Probabilities of each class, for each row; only with a model of one's own.
-    #[schema(min_items = 1)]
-    probabilities: Option<Rows>,
-}
-
-impl DecisionsBody {
-    pub(super) fn input(self) -> Result<Input, Problem> {
-        match (self.rows, self.probabilities) {
-            (Some(rows), None) => array(rows).map(Input::Rows),
-            (None, Some(given)) => array(given).map(Input::Probabilities),
-            _ => {
-                let detail = "expected either `rows` or `probabilities`";
-                Err(Problem::new(&Kind::INVALID_REQUEST, detail))
-            }
-        }
-    }
-}
-
-/// Pool of rows without a label.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::api) struct QueriesBody {
-    /// Rows; left out if the session has no features.
-    #[schema(min_items = 1)]
-    rows: Option<Rows>,
-    /// Probabilities of each class, for each row; only with a model of one's own.
-    #[schema(min_items = 1)]
-    probabilities: Option<Rows>,
-    /// Maximum number of rows to choose.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    count: u32,
-}
-
-impl QueriesBody {
-    pub(super) fn pool(self) -> Result<(Pool, usize), Problem> {
-        if self.rows.is_none() && self.probabilities.is_none() {
-            let detail = "expected `rows`, `probabilities` or both";
-            return Err(Problem::new(&Kind::INVALID_REQUEST, detail));
-        }
-        in_range(("count", self.count, 1, MAX_COUNT))?;
-        let pool = Pool {
-            rows: self.rows.map(array).transpose()?,
-            probabilities: self.probabilities.map(array).transpose()?,
-        };
-        Ok((pool, self.count as usize))
-    }
-}
-
-/// Rows to predict.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::api) struct PredictionsBody {
-    /// Rows.
-    #[schema(min_items = 1)]
-    rows: Rows,
-}
-
-impl PredictionsBody {
-    pub(super) fn rows(self) -> Result<Array2<f64>, Problem> {
-        array(self.rows)
-    }
-}
-
-/// Returns the number of rows to decide on.
-pub(super) fn rows(input: &Input) -> usize {
-    match input {
-        Input::Rows(rows) | Input::Probabilities(rows) => rows.nrows(),
-    }
-}
-
-/// Returns the number of rows of a pool.
-pub(super) fn pool_rows(pool: &Pool) -> usize {
-    let rows = pool.rows.as_ref().or(pool.probabilities.as_ref());
-    rows.map_or(0, Array2::nrows)
-}
-
-/// Returns rows as an array, with as many numbers as the first one has.
-fn array(rows: Rows) -> Result<Array2<f64>, Problem> {
-    let columns = rows.first().map_or(0, Vec::len);
-    let rows = table(rows, columns);
-    rows.map_err(|error| Problem::new(&Kind::LABELING_REJECTED, error))
-}
-
-fn table(rows: Rows, expected: usize) -> Result<Array2<f64>, SessionError> {
-    if let Some(row) = rows.iter().find(|row| row.len() != expected) {
-        let found = row.len();
-        return Err(SessionError::Features { found, expected });
-    }
-    let count = rows.len();
-    let numbers = rows.into_iter().flatten().collect();
-    Array2::from_shape_vec((count, expected), numbers).map_err(|_| SessionError::Torn)
 }

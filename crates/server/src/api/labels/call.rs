@@ -1,22 +1,29 @@
 //! Calls on a labeling session: token, key and body.
 
-use std::{marker::PhantomData, net::IpAddr};
+use std::{marker::PhantomData, net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, HeaderName, header::AUTHORIZATION},
+    http::{
+        HeaderMap, HeaderName,
+        header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE},
+        request::Parts,
+    },
+    response::{IntoResponse, Response},
 };
+use cotrain_active::session::{Session, SessionError};
 use cotrain_payments::{
     ledger::RequestId,
     rail::{Presented, RefusalReason},
     x402::{extensions, header, wire::PaymentPayload},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::{IntoParams, IntoResponses};
 
+use super::payment::headers as paid_headers;
 use crate::{
     api::{app::App, extract::JsonBytes, kinds::Kind, limits::ClientAddress, problem::Problem},
-    labels::{self, Caller},
+    labels::{self, Answered, Asked, Caller, Entry, Labels, Receipt},
 };
 
 /// Header with the key of a request, which makes its repetition safe.
@@ -36,24 +43,47 @@ pub(in crate::api) struct NoBody;
 
 /// Call with its caller and its body.
 pub(in crate::api) struct Call<T = NoBody> {
+    who: Who,
+    bytes: JsonBytes,
+    body: PhantomData<T>,
+}
+
+/// Facts about a caller that the head of a request tells.
+#[derive(Clone)]
+pub(super) struct Who {
     presented: Presented,
     key: Option<RequestId>,
     path: String,
     url: String,
     client: IpAddr,
-    bytes: JsonBytes,
-    body: PhantomData<T>,
 }
 
-impl<T> Call<T> {
+impl Who {
+    /// Reads the head of a request.
+    pub(super) async fn of(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Ok(ClientAddress(client)) = ClientAddress::from_request_parts(parts, app).await;
+        let payment = payment(&parts.headers)?;
+        let key = key(&parts.headers, payment.as_ref())?;
+        let presented = presented(&parts.headers, payment)?;
+        let path = parts.uri.path().to_owned();
+        let url = url(&parts.headers, &path);
+        Ok(Self {
+            presented,
+            key,
+            path,
+            url,
+            client,
+        })
+    }
+
     /// Returns what the caller presented.
     pub(super) fn presented(&self) -> &Presented {
         &self.presented
     }
 
-    /// Returns the caller.
-    pub(super) fn caller(&self) -> Caller {
-        let content = [self.path.as_bytes(), b"\n", &self.bytes.0].concat();
+    /// Returns the caller of a call with a body.
+    pub(super) fn caller(&self, body: &[u8]) -> Caller {
+        let content = [self.path.as_bytes(), b"\n", body].concat();
         let text = self.key.as_ref().map(ToString::to_string);
         let request = labels::Request::new(text.as_deref().unwrap_or_default(), &content);
         Caller {
@@ -65,15 +95,22 @@ impl<T> Call<T> {
             client: self.client,
         }
     }
+}
+
+impl<T> Call<T> {
+    /// Returns what the caller presented.
+    pub(super) fn presented(&self) -> &Presented {
+        self.who.presented()
+    }
+
+    /// Returns the caller.
+    pub(super) fn caller(&self) -> Caller {
+        self.who.caller(&self.bytes.0)
+    }
 
     async fn read(request: Request, app: &App, has_body: bool) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let Ok(ClientAddress(client)) = ClientAddress::from_request_parts(&mut parts, app).await;
-        let payment = payment(&parts.headers)?;
-        let key = key(&parts.headers, payment.as_ref())?;
-        let presented = presented(&parts.headers, payment)?;
-        let path = parts.uri.path().to_owned();
-        let url = url(&parts.headers, &path);
+        let who = Who::of(&mut parts, app).await?;
         let bytes = if has_body {
             let request = Request::from_parts(parts, body);
             JsonBytes::from_request(request, app).await?
@@ -81,11 +118,7 @@ impl<T> Call<T> {
             JsonBytes::default()
         };
         Ok(Self {
-            presented,
-            key,
-            path,
-            url,
-            client,
+            who,
             bytes,
             body: PhantomData,
         })
@@ -96,6 +129,12 @@ impl<T: DeserializeOwned> Call<T> {
     /// Returns the caller and the body of a call.
     pub(super) fn of(self) -> Result<(Caller, T), Problem> {
         Ok((self.caller(), self.bytes.read()?))
+    }
+
+    /// Reads the body, and finds the session to work on.
+    pub(super) fn on(self, app: &App, path: &OfSession) -> Result<(OnSession, T), Problem> {
+        let (caller, body) = self.of()?;
+        Ok((OnSession::find(app, path, caller)?, body))
     }
 }
 
@@ -113,6 +152,104 @@ impl FromRequest<App> for Call {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         Self::read(request, app, false).await
     }
+}
+
+/// Session that a call works on, and its caller, who has proven that it is theirs.
+pub(super) struct OnSession {
+    labels: Labels,
+    entry: Arc<Entry>,
+    caller: Caller,
+}
+
+impl OnSession {
+    /// Finds a session, and puts off its end.
+    pub(super) fn find(app: &App, path: &OfSession, caller: Caller) -> Result<Self, Problem> {
+        let labels = app.labels().clone();
+        let entry = labels.find(&path.session, &caller.presented)?;
+        Ok(Self {
+            labels,
+            entry,
+            caller,
+        })
+    }
+
+    pub(super) fn entry(&self) -> &Arc<Entry> {
+        &self.entry
+    }
+
+    /// Reads the session in its turn.
+    pub(super) async fn read<T>(&self, read: impl FnOnce(&Session, Receipt) -> T) -> T {
+        self.labels.read(&self.entry, read).await
+    }
+
+    /// Works on the session in its turn, charges the work, and answers.
+    pub(super) async fn work<T: Send + 'static, V: Serialize>(
+        self,
+        asked: Asked,
+        work: impl FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
+        view: impl FnOnce(T, Receipt) -> V + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let answer = move |done, receipt| json(&view(done, receipt));
+        let working = self
+            .labels
+            .work(self.entry, self.caller, asked, work, answer);
+        Ok(answered(working.await?))
+    }
+}
+
+/// Returns an answer that may have been stored.
+pub(super) fn answered(answer: Answered) -> Response {
+    let content = (CONTENT_TYPE, "application/json".to_owned());
+    let headers = paid_headers(answer.receipt, answer.response.as_ref());
+    ([content, no_store()], headers, answer.body).into_response()
+}
+
+/// Returns the header that keeps an answer out of caches.
+pub(super) fn no_store() -> (HeaderName, String) {
+    (CACHE_CONTROL, "no-store".to_owned())
+}
+
+pub(super) fn json(view: &impl Serialize) -> Vec<u8> {
+    // A view has names and finite numbers only.
+    serde_json::to_vec(view).unwrap_or_default()
+}
+
+/// Header with the key of a request.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes a header, which `key` reads")]
+pub(in crate::api) struct KeyHeader {
+    /// Key of the request: the same request with the same key is worked on and charged once.
+    #[param(
+        rename = "Idempotency-Key",
+        required = false,
+        min_length = 16,
+        max_length = 128,
+        pattern = "^[A-Za-z0-9_-]+$"
+    )]
+    key: Option<String>,
+}
+
+/// Refusals of calls that work on a session.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers that problems give")]
+pub(in crate::api) enum Faults {
+    #[response(
+        status = 401,
+        description = "The token is missing, or not that of the session."
+    )]
+    Token,
+    #[response(status = 402, description = "The session has too few units left.")]
+    Units,
+    #[response(status = 404, description = "The session is unknown.")]
+    Unknown,
+    #[response(status = 409, description = "The key belongs to another request.")]
+    Other,
+    #[response(
+        status = 422,
+        description = "The body does not match the schema, or the session does not take it."
+    )]
+    Rejected,
 }
 
 /// Returns the URL of a call, by the host that the client named.

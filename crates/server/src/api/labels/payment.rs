@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header::WWW_AUTHENTICATE};
 use cotrain_payments::{
     ledger::Fault,
+    rail,
     x402::{
         header,
         wire::{PaymentRequired, SettlementResponse},
@@ -61,6 +62,9 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let kind = match &refusal {
             Refusal::Disabled | Refusal::NothingSold => &Kind::NOT_SERVED,
+            Refusal::Uploads => {
+                return Self::new(&Kind::OVERLOADED, refusal).retry_after(rail::RETRY);
+            }
             Refusal::Full { .. } | Refusal::Memory => {
                 return Self::new(&Kind::TOO_MANY_SESSIONS, refusal).retry_after(RETRY);
             }
@@ -84,7 +88,12 @@ impl From<Refusal> for Problem {
             Refusal::Unknown => &Kind::UNKNOWN_SESSION,
             Refusal::Token => &Kind::WRONG_TOKEN,
             Refusal::OtherBody => &Kind::OTHER_REQUEST,
-            Refusal::Price(_) | Refusal::Session(_) => &Kind::LABELING_REJECTED,
+            Refusal::Price(_)
+            | Refusal::Session(_)
+            | Refusal::SnapshotSize { .. }
+            | Refusal::Seal(_)
+            | Refusal::Ledger
+            | Refusal::Open => &Kind::LABELING_REJECTED,
             Refusal::Failed => &Kind::INTERNAL,
         };
         Self::new(kind, refusal)

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use alloy_primitives::hex;
 use cotrain_active::{
     session::{Decision, Session, Trained},
     stopping::Stopped,
 };
 use cotrain_payments::{
-    price::{PriceList, Work},
+    price::{PriceError, PriceList},
     x402::wire::SettlementResponse,
 };
 use ndarray::Array2;
@@ -134,6 +135,14 @@ struct SessionBoundsView {
     numbers: u64,
     /// Maximum number of rows in one call.
     call: u64,
+    /// Maximum number of pools that a session holds.
+    pools: u64,
+    /// Maximum number of rows of a pool.
+    pool_rows: u64,
+    /// Maximum number of all numbers of a session's pools.
+    pool_numbers: u64,
+    /// Maximum size of a pool or a snapshot that is sent, in bytes.
+    upload: u64,
     /// Maximum number of units that a session spends.
     units: u64,
     /// Time after its last call at which a session is deleted, in seconds.
@@ -161,22 +170,18 @@ impl QuotesView {
         if rails.is_empty() {
             rails.push(rail_name(RailKind::Free));
         }
-        let learner = body.learner.kind().name();
-        let features = body.features.unwrap_or(1).max(1);
-        let units = |count: u32, work: Work<'_>| match count {
+        let basis = body.basis();
+        let count = |count: u32| u64::from(count);
+        let priced = |rows: u32, price: &dyn Fn() -> Result<u64, PriceError>| match rows {
             0 => Ok(0),
-            _ => prices.units(learner, features, &work),
+            _ => price(),
         };
-        let query = Work::Query {
-            strategy: body.strategy.strategy().name(),
-            pool: body.pool.into(),
-            picks: body.count.unwrap_or(1).min(body.pool).into(),
-        };
-        let (train, decide) = (body.train.into(), body.decide.into());
+        let (train, decide, pool) = (count(body.train), count(body.decide), count(body.pool));
+        let picks = count(body.count.unwrap_or(1));
         let units = WorkView {
-            train: units(body.train, Work::Training { rows: train })?,
-            decide: units(body.decide, Work::Deciding { rows: decide })?,
-            query: units(body.pool, query)?,
+            train: priced(body.train, &|| basis.training(prices, train, train, 0))?,
+            decide: priced(body.decide, &|| basis.deciding(prices, decide))?,
+            query: priced(body.pool, &|| basis.query(prices, pool, picks))?,
         };
         let learners = prices.learners.iter().map(|(name, rates)| {
             let view = LearnerView {
@@ -207,6 +212,10 @@ impl QuotesView {
                 rows: section.max_rows as u64,
                 numbers: section.max_numbers as u64,
                 call: section.max_call as u64,
+                pools: section.max_pools as u64,
+                pool_rows: section.max_pool_rows as u64,
+                pool_numbers: section.max_pool_numbers as u64,
+                upload: section.max_upload as u64,
                 units: section.max_units,
                 time_to_live: section.time_to_live.as_secs(),
             },
@@ -268,9 +277,22 @@ pub(in crate::api) struct SessionView {
     doubtful: Option<u64>,
     /// Rule that says to stop; null while none does.
     stop: Option<StopView>,
+    /// Temperature that the probabilities are divided by, as logarithms; 1 if they are not calibrated.
+    temperature: f64,
+    /// Pools that it holds.
+    pools: Vec<HeldPoolView>,
     units: UnitsView,
     /// Time at which it is deleted unless there is a call before, in Unix seconds.
     expires: u64,
+}
+
+/// Pool of a session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HeldPoolView {
+    pool: String,
+    /// Number of rows.
+    rows: u64,
 }
 
 /// Annotator of a session.
@@ -321,6 +343,14 @@ impl SessionView {
                 .collect(),
             doubtful: state.doubtful.map(|row| row as u64),
             stop: state.stopped.map(Into::into),
+            temperature: session.model().map_or(1.0, |it| it.temperature().get()),
+            pools: session
+                .pools()
+                .map(|(id, rows)| HeldPoolView {
+                    pool: hex::encode(id),
+                    rows: rows as u64,
+                })
+                .collect(),
             units: receipt.into(),
             expires,
         }
@@ -508,7 +538,7 @@ impl BoughtView {
 /// Units as an answer shows them.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct UnitsView {
+pub(super) struct UnitsView {
     /// Units that this call cost.
     charged: u64,
     /// Units that all calls cost.

@@ -35,7 +35,7 @@ const DAY: u64 = 24 * 60 * 60;
 const STAKE: u128 = 10_000_000_000_000_000;
 
 /// Account that stands for an owner who is not known yet.
-const SOMEBODY: Address = Address::repeat_byte(0x11);
+pub(in crate::api) const SOMEBODY: Address = Address::repeat_byte(0x11);
 
 /// Maximum number of columns that a body names.
 const MAX_COLUMNS: usize = 1_000;
@@ -81,11 +81,11 @@ impl FileBody {
 }
 
 /// Checks a text that people read.
-fn named(field: &str, name: &str) -> Result<(), Problem> {
+pub(in crate::api) fn named(field: &str, name: &str) -> Result<(), Problem> {
     text::check_name(&format!("`{field}`"), name).map_err(|error| invalid(&error))
 }
 
-fn invalid(error: &dyn std::fmt::Display) -> Problem {
+pub(super) fn invalid(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(&Kind::INVALID_REQUEST, error)
 }
 
@@ -213,7 +213,7 @@ impl LookBody {
 /// Waits of a model, in seconds. Each has the default of `cotrain deploy`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct WaitsBody {
+pub(in crate::api) struct WaitsBody {
     /// Time from a contribution to its refund or a report of it; 1 day by default.
     #[schema(minimum = 1, maximum = 1_099_511_627_775_u64)]
     refund: Option<u64>,
@@ -231,7 +231,7 @@ pub(super) struct WaitsBody {
 /// Terms of a prediction market. Each that is left out has the default of `cotrain market create`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct MarketBody {
+pub(in crate::api) struct MarketBody {
     /// Stake of each contribution, in wei; 0.01 ether by default.
     stake: Option<Wei>,
     /// Time during which the market takes contributions, in seconds; 1 day by default.
@@ -351,7 +351,13 @@ pub(super) struct Wanted {
 impl PlanBody {
     /// Checks the options.
     pub(super) fn wanted(self, max: usize, bounds: Bounds) -> Result<Wanted, Problem> {
-        let terms = self.terms()?;
+        let terms = Incentives {
+            points: self.points,
+            cost_weight: self.cost_weight.as_ref(),
+            waits: self.waits.as_ref(),
+            market: self.market.as_ref(),
+        };
+        let terms = terms.terms()?;
         named("name", &self.name)?;
         let description = self.description.unwrap_or_default();
         text::check("`description`", &description, MAX_DESCRIPTION)
@@ -426,9 +432,20 @@ impl PlanBody {
             owner: self.owner.map_or(SOMEBODY, |owner| owner.0),
         })
     }
+}
 
-    fn terms(&self) -> Result<Terms, Problem> {
-        if let Some(market) = &self.market {
+/// Terms of a model as a body gives them.
+pub(in crate::api) struct Incentives<'a> {
+    pub(in crate::api) points: bool,
+    pub(in crate::api) cost_weight: Option<&'a Wei>,
+    pub(in crate::api) waits: Option<&'a WaitsBody>,
+    pub(in crate::api) market: Option<&'a MarketBody>,
+}
+
+impl Incentives<'_> {
+    /// Returns the checked terms. What is left out has the default of `cotrain deploy`.
+    pub(in crate::api) fn terms(&self) -> Result<Terms, Problem> {
+        if let Some(market) = self.market {
             if self.points || self.cost_weight.is_some() || self.waits.is_some() {
                 let detail =
                     "a market has none of `points`, `costWeight` and `waits`; leave them out";
@@ -436,17 +453,17 @@ impl PlanBody {
             }
             return market.terms();
         }
-        let incentive = match (self.points, &self.cost_weight) {
+        let incentive = match (self.points, self.cost_weight) {
             (true, Some(_)) => {
                 let detail = "`points` and `costWeight` exclude each other; leave one out";
                 return Err(Problem::new(&Kind::INVALID_REQUEST, detail));
             }
             (true, None) => Incentive::Points,
             (false, cost_weight) => Incentive::DepositRefundTake {
-                cost_weight: cost_weight.as_ref().map_or(COST_WEIGHT, |it| it.0),
+                cost_weight: cost_weight.map_or(COST_WEIGHT, |it| it.0),
             },
         };
-        let given = self.waits.as_ref();
+        let given = self.waits;
         let wait = |get: fn(&WaitsBody) -> Option<u64>, usual| given.and_then(get).unwrap_or(usual);
         let waits = Waits {
             refund: wait(|it| it.refund, DAY),

@@ -10,7 +10,7 @@ use crate::api::{kinds::Kind, problem::Problem};
 const MAX_MESSAGE: usize = 4_000;
 
 /// Returns the problem of unfit data, in the names of the body's fields.
-pub(super) fn unfit(error: &(dyn Error + 'static)) -> Problem {
+pub(in crate::api) fn unfit(error: &(dyn Error + 'static)) -> Problem {
     let message = in_fields(&with_sources(error));
     let cut = message.char_indices().nth(MAX_MESSAGE);
     Problem::new(

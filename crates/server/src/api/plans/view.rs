@@ -1,6 +1,6 @@
 //! Answers about tables and plans.
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_client::{
     api::{Account, Data, Hash},
     deploy::{Blueprint, Outline, Outlined, Role, To},
@@ -203,7 +203,7 @@ impl From<&Confusion> for EvaluationView {
 /// Weights of a model, to compare them with those on the chain before it is closed.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WeightsDigest {
+pub(in crate::api) struct WeightsDigest {
     /// Number of words of 32 bytes.
     words: usize,
     /// keccak256 of all words.
@@ -213,7 +213,7 @@ struct WeightsDigest {
 /// Contract of a deployment with its address.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ContractView {
+pub(in crate::api) struct ContractView {
     /// Name: `registry`, `factory`, `trainer-code`, `classifier-code`, `trainer` or `classifier`.
     contract: String,
     address: Account,
@@ -224,7 +224,7 @@ struct ContractView {
 /// Transaction of a plan.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PlannedView {
+pub(in crate::api) struct PlannedView {
     /// Name of the step, which no other has: `registry`, `factory`, `trainer`, `classifier`, `model`,
     /// `words 0` and so on, `closed` or `registered`.
     name: String,
@@ -303,20 +303,30 @@ impl PlanView {
             clipped: model.clamped,
             accuracy_float: model.quantization.accuracy_float,
             evaluation: (&model.confusion).into(),
-            weights: WeightsDigest {
-                words: blueprint.words().len(),
-                keccak256: Hash(digest(blueprint.words())),
-            },
+            weights: WeightsDigest::of(blueprint),
             card: deployment.card.to_json().map_err(|error| unfit(&error))?,
-            contracts: contracts
-                .map(|(role, address, exists)| ContractView {
-                    contract: role.name().to_owned(),
-                    address: address.into(),
-                    exists,
-                })
-                .collect(),
+            contracts: contracts.map(Into::into).collect(),
             transactions: outline.transactions.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl WeightsDigest {
+    pub(in crate::api) fn of(blueprint: &Blueprint) -> Self {
+        Self {
+            words: blueprint.words().len(),
+            keccak256: Hash(digest(blueprint.words())),
+        }
+    }
+}
+
+impl From<(Role, Address, bool)> for ContractView {
+    fn from((role, address, exists): (Role, Address, bool)) -> Self {
+        Self {
+            contract: role.name().to_owned(),
+            address: address.into(),
+            exists,
+        }
     }
 }
 
