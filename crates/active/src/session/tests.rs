@@ -139,9 +139,12 @@ fn session_learns_with_each_learner() {
             _ => 4,
         };
         let is_sparse = kind.is_some_and(|kind| kind.encoding() == Encoding::Sparse);
-        let round = |rows: Array2<f64>| match is_sparse {
-            true => rows.mapv(|it| if it > 0.0 { 1.0 } else { 0.0 }),
-            false => rows,
+        let round = |rows: Array2<f64>| {
+            if is_sparse {
+                rows.mapv(|it| if it > 0.0 { 1.0 } else { 0.0 })
+            } else {
+                rows
+            }
         };
         let (rows, labels) = blobs(120, classes, 8, 21);
         let (test, truth) = blobs(200, classes, 8, 22);

@@ -112,15 +112,15 @@ async fn session_learns_asks_predicts_and_ends() {
         .call(&client, "queries", &json!({"rows": pool, "count": 3}))
         .await;
     assert_eq!(asked["rows"].as_array().unwrap().len(), 3);
-    // 20 rows are looked at for a twentieth of a unit each.
+    // 20 rows are looked at for 0.12 of a unit each.
     assert_eq!(
         asked["units"],
-        json!({"charged": 1, "spent": 11, "left": 999_989})
+        json!({"charged": 3, "spent": 13, "left": 999_987})
     );
     let trained = session.call(&client, "examples", &examples(10)).await;
     assert_eq!(
         trained,
-        json!({"rows": 10, "classes": 2, "stop": null, "units": {"charged": 20, "spent": 31, "left": 999_969}})
+        json!({"rows": 10, "classes": 2, "stop": null, "units": {"charged": 20, "spent": 33, "left": 999_967}})
     );
     let rows = json!({"rows": [row(0, 3), row(1, 3), [0.0, 0.5]]});
     let decided = session.call(&client, "decisions", &rows).await;
@@ -144,7 +144,7 @@ async fn session_learns_asks_predicts_and_ends() {
         ("queries", json!(1)),
         ("learner", json!("logistic")),
         ("strategy", json!("margin")),
-        ("units", json!({"charged": 0, "spent": 37, "left": 999_963})),
+        ("units", json!({"charged": 0, "spent": 39, "left": 999_961})),
     ] {
         assert_eq!(state[key], expected, "{key}");
     }
@@ -162,7 +162,7 @@ async fn quote_prices_what_calls_cost() {
     let quote = client.post("/v1/label/quotes", body).await.json();
     assert_eq!(
         quote["units"],
-        json!({"train": 20, "decide": 3, "query": 1})
+        json!({"train": 20, "decide": 3, "query": 3})
     );
     assert_eq!(quote["prices"]["opening"], 10);
     assert_eq!(quote["prices"]["learners"]["logistic"]["decide"], 1_000);
@@ -173,7 +173,7 @@ async fn quote_prices_what_calls_cost() {
     let quote = client.post("/v1/label/quotes", wide).await.json();
     assert_eq!(
         quote["units"],
-        json!({"train": 0, "decide": 0, "query": 300})
+        json!({"train": 0, "decide": 0, "query": 320})
     );
     for wrong in [
         json!({"count": 0}),
@@ -403,7 +403,7 @@ async fn session_weighs_annotators_and_says_when_to_stop() {
     taught["opinions"] = opinions.collect();
     let trained = session.call(&client, "examples", &taught).await;
     // 60 opinions to learn from, and 10 rows to look at.
-    assert_eq!(trained["units"]["charged"], 121);
+    assert_eq!(trained["units"]["charged"], 122);
     assert_eq!(trained["stop"], json!(null));
     let state = session.state(&client).await.json();
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Labeling sessions beyond their first calls: pools, snapshots, learners of contracts, publishing.
 
-use alloy_primitives::{hex, keccak256};
+use alloy_primitives::{U256, hex, keccak256};
 use axum::{body::Body, http::Request};
 use cotrain_bindings as bindings;
 use cotrain_chain::anvil::AnvilConfig;
@@ -63,7 +63,7 @@ async fn pool_is_sent_once_in_any_form_and_asked_by_its_id() {
         .map(|index| [f32::from(index % 10) - 4.5, f32::from(index / 10) / 8.0])
         .collect();
     let json = json!({"rows": rows}).to_string();
-    let csv: String = rows.iter().map(|[a, b]| format!("{a},{b}\n")).collect();
+    let csv: Vec<String> = rows.iter().map(|[a, b]| format!("{a},{b}")).collect();
     let floats: Vec<u8> = rows
         .iter()
         .flatten()
@@ -72,7 +72,7 @@ async fn pool_is_sent_once_in_any_form_and_asked_by_its_id() {
     let mut ids = Vec::new();
     for (content, body) in [
         ("application/json", json.into_bytes()),
-        ("text/csv; charset=utf-8", csv.into_bytes()),
+        ("text/csv; charset=utf-8", csv.join("\n").into_bytes()),
         ("application/octet-stream", floats),
     ] {
         let answer = session.give(&client, content, body).await;
@@ -84,11 +84,11 @@ async fn pool_is_sent_once_in_any_form_and_asked_by_its_id() {
     let state = session.state(&client).await.json();
     assert_eq!(state["pools"], json!([{"pool": ids[0], "rows": 100}]));
     // The second and the third form cost nothing, as the pool was there.
-    assert_eq!(state["units"]["spent"], 10 + 1);
+    assert_eq!(state["units"]["spent"], 10 + 6);
 
     let query = json!({"pool": ids[0], "count": 3});
     let first = session.call(&client, "queries", &query).await;
-    assert_eq!(first["units"]["charged"], 5);
+    assert_eq!(first["units"]["charged"], 12);
     let chosen: Vec<u64> = serde_json::from_value(first["rows"].clone()).unwrap();
     assert_eq!(chosen.len(), 3);
     let taught = chosen.iter().enumerate();
@@ -328,7 +328,7 @@ async fn session_publishes_its_own_model_by_a_plan_that_deploys_it() {
     let read = bindings::words(0, usize::try_from(count).unwrap());
     let found = node.call(known["classifier"], read, None).await.unwrap();
     let words = bindings::read_words(&found).unwrap();
-    let bytes: Vec<u8> = words.iter().flat_map(|it| it.to_be_bytes::<32>()).collect();
+    let bytes: Vec<u8> = words.iter().flat_map(U256::to_be_bytes::<32>).collect();
     assert_eq!(plan["weights"]["keccak256"], keccak256(bytes).to_string());
 
     let wrong = json!({"name": "sides", "classes": ["left"]});

@@ -268,9 +268,10 @@ pub(in crate::api) async fn give_pool(
     });
     let (id, rows) = reading.await??;
     let count = rows.nrows();
-    let asked = match labels.holds(session.entry(), &id).await {
-        true => Asked::Nothing,
-        false => Asked::Pool { rows: count },
+    let asked = if labels.holds(session.entry(), &id).await {
+        Asked::Nothing
+    } else {
+        Asked::Pool { rows: count }
     };
     let work = move |session: &Session, _| Ok((session.with_pool(id, rows)?, ()));
     let view = move |(), receipt: Receipt| SessionPoolView {

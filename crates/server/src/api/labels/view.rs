@@ -172,16 +172,16 @@ impl QuotesView {
         }
         let basis = body.basis();
         let count = |count: u32| u64::from(count);
-        let priced = |rows: u32, price: &dyn Fn() -> Result<u64, PriceError>| match rows {
+        let of_rows = |rows: u32, price: &dyn Fn() -> Result<u64, PriceError>| match rows {
             0 => Ok(0),
             _ => price(),
         };
         let (train, decide, pool) = (count(body.train), count(body.decide), count(body.pool));
         let picks = count(body.count.unwrap_or(1));
         let units = WorkView {
-            train: priced(body.train, &|| basis.training(prices, train, train, 0))?,
-            decide: priced(body.decide, &|| basis.deciding(prices, decide))?,
-            query: priced(body.pool, &|| basis.query(prices, pool, picks))?,
+            train: of_rows(body.train, &|| basis.training(prices, train, train, 0))?,
+            decide: of_rows(body.decide, &|| basis.deciding(prices, decide))?,
+            query: of_rows(body.pool, &|| basis.query(prices, pool, picks))?,
         };
         let learners = prices.learners.iter().map(|(name, rates)| {
             let view = LearnerView {
