@@ -3,13 +3,12 @@
 //! The rows have 64 features and 10 classes, as the digits have. On Linux it is the time on a core,
 //! which other processes do not change much.
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use std::fs;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-
+use clock::now;
 use common::{blobs, first};
 use cotrain_active::{Learner, Logistic, Query, Strategy};
 use ndarray::{Array2, ArrayView2};
@@ -76,19 +75,6 @@ fn milliseconds<T>(turns: u32, mut call: impl FnMut() -> T) -> f64 {
         std::hint::black_box(call());
     }
     (now() - started) * 1e3 / f64::from(turns)
-}
-
-/// Returns the seconds that this thread has spent on a core; elapsed ones if the system does not tell.
-fn now() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let spent = text.split(' ').next().and_then(|it| it.parse().ok());
-    spent
-        .map_or_else(
-            || START.get_or_init(Instant::now).elapsed(),
-            Duration::from_nanos,
-        )
-        .as_secs_f64()
 }
 
 // A benchmark's result goes to stdout.
