@@ -216,7 +216,7 @@ impl Served {
                         let _ = told.send(address);
                     }
                 });
-                if ended.await.is_err() {
+                if Box::pin(ended).await.is_err() {
                     sleep(Duration::from_millis(50)).await;
                 }
             }

@@ -1,6 +1,6 @@
 // A coordinator that is killed while it sells: no unit and no token is lost, or counted twice.
 //
-// FAULTS is the number of kills, and SEED makes them the same again.
+// FAULTS is the number of kills. SEED chooses their times and the kinds of calls.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -25,6 +25,8 @@ function random(bound) {
 }
 
 let stage, api, sections;
+let answered = 0;
+let interrupted = 0;
 
 before(async () => {
     stage = await Stage.open();
@@ -37,7 +39,7 @@ after(() => stage?.close());
 
 /** Sends a request until it is answered, whatever happens to the coordinator meanwhile. */
 async function insist(path, body, headers) {
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 400; tries++) {
         try {
             const response = await fetch(`${api.url}/v1/label${path}`, {
                 method: 'POST',
@@ -45,9 +47,11 @@ async function insist(path, body, headers) {
                 headers: { 'content-type': 'application/json', ...headers },
             });
             const answer = await response.json();
+            answered += 1;
             if (response.status !== 503) return { status: response.status, answer, response };
         } catch {
             // It was killed, and starts again.
+            interrupted += 1;
         }
         await pause(50);
     }
@@ -92,16 +96,17 @@ class Payer {
         this.token = answer.token ?? this.token;
     }
 
+    /** Buys units. The session may be gone, but not its account, which the token names. */
+    async buy() {
+        const { status, answer } = await this.pay(`/sessions/${this.session}/units`, { units: UNITS }, this.bearer);
+        assert.equal(status, 200, JSON.stringify(answer));
+        this.bought += UNITS;
+    }
+
     /** Does one call of a random kind. */
     async act() {
         if (!this.session) return this.open();
-        if (random(4) === 0) {
-            const { status, answer } = await this.pay(`/sessions/${this.session}/units`, { units: UNITS }, this.bearer);
-            // The session is gone, but not its account, which the token names.
-            assert.equal(status, 200, JSON.stringify(answer));
-            this.bought += UNITS;
-            return;
-        }
+        if (random(16) === 0) return this.buy();
         const body = { rows: [{ x: [0, 1], y: 0 }, { x: [1, 0], y: 1 }] };
         const { status, answer } = await insist(`/sessions/${this.session}/examples`, body, {
             ...this.bearer,
@@ -142,17 +147,25 @@ class Payer {
 test(`no unit is lost or given twice by ${FAULTS} kills`, async () => {
     const had = await stage.balance(accounts[HOST].address);
     const payers = Array.from({ length: PAYERS }, (_, index) => new Payer(index));
+    let working = true;
+    const calls = payers.map(async (payer) => {
+        for (let call = 0; working; call++) {
+            await payer.act();
+            if (payer.spent + 2 * MOST > payer.bought) await payer.buy();
+            // Others than this machine think between their calls.
+            if (call % 8 === 0) await pause(random(20));
+        }
+    });
+    const ended = Promise.all(calls);
     for (let fault = 0; fault < FAULTS; fault++) {
-        const working = Promise.all(
-            payers.map(async (payer) => {
-                for (let call = 0; call < 4; call++) await payer.act();
-            }),
-        );
-        await Promise.race([working, pause(random(600))]);
+        await Promise.race([ended, pause(random(200))]);
         await end(api.child, 'SIGKILL');
         api = await stage.serve(sections);
-        await working;
     }
+    working = false;
+    await ended;
+    assert.ok(interrupted > 0, 'a kill has interrupted calls');
+    console.log(`${interrupted} calls interrupted, ${answered} answered`);
     for (const payer of payers) await payer.check();
     const bought = payers.reduce((sum, payer) => sum + payer.bought, 0);
     assert.equal(await stage.balance(accounts[HOST].address), had + BigInt(bought) * PRICE);

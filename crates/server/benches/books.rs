@@ -54,8 +54,8 @@ async fn main() {
     let calls = times.len();
     let p99 = times[calls * 99 / 100].as_secs_f64() * 1_000.0;
     let rate = u32::try_from(calls).map_or(0.0, f64::from) / took.as_secs_f64();
-    println!("paid_calls_durable\t{rate:.0}\tcalls/s");
-    println!("paid_call_durable_p99\t{p99:.1}\tms");
+    print(&format!("paid_calls_durable\t{rate:.0}\tcalls/s"));
+    print(&format!("paid_call_durable_p99\t{p99:.1}\tms"));
 }
 
 /// Reserves a unit and charges it.
@@ -114,4 +114,10 @@ fn bought(number: u64) -> [Entry; 3] {
         },
         Entry::InvoiceSeen { payment_hash, seen },
     ]
+}
+
+// A benchmark's result is its output.
+#[allow(clippy::print_stdout)]
+fn print(line: &str) {
+    println!("{line}");
 }

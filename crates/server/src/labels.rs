@@ -189,7 +189,7 @@ impl Labels {
         let mut turn = Arc::clone(&entry.turn).lock_owned().await;
         let request = caller.request.clone();
         match request.as_ref().map(|request| turn.answers.find(request)) {
-            Some(Stored::Same(answer)) => return Ok(answer),
+            Some(Stored::Same(answer)) => return Ok(*answer),
             Some(Stored::Other) => return Err(Refusal::OtherBody),
             Some(Stored::None) | None => {}
         }

@@ -125,11 +125,11 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), CommandError> {
     output::log(config.log == LogFormat::Json)?;
     block_on(async {
         let stop = stopped()?;
-        serve(config, stop, |address| {
+        let serving = serve(config, stop, |address| {
             tracing::info!(%address, page = page(address), "listening");
-        })
-        .await
-        .map_err(classify)
+        });
+        // It is large, and lives as long as the program.
+        Box::pin(serving).await.map_err(classify)
     })
 }
 

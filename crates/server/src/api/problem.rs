@@ -32,7 +32,8 @@ pub(super) struct Problem {
     fields: Map<String, Value>,
     /// Wait before a new attempt, in seconds.
     retry_after: Option<u64>,
-    headers: HeaderMap,
+    /// Boxed, since few problems have headers of their own.
+    headers: Box<HeaderMap>,
 }
 
 impl Problem {
@@ -42,7 +43,7 @@ impl Problem {
             detail: detail.to_string(),
             fields: Map::new(),
             retry_after: None,
-            headers: HeaderMap::new(),
+            headers: Box::default(),
         }
     }
 
@@ -110,7 +111,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let headers = self.headers.clone();
+        let headers = HeaderMap::clone(&self.headers);
         (self.kind.status, headers, Extension(self)).into_response()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use cotrain_payments::{
-    ledger::{AccountId, Ledger, Owner},
+    ledger::{self, AccountId, Ledger, Owner},
     rail::{Hold, Presented, RefusalReason},
     x402::wire::SettlementResponse,
 };
@@ -144,7 +144,7 @@ impl Account {
 impl Booked {
     /// Returns the proof of the owner.
     pub(super) fn owner(&self) -> Option<Owner> {
-        let owner = |ledger: &Ledger| ledger.account(self.account).map(|it| it.owner());
+        let owner = |ledger: &Ledger| ledger.account(self.account).map(ledger::Account::owner);
         self.payments.books()?.read(owner)
     }
 

@@ -56,7 +56,7 @@ pub(super) struct Answers(VecDeque<(Request, Answered)>);
 #[derive(Debug, PartialEq)]
 pub(super) enum Stored {
     /// Answer to the same request.
-    Same(Answered),
+    Same(Box<Answered>),
     /// The key had another request.
     Other,
     /// The key is unknown.
@@ -68,7 +68,7 @@ impl Answers {
     pub(super) fn find(&self, request: &Request) -> Stored {
         let found = self.0.iter().find(|(it, _)| it.key == request.key);
         match found {
-            Some((it, answer)) if it.hash == request.hash => Stored::Same(answer.clone()),
+            Some((it, answer)) if it.hash == request.hash => Stored::Same(Box::new(answer.clone())),
             Some(_) => Stored::Other,
             None => Stored::None,
         }
@@ -111,7 +111,10 @@ mod tests {
         let request = Request::new("key", b"one");
         assert_eq!(answers.find(&request), Stored::None);
         answers.store(request.clone(), answered("answer"));
-        assert_eq!(answers.find(&request), Stored::Same(answered("answer")));
+        assert_eq!(
+            answers.find(&request),
+            Stored::Same(Box::new(answered("answer")))
+        );
         assert_eq!(answers.find(&Request::new("key", b"two")), Stored::Other);
         assert_eq!(answers.find(&Request::new("other", b"one")), Stored::None);
     }

@@ -17,7 +17,7 @@ use std::{
 
 use cotrain_indexer::{ChainStore, StoreError, store::Leadership, with_sources};
 use cotrain_payments::ledger::{
-    AccountId, Asked, Entry, Fault, Ledger, Owner, Receipt, Request, ReservationId, Source,
+    Account, AccountId, Asked, Entry, Fault, Ledger, Owner, Receipt, Request, ReservationId, Source,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -200,7 +200,7 @@ impl Books {
     /// Returns the units of an account, with those of payments that are unknown again.
     #[must_use]
     pub fn left(&self, account: AccountId) -> u64 {
-        let left = |ledger: &Ledger| ledger.account(account).map_or(0, |it| it.left());
+        let left = |ledger: &Ledger| ledger.account(account).map_or(0, Account::left);
         self.read(left)
     }
 
@@ -250,9 +250,12 @@ impl Books {
         let rule = Rule(Box::new(rule));
         let handed_in = self.0.rules.send(rule).await;
         handed_in.map_err(|_| BooksError::Closed)?;
-        let lost = |_| match self.0.stop.is_cancelled() {
-            true => Err(BooksError::Closed),
-            false => Err(BooksError::Unwritten),
+        let lost = |_| {
+            if self.0.stop.is_cancelled() {
+                Err(BooksError::Closed)
+            } else {
+                Err(BooksError::Unwritten)
+            }
         };
         told.await.unwrap_or_else(lost)
     }

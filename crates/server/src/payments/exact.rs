@@ -16,8 +16,8 @@ use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 use cotrain_payments::{
     ledger::{
-        AccountId, Entry, Fault, Ledger, Owner, PaymentId, PaymentKey, PaymentState, Purchase,
-        Settlement, SettlementSeen,
+        Account, AccountId, Entry, Fault, Ledger, Owner, PaymentId, PaymentKey, PaymentState,
+        Purchase, Settlement, SettlementSeen,
     },
     price::UnitPrice,
     rail::{Challenge, Offers, Presented, Proof, RefusalReason, Standing, payment_key},
@@ -268,7 +268,13 @@ impl Exact {
         let chosen = offers.chosen(payment).map_err(RefusalReason::from)?;
         // What costs nothing is checked first.
         exact::verify(payment, chosen, sale.now).map_err(RefusalReason::from)?;
-        let now = self.0.chain.now().await.map_err(unavailable)?.max(sale.now);
+        let now = self
+            .0
+            .chain
+            .now()
+            .await
+            .map_err(|error| unavailable(&error))?
+            .max(sale.now);
         let verified = exact::verify(payment, chosen, now).map_err(RefusalReason::from)?;
         // Nobody knows how an authorization ends before its time is over.
         let latest = now.saturating_add(self.0.terms.max_timeout + SLACK);
@@ -394,7 +400,7 @@ impl Exact {
             Standing::Unpaid => Err(RefusalReason::X402(Reason::ExactTransactionFailed).into()),
             Standing::Paid => {
                 let account = payment.purchase.account;
-                let known = |ledger: &Ledger| ledger.account(account).map(|it| it.owner());
+                let known = |ledger: &Ledger| ledger.account(account).map(Account::owner);
                 let owner = self.0.books.read(known).filter(|_| !is_opening);
                 Ok(Admitted {
                     account,
@@ -427,9 +433,9 @@ impl Exact {
             |error| tracing::warn!(error = %with_sources(error), "a payment is not decided"),
         );
         let seen = self.0.books.write(move |draft| {
-            let state = match draft.ledger().payment(id).map(|it| it.state) {
-                Some(PaymentState::Settlement { state, .. }) => state,
-                _ => return Err(Fault::UnknownPayment),
+            let payment = draft.ledger().payment(id).map(|it| it.state);
+            let Some(PaymentState::Settlement { state, .. }) = payment else {
+                return Err(Fault::UnknownPayment);
             };
             let seen = match found {
                 Ok(found) => found.seen(state),
@@ -545,9 +551,10 @@ impl Rail for Exact {
 
     fn prove(&self, presented: &Presented, owner: Owner) -> Result<(), RefusalReason> {
         let proven = presented.proof.as_ref().map(Proof::owner);
-        match proven == Some(owner) {
-            true => Ok(()),
-            false => Err(RefusalReason::Scheme),
+        if proven == Some(owner) {
+            Ok(())
+        } else {
+            Err(RefusalReason::Scheme)
         }
     }
 
@@ -576,11 +583,11 @@ fn refused(error: ChainError) -> PayError {
             RefusalReason::Ledger(Fault::PaymentUsed).into()
         }
         ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
-        error => unavailable(error),
+        error => unavailable(&error),
     }
 }
 
-fn unavailable(error: ChainError) -> PayError {
-    tracing::warn!(error = %with_sources(&error), "cannot take a payment now");
+fn unavailable(error: &ChainError) -> PayError {
+    tracing::warn!(error = %with_sources(error), "cannot take a payment now");
     PayError::Unavailable("chain")
 }

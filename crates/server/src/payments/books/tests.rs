@@ -1,4 +1,4 @@
-use std::{num::NonZeroU64, time::Instant};
+use std::num::NonZeroU64;
 
 use alloy_primitives::B256;
 use cotrain_payments::{
@@ -210,7 +210,6 @@ async fn write_shares_transactions_and_loses_no_unit() {
     for number in 0..CLIENTS {
         buy(&books, number, 2 * CALLS).await;
     }
-    let start = Instant::now();
     let calls = (0..CLIENTS).map(|number| {
         let books = books.clone();
         tokio::spawn(async move {
@@ -228,7 +227,6 @@ async fn write_shares_transactions_and_loses_no_unit() {
         call.await.expect("whole");
     }
     let spent = CALLS - CALLS / 4;
-    println!("{} calls in {:?}", CLIENTS * CALLS, start.elapsed());
     let whole = (2 * CALLS - spent, 0, spent);
     assert!((0..CLIENTS).all(|number| state(&books, number) == whole));
     books.close().await;
@@ -238,7 +236,7 @@ async fn write_shares_transactions_and_loses_no_unit() {
 }
 
 #[tokio::test]
-async fn open_reads_ten_thousand_accounts_in_two_seconds() {
+async fn open_reads_the_ledger_of_ten_thousand_accounts() {
     const ACCOUNTS: u64 = 10_000;
     let world = World::new();
     let store = world.store().await;
@@ -248,10 +246,6 @@ async fn open_reads_ten_thousand_accounts_in_two_seconds() {
         states: Vec::new(),
     };
     disk::write(&store, 0, &group).await.expect("written");
-    let start = Instant::now();
     let books = Books::open(&store).await.expect("books");
-    let took = start.elapsed();
-    println!("{ACCOUNTS} accounts in {took:?}");
     assert_eq!(state(&books, ACCOUNTS - 1), (10, 0, 0));
-    assert!(took.as_millis() < 2_000, "{took:?}");
 }
