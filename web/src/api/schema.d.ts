@@ -192,9 +192,30 @@ export interface paths {
         /**
          * Returns the prices of all work, and the units of the work that the body describes.
          * @description A unit is the price of one row decided on by logistic regression, with up to 64 features. Each
-         *     call is rounded up to whole units. Nothing is paid for units here.
+         *     call is rounded up to whole units. `sales` says what units cost; if it is empty, they are free.
          */
         post: operations["quoteLabels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what a payer's channel holds and was not charged, as the official client asks for it.
+         * @description Without a payment, the answer is 402 with the offer on which a client signs its payload of type
+         *     `refund`. With one, the rest is on its way back when the answer comes. Sessions may stay open.
+         */
+        get: operations["refundChannel"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -216,6 +237,29 @@ export interface paths {
          *     in memory only. It is deleted when it is closed, or after some time without a call.
          */
         post: operations["openSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restores a labeling session from a sealed snapshot. It costs as much as an opening.
+         * @description A session that is open goes on from the snapshot, with its own token and the units that it has now.
+         *     One that is not, as after a restart of the coordinator, is opened under its id. If units are paid
+         *     for, its account has them, and the call proves the account as an opening does. If they are free,
+         *     it gets a new token, and the units of a new session less those that it had spent.
+         */
+        post: operations["restoreSession"];
         delete?: never;
         options?: never;
         head?: never;
@@ -284,7 +328,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Returns the labeled rows of a labeling session as a table, with the consensus as labels. It is free.
+         * @description Its columns are `0`, `1` and so on, then `label`. `cotrain deploy --data` and
+         *     `cotrain contribute --data` take it.
+         */
+        get: operations["getExamples"];
         put?: never;
         /**
          * Teaches a labeling session labeled rows, and further opinions about earlier ones.
@@ -314,6 +363,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/label/sessions/{session}/pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a labeling session a pool, so that its rows are sent once.
+         * @description The rows are JSON, lines of numbers with commas between them (`text/csv`, no header), or 32-bit
+         *     floats row by row, least significant byte first (`application/octet-stream`). The pool is in memory
+         *     only, and deleted with the session. A pool that is there already costs nothing.
+         */
+        post: operations["givePool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/pools/{pool}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a pool of a labeling session. It is free. */
+        delete: operations["deletePool"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/label/sessions/{session}/predictions": {
         parameters: {
             query?: never;
@@ -325,6 +413,27 @@ export interface paths {
         put?: never;
         /** Returns the probabilities of rows, without a decision about labels. */
         post: operations["predictInSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plans the deployment of a labeling session's model: lists the transactions that put it on the chain.
+         * @description It is for sessions with a contract's learner, whose model goes to the chain as it is. The coordinator
+         *     signs and sends nothing: a wallet of the owner sends the transactions in order. It is free.
+         */
+        post: operations["publishSession"];
         delete?: never;
         options?: never;
         head?: never;
@@ -346,6 +455,48 @@ export interface paths {
          *     rows, the one that is worth most first.
          */
         post: operations["askSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Returns a sealed snapshot of a labeling session, which its owner keeps. It is free.
+         * @description It has labeled rows, model and state, but no pools and no units. Only the secret or the wallet of
+         *     the header opens it again, and only for this session.
+         */
+        post: operations["sealSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/label/sessions/{session}/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Buys units for a labeling session. Anyone may pay; only the session's opener can spend them.
+         * @description The first call has no payment, and is answered by 402 with offers. The same call with a payment
+         *     for one of them buys the units.
+         */
+        post: operations["buyUnits"];
         delete?: never;
         options?: never;
         head?: never;
@@ -957,6 +1108,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/x402/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settles a payment of x402 on the chain, at the host's cost.
+         * @description An outcome that is not known in time is `settlement_pending`: the same request asks for it again.
+         *     Claims and refunds of channels must bring the signatures of the receiver's authorizer.
+         */
+        post: operations["settlePayment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/x402/supported": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the schemes and networks of x402 for which the facilitator settles payments. */
+        get: operations["supportedPayments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/x402/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verifies a payment of x402 without settling it.
+         * @description The schemes are `exact` by EIP-3009, and `batch-settlement` with deposits, vouchers and refunds.
+         */
+        post: operations["verifyPayment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1036,6 +1245,12 @@ export interface components {
              * @description Expected share of right labels, from 0 to 1.
              */
             quality: number;
+        };
+        /** @description Units that were bought. */
+        BoughtView: {
+            /** @description Hash of the transaction that paid; null if none did. */
+            transaction?: string | null;
+            units: components["schemas"]["UnitsView"];
         };
         /**
          * @description Bounds of the samples that a model of numbers learns from, in the contract's integers. The model
@@ -1140,6 +1355,8 @@ export interface components {
         };
         /** @description Closed session. */
         ClosedView: {
+            /** @description Money that goes back. Units of payments that are not final go back once they are. */
+            refunds: components["schemas"]["RefundView"][];
             /**
              * Format: int64
              * @description Number of labeled rows that were deleted.
@@ -1376,7 +1593,12 @@ export interface components {
              * @description Number of the annotator; 0 if it is left out.
              */
             annotator?: number;
-            /** @description Numbers of the row; left out if the session has no features. */
+            /**
+             * Format: int32
+             * @description Index of the row in `pool`, instead of its numbers.
+             */
+            row?: number | null;
+            /** @description Numbers of the row; left out if the session has no features, or with `row`. */
             x?: number[];
             /**
              * Format: int32
@@ -1389,6 +1611,8 @@ export interface components {
             fixed?: components["schemas"]["Vec"] | null;
             /** @description Opinions about rows by their index, counted from the first row of the session. */
             opinions?: components["schemas"]["OpinionBody"][];
+            /** @description Id of the pool that rows are named in by `row`. */
+            pool?: string | null;
             /** @description New rows with their labels. */
             rows?: components["schemas"]["ExampleBody"][];
         };
@@ -1408,6 +1632,15 @@ export interface components {
          * @example 0x6c3fb0ba9ef0c3e5a1c0f3e5f1d0a8f5a1b5a4f0e6a5b0c1d2e3f4a5b6c7d8e9
          */
         Hash: string;
+        /** @description Pool of a session. */
+        HeldPoolView: {
+            pool: string;
+            /**
+             * Format: int64
+             * @description Number of rows.
+             */
+            rows: number;
+        };
         /** @description Mechanism of a model. */
         IncentiveView: {
             /** @description Cost weight of the deposit's formula, in wei. */
@@ -1839,6 +2072,11 @@ export interface components {
         OpenBody: {
             budget?: components["schemas"]["BudgetBody"] | null;
             /**
+             * @description Whether probabilities are calibrated: divided by a temperature, from 50 labels on. A training
+             *     then costs five times as much.
+             */
+            calibrated?: boolean;
+            /**
              * Format: int32
              * @description Number of classes; if it is left out, it grows with the labels.
              */
@@ -1865,7 +2103,8 @@ export interface components {
             threshold?: components["schemas"]["ThresholdBody"] | null;
             /**
              * Format: int64
-             * @description Maximum number of units that the session spends; the coordinator's own if it is left out.
+             * @description Units to buy, if they are paid for. Else the maximum number of units that the session spends;
+             *     the coordinator's own if it is left out.
              */
             units?: number | null;
         };
@@ -1878,8 +2117,11 @@ export interface components {
             expires: number;
             /** @description Id, for the paths of its calls. */
             session: string;
-            /** @description Token, for `Authorization: Bearer`. It is shown only here. */
-            token: string;
+            /**
+             * @description Token, for `Authorization: Bearer`. It is shown only here; null if the payment's own proof is
+             *     used, or the token that opened the account before.
+             */
+            token?: string | null;
             units: components["schemas"]["UnitsView"];
         };
         /** @description Opinion of an annotator about a row. */
@@ -1942,6 +2184,14 @@ export interface components {
              *     account's contributions.
              */
             score: number;
+        };
+        /** @description Payment of x402 version 2, and the offer that it accepts. */
+        PaymentToSettle: {
+            paymentPayload: Record<string, never>;
+            paymentRequirements: Record<string, never>;
+            x402Version: number;
+        } & {
+            [key: string]: unknown;
         };
         /** @description Deployment to plan. What is left out has the default of `cotrain deploy`. */
         PlanBody: {
@@ -2270,13 +2520,110 @@ export interface components {
             /** Format: int64 */
             position: number;
         };
-        /** @description Pool of rows without a label. */
+        /** @description Deployment of a session's model. What is left out has the default of `cotrain deploy`. */
+        PublishBody: {
+            /** @description Names of the classes, by label; their numbers if they are left out. */
+            classes?: string[] | null;
+            costWeight?: components["schemas"]["Wei"] | null;
+            /** @description Purpose of the model, in one or a few sentences. */
+            description?: string | null;
+            /** @description Terms of a prediction market, if the model is to be the first one of a market. */
+            market?: {
+                /**
+                 * Format: int64
+                 * @description Number of contributions at which the market closes early; 1,000 by default.
+                 */
+                mostContributions?: number | null;
+                /**
+                 * Format: int64
+                 * @description Maximum number of passes over the contributions; 10 by default.
+                 */
+                mostPasses?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time during which the market takes contributions, in seconds; 1 day by default.
+                 */
+                participation?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time to reveal, in seconds; 1 day by default.
+                 */
+                revealWait?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time to score after the last reveal, in seconds; 1 day by default.
+                 */
+                scoringWait?: number | null;
+                stake?: components["schemas"]["Wei"] | null;
+            } | null;
+            /** @description Name of the model. */
+            name: string;
+            owner?: components["schemas"]["Account"] | null;
+            /** @description Whether refunded contributions are counted, instead of taking deposits. */
+            points?: boolean;
+            waits?: {
+                /**
+                 * Format: int64
+                 * @description Time from a contribution to anyone's late claim; 9 days by default.
+                 */
+                anyAddressClaim?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time from a contribution to the owner's late claim; 9 days by default.
+                 */
+                ownerClaim?: number | null;
+                /**
+                 * Format: int64
+                 * @description Time from a contribution to its refund or a report of it; 1 day by default.
+                 */
+                refund?: number | null;
+                /**
+                 * Format: int64
+                 * @description Notice of a report; none by default.
+                 */
+                reportNotice?: number | null;
+            } | null;
+        };
+        /** @description Plan of a session's deployment. */
+        PublishView: {
+            /** @description JSON of the model's card, as in `POST /v1/plans`. */
+            card: string;
+            /**
+             * Format: int64
+             * @description Id of the chain.
+             */
+            chainId: number;
+            /** @description Names of the classes, by label. */
+            classes: string[];
+            /** @description Contracts whose addresses are known before the first transaction. */
+            contracts: components["schemas"]["ContractView"][];
+            /**
+             * Format: int32
+             * @description Number of features of a sample.
+             */
+            features: number;
+            /** @description Learner, such as `naive-bayes`. */
+            learner: string;
+            /** @description Mechanism: `deposit-refund-take`, `points` or `prediction-market`. */
+            mechanism: string;
+            /**
+             * Format: int64
+             * @description Number of labeled rows that the model has learned from.
+             */
+            trainedOn: number;
+            /** @description Transactions in their order, as in `POST /v1/plans`. A wallet of the owner signs them. */
+            transactions: components["schemas"]["PlannedView"][];
+            weights: components["schemas"]["WeightsDigest"];
+        };
+        /** @description Pool of rows, from which those without a label are chosen. */
         QueriesBody: {
             /**
              * Format: int32
              * @description Maximum number of rows to choose.
              */
             count: number;
+            /** @description Id of a pool that the session holds, instead of rows. */
+            pool?: string | null;
             probabilities?: components["schemas"]["Vec"] | null;
             rows?: components["schemas"]["Vec"] | null;
         };
@@ -2288,6 +2635,8 @@ export interface components {
         };
         /** @description Work to be priced. Left out numbers are 0. */
         QuotesBody: {
+            /** @description Whether probabilities are calibrated. */
+            calibrated?: boolean;
             /**
              * Format: int32
              * @description Number of rows to choose of the pool; 1 if it is left out.
@@ -2303,6 +2652,11 @@ export interface components {
              * @description Numbers of a row; 1 if it is left out.
              */
             features?: number | null;
+            /**
+             * Format: int32
+             * @description Number of rows that are labeled already. A training learns from them, too.
+             */
+            labeled?: number;
             /** @description Learner; logistic regression if it is left out. */
             learner?: components["schemas"]["SessionLearnerBody"];
             /**
@@ -2314,7 +2668,7 @@ export interface components {
             strategy?: components["schemas"]["StrategyBody"];
             /**
              * Format: int32
-             * @description Number of rows to train.
+             * @description Number of new rows to train.
              */
             train?: number;
         };
@@ -2324,6 +2678,8 @@ export interface components {
             prices: components["schemas"]["PricesView"];
             /** @description Ways to pay. `none`: units are counted, and nothing is paid. */
             rails: string[];
+            /** @description Prices of units, in the order of offers; empty if nothing is paid. */
+            sales: components["schemas"]["SaleView"][];
             /** @description Units of the work that was asked about. */
             units: components["schemas"]["WorkView"];
         };
@@ -2342,6 +2698,17 @@ export interface components {
             /** @description Models and markets that the coordinator follows. */
             models: components["schemas"]["Standing"][];
         };
+        /** @description Money that goes back for units that were not spent. */
+        RefundView: {
+            /** @description Amount of the token's smallest unit, as a decimal number. */
+            amount: string;
+            /** @description Address of the token. */
+            asset: string;
+            /** @description Account that paid, and gets it. */
+            payer: string;
+            /** @description Hash of the transaction; null before there is one. */
+            transaction?: string | null;
+        };
         /**
          * @description Address of the only account that may send a signed batch, in the form of other addresses. If all its 40 digits are 0, anyone may.
          * @example 0x5FbDB2315678afecb367f032d93F642f64180aa3
@@ -2349,6 +2716,24 @@ export interface components {
         Relayer: string;
         /** @description An object of JSON-RPC 2.0, or an array of up to 20. */
         Requests: unknown;
+        /** @description Restored session. */
+        RestoredView: {
+            /**
+             * Format: int64
+             * @description Time at which it is deleted unless there is a call before, in Unix seconds.
+             */
+            expires: number;
+            /**
+             * Format: int64
+             * @description Number of labeled rows.
+             */
+            rows: number;
+            /** @description Id, for the paths of its calls. */
+            session: string;
+            /** @description New token, which is shown only here; null if the session or its account has one already. */
+            token?: string | null;
+            units: components["schemas"]["UnitsView"];
+        };
         /** @description A row of a table. */
         Row: ({
             [key: string]: null | (number | boolean | string);
@@ -2933,6 +3318,33 @@ export interface components {
          * @enum {string}
          */
         RuleKind: "classification-change" | "kappa-average" | "overall-uncertainty" | "delta-f" | "iterations" | "units";
+        /** @description Price of units in one asset. */
+        SaleView: {
+            /** @description Amount of the asset's smallest unit that buys `units`, as a decimal number. */
+            amount: string;
+            /** @description Address of the token, or `msat`. */
+            asset: string;
+            /**
+             * Format: int32
+             * @description Decimals with which people read amounts of the asset.
+             */
+            decimals: number;
+            /** @description Smallest amount of a purchase, as a decimal number. */
+            minimum: string;
+            /** @description Name of the asset. */
+            name: string;
+            /** @description Network, such as `eip155:8453`. */
+            network: string;
+            /** @description Account that is paid; null if each offer names its own. */
+            payTo?: string | null;
+            /** @description Way to pay. */
+            rail: string;
+            /**
+             * Format: int64
+             * @description Number of units.
+             */
+            units: number;
+        };
         /** @description Embedded scenario. */
         ScenarioView: {
             agents: components["schemas"]["AgentView"][];
@@ -2977,6 +3389,21 @@ export interface components {
             numbers: number;
             /**
              * Format: int64
+             * @description Maximum number of all numbers of a session's pools.
+             */
+            poolNumbers: number;
+            /**
+             * Format: int64
+             * @description Maximum number of rows of a pool.
+             */
+            poolRows: number;
+            /**
+             * Format: int64
+             * @description Maximum number of pools that a session holds.
+             */
+            pools: number;
+            /**
+             * Format: int64
              * @description Maximum number of labeled rows.
              */
             rows: number;
@@ -2990,13 +3417,34 @@ export interface components {
              * @description Maximum number of units that a session spends.
              */
             units: number;
+            /**
+             * Format: int64
+             * @description Maximum size of a pool or a snapshot that is sent, in bytes.
+             */
+            upload: number;
         };
         /**
-         * @description Learner of a session: logistic regression, a random forest, gradient-boosted trees, or the caller's
-         *     own model, which sends probabilities.
+         * @description Learner of a session: logistic regression, a random forest, gradient-boosted trees, one of the five
+         *     classifiers that contracts run, or the caller's own model, which sends probabilities.
          * @enum {string}
          */
-        SessionLearnerBody: "logistic" | "forest" | "boosted" | "own";
+        SessionLearnerBody: "logistic" | "forest" | "boosted" | "sparse-perceptron" | "dense-perceptron" | "naive-bayes" | "sparse-nearest-centroid" | "dense-nearest-centroid" | "own";
+        /** @description Rows of a pool. */
+        SessionPoolBody: {
+            /** @description Rows: arrays of as many numbers as the session has features. */
+            rows: number[][];
+        };
+        /** @description Pool that a session holds. */
+        SessionPoolView: {
+            /** @description Id, for `pool` in queries and examples: the SHA-256 of the rows. */
+            pool: string;
+            /**
+             * Format: int64
+             * @description Number of rows.
+             */
+            rows: number;
+            units: components["schemas"]["UnitsView"];
+        };
         /** @description State of a session. */
         SessionView: {
             /** @description Quality of each annotator, from 0 to 1; empty while no row has two opinions. */
@@ -3035,6 +3483,8 @@ export interface components {
              * @description Number of opinions about them.
              */
             opinions: number;
+            /** @description Pools that it holds. */
+            pools: components["schemas"]["HeldPoolView"][];
             /**
              * Format: int64
              * @description Number of queries of a pool.
@@ -3052,7 +3502,25 @@ export interface components {
             seen: number;
             stop?: components["schemas"]["StopView"] | null;
             strategy: string;
+            /**
+             * Format: double
+             * @description Temperature that the probabilities are divided by, as logarithms; 1 if they are not calibrated.
+             */
+            temperature: number;
             units: components["schemas"]["UnitsView"];
+        };
+        /** @description Transaction, or the word of x402 for the fault. */
+        SettledPayment: {
+            amount?: string;
+            errorMessage?: string;
+            errorReason?: string;
+            extra?: Record<string, never>;
+            network: string;
+            payer?: string;
+            success: boolean;
+            transaction: string;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * @description State of a deposit. `reported` means taken in part and still open.
@@ -3256,6 +3724,14 @@ export interface components {
             trainer: components["schemas"]["Account"];
             transaction?: components["schemas"]["Hash"] | null;
         };
+        /** @description Schemes by network, and the accounts that send. */
+        SupportedPayments: {
+            extensions: unknown[];
+            kinds: unknown[];
+            signers: Record<string, never>;
+        } & {
+            [key: string]: unknown;
+        };
         /** @description Sweep of a scenario over many seeds and settings. */
         SweepView: {
             /** @description Name of its folder. */
@@ -3365,6 +3841,14 @@ export interface components {
          * @enum {string}
          */
         UnitView: "share" | "money" | "seconds" | "count" | "plain";
+        /** @description Units to buy. */
+        UnitsBody: {
+            /**
+             * Format: int64
+             * @description Number of units.
+             */
+            units: number;
+        };
         /** @description Units as an answer shows them. */
         UnitsView: {
             /**
@@ -3384,6 +3868,16 @@ export interface components {
             spent: number;
         };
         Vec: number[][];
+        /** @description Word of x402 for the fault, if there is one. */
+        VerifiedPayment: {
+            extra?: Record<string, never>;
+            invalidMessage?: string;
+            invalidReason?: string;
+            isValid: boolean;
+            payer?: string;
+        } & {
+            [key: string]: unknown;
+        };
         /** @description Times between a contribution and its claims, in seconds. */
         WaitsView: {
             /**
@@ -4182,6 +4676,93 @@ export interface operations {
             };
         };
     };
+    refundChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rest went back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettledPayment"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The call must bring a refund of a channel, or it is not accepted. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is sold by channels here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     openSession: {
         parameters: {
             query?: never;
@@ -4212,7 +4793,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenedView"];
                 };
             };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            /** @description The payment is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4221,7 +4802,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The opening costs more units than the session may spend. */
+            /** @description The opening must be paid for, and the answer has the offers; or it costs more units than the session may spend. */
             402: {
                 headers: {
                     [name: string]: unknown;
@@ -4232,6 +4813,15 @@ export interface operations {
             };
             /** @description No labeling sessions are opened here. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The payment was used before. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4286,7 +4876,145 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests run at the same time, or sessions take as much room as they may. */
+            /** @description Too many requests run at the same time, or sessions take as much room as they may. Or nobody knows yet whether the payment counts: do not pay again, and repeat the call. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreSession: {
+        parameters: {
+            query: {
+                /** @description Id of the session, which stays the same. */
+                session: string;
+            };
+            header?: {
+                /** @description Secret of 32 random bytes, of which the key is made. Keep it: nobody else has it. */
+                "Snapshot-Secret"?: string;
+                /** @description Instead of the secret: a wallet's signature of the fixed message, 65 bytes. */
+                "Snapshot-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The snapshot, as it was given. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The session is restored. */
+            200: {
+                headers: {
+                    /** @description Path of the session's state. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredView"];
+                };
+            };
+            /** @description The header with the secret is missing or malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is open, and the token is missing or not its own. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too few units are left; if they are paid for, the answer has offers. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No labeling sessions are opened here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The snapshot does not open, or does not fit the bounds. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests, or has too many sessions. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Other snapshots are being received, or sessions take as much room as they may. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -4640,6 +5368,96 @@ export interface operations {
             };
         };
     };
+    getExamples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The table. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     teachSession: {
         parameters: {
             query?: never;
@@ -4901,6 +5719,263 @@ export interface operations {
             };
         };
     };
+    givePool: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Key of the request: the same request with the same key is worked on and charged once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rows": [
+                 *         [
+                 *           0.5,
+                 *           1
+                 *         ],
+                 *         [
+                 *           0,
+                 *           0.5
+                 *         ]
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["SessionPoolBody"];
+                "application/octet-stream": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The session holds the pool. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionPoolView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has too few units left. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key belongs to another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than `labels.max_upload`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or the session does not take it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Other pools are being received, or sessions take as much room as they may. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+                /** @description Id of the pool. */
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pool is deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session has no such pool. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     predictInSession: {
         parameters: {
             query?: never;
@@ -5003,6 +6078,136 @@ export interface operations {
                 };
             };
             /** @description The body does not match the schema, or the session does not take it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "classes": [
+                 *         "ham",
+                 *         "spam"
+                 *       ],
+                 *       "name": "spam"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PublishBody"];
+            };
+        };
+        responses: {
+            /** @description The plan. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishView"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown, or the coordinator plans nothing: `api.max_plan_bytes` is 0. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema, or no contract runs the session's model. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5189,6 +6394,254 @@ export interface operations {
                 };
             };
             /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sealSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Secret of 32 random bytes, of which the key is made. Keep it: nobody else has it. */
+                "Snapshot-Secret"?: string;
+                /** @description Instead of the secret: a wallet's signature of the fixed message, 65 bytes. */
+                "Snapshot-Signature"?: string;
+            };
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sealed snapshot. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The header with the secret is missing or malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, or not that of the session. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The snapshot would be larger than `labels.max_upload`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    buyUnits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "units": 1000
+                 *     }
+                 */
+                "application/json": components["schemas"]["UnitsBody"];
+            };
+        };
+        responses: {
+            /** @description The units are bought. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoughtView"];
+                };
+            };
+            /** @description The payment is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The proof in `Authorization` is malformed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The units must be paid for; the answer has the offers. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is unknown, or nothing is sold here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The payment was used for something else. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows yet whether the payment counts. Do not pay again; repeat the call. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -8273,6 +9726,316 @@ export interface operations {
             };
             /** @description The path, the query or a header is malformed, or the body is not JSON. */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settlePayment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "paymentPayload": {},
+                 *       "paymentRequirements": {},
+                 *       "x402Version": 2
+                 *     }
+                 */
+                "application/json": components["schemas"]["PaymentToSettle"];
+            };
+        };
+        responses: {
+            /** @description The outcome. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettledPayment"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator settles no payments for others. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    supportedPayments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schemes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupportedPayments"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator settles no payments for others. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This client makes too many requests. */
+            429: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            503: {
+                headers: {
+                    /** @description Time to wait before the next attempt, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyPayment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "paymentPayload": {},
+                 *       "paymentRequirements": {},
+                 *       "x402Version": 2
+                 *     }
+                 */
+                "application/json": components["schemas"]["PaymentToSettle"];
+            };
+        };
+        responses: {
+            /** @description Whether the payment would settle now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifiedPayment"];
+                };
+            };
+            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The coordinator settles no payments for others. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not sent as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not match the schema. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
