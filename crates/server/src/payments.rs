@@ -2,7 +2,7 @@
 //!
 //! The labels call [`Payments`], which finds the [`Rail`], in this order:
 //!
-//! 1. [`Payments::offers`] for a call without payment. The answer is 402.
+//! 1. [`Payments::refused`] for a call without payment. The answer is 402, with offers.
 //! 2. [`Payments::admit`] for an opening or a top-up with a payment, or with a proof of an account
 //!    that there is. A rail settles here what must be settled before the work.
 //! 3. [`Rail::reserve`] before each work that costs units. A call on an open session comes here at
