@@ -32,12 +32,13 @@ const HASHED: &str = "assets/";
 
 /// Paths of the page, besides `/`. The page's script reads them; the server answers each with the
 /// same file.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/m/{*rest}",
     "/markets",
     "/markets/{*rest}",
     "/deploy",
     "/simulate",
+    "/label",
     "/help",
     "/help/{*rest}",
     "/me",

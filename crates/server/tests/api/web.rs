@@ -39,18 +39,33 @@ fn is_index(answer: &Answer) {
     assert_eq!(answer.body, std::fs::read(index.unwrap().1).unwrap());
 }
 
+/// Returns the first parts of all paths that the page's script knows.
+fn known() -> Vec<String> {
+    let routes = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/src/shell/routes.ts");
+    let routes = std::fs::read_to_string(routes).expect("the page's routes");
+    let names = routes.split("first === \"").skip(1);
+    let mut names: Vec<String> = names
+        .map(|rest| rest[..rest.find('"').expect("a text")].to_owned())
+        .collect();
+    names.dedup();
+    names
+}
+
 #[tokio::test]
 async fn router_serves_the_page_at_its_paths_to_browsers_alone() {
     let client = Client::new().await;
     is_index(&client.get("/").await);
-    for path in [
-        "/m/0x5FbDB2315678afecb367f032d93F642f64180aa3",
-        "/m/0x5FbDB2315678afecb367f032d93F642f64180aa3/history",
-        "/deploy",
-        "/simulate",
-        "/help/deposit",
-        "/me",
-    ] {
+    let known = known();
+    assert!(known.len() >= 7, "{known:?}");
+    let deeper = ["m/0x5FbDB2315678afecb367f032d93F642f64180aa3/history"];
+    let names = known
+        .iter()
+        .map(String::as_str)
+        .filter(|name| *name != "m")
+        .chain(["help/deposit"])
+        .chain(deeper);
+    for path in names.map(|name| format!("/{name}")) {
+        let path = path.as_str();
         let page = client.get_with(path, "accept", HTML).await;
         is_index(&page);
         assert!(page.headers.get_all("vary").iter().any(|it| it == "Accept"));
