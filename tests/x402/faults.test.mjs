@@ -107,8 +107,8 @@ class Payer {
     async act() {
         if (!this.session) return this.open();
         if (random(16) === 0) return this.buy();
-        const body = { rows: [{ x: [0, 1], y: 0 }, { x: [1, 0], y: 1 }] };
-        const { status, answer } = await insist(`/sessions/${this.session}/examples`, body, {
+        const body = { rows: [[0, 1], [1, 0]] };
+        const { status, answer } = await insist(`/sessions/${this.session}/predictions`, body, {
             ...this.bearer,
             ...this.key(),
         });

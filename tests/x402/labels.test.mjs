@@ -384,7 +384,7 @@ test('units of a payment that a reorganization removed wait for evidence, and no
     const until = async (status) => {
         for (let tries = 0; tries < 80 && answer?.status !== status; tries++) {
             await pause(250);
-            answer = await send(fetch, `/sessions/${opened.session}/examples`, examples, bearer);
+            answer = await send(fetch, `/sessions/${opened.session}/predictions`, { rows: [[0, 1]] }, bearer);
             assert.ok([200, 503].includes(answer.status), await answer.clone().text());
         }
         assert.equal(answer.status, status);
