@@ -187,6 +187,33 @@ test('labels refuse a voucher that was used, one of another channel, and one bel
     assert.equal(answer.status, 402, await answer.clone().text());
 });
 
+test('labels charge each session that a repeated opening opens, and give an open one back', async () => {
+    const payer = stage.payer(accounts[7], 'batch-settlement');
+    const key = { 'idempotency-key': 'opening_of_channel_1' };
+    const opened = async () => {
+        const answer = await ok(await post(payer, path('sessions'), OPENING, key), 201);
+        return { ...(await answer.json()), settled: header(answer, 'PAYMENT-RESPONSE') };
+    };
+    const state = async ({ session, token }) =>
+        (await fetch(path(`sessions/${session}`), { headers: { authorization: `Bearer ${token}` } })).status;
+    const first = await opened();
+    const price = String(OPENED * UNIT);
+    assert.equal(first.settled.extra.channelState.chargedCumulativeAmount, price);
+    // The answer was lost: a fresh voucher gets the same session, and it is not charged.
+    const again = await opened();
+    assert.equal(again.session, first.session);
+    assert.equal(again.units.charged, 0);
+    // A token that is no longer its own proves no channel, so a voucher is asked for.
+    assert.deepEqual([await state(first), await state(again)], [402, 200]);
+    // The session is gone, so another one is opened, and charged.
+    const authorization = { authorization: `Bearer ${again.token}` };
+    await ok(await post({ fetch }, path(`sessions/${again.session}/close`), {}, authorization));
+    const third = await opened();
+    assert.notEqual(third.session, first.session);
+    assert.equal(third.units.charged, Number(OPENED));
+    assert.equal(third.settled.extra.channelState.chargedCumulativeAmount, String(2n * OPENED * UNIT));
+});
+
 test('labels keep channels over a kill, and claim before a withdrawal ends', async () => {
     const payer = stage.payer(accounts[6], 'batch-settlement');
     const session = await open(payer);

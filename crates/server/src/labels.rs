@@ -83,8 +83,8 @@ struct Sessions {
 /// Open session.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// Hash of the token of a session that has one of its own, and not its account's.
-    token: Option<B256>,
+    /// Request that opened it, if the caller gave it a key.
+    opened_by: Option<Request>,
     /// Account of the ledger; `None` if units are free.
     booked: Option<Booked>,
     client: IpAddr,
@@ -95,6 +95,8 @@ pub(crate) struct Entry {
 /// Facts that are read without waiting for a turn.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
+    /// Hash of the token of a session that has one of its own, and not its account's.
+    token: Option<B256>,
     /// Time at which the session is deleted.
     deadline: Instant,
     /// Memory of the session, in bytes.
@@ -355,7 +357,7 @@ impl Entry {
             _ => None,
         };
         match &self.booked {
-            _ if token.is_some() && token == self.token => Ok(()),
+            _ if token.is_some() && token == self.seen().token => Ok(()),
             Some(booked) => booked.prove(presented),
             None => Err(Refusal::Token),
         }

@@ -234,9 +234,27 @@ impl Inner {
             });
         }
         let held = match booked.hold(&caller.presented, &sale).await {
+            // Only the payer of a channel can sign the next voucher, so it gets the session that this
+            // request has opened, and a new token for the lost one.
+            Err(Refusal::AnswerLost { .. })
+                if is_by_call
+                    && let Some(id) = self.opened_before(owned, caller, &token.text()) =>
+            {
+                return Ok(Opened {
+                    id,
+                    token: told,
+                    receipt: booked.receipt(0),
+                    expires: self.expires(),
+                    response,
+                });
+            }
             // This request has opened a session before, which is gone. It is charged once, as long as
-            // nothing else was done since.
-            Err(Refusal::AnswerLost { left, .. }) if booked.receipt(0).left == left => None,
+            // nothing else was done since. An account of a channel never has units, so it cannot tell.
+            Err(Refusal::AnswerLost { left, .. })
+                if !is_by_call && booked.receipt(0).left == left =>
+            {
+                None
+            }
             Err(Refusal::AnswerLost { .. }) => {
                 sale.id = None;
                 Some(booked.hold(&caller.presented, &sale).await?)
@@ -305,6 +323,23 @@ impl Inner {
             .map(|(id, _)| id.clone())
     }
 
+    /// Returns the id of the open session of a channel that the same request has opened. It gets a new
+    /// token, and the one before is void.
+    fn opened_before(&self, account: AccountId, caller: &Caller, token: &str) -> Option<String> {
+        let request = caller.request.as_ref()?;
+        let sessions = self.sessions();
+        let mut open = sessions.by_id.iter();
+        let (id, entry) = open.find(|(_, entry)| {
+            let booked = entry.booked.as_ref();
+            let is_its = booked.is_some_and(|booked| booked.account == account);
+            is_its && entry.opened_by.as_ref() == Some(request)
+        })?;
+        let mut seen = entry.seen();
+        seen.token = Some(token_hash(token));
+        seen.deadline = Instant::now() + self.section.time_to_live;
+        Some(id.clone())
+    }
+
     /// Checks that another session of a client has room.
     pub(super) fn check_room(&self, caller: &Caller, bytes: usize) -> Result<(), Refusal> {
         let section = &self.section;
@@ -339,11 +374,12 @@ impl Inner {
             Account::Free(_) => None,
         };
         let seen = Seen {
+            token,
             deadline: Instant::now() + self.section.time_to_live,
             bytes: ready.session.bytes(),
         };
         let entry = Entry {
-            token,
+            opened_by: caller.request.clone(),
             booked,
             client: caller.client,
             turn: Arc::new(TurnMutex::new(Live {
