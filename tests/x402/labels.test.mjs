@@ -370,6 +370,63 @@ test('a transfer that its payer has sent, or signed for too long, is never taken
     assert.equal((await long.json()).error, 'invalid_exact_evm_payload_authorization_valid_before');
 });
 
+test('a payment that the database did not store is taken by a repetition', async () => {
+    const payer = stage.payer(accounts[2]);
+    const { paid } = await sign(payer, '/sessions', opening);
+    const had = await host();
+    stage.sql('ALTER TABLE payment_names RENAME TO elsewhere');
+    const failed = await send(fetch, '/sessions', opening, { ...paid, ...newKey() });
+    stage.sql('ALTER TABLE elsewhere RENAME TO payment_names');
+    assert.equal(failed.status, 503, await failed.clone().text());
+    assert.equal(await host(), had);
+    const key = newKey();
+    let opened;
+    for (let tries = 0; tries < 3 && opened?.status !== 201; tries++) {
+        opened = await send(fetch, '/sessions', opening, { ...paid, ...key });
+        assert.ok([201, 503].includes(opened.status), await opened.clone().text());
+    }
+    assert.equal(opened.status, 201);
+    assert.equal(await host(), had + PRICE);
+});
+
+test('a payment that is presented twice at once is sent once, and pending for both', async () => {
+    let release;
+    const gate = new Promise((resolve) => (release = resolve));
+    let isSlow = false;
+    const node = await stage.proxy(async ({ method, params }) => {
+        if (isSlow && method === 'eth_getBlockByNumber' && params[0] === 'pending') await gate;
+    });
+    const other = await stage.serve(sections.replace(`= ${HOST}`, '= 8'), { node, name: 'gate' });
+    const post = (headers) => {
+        const init = { method: 'POST', body: JSON.stringify(opening) };
+        return fetch(`${other.url}/v1/label/sessions`, { ...init, headers: { ...RETRY.headers, ...headers } });
+    };
+    const asked = await post({});
+    const payload = await stage.payer(accounts[7]).client.createPaymentPayload(header(asked, 'payment-required'));
+    const paid = { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64'), ...newKey() };
+    await stage.test.setAutomine(false);
+    // The first one has begun, and asks the node for the time as long as the other one takes.
+    isSlow = true;
+    const slow = post(paid);
+    await pause(1_000);
+    isSlow = false;
+    const fast = await post(paid);
+    assert.equal(fast.status, 503, await fast.text());
+    release();
+    const late = await slow;
+    assert.equal(late.status, 503, await late.text());
+    await stage.test.setAutomine(true);
+    await stage.test.mine({ blocks: 1 });
+    let opened;
+    for (let tries = 0; tries < 50 && opened?.status !== 201; tries++) {
+        await pause(200);
+        opened = await post(paid);
+        assert.ok([201, 503].includes(opened.status), await opened.clone().text());
+    }
+    assert.equal(opened.status, 201);
+    await end(other.child);
+});
+
 test('units of a payment that a reorganization removed wait for evidence, and no one pays again', async () => {
     const payer = stage.payer(accounts[1]);
     const { paid } = await sign(payer, '/sessions', opening);

@@ -1,7 +1,7 @@
 // Chain, contracts, coordinator and official clients for the tests of payments.
 //
 // Each test file has a stage of its own, and ends what it started.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -159,14 +159,20 @@ export class Stage {
         return server;
     }
 
-    /** Starts a proxy of the node that refuses requests as `refuse` says. Returns its URL. */
+    /** Runs a statement of SQL on a coordinator's database, while it runs. */
+    sql(statement, name = 'cotrain') {
+        const program = 'import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute(sys.argv[2]); base.commit()';
+        execFileSync('python3', ['-c', program, join(this.folder, `${name}.sqlite`), statement]);
+    }
+
+    /** Starts a proxy of the node that refuses requests as `refuse` says, which may wait. Returns its URL. */
     async proxy(refuse) {
         const server = createServer(async (request, response) => {
             const chunks = [];
             for await (const chunk of request) chunks.push(chunk);
             const body = Buffer.concat(chunks).toString();
             const call = JSON.parse(body);
-            const message = refuse(call);
+            const message = await refuse(call);
             const answer = message
                 ? JSON.stringify({ jsonrpc: '2.0', id: call.id, error: { code: -32005, message } })
                 : await (await fetch(this.url, { method: 'POST', headers: JSON_TYPE, body })).text();

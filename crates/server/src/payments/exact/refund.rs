@@ -66,6 +66,11 @@ impl Exact {
     async fn begin_refunds(&self, account: AccountId) -> Result<Vec<RefundId>, BooksError> {
         let begun = self.0.books.write(move |draft| {
             let mut begun = Vec::new();
+            if draft.ledger().account(account).is_none() {
+                // Its opening was never stored.
+                draft.keep(CLOSED, account.0.as_slice(), None);
+                return Ok((begun, false));
+            }
             for entry in draft.ledger().refunds(account)? {
                 if let Entry::RefundStarted { refund, .. } = &entry {
                     begun.push(*refund);

@@ -116,6 +116,10 @@ impl Exact {
         let key = payment_key(&verified);
         let id = key.id();
         let turn = self.turn(id.hash()).ok_or(RefusalReason::Pending)?;
+        // An equal presentation may have had its turn meanwhile. The next repetition is answered for it.
+        if self.known().contains_key(&id) {
+            return Err(RefusalReason::Pending.into());
+        }
         let gas = self.0.chain.check(&verified).await.map_err(refused)?;
         let preparing = self.0.chain.prepare_payment(&verified, gas, Purse::Host);
         let prepared = preparing.await.map_err(refused)?;
@@ -141,9 +145,6 @@ impl Exact {
         let is_closed = is_opening && known.id.is_none();
         // It is known before it is stored: a write whose answer is lost may have stored it.
         self.known().insert(id, known.clone());
-        if is_closed {
-            self.closed().insert(account);
-        }
         let sent = self.0.books.write(move |draft| {
             if draft.ledger().payment(id).is_some() {
                 return Err(Fault::PaymentUsed);
@@ -158,13 +159,15 @@ impl Exact {
             }
             Ok(())
         });
-        if let Err(error) = sent.await {
-            if matches!(error, BooksError::Refused(_)) {
-                self.known().remove(&id);
-                self.closed().remove(&account);
-            }
+        let sent = sent.await;
+        if let Err(error @ BooksError::Refused(_)) = sent {
+            self.known().remove(&id);
             return Err(error.into());
         }
+        if is_closed {
+            self.closed().insert(account);
+        }
+        sent?;
         // The payment goes on if the caller goes away.
         let rail = self.clone();
         let settling = tokio::spawn(async move {
@@ -181,7 +184,10 @@ impl Exact {
     async fn take_again(&self, known: Known, sale: &Sale) -> Result<Admitted, PayError> {
         let id = payment_key(&known.payment).id();
         let payment = self.0.books.read(|ledger| ledger.payment(id).cloned());
-        let payment = payment.ok_or(RefusalReason::Pending)?;
+        let Some(payment) = payment else {
+            self.forget_unwritten(id).await?;
+            return Err(RefusalReason::Pending.into());
+        };
         let is_same_call = match sale.account {
             Some(account) => !known.is_opening && account == payment.purchase.account,
             None => known.is_opening,
@@ -209,6 +215,20 @@ impl Exact {
             }
         }
         Ok(admitted)
+    }
+
+    /// Forgets a payment that the ledger lacks after its write failed: the next one like it is a first.
+    async fn forget_unwritten(&self, id: PaymentId) -> Result<(), PayError> {
+        let _turn = self.turn(id.hash()).ok_or(RefusalReason::Pending)?;
+        // A rule sees the ledger as it is stored, which is read again after a failure.
+        let stored = self
+            .0
+            .books
+            .write(move |draft| Ok(draft.ledger().payment(id).is_some()));
+        if !stored.await? {
+            self.known().remove(&id);
+        }
+        Ok(())
     }
 
     /// Returns the account of a payment that counts, or the reason why it does not.
