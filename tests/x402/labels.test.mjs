@@ -9,6 +9,8 @@ import { HOST, NETWORK, Stage, TOKEN_DOMAIN, accounts, end, header } from './sup
 /** Price of 1,000 units, in the token's smallest unit. */
 const PRICE = 3_000n;
 const FEE = 5n;
+/** Price of the 10 units of an opening. */
+const OPENING = 30n;
 const FINAL = 4;
 const RETRY = { headers: { 'content-type': 'application/json' } };
 
@@ -424,6 +426,56 @@ test('a payment that is presented twice at once is sent once, and pending for bo
         assert.ok([201, 503].includes(opened.status), await opened.clone().text());
     }
     assert.equal(opened.status, 201);
+    await end(other.child);
+});
+
+test('a session that is restored keeps the units of its closed account', async () => {
+    const payer = stage.payer(accounts[6]);
+    const session = await open(payer);
+    const secret = { 'snapshot-secret': randomBytes(32).toString('hex') };
+    const sealed = await send(fetch, `/sessions/${session.session}/snapshots`, undefined, { ...session.bearer, ...secret });
+    assert.equal(sealed.status, 200);
+    const closed = await (await session.call('close', {})).json();
+    assert.deepEqual([closed.units.left, closed.refunds], [990, []]);
+    const path = `/v1/label/sessions/restore?session=${session.session}`;
+    const body = await sealed.arrayBuffer();
+    const restored = await fetch(`${api.url}${path}`, { method: 'POST', body, headers: { ...session.bearer, ...secret } });
+    assert.equal(restored.status, 200, await restored.clone().text());
+    assert.equal((await restored.json()).units.left, 980);
+    await stage.test.mine({ blocks: FINAL + 1 });
+    // The coordinator looks at closed accounts every five seconds.
+    await pause(7_000);
+    const state = await fetch(`${api.url}/v1/label/sessions/${session.session}`, { headers: session.bearer });
+    assert.equal((await state.json()).units.left, 980);
+});
+
+test('an opening without a key that outlives its request goes back to its payer', async () => {
+    const other = await stage.serve(`timeout = "1 s"\n${sections.replace(`= ${HOST}`, '= 8')}`, { name: 'hasty' });
+    const payer = stage.payer(accounts[7]);
+    const post = (headers) => {
+        const init = { method: 'POST', body: JSON.stringify(opening) };
+        return fetch(`${other.url}/v1/label/sessions`, { ...init, headers: { ...RETRY.headers, ...headers } });
+    };
+    const asked = await post({});
+    const payload = await payer.client.createPaymentPayload(header(asked, 'payment-required'));
+    const had = await stage.balance(payer.account.address);
+    await stage.test.setAutomine(false);
+    const paid = { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64') };
+    const late = await post(paid);
+    const problem = await late.json();
+    assert.deepEqual([late.status, problem.type], [503, '/problems/payment-pending']);
+    assert.ok(Number(late.headers.get('retry-after')) > 0);
+    await stage.test.setAutomine(true);
+    await stage.test.mine({ blocks: 1 });
+    assert.equal(await stage.balance(payer.account.address), had - PRICE);
+    await pause(1_500);
+    await stage.test.mine({ blocks: FINAL + 1 });
+    let now;
+    for (let tries = 0; tries < 75 && now !== had - FEE - OPENING; tries++) {
+        await pause(200);
+        now = await stage.balance(payer.account.address);
+    }
+    assert.equal(now, had - FEE - OPENING);
     await end(other.child);
 });
 

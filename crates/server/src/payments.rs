@@ -278,6 +278,12 @@ pub trait Rail: fmt::Debug + Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// Notes that a session works on an account again, so that nothing of it goes back.
+    fn reopened(&self, account: AccountId) -> Answer<'_, ()> {
+        let _ = account;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Returns the money in the payer's channel that was not charged, if this rail has channels.
     fn give_back<'a>(&'a self, payment: &'a PaymentPayload) -> Answer<'a, SettlementResponse> {
         let _ = payment;

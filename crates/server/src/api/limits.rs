@@ -18,6 +18,7 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
+use cotrain_payments::{rail, x402::header};
 use tower_governor::{
     GovernorError, GovernorLayer, governor::GovernorConfigBuilder, key_extractor::KeyExtractor,
 };
@@ -161,9 +162,17 @@ pub(super) async fn at_a_time(State(app): State<App>, request: Request, next: Ne
         .retry_after(1)
         .into_response();
     };
+    let is_paid = request.headers().contains_key(header::PAYMENT_SIGNATURE);
     let worked = tokio::time::timeout(app.timeout, next.run(request)).await;
     worked.unwrap_or_else(|_| {
         let limit = humantime::format_duration(app.timeout);
+        if is_paid {
+            let detail = format!(
+                "the payment took longer than {limit}, and goes on; do not pay again, and repeat the request"
+            );
+            let problem = Problem::new(&Kind::PAYMENT_PENDING, detail);
+            return problem.retry_after(rail::RETRY).into_response();
+        }
         let detail = format!("the request took longer than {limit}; ask for less at a time");
         Problem::new(&Kind::TIMED_OUT, detail).into_response()
     })

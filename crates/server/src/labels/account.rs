@@ -157,6 +157,12 @@ impl Booked {
         replaced.map_err(|error| Refusal::Unpayable(error.into()))
     }
 
+    /// Keeps the units of an account that was closed, and whose session opens again.
+    pub(super) async fn reopened(&self) -> Result<(), Refusal> {
+        let reopened = self.rail.reopened(self.account).await;
+        reopened.map_err(Refusal::Unpayable)
+    }
+
     /// Returns the number of the account's changes, and the hash over them.
     pub(super) fn head(&self) -> (u64, B256) {
         let head = |ledger: &Ledger| Some(ledger.account(self.account)?.head());

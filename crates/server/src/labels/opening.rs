@@ -9,7 +9,7 @@ use cotrain_payments::{
     rail::{Proof, token_hash},
     x402::wire::SettlementResponse,
 };
-use tokio::sync::Mutex as TurnMutex;
+use tokio::sync::{Mutex as TurnMutex, oneshot};
 
 use super::{
     Answers, Entry, Inner, Labels, Live, Mutex, Receipt, Seen,
@@ -63,15 +63,24 @@ impl Labels {
         units: Option<u64>,
     ) -> Result<Opened, Refusal> {
         let inner = Arc::clone(self.inner()?);
-        let opening = tokio::spawn(async move {
-            let ready = inner.ready(opening).await?;
-            if inner.payments.is_on() {
-                inner.open_paid(&caller, ready, units).await
-            } else {
-                inner.open_free(&caller, ready, units)
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut only_answer = None;
+            let opened = inner
+                .opened(&caller, opening, units, &mut only_answer)
+                .await;
+            let id = opened.as_ref().ok().map(|opened| opened.id.clone());
+            let is_told = tell.send(opened).is_ok() && id.is_some();
+            let Some(booked) = only_answer.filter(|_| !is_told) else {
+                return;
+            };
+            // Nobody else can use the account, so the money goes back.
+            inner.sessions().by_id.remove(&id.unwrap_or_default());
+            if let Err(error) = booked.rail.refund(booked.account).await {
+                tracing::warn!(%error, "cannot refund an opening whose answer is lost now");
             }
         });
-        opening.await.unwrap_or(Err(Refusal::Failed))
+        told.await.unwrap_or(Err(Refusal::Failed))
     }
 
     /// Buys units for the account of a session. Anyone may pay.
@@ -161,6 +170,22 @@ impl Inner {
         Ok(Ready { session, price })
     }
 
+    /// Opens a session. `only_answer` becomes the account to which the answer alone gives access.
+    async fn opened(
+        &self,
+        caller: &Caller,
+        opening: Opening,
+        units: Option<u64>,
+        only_answer: &mut Option<Booked>,
+    ) -> Result<Opened, Refusal> {
+        let ready = self.ready(opening).await?;
+        if self.payments.is_on() {
+            self.open_paid(caller, ready, units, only_answer).await
+        } else {
+            self.open_free(caller, ready, units)
+        }
+    }
+
     fn open_free(
         &self,
         caller: &Caller,
@@ -190,6 +215,7 @@ impl Inner {
         caller: &Caller,
         ready: Ready,
         units: Option<u64>,
+        only_answer: &mut Option<Booked>,
     ) -> Result<Opened, Refusal> {
         // Nobody shall pay for a session for which there is no room.
         self.check_room(caller, ready.session.bytes())?;
@@ -219,6 +245,8 @@ impl Inner {
             rail: Arc::clone(&rail),
             account: owned,
         };
+        // Without a key, a repetition of the payment cannot be told from one by anybody else.
+        *only_answer = (is_token_fresh && caller.id.is_none()).then(|| booked.clone());
         // A voucher proves a call and no question about the session, so those need a token.
         let is_by_call = rail.kind() == RailKind::Channel;
         let told = (is_token_fresh || is_by_call).then(|| token.text());
@@ -271,6 +299,9 @@ impl Inner {
         };
         // The token before is void only now, when nothing else can keep this answer from its caller.
         booked.tell_token(fresh).await?;
+        if only_answer.is_some() {
+            booked.reopened().await?;
+        }
         let id = session.unwrap_or_else(|| id.bytes());
         let id = alloy_primitives::hex::encode(id);
         let hash = is_by_call.then(|| token_hash(&token.text()));

@@ -218,6 +218,9 @@ impl Inner {
             (Account::Free(Counted::new(max).charged(spent)?), true)
         };
         unsealed.check(&account)?;
+        if let Account::Booked(booked) = &account {
+            booked.reopened().await?;
+        }
         let held = account.hold(caller, price).await?;
         let receipt = held.receipt();
         let (account, response) = held.commit().await?;

@@ -84,6 +84,9 @@ struct Busy {
     transfers: BTreeSet<B256>,
     /// Times at which their transactions were sent. Each is sent at rising fees until it is included.
     sent: BTreeMap<B256, Instant>,
+    /// Accounts that are being opened, and that nobody can use if the answer is lost. Until it is told,
+    /// the database has them as closed.
+    opening: BTreeSet<AccountId>,
     /// Payments that counted, and that the last look did not find.
     missing: BTreeSet<PaymentId>,
 }
@@ -341,6 +344,10 @@ impl Rail for Exact {
 
     fn refund(&self, account: AccountId) -> Answer<'_, Vec<Refunded>> {
         Box::pin(self.refund_account(account))
+    }
+
+    fn reopened(&self, account: AccountId) -> Answer<'_, ()> {
+        Box::pin(async move { Ok(self.reopen(account).await?) })
     }
 
     fn reconcile(&self) -> futures_util::future::BoxFuture<'_, ()> {

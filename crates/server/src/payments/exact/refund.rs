@@ -30,6 +30,7 @@ impl Exact {
         if !self.refunds() {
             return Ok(Vec::new());
         }
+        self.busy().opening.remove(&account);
         // A payment may have become final since the last look.
         let of_account = |ledger: &Ledger| {
             let unsettled = ledger.unsettled();
@@ -92,26 +93,19 @@ impl Exact {
         Ok(begun)
     }
 
-    /// Notes whether the units of an account go back once they can. It is no write if nothing changes.
-    pub(super) async fn set_closed(
-        &self,
-        account: AccountId,
-        is_closed: bool,
-    ) -> Result<(), BooksError> {
-        if self.closed().contains(&account) == is_closed {
+    /// Keeps the units of an account that was closed. It is no write if it was not.
+    pub(super) async fn reopen(&self, account: AccountId) -> Result<(), BooksError> {
+        let was_opening = self.busy().opening.contains(&account);
+        if !was_opening && !self.closed().contains(&account) {
             return Ok(());
         }
         let written = self.0.books.write(move |draft| {
-            let state = is_closed.then(|| vec![1]);
-            draft.keep(CLOSED, account.0.as_slice(), state);
+            draft.keep(CLOSED, account.0.as_slice(), None);
             Ok(())
         });
         written.await?;
-        if is_closed {
-            self.closed().insert(account);
-        } else {
-            self.closed().remove(&account);
-        }
+        self.busy().opening.remove(&account);
+        self.closed().remove(&account);
         Ok(())
     }
 

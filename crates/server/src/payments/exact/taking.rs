@@ -60,7 +60,10 @@ impl Exact {
             }
             None => self.take_first(payment, &sale).await?,
         };
-        self.set_closed(admitted.account, false).await?;
+        // Who pays for a call works on the account. A purchase proves nothing, so it keeps none open.
+        if sale.price > 0 && !self.busy().opening.contains(&admitted.account) {
+            self.reopen(admitted.account).await?;
+        }
         Ok(admitted)
     }
 
@@ -73,7 +76,7 @@ impl Exact {
         // A token that opens nothing is as good as none: the caller may buy.
         let account = self.0.books.read(|ledger| ledger.account_of(owner));
         let account = account.ok_or(RefusalReason::Unpaid)?;
-        self.set_closed(account, false).await?;
+        self.reopen(account).await?;
         Ok(Admitted {
             account,
             owner,
@@ -177,7 +180,13 @@ impl Exact {
             rail.record(id, found).await
         });
         settling.await.unwrap_or(Err(BooksError::Unwritten))?;
-        self.admitted(id, owner, is_opening, false)
+        let admitted = self.admitted(id, owner, is_opening, false)?;
+        if is_closed {
+            // Nothing goes back while the answer is made.
+            self.busy().opening.insert(account);
+            self.closed().remove(&account);
+        }
+        Ok(admitted)
     }
 
     /// Answers for a payment that was presented before. It is never taken twice.
