@@ -7,17 +7,18 @@ import { HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server';
 import { paymentMiddleware } from '@x402/express';
 import { BatchSettlementEvmScheme as BatchServer } from '@x402/evm/batch-settlement/server';
 import { ExactEvmScheme as ExactServer } from '@x402/evm/exact/server';
-import { HOST, NETWORK, Stage, TOKEN_DOMAIN, accounts, header } from './support.mjs';
+import { HOST, NETWORK, Stage, TOKEN_DOMAIN, accounts, end, header } from './support.mjs';
 
 const SELLER = accounts[2];
 const AUTHORIZER = accounts[3];
 const PRICE = 1_000n;
 
-let stage, api, facilitator;
+let stage, api, facilitator, sections;
 
 before(async () => {
     stage = await Stage.open();
-    const sections = `[x402]\nfacilitator = true\ndevelopment = ${HOST}\npatience = "1 s"\n`;
+    // Strangers come by other addresses, which a proxy would name.
+    sections = `trust_forwarded_for = true\n[x402]\nfacilitator = true\ndevelopment = ${HOST}\npatience = "1 s"\n`;
     api = await stage.serve(sections);
     facilitator = new HTTPFacilitatorClient({ url: `${api.url}/x402` });
 });
@@ -134,7 +135,11 @@ test('verify refuses a changed amount, recipient, chain and signature', async (c
 async function signed(context, account) {
     const url = await sell(context, 'exact', new ExactServer());
     const required = header(await fetch(url), 'PAYMENT-REQUIRED');
+    // The chain's time may be ahead.
+    const { timestamp } = await stage.reader.getBlock();
+    context.mock.timers.enable({ apis: ['Date'], now: Math.max(Date.now(), Number(timestamp) * 1000) });
     const payment = await stage.payer(account).client.createPaymentPayload(required);
+    context.mock.timers.reset();
     const { authorization: it, signature } = payment.payload;
     const { r, s, v } = parseSignature(signature);
     const terms = [it.from, it.to, BigInt(it.value), BigInt(it.validAfter), BigInt(it.validBefore), it.nonce];
@@ -179,6 +184,55 @@ test('settle calls an unknown outcome pending, and the same request ends it', as
     assert.equal(settled.transaction, pending.transaction);
     assert.equal(await stage.balance(SELLER.address), before + PRICE);
     assert.equal((await facilitator.settle(payment, offer)).success, false);
+});
+
+/** Asks the facilitator as another server, which has another address. */
+async function stranger(call, payment, offer) {
+    const body = JSON.stringify({ x402Version: 2, paymentPayload: payment, paymentRequirements: offer });
+    const headers = { 'content-type': 'application/json', 'x-forwarded-for': '198.51.100.7' };
+    return (await fetch(`${api.url}/x402/${call}`, { method: 'POST', headers, body })).json();
+}
+
+/** Settles a payment while no block is made, runs a step, and makes the block. */
+async function pendingSettlement(payment, offer, meanwhile = async () => {}) {
+    await stage.test.setAutomine(false);
+    try {
+        const pending = await facilitator.settle(payment, offer);
+        assert.equal(pending.errorReason, 'settlement_pending', JSON.stringify(pending));
+        await meanwhile();
+        return pending;
+    } finally {
+        await stage.test.mine({ blocks: 1 });
+        await stage.test.setAutomine(true);
+    }
+}
+
+test('settle tells the outcome of what it sent before it was killed, to the same server', async (context) => {
+    const name = 'killed';
+    const options = { name };
+    const own = sections.replace(`development = ${HOST}`, 'development = 8');
+    let other = await stage.serve(own, options);
+    const client = () => new HTTPFacilitatorClient({ url: `${other.url}/x402` });
+    const { payment, offer } = await signed(context, accounts[6]);
+    const before = await stage.balance(SELLER.address);
+    await stage.test.setAutomine(false);
+    let pending;
+    try {
+        pending = await client().settle(payment, offer);
+        await end(other.child, 'SIGKILL');
+    } finally {
+        await stage.test.mine({ blocks: 1 });
+        await stage.test.setAutomine(true);
+    }
+    assert.equal(pending.errorReason, 'settlement_pending', JSON.stringify(pending));
+    other = await stage.serve(own, options);
+    const settled = await client().settle(payment, offer);
+    assert.equal(settled.success, true, JSON.stringify(settled));
+    assert.equal(settled.transaction, pending.transaction);
+    await end(other.child, 'SIGKILL');
+    other = await stage.serve(own, options);
+    assert.equal((await client().settle(payment, offer)).success, false);
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
 });
 
 test('settle finds a transfer of others on a node that gives few blocks of events at once', async (context) => {
@@ -295,4 +349,61 @@ test('settle signs no claim and no refund for others', async () => {
         requirements,
     );
     assert.equal(nothing.errorReason, 'invalid_batch_settlement_evm_nothing_to_settle');
+});
+
+// The tests below move the time of the chain, so clients of others are late after them.
+
+test('settle tells a transfer that was made in time after its time, whatever others asked', async (context) => {
+    const { payment, offer } = await signed(context, accounts[6]);
+    const before = await stage.balance(SELLER.address);
+    const forged = structuredClone(payment);
+    forged.payload.signature = `${payment.payload.signature.slice(0, -4)}001b`;
+    const other = { ...offer, amount: String(PRICE + 1n) };
+    const pending = await pendingSettlement(payment, offer, async () => {
+        // Whoever sees the transaction knows payer, nonce and signature.
+        const refused = await facilitator.settle(forged, offer);
+        assert.equal(refused.errorReason, 'invalid_exact_evm_signature');
+        const changed = await facilitator.settle({ ...payment, accepted: other }, other);
+        assert.equal(changed.success, false);
+        const copied = await stranger('settle', payment, offer);
+        assert.equal(copied.errorReason, 'settlement_pending', JSON.stringify(copied));
+    });
+    assert.equal(await stage.balance(SELLER.address), before + PRICE);
+    const copied = await stranger('settle', payment, offer);
+    assert.equal(copied.errorReason, 'settlement_pending', JSON.stringify(copied));
+    await stage.test.increaseTime({ seconds: 70 });
+    await stage.test.mine({ blocks: 1 });
+    const settled = await facilitator.settle(payment, offer);
+    assert.equal(settled.success, true, JSON.stringify(settled));
+    assert.equal(settled.transaction, pending.transaction);
+    for (const again of [await facilitator.settle(payment, offer), await stranger('settle', payment, offer)]) {
+        assert.equal(again.success, false);
+        assert.notEqual(again.errorReason, 'settlement_pending');
+    }
+});
+
+test('settle tells a transfer that others have sent to who verified it first, and after its time', async (context) => {
+    const { payment, offer, args } = await signed(context, accounts[6]);
+    assert.equal((await facilitator.verify(payment, offer)).isValid, true);
+    assert.equal((await stranger('verify', payment, offer)).isValid, true);
+    const receipt = await stage.write(accounts[7], stage.token, 'transferWithAuthorization', args);
+    assert.equal((await stranger('settle', payment, offer)).errorReason, 'settlement_pending');
+    await stage.test.increaseTime({ seconds: 70 });
+    await stage.test.mine({ blocks: 1 });
+    assert.equal((await stranger('settle', payment, offer)).errorReason, 'settlement_pending');
+    const settled = await facilitator.settle(payment, offer);
+    assert.equal(settled.success, true, JSON.stringify(settled));
+    assert.equal(settled.transaction, receipt.transactionHash);
+    assert.equal((await facilitator.settle(payment, offer)).success, false);
+});
+
+test('settle calls a payment late whose time was over before anybody sent it', async (context) => {
+    const { payment, offer } = await signed(context, accounts[6]);
+    const before = await stage.balance(SELLER.address);
+    assert.equal((await facilitator.verify(payment, offer)).isValid, true);
+    await stage.test.increaseTime({ seconds: 70 });
+    await stage.test.mine({ blocks: 1 });
+    const late = await facilitator.settle(payment, offer);
+    assert.equal(late.errorReason, 'invalid_exact_evm_payload_authorization_valid_before', JSON.stringify(late));
+    assert.equal(await stage.balance(SELLER.address), before);
 });

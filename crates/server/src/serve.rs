@@ -209,8 +209,10 @@ pub async fn serve(
     let simulations = Simulations::new(config.simulations.clone());
     let (sales, lightning) = sales::open(&config, payments.clone(), queue.chain_store()).await?;
     let labels = Labels::paid(config.labels.clone(), sales.clone());
-    let facilitator = payments.filter(|_| config.x402.facilitator);
-    let facilitator = facilitator.map(Facilitator::new);
+    let facilitator = match payments.filter(|_| config.x402.facilitator) {
+        Some(chain) => Some(Facilitator::open(chain, queue.chain_store()).await?),
+        None => None,
+    };
     let coordinator = Coordinator::with_encoders(relayer, encoders)
         .following(config.registry)
         .with_simulations(simulations.clone())

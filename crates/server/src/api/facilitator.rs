@@ -17,6 +17,7 @@ use super::{
     document::anything,
     extract::{InBody, NoQuery},
     kinds::Kind,
+    limits::ClientAddress,
     problem::Problem,
 };
 use crate::payments::facilitator::Facilitator;
@@ -149,9 +150,10 @@ pub(super) async fn supported(
 pub(super) async fn verify(
     State(app): State<App>,
     _query: NoQuery,
+    ClientAddress(client): ClientAddress,
     InBody(body): InBody<FacilitatorRequest>,
 ) -> Result<Json<VerifyResponse>, Problem> {
-    Ok(Json(facilitator(&app)?.verify(&body).await))
+    Ok(Json(facilitator(&app)?.verify(&body, client).await))
 }
 
 /// Settles a payment of x402 on the chain, at the host's cost.
@@ -169,7 +171,8 @@ pub(super) async fn verify(
 pub(super) async fn settle(
     State(app): State<App>,
     _query: NoQuery,
+    ClientAddress(client): ClientAddress,
     InBody(body): InBody<FacilitatorRequest>,
 ) -> Result<Json<SettlementResponse>, Problem> {
-    Ok(Json(facilitator(&app)?.settle(body).await))
+    Ok(Json(facilitator(&app)?.settle(body, client).await))
 }

@@ -22,6 +22,8 @@ use cotrain_payments::ledger::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::disk::{keep_alone, states};
+
 /// Maximum number of rules whose entries share a transaction.
 const MAX_GROUP: usize = 256;
 

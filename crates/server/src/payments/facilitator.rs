@@ -3,16 +3,19 @@
 //! It spends the host's gas, up to a limit each day, and signs nothing for others: claims and refunds
 //! must bring the signatures of their receiver's authorizer.
 
+mod kept;
+mod sending;
 mod transfers;
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex},
-    time::Instant,
 };
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use cotrain_chain::node::NodeReceipt;
+use cotrain_indexer::{ChainStore, StoreError};
 use cotrain_payments::x402::{
     Json, Reason, batch,
     batch::{
@@ -26,13 +29,12 @@ use cotrain_payments::x402::{
         SupportedResponse, VERSION, VerifyResponse, network,
     },
 };
-
 use tokio::sync::Semaphore;
 
-use self::transfers::{TransferKey, Transfers, Turn, key_of, locked};
+use self::transfers::{Asker, TransferKey, Transfers, Turn, key_of, locked};
 use super::chain::{
-    Chain, ChainError, ContractCall, Finding, MAX_CLAIMS, Purse, Sent, Transfer, payment_call,
-    refunded, settled,
+    Chain, ChainError, ContractCall, MAX_CLAIMS, Purse, Sent, Transfer, payment_call, refunded,
+    settled,
 };
 
 /// Maximum gas of a transaction for others. A claim of [`MAX_CLAIMS`] channels fits.
@@ -41,13 +43,15 @@ const MAX_GAS: u64 = 2_500_000;
 /// Maximum number of settlements at the same time. Further ones are told to come again.
 const AT_A_TIME: usize = 16;
 
-/// Maximum time for which a verified transfer is remembered, in seconds.
-const REMEMBERED: u64 = 3_600;
+/// Maximum time for which a verified transfer is remembered, and the time for which it is after its
+/// end, in seconds. A server may ask late whether it was made in time.
+const REMEMBERED: (u64, u64) = (3_600, 600);
 
 /// Facilitator of a chain; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Facilitator {
     chain: Chain,
+    store: ChainStore,
     transfers: Arc<Mutex<Transfers>>,
     settling: Arc<Semaphore>,
 }
@@ -58,6 +62,8 @@ struct Failure {
     reason: Reason,
     message: Option<String>,
     transaction: Option<B256>,
+    /// `true` if the transfer was sent, and cannot succeed any more.
+    is_over: bool,
 }
 
 impl Failure {
@@ -87,6 +93,7 @@ impl From<Reason> for Failure {
             reason,
             message: None,
             transaction: None,
+            is_over: false,
         }
     }
 }
@@ -103,9 +110,8 @@ impl From<ChainError> for Failure {
             }
         };
         Self {
-            reason,
             message,
-            transaction: None,
+            ..reason.into()
         }
     }
 }
@@ -119,14 +125,21 @@ struct Done {
 }
 
 impl Facilitator {
-    /// Creates the facilitator of a chain.
-    #[must_use]
-    pub fn new(chain: Chain) -> Self {
-        Self {
-            chain,
-            transfers: Arc::default(),
-            settling: Arc::new(Semaphore::new(AT_A_TIME)),
+    /// Opens the facilitator of a chain, and takes up what it had sent before.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn open(chain: Chain, store: ChainStore) -> Result<Self, StoreError> {
+        let mut transfers = Transfers::default();
+        for (key, pending) in kept::all(&store).await? {
+            transfers.resume(key, pending);
         }
+        Ok(Self {
+            chain,
+            store,
+            transfers: Arc::new(Mutex::new(transfers)),
+            settling: Arc::new(Semaphore::new(AT_A_TIME)),
+        })
     }
 
     /// Returns the account that sends the transactions.
@@ -152,10 +165,11 @@ impl Facilitator {
         }
     }
 
-    /// Returns whether a payment would settle now. It sends nothing.
-    pub async fn verify(&self, request: &FacilitatorRequest) -> VerifyResponse {
+    /// Returns whether a payment would settle now, to a server at this address. It sends nothing.
+    pub async fn verify(&self, request: &FacilitatorRequest, client: IpAddr) -> VerifyResponse {
         let payer = payer_of(request).map(|it| it.to_string());
-        match self.verified(request).await {
+        let by = Asker::new(client, &request.payment_payload);
+        match self.verified(request, by).await {
             Ok(extra) => VerifyResponse {
                 is_valid: true,
                 payer,
@@ -171,20 +185,22 @@ impl Facilitator {
         }
     }
 
-    /// Settles a payment, a claim or a refund.
+    /// Settles a payment, a claim or a refund for a server at this address.
     ///
     /// An outcome that is not known in time is `settlement_pending`, with the transaction. The same
-    /// request asks for it again. It goes on if the caller goes away, and its answer waits then.
-    pub async fn settle(&self, request: FacilitatorRequest) -> SettlementResponse {
+    /// request of the same server asks for it again. It goes on if the caller goes away, and its
+    /// answer waits then.
+    pub async fn settle(&self, request: FacilitatorRequest, client: IpAddr) -> SettlementResponse {
         let network = network(self.chain.id());
         let payer = payer_of(&request);
         let key = self.transfer_key(&request);
-        let (settled, turn) = self.begin(request, key).await;
-        if let Some(key) = key
-            && turn.is_some()
-            && settled.as_ref().err().is_none_or(Failure::is_final)
-        {
-            locked(&self.transfers).forget(&key);
+        let (settled, turn) = self.begin(request, client, key).await;
+        if let Some(key) = key.filter(|_| turn.is_some()) {
+            match &settled {
+                Ok(_) => self.answer(key).await,
+                Err(failure) if failure.is_over => self.forget(key).await,
+                Err(_) => {}
+            }
         }
         // Nobody else may ask for the answer until it is forgotten.
         drop(turn);
@@ -212,6 +228,7 @@ impl Facilitator {
     async fn begin(
         &self,
         request: FacilitatorRequest,
+        client: IpAddr,
         key: Option<TransferKey>,
     ) -> (Result<Done, Failure>, Option<Turn>) {
         let Ok(permit) = Arc::clone(&self.settling).try_acquire_owned() else {
@@ -222,7 +239,7 @@ impl Facilitator {
             turn = Turn::take(Arc::clone(&self.transfers), key);
             if turn.is_none() {
                 let transfers = locked(&self.transfers);
-                let pending = transfers.pending.get(&key);
+                let pending = transfers.pending(&key);
                 let sent = pending.and_then(|it| it.transactions.first());
                 return (Err(Failure::pending(sent.copied())), None);
             }
@@ -230,7 +247,8 @@ impl Facilitator {
         let facilitator = self.clone();
         let settling = tokio::spawn(async move {
             let _permit = permit;
-            let settled = facilitator.settled(&request).await;
+            let by = Asker::new(client, &request.payment_payload);
+            let settled = facilitator.settled(&request, by).await;
             // Without anybody to take it, the turn ends here, and the answer waits.
             (settled, turn)
         });
@@ -263,7 +281,11 @@ impl Facilitator {
         Ok(())
     }
 
-    async fn verified(&self, request: &FacilitatorRequest) -> Result<Option<Json>, Failure> {
+    async fn verified(
+        &self,
+        request: &FacilitatorRequest,
+        by: Asker,
+    ) -> Result<Option<Json>, Failure> {
         self.check_version(request)?;
         let (payment, offer) = (&request.payment_payload, &request.payment_requirements);
         match offer.scheme.as_str() {
@@ -272,7 +294,7 @@ impl Facilitator {
                 let payment = exact::verify(payment, offer, now)?;
                 let gas = self.chain.check(&payment).await?;
                 bounded(gas, Reason::ExactSimulationFailed)?;
-                self.note_verified(&Transfer::from(&payment), offer, now);
+                self.note_verified(&Transfer::from(&payment), by, now);
                 Ok(None)
             }
             batch::SCHEME => {
@@ -281,7 +303,7 @@ impl Facilitator {
                 let (channel, _) = self.check_channel(offer, &payload).await?;
                 if let BatchPayload::Deposit(deposit) = &payload {
                     let (_, transfer) = self.chain.deposit(&Terms::of(offer)?.token, deposit)?;
-                    self.note_verified(&transfer, offer, self.chain.now().await?);
+                    self.note_verified(&transfer, by, self.chain.now().await?);
                 }
                 Ok(Some(channel))
             }
@@ -290,11 +312,11 @@ impl Facilitator {
     }
 
     /// Remembers a transfer that is good now.
-    fn note_verified(&self, transfer: &Transfer, offer: &PaymentRequirements, now: u64) {
+    fn note_verified(&self, transfer: &Transfer, by: Asker, now: u64) {
         let end = transfer.authorization.valid_before.to_u64();
-        let until = now.saturating_add(offer.max_timeout_seconds.min(REMEMBERED));
-        let end = end.unwrap_or(u64::MAX).min(until);
-        locked(&self.transfers).note_verified(key_of(transfer), end);
+        let end = end.unwrap_or(u64::MAX).saturating_add(REMEMBERED.1);
+        let end = end.min(now.saturating_add(REMEMBERED.0));
+        locked(&self.transfers).note_verified(key_of(transfer), by, end, now);
     }
 
     /// Checks a payload about one channel. Returns its state, and the gas of a deposit.
@@ -346,32 +368,38 @@ impl Facilitator {
         Ok((state.snapshot(voucher.channel_id), gas))
     }
 
-    async fn settled(&self, request: &FacilitatorRequest) -> Result<Done, Failure> {
+    async fn settled(&self, request: &FacilitatorRequest, by: Asker) -> Result<Done, Failure> {
         self.check_version(request)?;
         let (payment, offer) = (&request.payment_payload, &request.payment_requirements);
         match offer.scheme.as_str() {
             exact::SCHEME => {
                 let now = self.chain.now().await?;
-                let payment = exact::verify(payment, offer, now)?;
-                let call = payment_call(&payment);
-                let transfer = Transfer::from(&payment);
+                let end = payment.payload.read::<exact::ExactPayload>().ok();
+                let end = end.and_then(|it| it.authorization.valid_before.to_u64());
+                let at = self.time_of(self.transfer_key(request), end, now);
+                let signed = exact::verify(payment, offer, at)?;
+                let call = payment_call(&signed);
+                let transfer = Transfer::from(&signed);
                 let check = async || {
-                    let gas = self.chain.check(&payment).await?;
+                    exact::verify(payment, offer, now)?;
+                    let gas = self.chain.check(&signed).await?;
                     bounded(gas, Reason::ExactSimulationFailed)?;
                     Ok(gas)
                 };
                 let failed = Reason::ExactTransactionFailed;
-                let transaction = self.transfer(transfer, call, failed, check).await?;
+                let transaction = self
+                    .transfer(by, now, transfer, call, failed, check)
+                    .await?;
                 Ok(Done {
                     transaction,
-                    amount: payment.authorization.value.to_u128(),
+                    amount: signed.authorization.value.to_u128(),
                     extra: None,
                 })
             }
             batch::SCHEME => {
                 payment.check_accepts(offer)?;
                 match read(&payment.payload)? {
-                    BatchPayload::Deposit(deposit) => self.deposit(offer, deposit).await,
+                    BatchPayload::Deposit(deposit) => self.deposit(by, offer, deposit).await,
                     BatchPayload::Claim(claim) => self.claim(&claim).await,
                     BatchPayload::Settle(settle) => self.settle_receiver(&settle).await,
                     BatchPayload::Refund(refund) => self.refund(&refund).await,
@@ -385,16 +413,26 @@ impl Facilitator {
 
     async fn deposit(
         &self,
+        by: Asker,
         offer: &PaymentRequirements,
         deposit: DepositPayload,
     ) -> Result<Done, Failure> {
-        let token = Terms::of(offer)?.token;
-        let (call, transfer) = self.chain.deposit(&token, &deposit)?;
+        let (terms, now) = (Terms::of(offer)?, self.chain.now().await?);
+        let (call, transfer) = self.chain.deposit(&terms.token, &deposit)?;
+        let (deployment, config) = (self.chain.deployment(), &deposit.channel_config);
+        batch::verify::total(deployment, &terms, config, &deposit.voucher)?;
+        let end = transfer.authorization.valid_before.to_u64();
+        let at = self.time_of(Some(key_of(&transfer)), end, now);
+        // The balance of the payer is asked for if nothing was sent.
+        let moved = &deposit.deposit;
+        batch::verify::deposit(deployment, &terms, config, moved, U256::MAX, at)?;
         let (channel, amount) = (deposit.voucher.channel_id, deposit.deposit.amount);
         let payload = BatchPayload::Deposit(deposit);
         let check = async || Ok(self.check_channel(offer, &payload).await?.1);
         let failed = Reason::BatchDepositTransactionFailed;
-        let transaction = self.transfer(transfer, call, failed, check).await?;
+        let transaction = self
+            .transfer(by, now, transfer, call, failed, check)
+            .await?;
         // The deposit is settled, whether its state can be read now or not.
         let state = self.chain.channel(channel).await.ok();
         let state = state.map(|it| Json::object([("channelState", it.snapshot(channel))]));
@@ -405,71 +443,16 @@ impl Facilitator {
         })
     }
 
-    /// Makes a signed transfer once, and returns the transaction that moved the tokens.
-    ///
-    /// `check` returns the gas of the call, or the fault of the payment. `failed` is the word for a
-    /// transaction that reverted.
-    async fn transfer(
-        &self,
-        mut transfer: Transfer,
-        call: ContractCall,
-        failed: Reason,
-        check: impl AsyncFnOnce() -> Result<u64, Failure>,
-    ) -> Result<B256, Failure> {
-        let key = key_of(&transfer);
-        let (pending, was_verified) = {
-            let transfers = locked(&self.transfers);
-            let pending = transfers.pending.get(&key).cloned();
-            (pending, transfers.verified.contains_key(&key))
-        };
-        let found = if let Some(pending) = pending {
-            transfer.transactions = pending.transactions;
-            self.chain.look(&transfer).await
-        } else {
-            match check().await {
-                Ok(gas) => {
-                    let prepared = self.chain.prepare(&call, gas, Purse::Strangers).await?;
-                    let hash = prepared.hash();
-                    if !locked(&self.transfers).note_pending(key, hash, Instant::now()) {
-                        return Err(Failure::busy());
-                    }
-                    transfer.transactions.push(hash);
-                    self.chain.settle(prepared, &transfer).await
-                }
-                // Somebody may have sent it since it was verified.
-                Err(failure) if was_verified && failure.is_final() => {
-                    match self.chain.look(&transfer).await? {
-                        found @ Finding::Moved { .. } => Ok(found),
-                        // The search for what used it goes on with the next look.
-                        Finding::Nothing if failure.reason == Reason::ExactNonceUsed => {
-                            return Err(Failure::pending(None));
-                        }
-                        _ => return Err(failure),
-                    }
-                }
-                Err(failure) => return Err(failure),
-            }
-        };
-        let transaction = transfer.transactions.first().copied();
-        match found {
-            Ok(Finding::Moved {
-                transaction,
-                counts: true,
-                ..
-            }) => Ok(transaction),
-            Ok(Finding::Reverted | Finding::Void(_)) => Err(Failure {
-                transaction,
-                ..failed.into()
-            }),
-            // It may still happen, and a payer that pays again would pay twice.
-            Ok(Finding::Nothing | Finding::Moved { .. }) | Err(ChainError::Node(_)) => {
-                Err(Failure::pending(transaction))
-            }
-            Err(error) => {
-                // The node did not take it, so the next request sends it again.
-                locked(&self.transfers).pending.remove(&key);
-                Err(error.into())
-            }
+    /// Returns the time at which the terms of a transfer are checked: before its end, if it was good
+    /// before or was sent. What became of it is asked of the chain then.
+    fn time_of(&self, key: Option<TransferKey>, end: Option<u64>, now: u64) -> u64 {
+        let transfers = locked(&self.transfers);
+        let is_known = key.is_some_and(|key| {
+            transfers.pending(&key).is_some() || transfers.verifier(&key, now).is_some()
+        });
+        match end.filter(|_| is_known) {
+            Some(end) => now.min(end.saturating_sub(exact::MARGIN)),
+            None => now,
         }
     }
 

@@ -87,8 +87,23 @@ pub(super) async fn write(store: &ChainStore, from: u64, group: &Group) -> Resul
     Ok(())
 }
 
+/// Stores a state that belongs to no entry, or deletes it.
+pub(in crate::payments) async fn keep_alone(
+    store: &ChainStore,
+    rail: &'static str,
+    name: Vec<u8>,
+    state: Option<Vec<u8>>,
+) -> Result<(), StoreError> {
+    let states = vec![Kept { rail, name, state }];
+    let group = Group {
+        states,
+        ..Group::default()
+    };
+    write(store, 0, &group).await
+}
+
 /// Returns the states of a rail, with their names.
-pub(super) async fn states(
+pub(in crate::payments) async fn states(
     store: &ChainStore,
     rail: &str,
 ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {

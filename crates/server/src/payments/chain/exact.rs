@@ -46,6 +46,8 @@ pub struct Transfer {
 pub enum Finding {
     /// Nothing that decides anything.
     Nothing,
+    /// The nonce is used, and the search for what used it goes on with the next look.
+    Searching,
     /// The tokens moved.
     Moved {
         /// Hash of the transaction, whoever sent it.
@@ -71,7 +73,7 @@ impl Finding {
                 Vec::new()
             }
             Self::Nothing | Self::Reverted if was_paid => vec![SettlementSeen::Removed],
-            Self::Nothing => Vec::new(),
+            Self::Nothing | Self::Searching => Vec::new(),
             Self::Reverted => vec![SettlementSeen::Reverted],
             Self::Void(_) if was_paid => vec![SettlementSeen::Removed, SettlementSeen::Unusable],
             Self::Void(_) => vec![SettlementSeen::Unusable],
@@ -174,7 +176,7 @@ impl Chain {
             let found = self.look(&transfer).await?;
             let is_open = matches!(
                 found,
-                Finding::Nothing | Finding::Moved { counts: false, .. }
+                Finding::Nothing | Finding::Searching | Finding::Moved { counts: false, .. }
             );
             if !is_open || begun.elapsed() >= patience || refused.is_some() {
                 return match (found, refused) {
@@ -283,12 +285,12 @@ impl Chain {
             }
             let Some(before) = first.checked_sub(1) else {
                 // It has moved to a later block meanwhile.
-                return Ok(Finding::Nothing);
+                return Ok(Finding::Searching);
             };
             to = before;
         }
         self.searches().insert(key, to);
-        Ok(Finding::Nothing)
+        Ok(Finding::Searching)
     }
 
     fn searches(&self) -> MutexGuard<'_, BTreeMap<(Address, Address, B256), u64>> {
@@ -392,6 +394,8 @@ mod tests {
             (moved(true, false), Settlement::Settled, vec![]),
             (Finding::Nothing, Settlement::Unknown, vec![]),
             (Finding::Nothing, Settlement::Settled, vec![removed]),
+            (Finding::Searching, Settlement::Settled, vec![]),
+            (Finding::Searching, Settlement::Unknown, vec![]),
             (
                 void,
                 Settlement::Settled,

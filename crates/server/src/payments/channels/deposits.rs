@@ -47,7 +47,10 @@ impl Channels {
             let gas = chain.simulate(&call).await?;
             let prepared = chain.prepare(&call, gas, Purse::Host).await;
             let sent = chain.settle(prepared?, &transfer).await;
-            if matches!(sent, Ok(Finding::Nothing) | Err(ChainError::Node(_))) {
+            if matches!(
+                sent,
+                Ok(Finding::Nothing | Finding::Searching) | Err(ChainError::Node(_))
+            ) {
                 slot.deposit_until = now() + QUIET;
             }
             found = sent.map_err(|error| match error {
@@ -66,7 +69,9 @@ impl Channels {
                 self.note_deposit(slot, &deposit).await?;
                 Ok(without_deposit(deposit))
             }
-            Finding::Nothing | Finding::Moved { .. } => Err(RefusalReason::Pending.into()),
+            Finding::Nothing | Finding::Searching | Finding::Moved { .. } => {
+                Err(RefusalReason::Pending.into())
+            }
             Finding::Reverted | Finding::Void(_) => {
                 Err(RefusalReason::X402(Reason::BatchDepositTransactionFailed).into())
             }

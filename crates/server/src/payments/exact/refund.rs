@@ -218,6 +218,7 @@ impl Exact {
             Ok(Finding::Nothing | Finding::Reverted) => {
                 vec![RefundSeen::Removed, RefundSeen::Lost]
             }
+            Ok(Finding::Searching) => vec![RefundSeen::Lost],
             // Only our own key could cancel it.
             Ok(Finding::Void(_)) => vec![RefundSeen::Failed],
             Err(error) => {
