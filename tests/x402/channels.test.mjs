@@ -67,6 +67,13 @@ async function open(payer) {
 const predict = (payer, session, rows = [[0.2, 0.9]]) =>
     post(payer, session.url, { rows }, session.authorization);
 
+/** Has the contract pay out what the seller has claimed. */
+async function settleAll() {
+    const payee = [SELLER.address, stage.token.address];
+    const [claimed, settled] = await stage.read(stage.settlement, 'receivers', payee);
+    if (claimed !== settled) await stage.write(accounts[8], stage.settlement, 'settle', payee);
+}
+
 test('labels offer the channel first, at the price of the call', async () => {
     const answer = await post({ fetch }, path('sessions'), OPENING);
     assert.equal(answer.status, 402);
@@ -163,17 +170,26 @@ test('labels refuse a voucher that was used, one of another channel, and one bel
     assert.equal(state.chargedCumulativeAmount, String(session.charged + UNIT));
     assert.equal(required.accepts[0].extra.voucherState.signedMaxClaimable, state.chargedCumulativeAmount);
 
+    // One below the sum is refused alike, and charges nothing.
+    await ok(await predict(payer, session));
+    const smaller = await repeat(voucher);
+    assert.equal(smaller.status, 402);
+    const told = header(smaller, 'PAYMENT-REQUIRED');
+    assert.equal(told.error, 'invalid_batch_settlement_evm_cumulative_amount_mismatch');
+    assert.equal(told.accepts[0].extra.channelState.chargedCumulativeAmount, String(session.charged + 2n * UNIT));
+    assert.ok(BigInt(voucher.payload.voucher.maxClaimableAmount) < session.charged + 2n * UNIT);
+
     // Claims publish used vouchers, so they prove nothing. The next one is the payer's alone.
     const proven = async (payment) => {
         const proof = paying(payment)['PAYMENT-SIGNATURE'];
         return (await fetch(path(`sessions/${session.id}`), { headers: { 'PAYMENT-SIGNATURE': proof } })).status;
     };
     assert.equal(await proven(voucher), 401);
-    const next = await payer.client.createPaymentPayload(required);
+    const next = await payer.client.createPaymentPayload(told);
     assert.equal(await proven(next), 200);
 
     const forged = structuredClone(voucher);
-    forged.payload.voucher.maxClaimableAmount = String(session.charged + 2n * UNIT);
+    forged.payload.voucher.maxClaimableAmount = String(session.charged + 3n * UNIT);
     const refused = await repeat(forged);
     assert.equal(header(refused, 'PAYMENT-REQUIRED').error, 'invalid_batch_settlement_evm_voucher_signature');
 
@@ -212,6 +228,111 @@ test('labels charge each session that a repeated opening opens, and give an open
     assert.notEqual(third.session, first.session);
     assert.equal(third.units.charged, Number(OPENED));
     assert.equal(third.settled.extra.channelState.chargedCumulativeAmount, String(2n * OPENED * UNIT));
+});
+
+test('labels refund what is worth the gas, and seldom to whom a stranger could be', async () => {
+    const asks = (payer, options) => payer.scheme.refund(path('refund'), options);
+    const payer = stage.payer(accounts[7], 'batch-settlement');
+    const session = await open(payer);
+    await assert.rejects(asks(payer, { amount: '1' }), /refund_amount_invalid/);
+    const least = String(100n * UNIT);
+    assert.equal((await asks(payer, { amount: least })).success, true);
+    await ok(await predict(payer, session));
+    await assert.rejects(asks(payer, { amount: least }), /channel_busy/);
+
+    // Once all is claimed, the voucher that asks for a refund is on the chain for all to see.
+    const former = api;
+    const claiming = sections.replace('claim_above = 1000000', 'claim_above = 1');
+    const serves = () => stage.serve(claiming.replace(`development = ${HOST}`, 'development = 8'), { name: 'claiming' });
+    api = await serves();
+    try {
+        const other = stage.payer(accounts[7], 'batch-settlement', { salt: `0x${'00'.repeat(31)}07` });
+        const { channel, charged } = await open(other);
+        const claimed = async (sum) => {
+            for (let tries = 300; (await stage.read(stage.settlement, 'channels', [channel]))[1] !== sum; tries--) {
+                assert.ok(tries > 0, `no claim: ${api.log().slice(-3000)}`);
+                await new Promise((done) => setTimeout(done, 50));
+            }
+        };
+        await claimed(charged);
+        await assert.rejects(asks(other, { amount: least }), /refund_amount_invalid/);
+        assert.equal((await asks(other)).success, true);
+        const again = await open(other);
+        assert.equal(again.channel, channel);
+        // After a start it claims at once.
+        await end(api.child);
+        api = await serves();
+        await claimed(again.charged);
+        await assert.rejects(asks(other), /channel_busy/);
+    } finally {
+        await end(api.child);
+        api = former;
+        await settleAll();
+    }
+});
+
+test('labels take no deposit that is small, or signed for too long', async (context) => {
+    const salt = `0x${'00'.repeat(31)}08`;
+    const small = stage.payer(accounts[7], 'batch-settlement', {
+        salt,
+        depositStrategy: ({ minimumDepositAmount }) => minimumDepositAmount,
+    });
+    const before = await stage.balance(accounts[7].address);
+    const refused = await post(small, path('sessions'), OPENING);
+    assert.equal(refused.status, 402, await refused.clone().text());
+    assert.equal(header(refused, 'PAYMENT-REQUIRED').error, 'invalid_batch_settlement_evm_deposit_below_min_deposit');
+
+    const required = header(await post({ fetch }, path('sessions'), OPENING), 'PAYMENT-REQUIRED');
+    const payer = stage.payer(accounts[7], 'batch-settlement', { salt });
+    const pays = async () => {
+        const payment = await payer.client.createPaymentPayload(required);
+        const proof = Buffer.from(JSON.stringify(payment)).toString('base64');
+        return post({ fetch }, path('sessions'), OPENING, { 'PAYMENT-SIGNATURE': proof });
+    };
+    context.mock.timers.enable({ apis: ['Date'], now: Date.now() + 600_000 });
+    const signed = pays();
+    // It signs before it asks anybody.
+    const late = await signed.finally(() => context.mock.timers.reset());
+    assert.equal(late.status, 402);
+    const word = 'invalid_batch_settlement_evm_payload_authorization_valid_before';
+    assert.equal(header(late, 'PAYMENT-REQUIRED').error, word);
+    assert.equal(await stage.balance(accounts[7].address), before);
+    await ok(await pays(), 201);
+});
+
+test('labels take vouchers of a payer with code as its code does', async () => {
+    // `isValidSignature` of this code takes every signature until slot 0 is set.
+    const account = accounts[1];
+    await stage.test.setCode({ address: account.address, bytecode: '0x600054601157631626ba7e60e01b6000525b60206000f3' });
+    const sets = (index) => {
+        const value = `0x${String(index).padStart(64, '0')}`;
+        return stage.test.setStorageAt({ address: account.address, index: `0x${'00'.repeat(32)}`, value });
+    };
+    // The key signs deposits. Vouchers are signed by another, which only the code takes.
+    const signTypedData = (data) => (data.primaryType === 'Voucher' ? accounts[2] : account).signTypedData(data);
+    const salt = `0x${'00'.repeat(31)}09`;
+    const options = { salt, payerAuthorizer: `0x${'00'.repeat(20)}` };
+    const payer = stage.payer({ ...account, signTypedData }, 'batch-settlement', options);
+    const before = await stage.balance(account.address);
+    const session = await open(payer);
+    let { charged } = session;
+    for (let count = 0; count < 5; count++) {
+        const answer = await ok(await predict(payer, session));
+        charged += UNIT;
+        const { channelState } = header(answer, 'PAYMENT-RESPONSE').extra;
+        assert.equal(channelState.chargedCumulativeAmount, String(charged));
+    }
+    await sets(1);
+    const refused = await predict(payer, session);
+    assert.equal(refused.status, 402);
+    assert.equal(header(refused, 'PAYMENT-REQUIRED').error, 'invalid_batch_settlement_evm_voucher_signature');
+    await sets(0);
+    const refund = await payer.scheme.refund(path('refund'));
+    assert.equal(refund.success, true, JSON.stringify(refund));
+    assert.equal(before - (await stage.balance(account.address)), charged);
+    const [, claimed] = await stage.read(stage.settlement, 'channels', [session.channel]);
+    assert.equal(claimed, charged, 'the contract asks the code, too');
+    await settleAll();
 });
 
 test('labels keep channels over a kill, and claim before a withdrawal ends', async () => {

@@ -19,7 +19,7 @@ mod queue;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -56,8 +56,8 @@ pub struct ChainOptions {
     pub patience: Duration,
     /// Maximum price of a unit of gas, in wei; `None`: four times the current fees.
     pub max_gas_price: Option<u128>,
-    /// Maximum cost of the transactions of one day for strangers, in wei. The count begins anew with
-    /// each start.
+    /// Maximum cost of the transactions of one day for strangers, and of as many for refunds of
+    /// channels, in wei. The count begins anew with each start.
     pub max_daily_gas: u128,
 }
 
@@ -80,7 +80,7 @@ pub enum ChainError {
     /// The transaction cannot be sent.
     #[error("cannot send the transaction; look at the account that pays gas")]
     Send(#[source] Box<SendError>),
-    /// The gas for strangers is used up.
+    /// The gas for strangers or for refunds is used up.
     #[error("cannot send more transactions for others today: {0}")]
     Daily(#[from] OverBudget),
 }
@@ -119,7 +119,8 @@ struct Inner {
     key: Key,
     options: ChainOptions,
     queue: Arc<tokio::sync::Mutex<Queue>>,
-    daily: Mutex<Daily>,
+    strangers: Mutex<Daily>,
+    refunds: Mutex<Daily>,
     /// Searches for the use of a token, payer and nonce that go on: the last block that is left.
     searches: Mutex<BTreeMap<(Address, Address, B256), u64>>,
 }
@@ -134,13 +135,15 @@ impl Chain {
     /// Creates the access to a chain by an account that pays gas, and from which refunds go.
     #[must_use]
     pub fn new(node: Node, key: Key, options: ChainOptions) -> Self {
-        let daily = Mutex::new(Daily::new(options.max_daily_gas));
+        let daily = || Mutex::new(Daily::new(options.max_daily_gas));
+        let (strangers, refunds) = (daily(), daily());
         Self(Arc::new(Inner {
             node,
             key,
             options,
             queue: Arc::default(),
-            daily,
+            strangers,
+            refunds,
             searches: Mutex::default(),
         }))
     }
@@ -227,12 +230,17 @@ impl Chain {
         Ok(Prepared::new(self.clone(), queue, outgoing, taken))
     }
 
-    /// Returns the gas of today for strangers.
-    fn daily(&self) -> std::sync::MutexGuard<'_, Daily> {
-        let mut daily = self.0.daily.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Returns the gas of today for a purse that has a limit.
+    fn daily(&self, purse: Purse) -> Option<MutexGuard<'_, Daily>> {
+        let daily = match purse {
+            Purse::Host => return None,
+            Purse::Strangers => &self.0.strangers,
+            Purse::Refunds => &self.0.refunds,
+        };
+        let mut daily = daily.lock().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         daily.begin(now.unwrap_or(Duration::ZERO));
-        daily
+        Some(daily)
     }
 
     fn sender<'a>(&'a self, budget: &'a Budget) -> Sender<'a> {

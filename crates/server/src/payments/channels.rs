@@ -52,6 +52,12 @@ const STATES: &str = "channels";
 /// Units whose price is the deposit that offers suggest.
 const SUGGESTED: u64 = 1_000;
 
+/// Units whose price is the least deposit and the least refund. The host pays gas for each.
+const LEAST: u64 = 100;
+
+/// Maximum time for which a deposit is valid beyond that of its offer, in seconds.
+const SLACK: u64 = 60;
+
 /// Number of times that a question is put to the chain for one request.
 const QUESTIONS: usize = 4;
 
@@ -106,6 +112,9 @@ struct Kept {
     channel: Channel,
     /// Amount that the payer asked for in the refund that locks the channel; `None` for all.
     asked: Option<u128>,
+    /// Time of the last refund, in Unix seconds; 0 if there was none.
+    #[serde(default)]
+    refunded_at: u64,
 }
 
 impl Slot {
@@ -250,6 +259,7 @@ impl Channels {
         let kept = Kept {
             channel,
             asked: None,
+            refunded_at: 0,
         };
         let mut slots = self.slots();
         let new = || Arc::new(tokio::sync::Mutex::new(Slot::new(kept)));

@@ -23,6 +23,8 @@ pub enum Purse {
     Host,
     /// The host, for others who use its facilitator: up to a limit each day.
     Strangers,
+    /// The host, for payers that take the rest of their channels: up to as much each day.
+    Refunds,
 }
 
 /// Nonces that are in use.
@@ -47,7 +49,7 @@ impl Queue {
     }
 }
 
-/// Gas that is spent for strangers in a day.
+/// Gas that is spent in a day for what earns nothing.
 #[derive(Debug)]
 pub(super) struct Daily {
     limit: u128,
@@ -91,8 +93,8 @@ pub(super) struct Taken {
 impl Taken {
     /// Takes the maximum cost of a transaction off a purse.
     pub(super) fn take(chain: &Chain, purse: Purse, cost: u128) -> Result<Self, OverBudget> {
-        if purse == Purse::Strangers {
-            chain.daily().take(cost)?;
+        if let Some(daily) = chain.daily(purse) {
+            daily.take(cost)?;
         }
         Ok(Self {
             chain: chain.clone(),
@@ -108,8 +110,8 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if self.purse == Purse::Strangers {
-            self.chain.daily().budget.give_back(self.unspent);
+        if let Some(daily) = self.chain.daily(self.purse) {
+            daily.budget.give_back(self.unspent);
         }
     }
 }
@@ -174,8 +176,6 @@ impl Prepared {
             let budget = Budget::default();
             let sender = chain.sender(&budget);
             let sent = sender.deliver(&mut NotStored, &(), &mut outgoing).await;
-            let mut queue = chain.0.queue.lock().await;
-            queue.in_flight.remove(&nonce);
             let receipt = match &sent {
                 Ok(receipt) => Some(receipt.clone()),
                 // The failure names no logs, and a reverted transaction has none.
@@ -184,6 +184,9 @@ impl Prepared {
                 }
                 Err(_) => None,
             };
+            // A slow node must not keep others from sending, so it is asked before.
+            let mut queue = chain.0.queue.lock().await;
+            queue.in_flight.remove(&nonce);
             if let Some(receipt) = receipt {
                 queue.floor = queue.floor.max(nonce + 1);
                 taken.spend(gas_cost(&receipt));

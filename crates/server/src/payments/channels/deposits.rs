@@ -13,7 +13,7 @@ use cotrain_payments::{
     },
 };
 
-use super::{Channels, PayError, Purse, QUIET, Slot, now};
+use super::{Channels, LEAST, PayError, Purse, QUIET, SLACK, Slot, now};
 use crate::payments::chain::{ChainError, Finding};
 
 /// Number of looks for a deposit in a channel's balance, and the pause between them. Some nodes have
@@ -44,6 +44,7 @@ impl Channels {
             let mut dry = slot.kept.channel.clone();
             let payload = BatchPayload::Deposit(deposit.clone());
             self.lock(&mut dry, terms, &payload).await?;
+            self.check_worth(terms, &deposit)?;
             let gas = chain.simulate(&call).await?;
             let prepared = chain.prepare(&call, gas, Purse::Host).await;
             let sent = chain.settle(prepared?, &transfer).await;
@@ -76,6 +77,23 @@ impl Channels {
                 Err(RefusalReason::X402(Reason::BatchDepositTransactionFailed).into())
             }
         }
+    }
+
+    /// Checks that a deposit is worth the host's gas, and that its outcome is known soon.
+    fn check_worth(&self, terms: &Terms, deposit: &DepositPayload) -> Result<(), PayError> {
+        let asset = self.asset(terms.token.address);
+        let least = asset.map_or(0, |asset| asset.price.cost(LEAST));
+        let amount = deposit.deposit.amount.to_u128();
+        if amount.is_none_or(|amount| amount < least) {
+            return Err(RefusalReason::X402(Reason::BatchDepositBelowMinimum).into());
+        }
+        let authorization = deposit.deposit.authorization.erc3009_authorization.as_ref();
+        let end = authorization.and_then(|it| it.valid_before.to_u64());
+        let latest = now().saturating_add(terms.max_timeout + SLACK);
+        if end.is_none_or(|end| end > latest) {
+            return Err(RefusalReason::X402(Reason::BatchValidBefore).into());
+        }
+        Ok(())
     }
 
     /// Mirrors a channel after its deposit.

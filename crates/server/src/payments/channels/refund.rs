@@ -15,8 +15,11 @@ use cotrain_payments::{
     },
 };
 
-use super::{B256, Channels, PROBE, PayError, Purse, QUIET, Slot};
+use super::{B256, Channels, Kept, LEAST, PROBE, PayError, Purse, QUIET, Slot};
 use crate::payments::chain::{Sent, refunded};
+
+/// Time between two refunds that anybody may have asked for, in seconds.
+const DAY: u64 = 86_400;
 
 impl Channels {
     /// Returns the rest of a channel to its payer.
@@ -33,10 +36,20 @@ impl Channels {
         let mut slot = slot.lock().await;
         self.freshen(&mut slot).await?;
         let lock = self.lock(&mut slot.kept.channel, &terms, &payload).await?;
+        let now = super::now();
+        let asset = self.asset(terms.token.address);
+        let least = asset.map_or(0, |asset| asset.price.cost(LEAST));
+        if let Err(reason) = check_refund(&slot.kept, asked, least, now) {
+            let _ = slot.kept.channel.release(&lock);
+            return Err(RefusalReason::X402(reason).into());
+        }
+        let before = slot.kept.refunded_at;
         slot.kept.asked = asked;
+        slot.kept.refunded_at = now;
         if let Err(error) = self.keep(&mut slot).await {
             // The signature was not sent, so the lock may go.
             let _ = slot.kept.channel.release(&lock);
+            slot.kept.refunded_at = before;
             return Err(error.into());
         }
         let moved = self
@@ -60,13 +73,14 @@ impl Channels {
         let call = chain.refund_call(&signed)?;
         let prepared = async {
             let gas = chain.simulate(&call).await?;
-            chain.prepare(&call, gas, Purse::Host).await
+            chain.prepare(&call, gas, Purse::Refunds).await
         };
         let prepared = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => {
                 // Nothing was sent, so the lock may go.
                 let _ = slot.kept.channel.release(lock);
+                slot.kept.refunded_at = 0;
                 self.keep(slot).await?;
                 return Err(error.into());
             }
@@ -138,4 +152,27 @@ impl Channels {
         }
         Ok(())
     }
+}
+
+/// Checks that a refund is worth the host's gas: it returns `least` or all that is left, and the last
+/// one is a while ago.
+///
+/// Claims publish vouchers, and a request names the amount without a signature. So a request for a
+/// channel of which all is claimed may be a stranger's: it returns all that is left, once a day.
+fn check_refund(kept: &Kept, asked: Option<u128>, least: u128, now: u64) -> Result<(), Reason> {
+    let channel = &kept.channel;
+    let left = channel.refundable();
+    let is_public = channel.charged() <= channel.chain().total_claimed;
+    let (least, pause) = if is_public {
+        (left, DAY)
+    } else {
+        (least.min(left), QUIET)
+    };
+    if asked.is_some_and(|asked| asked < least) {
+        return Err(Reason::BatchRefundAmount);
+    }
+    if now.saturating_sub(kept.refunded_at) < pause {
+        return Err(Reason::BatchChannelBusy);
+    }
+    Ok(())
 }
