@@ -320,6 +320,31 @@ test('settle serves a channel of an official server: deposit, vouchers, claim, s
     assert.equal(await stage.balance(payer.account.address), before.payer - 11n * PRICE);
 });
 
+test('settle asks the code of a payer about its vouchers', async (context) => {
+    // `isValidSignature` of this code takes every signature until slot 0 is set.
+    const account = accounts[5];
+    await stage.test.setCode({ address: account.address, bytecode: '0x600054601157631626ba7e60e01b6000525b60206000f3' });
+    const server = new BatchServer(SELLER.address, { receiverAuthorizerSigner: AUTHORIZER, withdrawDelay: 900 });
+    const url = await sell(context, 'batch-settlement', server);
+    const signTypedData = (data) => (data.primaryType === 'Voucher' ? accounts[2] : account).signTypedData(data);
+    const options = { payerAuthorizer: `0x${'00'.repeat(20)}` };
+    const payer = stage.payer({ ...account, signTypedData }, 'batch-settlement', options);
+    const before = await stage.balance(SELLER.address);
+    for (let times = 1; times <= 5; times++) {
+        const answer = await payer.fetch(url);
+        assert.equal(answer.status, 200, `request ${times}: ${await answer.clone().text()} ${api.log()}`);
+    }
+    const index = `0x${'00'.repeat(32)}`;
+    const sets = (value) => stage.test.setStorageAt({ address: account.address, index, value: `0x${value.padStart(64, '0')}` });
+    await sets('1');
+    const refused = await payer.fetch(url);
+    assert.equal(refused.status, 402);
+    await sets('0');
+    const manager = server.createChannelManager(facilitator, NETWORK, stage.token.address);
+    await manager.claimAndSettle();
+    assert.equal(await stage.balance(SELLER.address), before + 5n * PRICE);
+});
+
 test('settle signs no claim and no refund for others', async () => {
     const requirements = {
         scheme: 'batch-settlement',
