@@ -6,6 +6,7 @@ import { x402Facilitator } from '@x402/core/facilitator';
 import { toFacilitatorEvmSigner } from '@x402/evm';
 import { BatchSettlementEvmScheme } from '@x402/evm/batch-settlement/facilitator';
 import { ExactEvmScheme } from '@x402/evm/exact/facilitator';
+import { validateDiscoveryExtension, validateDiscoveryExtensionSpec } from '@x402/extensions/bazaar';
 import { HOST, NETWORK, Stage, accounts, header } from './support.mjs';
 
 const MULTICALL = '0xcA11bde05977b3631167028862bE2a173976CA11';
@@ -150,4 +151,37 @@ test('channel payments of two sessions at once: one is charged, the other is tol
         assert.match(word, /channel_busy$|cumulative_amount_mismatch$/);
         assert.equal(header(answer, 'PAYMENT-RESPONSE'), null);
     }
+});
+
+test('labels describe their opening to catalogs, and take payments that repeat it', async () => {
+    const answer = await open(fetch);
+    assert.ok(answer.headers.get('PAYMENT-REQUIRED').length <= 8_192);
+    const { bazaar } = header(answer, 'PAYMENT-REQUIRED').extensions;
+    for (const validate of [validateDiscoveryExtension, validateDiscoveryExtensionSpec]) {
+        const result = validate(bazaar);
+        assert.equal(result.valid, true, JSON.stringify(result));
+    }
+    assert.deepEqual(bazaar.info.input.body, OPENING);
+    // The description of a body without its features is another one.
+    const wrong = structuredClone(bazaar);
+    wrong.info.input.body = { classes: 2 };
+    assert.equal(validateDiscoveryExtension(wrong).valid, false);
+
+    const payer = stage.payer(accounts[3]);
+    let sent;
+    payer.client.onAfterPaymentCreation(async ({ paymentPayload }) => {
+        sent = paymentPayload;
+    });
+    const opened = await open(payer.fetch);
+    assert.equal(opened.status, 201, await opened.clone().text());
+    assert.deepEqual(sent.extensions.bazaar.schema, bazaar.schema);
+    // Calls on the session have none: clients send it with each payment.
+    const { session, token } = await opened.json();
+    const more = await fetch(`${api.url}/v1/label/sessions/${session}/units`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: JSON.stringify({ units: 100 }),
+    });
+    assert.equal(more.status, 402);
+    assert.equal(header(more, 'PAYMENT-REQUIRED').extensions.bazaar, undefined);
 });

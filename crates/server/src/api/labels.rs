@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod discovery;
 mod payment;
 pub(super) mod pools;
 pub(super) mod publish;

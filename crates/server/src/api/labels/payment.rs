@@ -11,6 +11,7 @@ use cotrain_payments::{
 };
 use serde::Serialize;
 
+use super::discovery::describe_opening;
 use crate::{
     api::{kinds::Kind, problem::Problem},
     labels::{OutOfUnits, RETRY, Receipt, Refusal},
@@ -106,8 +107,9 @@ fn unpaid(refused: &Refused) -> Problem {
     if let Some(left) = refused.left {
         problem = problem.with("left", left);
     }
-    if let Some(required) = &refused.required {
-        problem = offered(problem, required);
+    if let Some(mut required) = refused.required.clone() {
+        describe_opening(&mut required);
+        problem = offered(problem, &required);
     }
     for challenge in refused.offers.www_authenticate() {
         if let Ok(value) = HeaderValue::from_str(&challenge) {
