@@ -185,3 +185,27 @@ test('labels describe their opening to catalogs, and take payments that repeat i
     assert.equal(more.status, 402);
     assert.equal(header(more, 'PAYMENT-REQUIRED').extensions.bazaar, undefined);
 });
+
+test('serve offers only what can be paid on its chain, and says it', async () => {
+    const missing = accounts[7].address;
+    const asset = (address) => `"${address}; Test Dollar; 1; 6; 7/1; 0"`;
+    const sections = (assets, more = '') =>
+        ['[labels]', 'enabled = true', '[x402]', 'development = 7', `assets = [${assets.join(', ')}]`, more].join('\n');
+    const assets = [asset(missing), asset(stage.token.address)];
+    const some = await stage.serve(sections(assets, `collector = "${missing}"`), { name: 'some' });
+    const answer = await fetch(`${some.url}/v1/label/sessions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(OPENING),
+    });
+    const offers = header(answer, 'PAYMENT-REQUIRED').accepts;
+    assert.deepEqual(
+        offers.map((offer) => [offer.scheme, getAddress(offer.asset)]),
+        [['exact', getAddress(stage.token.address)]],
+    );
+    assert.match(some.log(), /no channels are offered: `x402.collector`/);
+    assert.match(some.log(), /nothing is sold for this token/);
+    assert.match(some.log(), /units of labeling work.*learner="?logistic/);
+    const none = stage.serve(sections([asset(missing)]), { name: 'none' });
+    await assert.rejects(none, /cannot sell labeling work: no token of `x402.assets`/);
+});

@@ -62,6 +62,11 @@ pub enum ServeError {
     /// The ledger of payments cannot be opened.
     #[error(transparent)]
     Books(#[from] BooksOpenError),
+    /// No token of the configuration is on the chain.
+    #[error(
+        "cannot sell labeling work: no token of `x402.assets` is a contract on this chain; correct the addresses, or `node.url`"
+    )]
+    NothingToSell,
     /// Nothing can be sold over Lightning.
     #[error("cannot sell labeling work over Lightning")]
     Lightning(#[from] LightningError),
@@ -209,6 +214,7 @@ pub async fn serve(
     let simulations = Simulations::new(config.simulations.clone());
     let (sales, lightning) = sales::open(&config, payments.clone(), queue.chain_store()).await?;
     let labels = Labels::paid(config.labels.clone(), sales.clone());
+    sales::tell_of_units(&labels);
     let facilitator = match payments.filter(|_| config.x402.facilitator) {
         Some(chain) => Some(Facilitator::open(chain, queue.chain_store()).await?),
         None => None,

@@ -182,6 +182,14 @@ impl Chain {
         Ok(self.0.node.head().await?.number)
     }
 
+    /// Returns `true` if an account is a contract.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn has_code(&self, account: Address) -> Result<bool, NodeError> {
+        Ok(!self.0.node.code(account).await?.is_empty())
+    }
+
     /// Simulates a call in the next block, and returns its gas.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{SELDOM, ServeError, read_key};
 use crate::{
     config::{AssetSection, Config, X402Section},
+    labels::Labels,
     payments::{
         Books, Payments, Rail,
         chain::{Chain, ChainOptions},
@@ -53,11 +54,22 @@ pub(super) async fn open(
     }
     let books = Books::open(&store).await?;
     let mut rails: Vec<Arc<dyn Rail>> = Vec::new();
+    let mut terms_of = None;
     if let Some(chain) = chain {
-        let terms = terms(&config.x402, &chain);
-        let by_channel = channel_terms(&config.x402, &terms);
-        let channels = Channels::open(books.clone(), chain.clone(), by_channel).await?;
-        rails.push(Arc::new(channels));
+        terms_of = terms(&config.x402, &chain)
+            .await?
+            .map(|terms| (chain, terms));
+    }
+    if terms_of.is_none() && config.lightning.is_none() {
+        // Without a rail, the labels would be free.
+        return Err(ServeError::NothingToSell);
+    }
+    if let Some((chain, terms)) = terms_of {
+        if has_channels(&chain).await? {
+            let by_channel = channel_terms(&config.x402, &terms);
+            let channels = Channels::open(books.clone(), chain.clone(), by_channel).await?;
+            rails.push(Arc::new(channels));
+        }
         rails.push(Arc::new(Exact::open(books.clone(), chain, terms).await?));
     }
     let mut lightning = None;
@@ -84,8 +96,34 @@ pub(super) async fn open(
     Ok((sales, lightning))
 }
 
-/// Returns the terms of sales for tokens.
-fn terms(section: &X402Section, chain: &Chain) -> Terms {
+/// Returns `true` if the contracts of channels are on the chain. A payer that takes an offer of a
+/// channel without them gets nothing.
+async fn has_channels(chain: &Chain) -> Result<bool, ServeError> {
+    let deployment = chain.deployment();
+    let (settlement, collector) = (deployment.settlement(), deployment.collector());
+    for (key, contract) in [("settlement", settlement), ("collector", collector)] {
+        if !chain.has_code(contract).await? {
+            tracing::warn!(%contract, chain = chain.id(), "no channels are offered: `x402.{key}` is no contract on this chain; deploy it, and set its address");
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns the terms of sales for the tokens that are on the chain; `None` if none is.
+async fn terms(section: &X402Section, chain: &Chain) -> Result<Option<Terms>, ServeError> {
+    let mut assets = Vec::new();
+    for asset in &section.assets {
+        if chain.has_code(asset.address).await? {
+            assets.push(asset);
+        } else {
+            tracing::warn!(token = %asset.address, name = asset.name, chain = chain.id(), "nothing is sold for this token of `x402.assets`: it is no contract on this chain");
+        }
+    }
+    if assets.is_empty() {
+        return Ok(None);
+    }
+
     let pay_to = section.pay_to.unwrap_or_else(|| chain.account());
     let asset = |asset: &AssetSection| Asset {
         token: Token {
@@ -101,11 +139,11 @@ fn terms(section: &X402Section, chain: &Chain) -> Terms {
     if pay_to != chain.account() {
         tracing::warn!(%pay_to, account = %chain.account(), "no money goes back to payers: `x402.pay_to` is not the account of the key");
     }
-    Terms {
-        assets: section.assets.iter().map(asset).collect(),
+    Ok(Some(Terms {
+        assets: assets.into_iter().map(asset).collect(),
         pay_to,
         max_timeout: section.offer_time.as_secs(),
-    }
+    }))
 }
 
 /// Returns the terms of sales by channels: the same tokens at the same prices.
@@ -118,6 +156,28 @@ fn channel_terms(section: &X402Section, terms: &Terms) -> ChannelTerms {
         claim_after: section.claim_after.as_secs(),
         claim_above: section.claim_above,
     }
+}
+
+/// Logs the units that labeling work costs, whether they are sold or free.
+pub(super) fn tell_of_units(labels: &Labels) {
+    let Ok(prices) = labels.prices() else {
+        return;
+    };
+    tracing::info!(units = prices.opening, "opening a labeling session");
+    for (learner, rates) in &prices.learners {
+        tracing::info!(
+            learner,
+            trained = %thousandths(rates.train.get()),
+            decided = %thousandths(rates.decide.get()),
+            looked_at = %thousandths(rates.look.get()),
+            "units of labeling work a row of up to 64 features"
+        );
+    }
+}
+
+/// Writes thousandths of a unit as units.
+fn thousandths(rate: u32) -> String {
+    format!("{}.{:03}", rate / 1_000, rate % 1_000)
 }
 
 /// Follows the settlements of Lightning, and looks for evidence about all payments now and then.
