@@ -1,172 +1,213 @@
-// A coordinator that is killed while it sells: no unit and no token is lost, or counted twice.
+// A coordinator that is killed while it sells, on a chain that stalls, with payers that cheat: no unit
+// and no token is lost, or counted twice.
 //
-// FAULTS is the number of kills. SEED chooses their times and the kinds of calls.
+// FAULTS is the number of kills and stalls. SEED chooses them, and what each payer does.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { HOST, Stage, TOKEN_DOMAIN, accounts, end, header } from './support.mjs';
+import { readLedger } from './ledger.mjs';
+import { ChannelPayer, ExactPayer, Random, Run } from './payers.mjs';
+import { HOST, Stage, TOKEN_DOMAIN, accounts, end } from './support.mjs';
 
-const FAULTS = Number(process.env.FAULTS ?? 4);
-const PAYERS = 3;
-const UNITS = 100;
+const FAULTS = Number(process.env.FAULTS ?? 6);
+const SEED = Number(process.env.SEED ?? 1);
 /** Price of a unit, in the token's smallest unit. */
 const PRICE = 3n;
-/** Maximum cost of a call. */
-const MOST = 8;
-const opening = { features: 2, classes: 2, units: UNITS };
+/** Time within which a coordinator sends a transaction if its payers go on, in milliseconds. */
+const SOON = 1_500;
+const KINDS = ['kill', 'kill', 'kill before a transaction', 'kill after a transaction', 'stall', 'stall and kill'];
 
-let state = Number(process.env.SEED ?? 1) >>> 0 || 1;
-/** Returns the next random number from 0 to `bound` - 1. */
-function random(bound) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-}
-
-let stage, api, sections;
-let answered = 0;
-let interrupted = 0;
+let stage, run, node, config;
+/** Kill that waits for a transaction. */
+let trap = null;
 
 before(async () => {
     stage = await Stage.open();
     const asset = `${stage.token.address}; ${TOKEN_DOMAIN.name}; ${TOKEN_DOMAIN.version}; 6; ${PRICE}/1; 0`;
-    sections = `[labels]\nenabled = true\n[x402]\ndevelopment = ${HOST}\nassets = ["${asset}"]\nfinal_after = 2\npatience = "2 s"`;
-    api = await stage.serve(sections);
+    config = [
+        '[labels]',
+        'enabled = true',
+        '[x402]',
+        `development = ${HOST}`,
+        `assets = ["${asset}"]`,
+        'final_after = 2',
+        'patience = "2 s"',
+        'withdraw_delay = "15 min"',
+        'claim_above = 200',
+    ].join('\n');
+    const isSent = (call) => call.method === 'eth_sendRawTransaction';
+    const refuse = (call) => isSent(call) && spring('before') && 'the coordinator is killed';
+    node = await stage.proxy(refuse, (call) => isSent(call) && spring('after'));
+    run = new Run(stage, SEED);
+    await restart();
 });
 
 after(() => stage?.close());
 
-/** Sends a request until it is answered, whatever happens to the coordinator meanwhile. */
-async function insist(path, body, headers) {
-    for (let tries = 0; tries < 400; tries++) {
-        try {
-            const response = await fetch(`${api.url}/v1/label${path}`, {
-                method: 'POST',
-                body: JSON.stringify(body),
-                headers: { 'content-type': 'application/json', ...headers },
-            });
-            const answer = await response.json();
-            answered += 1;
-            if (response.status !== 503) return { status: response.status, answer, response };
-        } catch {
-            // It was killed, and starts again.
-            interrupted += 1;
-        }
-        await pause(50);
-    }
-    throw new Error(`no answer for ${path}`);
+async function restart() {
+    run.api = await stage.serve(config, { node });
 }
 
-class Payer {
-    constructor(index) {
-        this.official = stage.payer(accounts[index + 1]);
-        this.index = index;
-        this.number = 0;
-        this.spent = 0;
-        this.bought = 0;
-    }
+async function kill() {
+    await end(run.api.child, 'SIGKILL');
+    await restart();
+}
 
-    key() {
-        this.number += 1;
-        return { 'idempotency-key': `fault_${this.index}_${String(this.number).padStart(12, '0')}` };
-    }
+/** Counts a transaction on its way to the node or back, and kills the coordinator if it is the one. */
+function spring(moment) {
+    if (trap?.moment !== moment) return false;
+    trap.wait -= 1;
+    if (trap.wait > 0) return false;
+    run.api.child.kill('SIGKILL');
+    trap.sprung();
+    trap = null;
+    return true;
+}
 
-    /** Sends a call with a payment that is signed once. */
-    async pay(path, body, headers = {}) {
-        const key = this.key();
-        const asked = await insist(path, body, headers);
-        assert.equal(asked.status, 402, JSON.stringify(asked.answer));
-        const payload = await this.official.client.createPaymentPayload(header(asked.response, 'payment-required'));
-        const paid = { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64') };
-        return insist(path, body, { ...headers, ...key, ...paid });
-    }
+/** Kills the coordinator when it has sent some transactions. */
+async function killAt(moment, wait) {
+    const sprung = new Promise((resolve) => {
+        trap = { moment, wait, sprung: resolve };
+    });
+    await Promise.race([sprung, pause(SOON)]);
+    // If it has sent too few, it is killed now.
+    trap = null;
+    await kill();
+}
 
-    async open() {
-        const { status, answer } = await this.pay('/sessions', opening);
-        assert.equal(status, 201, JSON.stringify(answer));
-        this.take(answer);
-        this.bought += UNITS;
-        this.spent += 10;
-    }
+/** Leaves transactions pending, longer or shorter than a request waits for them. */
+async function stall(time, isKilled) {
+    await stage.test.setAutomine(false);
+    await pause(time);
+    if (isKilled) await kill();
+    await stage.test.setAutomine(true);
+    await stage.test.mine({ blocks: 1 });
+}
 
-    take(answer) {
-        this.session = answer.session;
-        this.bearer = { authorization: `Bearer ${answer.token ?? this.token}` };
-        this.token = answer.token ?? this.token;
-    }
+async function fault(random) {
+    const kind = random.draw('kind', KINDS);
+    await pause(random.below(200));
+    if (kind === 'kill') await kill();
+    else if (kind === 'kill before a transaction') await killAt('before', 1 + random.below(4));
+    else if (kind === 'kill after a transaction') await killAt('after', 1 + random.below(4));
+    else await stall(random.draw('time', [100, 400, 2_500]), kind === 'stall and kill');
+    run.count(kind);
+}
 
-    /** Buys units. The session may be gone, but not its account, which the token names. */
-    async buy() {
-        const { status, answer } = await this.pay(`/sessions/${this.session}/units`, { units: UNITS }, this.bearer);
-        assert.equal(status, 200, JSON.stringify(answer));
-        this.bought += UNITS;
-    }
-
-    /** Does one call of a random kind. */
-    async act() {
-        if (!this.session) return this.open();
-        if (random(16) === 0) return this.buy();
-        const body = { rows: [[0, 1], [1, 0]] };
-        const { status, answer } = await insist(`/sessions/${this.session}/predictions`, body, {
-            ...this.bearer,
-            ...this.key(),
-        });
-        if (status === 200) this.spent += answer.units.charged;
-        // The work was charged, and its answer died with the coordinator.
-        else if (status === 410) this.spent += answer.charged;
-        else if (status === 404) await this.again();
-        else assert.equal(status, 402, JSON.stringify(answer));
-    }
-
-    /** Begins a new model in the account. */
-    async again() {
-        const { status, answer } = await insist('/sessions', opening, { ...this.bearer, ...this.key() });
-        if (status === 402) return;
-        assert.equal(status, 201, JSON.stringify(answer));
-        this.take(answer);
-        // The call that found no session may have been charged before the kill, once.
-        const more = answer.units.spent - this.spent - 10;
-        assert.ok(more >= 0 && more <= MOST, `${more} units more`);
-        this.spent = answer.units.spent;
-    }
-
-    async check() {
-        const { status, answer } = await insist('/sessions', opening, { ...this.bearer, ...this.key() });
-        if (status === 402) return;
-        assert.equal(status, 201, JSON.stringify(answer));
-        const { spent, left } = answer.units;
-        assert.equal(spent + left, this.bought, 'units bought are spent or left');
-        const before = this.spent + answer.units.charged;
-        assert.equal(spent, before, 'each call is charged once');
-        this.spent = spent;
-        this.take(answer);
+/** Compares what the ledger has of a payer with what the payer was told. */
+function compareCalls(payer, ledger) {
+    for (const [key, told] of payer.calls) {
+        const charged = ledger.charges.get(key) ?? [];
+        assert.ok(charged.length <= 1, `seed ${SEED}: ${key} is charged ${charged.length} times`);
+        const [cost = 0] = charged;
+        if (told !== null) assert.equal(cost, told, `seed ${SEED}: units of ${key}`);
     }
 }
 
-test(`no unit is lost or given twice by ${FAULTS} kills`, async () => {
-    const had = await stage.balance(accounts[HOST].address);
-    const payers = Array.from({ length: PAYERS }, (_, index) => new Payer(index));
+/** Returns the sum of a payer's accounts in the ledger. */
+function accountOf(payer, ledger) {
+    const address = payer.account.address.toLowerCase();
+    const ids = payer.channel ? [ledger.channels.get(payer.channel)] : [...(ledger.payers.get(address) ?? [])];
+    assert.equal(ids.length, 1, `seed ${SEED}: a payer has one account`);
+    return ledger.accounts.get(ids[0]);
+}
+
+test(`labels lose no unit and no token by ${FAULTS} kills and stalls, seed ${SEED}`, async () => {
+    const begun = Date.now();
+    const host = accounts[HOST].address;
+    const payers = [0, 1, 2].flatMap((index) => [
+        new ExactPayer(run, accounts[2 * index + 1], 2 * index),
+        new ChannelPayer(run, accounts[2 * index + 2], 2 * index + 1),
+    ]);
+    const addresses = [...payers.map((it) => it.account.address), host];
+    const balances = () => Promise.all(addresses.map((it) => stage.balance(it)));
+    const had = await balances();
     let working = true;
     const calls = payers.map(async (payer) => {
-        for (let call = 0; working; call++) {
-            await payer.act();
-            if (payer.spent + 2 * MOST > payer.bought) await payer.buy();
-            // Others than this machine think between their calls.
-            if (call % 8 === 0) await pause(random(20));
-        }
+        while (working) await payer.act();
     });
     const ended = Promise.all(calls);
-    for (let fault = 0; fault < FAULTS; fault++) {
-        await Promise.race([ended, pause(random(200))]);
-        await end(api.child, 'SIGKILL');
-        api = await stage.serve(sections);
+    const random = new Random(SEED, 99);
+    const faults = async () => {
+        for (let count = 0; count < FAULTS; count++) await fault(random);
+    };
+    try {
+        await Promise.race([faults(), ended]);
+        working = false;
+        await ended;
+    } catch (error) {
+        working = false;
+        run.isOver = true;
+        throw error;
     }
-    working = false;
-    await ended;
-    assert.ok(interrupted > 0, 'a kill has interrupted calls');
-    console.log(`${interrupted} calls interrupted, ${answered} answered`);
-    for (const payer of payers) await payer.check();
-    const bought = payers.reduce((sum, payer) => sum + payer.bought, 0);
-    assert.equal(await stage.balance(accounts[HOST].address), had + BigInt(bought) * PRICE);
+
+    for (const payer of payers) await payer.end();
+    // The rest is the coordinator's: payments and refunds become final, and channels are paid out.
+    const paid = async () => {
+        const [owed, settled] = await stage.read(stage.settlement, 'receivers', [host, stage.token.address]);
+        return owed === settled && (await stage.balance(stage.settlement.address)) === 0n;
+    };
+    for (let tries = 0; !(await paid()); tries++) {
+        assert.ok(tries < 100, `seed ${SEED}: the contract keeps tokens\n${run.log()}`);
+        await pause(100);
+    }
+    const wanted = (payer, index) => had[index] - BigInt(payer.spent) * PRICE - payer.given();
+    for (const [index, payer] of payers.entries()) {
+        if (payer.channel) continue;
+        for (let tries = 0; (await stage.balance(payer.account.address)) !== wanted(payer, index); tries++) {
+            assert.ok(tries < 100, `seed ${SEED}: payer ${index} lacks what it has not spent`);
+            await stage.test.mine({ blocks: 1 });
+            await pause(100);
+        }
+    }
+    const has = await balances();
+    await end(run.api.child);
+
+    const ledger = readLedger(join(stage.folder, 'cotrain.sqlite'));
+    assert.equal(ledger.open, 0, 'each call has ended');
+    let [units, openCalls, gifts] = [0, 0, 0n];
+    for (const [index, payer] of payers.entries()) {
+        compareCalls(payer, ledger);
+        const account = accountOf(payer, ledger);
+        const given = payer.channel ? 0n : payer.given();
+        const gone = had[index] - has[index] - given;
+        assert.equal(gone, BigInt(account.spent) * PRICE, `seed ${SEED}: tokens of payer ${index}`);
+        if (payer.channel) {
+            const [balance, claimed] = await payer.onChain();
+            assert.deepEqual([balance, claimed], [gone, gone], `seed ${SEED}: channel of payer ${index}`);
+            assert.equal(account.charged, gone, `seed ${SEED}: charges of the channel of payer ${index}`);
+        } else {
+            for (const gift of payer.gifts) {
+                const isTaken = ledger.authorizations.has(`${gift.payer} ${gift.nonce}`);
+                assert.ok(!isTaken, `seed ${SEED}: payer ${index} has no units of a payment that was taken`);
+            }
+            assert.equal(account.spent, payer.spent, `seed ${SEED}: units of payer ${index}`);
+            assert.equal(account.bought, payer.bought, `seed ${SEED}: units bought by payer ${index}`);
+            assert.equal(account.spent + account.refunded, account.bought, `seed ${SEED}: spent or back`);
+            assert.equal(account.paid - account.back, gone, `seed ${SEED}: money of payer ${index}`);
+        }
+        const told = payer.told();
+        assert.ok(account.spent >= told.units, `seed ${SEED}: units that payer ${index} was told`);
+        if (!told.open) assert.equal(account.spent, told.units, `seed ${SEED}: units that payer ${index} was told`);
+        units += account.spent;
+        openCalls += told.open;
+        gifts += given;
+    }
+    const index = payers.length;
+    assert.equal(has[index] - had[index], BigInt(units) * PRICE + gifts, `seed ${SEED}: tokens of the host`);
+    assert.ok(run.interrupted > 0, 'a kill has interrupted calls');
+    for (const kind of FAULTS < KINDS.length ? [] : new Set(KINDS)) assert.ok(run.faults[kind] > 0, kind);
+    const summary = {
+        seed: SEED,
+        seconds: Math.round((Date.now() - begun) / 1_000),
+        faults: run.faults,
+        answered: run.answered,
+        interrupted: run.interrupted,
+        open: openCalls,
+        units,
+        tokens: Number(has[index] - had[index]),
+        entries: ledger.entries,
+    };
+    console.log(`run ${JSON.stringify(summary)}`);
 });

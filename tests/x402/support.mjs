@@ -165,8 +165,11 @@ export class Stage {
         execFileSync('python3', ['-c', program, join(this.folder, `${name}.sqlite`), statement]);
     }
 
-    /** Starts a proxy of the node that refuses requests as `refuse` says, which may wait. Returns its URL. */
-    async proxy(refuse) {
+    /**
+     * Starts a proxy of the node that refuses requests as `refuse` says, which may wait, and calls `answered` before it
+     * passes an answer on. Returns its URL.
+     */
+    async proxy(refuse, answered = () => {}) {
         const server = createServer(async (request, response) => {
             const chunks = [];
             for await (const chunk of request) chunks.push(chunk);
@@ -176,6 +179,7 @@ export class Stage {
             const answer = message
                 ? JSON.stringify({ jsonrpc: '2.0', id: call.id, error: { code: -32005, message } })
                 : await (await fetch(this.url, { method: 'POST', headers: JSON_TYPE, body })).text();
+            answered(call);
             response.writeHead(200, JSON_TYPE).end(answer);
         });
         await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
