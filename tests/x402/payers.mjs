@@ -16,9 +16,11 @@ const OPENED = 10;
 const ROWS = 8;
 const CHANNEL_ROWS = 60;
 const OPENING = { features: 2, classes: 2 };
-/** Number of times that a request is sent before the run fails. A stall of the chain takes some 60. */
+/** Number of times that a request is sent before the run fails: two minutes and more. */
 const TRIES = 400;
-const STEP = 50;
+
+/** Waits before a request is sent again: first shortly, then longer. */
+const patience = (tries) => pause(Math.min(50 + 5 * tries, 400));
 
 /** Random numbers that another generator with the same seed repeats. */
 export class Random {
@@ -92,7 +94,7 @@ export class Run {
                 this.interrupted += 1;
                 last = `${error.message} ${error.cause?.message ?? ''}`;
             }
-            await pause(STEP);
+            await patience(tries);
         }
         throw new Error(`seed ${this.seed}: no answer for ${path}: ${last}\n${this.log()}`);
     }
@@ -406,7 +408,7 @@ export class ChannelPayer extends Payer {
             const [balance, claimed] = await this.onChain();
             if (balance === claimed) return;
             if (tries % 10 === 9) this.install();
-            await pause(STEP);
+            await patience(tries);
         }
         throw new Error(`seed ${this.run.seed}: no refund: ${last}\n${this.run.log()}`);
     }

@@ -268,7 +268,7 @@ fn cli_does_what_the_guide_shows() {
 
 #[test]
 fn cli_does_what_the_page_of_labels_shows() {
-    follow(LABELS, 6);
+    follow(LABELS, 20);
 }
 
 #[test]
