@@ -43,7 +43,7 @@ fn program() -> Command {
 }
 
 /// Process that is asked to end when dropped, so that it ends its own processes.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -51,6 +51,34 @@ impl Drop for Process {
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
+}
+
+/// Starts a development chain with a registry. Returns its process, and what it says of itself.
+pub(crate) fn start_chain(folder: &Path) -> (Process, Value) {
+    let mut chain = program()
+        .args([
+            "up",
+            "--port",
+            "0",
+            "--api-port",
+            "0",
+            "--initial",
+            "0.1",
+            "--json",
+        ])
+        .env("COTRAIN_STATE", folder.join("state"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let mut lines = BufReader::new(chain.stdout.take().expect("output")).lines();
+    let (mut text, mut ready) = (String::new(), Value::Null);
+    let chain = Process(chain);
+    while ready.is_null() {
+        text += &lines.next().expect("an address").expect("a line");
+        ready = serde_json::from_str(&text).unwrap_or_default();
+    }
+    (chain, ready)
 }
 
 /// Development chain with a registry, and a coordinator that sells by a node.
@@ -66,29 +94,7 @@ struct Coordinator {
 impl Coordinator {
     async fn start(place: &Place, shop: &Node) -> Self {
         let folder = tempfile::tempdir().expect("directory");
-        let mut chain = program()
-            .args([
-                "up",
-                "--port",
-                "0",
-                "--api-port",
-                "0",
-                "--initial",
-                "0.1",
-                "--json",
-            ])
-            .env("COTRAIN_STATE", folder.path().join("state"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("started");
-        let mut lines = BufReader::new(chain.stdout.take().expect("output")).lines();
-        let (mut text, mut ready) = (String::new(), Value::Null);
-        let chain = Process(chain);
-        while ready.is_null() {
-            text += &lines.next().expect("an address").expect("a line");
-            ready = serde_json::from_str(&text).unwrap_or_default();
-        }
+        let (chain, ready) = start_chain(folder.path());
         let api = format!("127.0.0.1:{}", free_port());
         let database = folder.path().join("cotrain.sqlite");
         let config = folder.path().join("cotrain.toml");

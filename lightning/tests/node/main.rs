@@ -4,6 +4,7 @@
 
 mod coordinator;
 mod crash;
+mod docs;
 mod payments;
 mod shape;
 mod single;
