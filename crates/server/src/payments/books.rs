@@ -126,6 +126,17 @@ struct Kept {
     state: Option<Vec<u8>>,
 }
 
+/// State of a rail, to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Rail.
+    pub rail: &'static str,
+    /// Name of the state.
+    pub name: Vec<u8>,
+    /// State.
+    pub state: Vec<u8>,
+}
+
 impl Draft<'_> {
     /// Returns the ledger, with the entries that this rule has written.
     #[must_use]
@@ -297,11 +308,28 @@ impl Books {
         units: u64,
         charged: Option<u128>,
     ) -> Result<Receipt, BooksError> {
+        self.commit_with(reservation, units, charged, None).await
+    }
+
+    /// Charges a call as [`Books::commit`] does, and stores a state of a rail in the same transaction.
+    ///
+    /// # Errors
+    /// [`BooksError`]. The caller then releases the call.
+    pub async fn commit_with(
+        &self,
+        reservation: ReservationId,
+        units: u64,
+        charged: Option<u128>,
+        state: Option<State>,
+    ) -> Result<Receipt, BooksError> {
         let before = self.read(|ledger| ledger.receipt(reservation, units, charged).ok());
         let committed = self.write(move |draft| {
             let receipt = draft.ledger().receipt(reservation, units, charged)?;
             let entry = draft.ledger().commit(reservation, units, charged)?;
             draft.write(entry)?;
+            if let Some(State { rail, name, state }) = state {
+                draft.keep(rail, &name, Some(state));
+            }
             Ok(receipt)
         });
         match (committed.await, before) {

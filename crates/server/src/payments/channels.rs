@@ -42,6 +42,7 @@ use self::deposits::without_deposit;
 use super::{
     Admitted, Answer, Begun, Books, BooksError, Paid, PayError, PriceLine, Rail, RailKind,
     Reserved, Sale,
+    books::State,
     chain::{Chain, Purse},
     exact::{Asset, account_of},
 };
@@ -464,15 +465,17 @@ impl Channels {
             tracing::warn!(channel = %lock.channel, %error, "cannot charge a call");
             lost()
         })?;
-        let (id, state, sum) = (lock.channel, kept.stored(), kept.channel.charged());
-        let reservation = hold.reservation;
-        let receipt = self.0.books.write(move |draft| {
-            let receipt = draft.ledger().receipt(reservation, units, Some(sum))?;
-            draft.write(draft.ledger().commit(reservation, units, Some(sum))?)?;
-            draft.keep(STATES, id.as_slice(), Some(state));
-            Ok(receipt)
-        });
-        let receipt = receipt.await.inspect_err(|_| slot.is_stale = true)?;
+        let state = State {
+            rail: STATES,
+            name: lock.channel.to_vec(),
+            state: kept.stored(),
+        };
+        let sum = Some(kept.channel.charged());
+        let charging = self
+            .0
+            .books
+            .commit_with(hold.reservation, units, sum, Some(state));
+        let receipt = charging.await.inspect_err(|_| slot.is_stale = true)?;
         slot.kept = kept;
         let response = self.receipt(&slot, Some(actual));
         slot.moved = None;

@@ -175,6 +175,27 @@ async fn write_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn commit_with_finds_what_the_database_has_stored_without_an_answer() {
+    let world = World::new();
+    let books = world.books().await;
+    buy(&books, 1, 10).await;
+    let held = begin(&books, 1, 4).await.expect("begun");
+    let voucher = State {
+        rail: disk::ANSWER_LOST,
+        name: b"channel".to_vec(),
+        state: vec![1],
+    };
+    let receipt = books.commit_with(held, 3, None, Some(voucher)).await;
+    let receipt = receipt.expect("charged");
+    assert_eq!((receipt.units, receipt.left), (3, 7));
+    // The caller takes its work, so nothing is released.
+    books.release(held).await;
+    assert_eq!(state(&books, 1), (7, 0, 3));
+    let states = books.states(disk::ANSWER_LOST).await.expect("read");
+    assert_eq!(states, [(b"channel".to_vec(), vec![1])]);
+}
+
+#[tokio::test]
 async fn books_of_another_form_or_with_a_gap_are_refused() {
     let world = World::new();
     let books = world.books().await;
