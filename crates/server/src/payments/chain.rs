@@ -16,6 +16,7 @@
 mod channels;
 mod exact;
 mod queue;
+mod walk;
 
 use std::{
     collections::BTreeMap,
@@ -36,11 +37,14 @@ use cotrain_client::{
 };
 use cotrain_payments::x402::{Reason, batch::Deployment};
 
-use self::queue::{Daily, Queue, Taken};
 pub use self::{
     channels::{ClaimBatch, MAX_CLAIMS, refunded, settled},
     exact::{Finding, Transfer, payment_call},
     queue::{Prepared, Purse, Sent},
+};
+use self::{
+    queue::{Daily, Queue, Taken},
+    walk::Searched,
 };
 
 /// Options of payments on a chain.
@@ -121,8 +125,8 @@ struct Inner {
     queue: Arc<tokio::sync::Mutex<Queue>>,
     strangers: Mutex<Daily>,
     refunds: Mutex<Daily>,
-    /// Searches for the use of a token, payer and nonce that go on: the last block that is left.
-    searches: Mutex<BTreeMap<(Address, Address, B256), u64>>,
+    /// Searches for the use of a token, payer and nonce that go on, with the blocks that are done.
+    searches: Mutex<BTreeMap<(Address, Address, B256), Searched>>,
 }
 
 /// Node, account and contracts by which payments move; cheap to clone.

@@ -23,7 +23,10 @@ use cotrain_payments::{
     },
 };
 
-use super::{Chain, ChainError, ContractCall, Prepared, Purse, Sent};
+use super::{
+    Chain, ChainError, ContractCall, Prepared, Purse, Sent,
+    walk::{Searched, Walk},
+};
 
 /// Number of requests with which one look searches for a token's event. The next look goes on there.
 const SEARCHES: usize = 50;
@@ -233,7 +236,7 @@ impl Chain {
         let (token, authorization) = (transfer.token.address, &transfer.authorization);
         let (from, nonce) = (authorization.from, authorization.nonce);
         if self.nonce_used(token, from, nonce, None).await? {
-            return Ok(self.search(transfer, &head).await?);
+            return Ok(self.search(transfer).await?);
         }
         self.searches().remove(&(token, from, nonce));
         if let Some(deep) = self.final_block(&head).await? {
@@ -262,8 +265,10 @@ impl Chain {
     /// Looks for the transaction that used the nonce, from the head backwards.
     ///
     /// The event is there, so a search that takes long goes on with the next look.
-    async fn search(&self, transfer: &Transfer, head: &Block) -> Result<Finding, NodeError> {
+    async fn search(&self, transfer: &Transfer) -> Result<Finding, NodeError> {
         let node = &self.0.node;
+        // The nonce may have been used after the head that the caller knows.
+        let head = node.head().await?;
         let Authorization { from, nonce, .. } = transfer.authorization;
         let (address, indexed) = (transfer.token.address, [from.into_word(), nonce]);
         let key = (address, from, nonce);
@@ -271,29 +276,32 @@ impl Chain {
             AuthorizationUsed::SIGNATURE_HASH,
             AuthorizationCanceled::SIGNATURE_HASH,
         ];
-        let mut to = self.searches().remove(&key).unwrap_or(head.number);
+        let before = self.searches().get(&key).copied();
+        let mut walk = Walk::new(head.number, self.0.options.final_depth(), before);
         for _ in 0..SEARCHES {
-            let (logs, first) = node.logs_back(to, address, &topics, indexed).await?;
+            let (logs, first) = node.logs_back(walk.to, address, &topics, indexed).await?;
             for log in logs {
                 // The transfer is the event after it, so all events of the transaction are needed.
                 if let Some(receipt) = node.receipt(log.transaction).await?
                     && receipt.success
                 {
+                    self.searches().remove(&key);
                     let (hash, block) = (receipt.transaction, receipt.block);
-                    return Ok(self.judge(transfer, hash, &receipt.logs, block, head));
+                    return Ok(self.judge(transfer, hash, &receipt.logs, block, &head));
                 }
             }
-            let Some(before) = first.checked_sub(1) else {
-                // It has moved to a later block meanwhile.
+            if !walk.pass(first) {
+                // It has moved to another block meanwhile.
+                self.searches().remove(&key);
                 return Ok(Finding::Searching);
-            };
-            to = before;
+            }
+            // A request that fails loses nothing of the way.
+            self.searches().insert(key, walk.searched());
         }
-        self.searches().insert(key, to);
         Ok(Finding::Searching)
     }
 
-    fn searches(&self) -> MutexGuard<'_, BTreeMap<(Address, Address, B256), u64>> {
+    fn searches(&self) -> MutexGuard<'_, BTreeMap<(Address, Address, B256), Searched>> {
         let searches = self.0.searches.lock();
         searches.unwrap_or_else(PoisonError::into_inner)
     }
