@@ -1,7 +1,7 @@
 //! Data that rails and the service exchange. The service does the I/O of each rail.
 //!
 //! A rail makes [`Challenge`]s for a price, and reads what a request [`Presented`]. It then reserves,
-//! which gives a [`Hold`] or a [`Refusal`]. After the work it commits, which gives a
+//! which gives a [`Hold`] or a [`RefusalReason`]. After the work it commits, which gives a
 //! [`Receipt`](crate::ledger::Receipt), or it releases. It reconciles by evidence, at a start and on a
 //! timer. Docs: `docs/adr/018-payments.md`.
 
@@ -11,13 +11,9 @@ use thiserror::Error;
 
 use crate::{
     l402::{self, L402Error},
-    ledger::{
-        Fault, Invoice, Owner, Payment, PaymentKey, PaymentState, ReservationId, SettlementSeen,
-        Token,
-    },
+    ledger::{Fault, Invoice, Owner, Payment, PaymentKey, PaymentState, ReservationId, Token},
     x402::{
         Reason, batch, exact,
-        exact::evidence,
         wire::{
             Extensions, PaymentPayload, PaymentRequired, PaymentRequirements, Resource, VERSION,
         },
@@ -268,28 +264,6 @@ impl RefusalReason {
     }
 }
 
-/// Refusal of a call, with offers that would permit it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
-    /// Reason.
-    pub reason: RefusalReason,
-    /// Offers, if the status is 402.
-    pub offers: Offers,
-}
-
-impl Refusal {
-    /// Makes a refusal. It keeps the offers only if the caller may pay now.
-    #[must_use]
-    pub fn new(reason: RefusalReason, offers: Offers) -> Self {
-        let offers = if reason.status() == 402 {
-            offers
-        } else {
-            Offers::default()
-        };
-        Self { reason, offers }
-    }
-}
-
 /// Outcome of a payment that was presented before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -327,19 +301,6 @@ pub fn payment_key(payment: &exact::Payment) -> PaymentKey {
         payer,
         token: Token { chain, address },
         nonce,
-    }
-}
-
-/// Returns what a judgment about an `exact` payment tells the ledger, or `None` if nothing.
-#[must_use]
-pub fn settlement_seen(judged: evidence::Settlement) -> Option<SettlementSeen> {
-    match judged {
-        evidence::Settlement::Unknown => None,
-        evidence::Settlement::Settled { transaction } => {
-            Some(SettlementSeen::Transferred { transaction })
-        }
-        // Each of these is about a final block, so the nonce can pay us never more.
-        evidence::Settlement::Failed(_) => Some(SettlementSeen::Unusable),
     }
 }
 

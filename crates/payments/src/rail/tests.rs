@@ -2,7 +2,7 @@ use alloy_primitives::{Address, hex};
 
 use super::*;
 use crate::{
-    ledger::{AccountId, Ledger, Purchase},
+    ledger::{AccountId, Ledger, Purchase, SettlementSeen},
     macaroon::{Identifier, Macaroon},
     price::UnitPrice,
     x402::{Json, Token as X402Token},
@@ -113,28 +113,20 @@ fn presented_reads_both_schemes_and_no_other() {
 }
 
 #[test]
-fn refusal_asks_for_money_only_if_the_caller_may_pay() {
-    let refused = |reason: RefusalReason| {
-        let refusal = Refusal::new(reason, offers());
-        let reason = refusal.reason;
-        (
-            reason.status(),
-            !refusal.offers.is_empty(),
-            reason.retry_after(),
-        )
-    };
-    assert_eq!(refused(RefusalReason::Unpaid), (402, true, None));
+fn refusal_reason_asks_for_money_only_if_the_caller_may_pay() {
+    let refused = |reason: RefusalReason| (reason.status(), reason.retry_after());
+    assert_eq!(refused(RefusalReason::Unpaid), (402, None));
     let not_enough = Fault::NotEnough { asked: 2, left: 1 };
-    assert_eq!(refused(not_enough.into()), (402, true, None));
-    assert_eq!(refused(RefusalReason::Pending), (503, false, Some(RETRY)));
+    assert_eq!(refused(not_enough.into()), (402, None));
+    assert_eq!(refused(RefusalReason::Pending), (503, Some(RETRY)));
     let pending = Reason::SettlementPending;
-    assert_eq!(refused(pending.into()), (503, false, Some(RETRY)));
-    assert_eq!(refused(Fault::Running.into()), (503, false, Some(RETRY)));
-    assert_eq!(refused(Fault::OtherBody.into()), (409, false, None));
-    assert_eq!(refused(Fault::Busy.into()), (402, true, Some(RETRY)));
+    assert_eq!(refused(pending.into()), (503, Some(RETRY)));
+    assert_eq!(refused(Fault::Running.into()), (503, Some(RETRY)));
+    assert_eq!(refused(Fault::OtherBody.into()), (409, None));
+    assert_eq!(refused(Fault::Busy.into()), (402, Some(RETRY)));
     // The same payment came twice at once: nobody knows yet how the first ends.
-    assert_eq!(refused(Fault::PaymentUsed.into()), (409, false, None));
-    assert_eq!(refused(L402Error::Preimage.into()), (401, false, None));
+    assert_eq!(refused(Fault::PaymentUsed.into()), (409, None));
+    assert_eq!(refused(L402Error::Preimage.into()), (401, None));
     let word = RefusalReason::from(Fault::Busy).word();
     assert_eq!(word, Some(Reason::BatchChannelBusy));
 }
@@ -173,26 +165,14 @@ fn payment_stands_as_its_evidence_says() {
     let reverted = reverted.expect("evidence").expect("new");
     ledger.apply(&reverted).expect("applied");
     assert_eq!(standing(&ledger), Standing::Pending);
-    let mut see = |judged| {
-        let seen = settlement_seen(judged)?;
-        let entry = ledger.see_payment(key.id(), seen).expect("evidence")?;
-        ledger.apply(&entry).expect("applied");
-        Some(standing(&ledger))
+    let mut see = |seen| {
+        let entry = ledger.see_payment(key.id(), seen).expect("evidence");
+        ledger.apply(&entry.expect("new")).expect("applied");
+        standing(&ledger)
     };
-    assert_eq!(see(evidence::Settlement::Unknown), None);
     let transaction = HASH;
-    let settled = see(evidence::Settlement::Settled { transaction });
-    assert_eq!(settled, Some(Standing::Paid));
-    let entry = ledger.see_payment(key.id(), SettlementSeen::Removed);
-    let entry = entry.expect("evidence").expect("new");
-    ledger.apply(&entry).expect("applied");
-    assert_eq!(standing(&ledger), Standing::Pending);
-    let failed = evidence::Settlement::Failed(evidence::Failure::Expired);
-    let seen = settlement_seen(failed).expect("evidence");
-    let entry = ledger
-        .see_payment(key.id(), seen)
-        .expect("evidence")
-        .expect("new");
-    ledger.apply(&entry).expect("applied");
-    assert_eq!(standing(&ledger), Standing::Unpaid);
+    let settled = see(SettlementSeen::Transferred { transaction });
+    assert_eq!(settled, Standing::Paid);
+    assert_eq!(see(SettlementSeen::Removed), Standing::Pending);
+    assert_eq!(see(SettlementSeen::Unusable), Standing::Unpaid);
 }

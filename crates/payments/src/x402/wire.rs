@@ -175,14 +175,6 @@ impl<P> PaymentPayload<P> {
         }
         Ok(())
     }
-
-    /// Returns `true` if the client kept all extensions that the server offered.
-    #[must_use]
-    pub fn keeps(&self, offered: &Extensions) -> bool {
-        let mut echoed = self.extensions.iter();
-        // A client may leave out an extension that it does not use.
-        echoed.all(|(name, echo)| offered.get(name).is_none_or(|it| echo.includes(it)))
-    }
 }
 
 /// Result of a payment.
