@@ -26,6 +26,7 @@ before(async () => {
         `development = ${HOST}`,
         `assets = ["${asset}"]`,
         `final_after = ${FINAL}`,
+        'min_purchase = 10',
         'patience = "2 s"',
     ].join('\n');
     api = await stage.serve(sections);
@@ -46,6 +47,12 @@ function send(fetcher, path, body, headers = {}) {
 }
 
 const opening = { features: 2, classes: 2, units: 1_000 };
+
+/** Returns a function that opens a session of a coordinator, by a request with headers. */
+const opener = (server) => (headers) => {
+    const init = { method: 'POST', body: JSON.stringify(opening) };
+    return fetch(`${server.url}/v1/label/sessions`, { ...init, headers: { ...RETRY.headers, ...headers } });
+};
 const host = () => stage.balance(accounts[HOST].address);
 
 async function open(payer, body = opening, headers = {}) {
@@ -63,8 +70,8 @@ async function open(payer, body = opening, headers = {}) {
 const exact = (accepts) => accepts.find((offer) => offer.scheme === 'exact');
 
 /** Returns a payment for a call as its header, and the answer to the call without it. */
-async function sign(payer, path, body) {
-    const asked = await send(fetch, path, body);
+async function sign(payer, path, body, headers = {}) {
+    const asked = await send(fetch, path, body, headers);
     assert.equal(asked.status, 402);
     const required = header(asked, 'payment-required');
     const payload = await payer.client.createPaymentPayload(required);
@@ -176,6 +183,10 @@ test('a payment buys once, and only its payer gets its session again', async () 
     assert.equal(again.status, 201);
     const repeated = await again.json();
     assert.equal(repeated.session, opened.session);
+    // Each new token is stored for ever, so the next one takes a while.
+    const soon = await send(fetch, '/sessions', opening, { ...paid, ...key });
+    assert.equal(soon.status, 503, await soon.text());
+    assert.ok(soon.headers.has('retry-after'));
     assert.notEqual(repeated.token, opened.token);
     assert.equal(header(again, 'payment-response').success, true);
     const state = (token) =>
@@ -399,10 +410,7 @@ test('a payment that is presented twice at once is sent once, and pending for bo
         if (isSlow && method === 'eth_getBlockByNumber' && params[0] === 'pending') await gate;
     });
     const other = await stage.serve(sections.replace(`= ${HOST}`, '= 8'), { node, name: 'gate' });
-    const post = (headers) => {
-        const init = { method: 'POST', body: JSON.stringify(opening) };
-        return fetch(`${other.url}/v1/label/sessions`, { ...init, headers: { ...RETRY.headers, ...headers } });
-    };
+    const post = opener(other);
     const asked = await post({});
     const payload = await stage.payer(accounts[7]).client.createPaymentPayload(header(asked, 'payment-required'));
     const paid = { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64'), ...newKey() };
@@ -452,10 +460,7 @@ test('a session that is restored keeps the units of its closed account', async (
 test('an opening without a key that outlives its request goes back to its payer', async () => {
     const other = await stage.serve(`timeout = "1 s"\n${sections.replace(`= ${HOST}`, '= 8')}`, { name: 'hasty' });
     const payer = stage.payer(accounts[7]);
-    const post = (headers) => {
-        const init = { method: 'POST', body: JSON.stringify(opening) };
-        return fetch(`${other.url}/v1/label/sessions`, { ...init, headers: { ...RETRY.headers, ...headers } });
-    };
+    const post = opener(other);
     const asked = await post({});
     const payload = await payer.client.createPaymentPayload(header(asked, 'payment-required'));
     const had = await stage.balance(payer.account.address);
@@ -477,6 +482,159 @@ test('an opening without a key that outlives its request goes back to its payer'
     }
     assert.equal(now, had - FEE - OPENING);
     await end(other.child);
+});
+
+test('a payer has one pending payment, and a second one waits for its turn', async () => {
+    const payer = stage.payer(accounts[6]);
+    const had = await host();
+    const payments = [];
+    for (let count = 0; count < 2; count++) {
+        payments.push({ ...(await sign(payer, '/sessions', opening)).paid, ...newKey() });
+    }
+    await stage.test.setAutomine(false);
+    for (const paid of payments) {
+        const pending = await send(fetch, '/sessions', opening, paid);
+        assert.equal(pending.status, 503, await pending.clone().text());
+        assert.equal((await pending.json()).type, '/problems/payment-pending');
+    }
+    await stage.test.setAutomine(true);
+    await stage.test.mine({ blocks: 1 });
+    assert.equal(await host(), had + PRICE);
+    for (const paid of payments) {
+        let opened;
+        for (let tries = 0; tries < 50 && opened?.status !== 201; tries++) {
+            await pause(200);
+            opened = await send(fetch, '/sessions', opening, paid);
+            assert.ok([201, 503].includes(opened.status), await opened.clone().text());
+        }
+        assert.equal(opened.status, 201);
+    }
+    assert.equal(await host(), had + 2n * PRICE);
+});
+
+test('a host bounds what payments cost it, and asks for a key where no money goes back', async () => {
+    const bounds = [`pay_to = "${accounts[0].address}"`, 'min_purchase = 2000', 'max_daily_failures = 1'];
+    const own = sections.replace('min_purchase = 10', bounds.join('\n')).replace(`= ${HOST}`, '= 8');
+    const other = await stage.serve(own, { name: 'bounds' });
+    const post = opener(other);
+    const signed = async (account) => {
+        const required = header(await post({}), 'payment-required');
+        const offer = exact(required.accepts);
+        // The smallest purchase is offered, whatever the caller asks for.
+        assert.deepEqual([offer.amount, offer.extra.units], [String(2n * PRICE), 2_000]);
+        assert.equal(offer.extra.refundFee, undefined);
+        assert.equal(required.extensions['payment-identifier'].info.required, true);
+        const payload = await stage.payer(account).client.createPaymentPayload(required);
+        return { 'payment-signature': Buffer.from(JSON.stringify(payload)).toString('base64') };
+    };
+    const paid = await signed(accounts[7]);
+    const had = await stage.balance(accounts[7].address);
+    const refused = await post(paid);
+    assert.equal(refused.status, 400, await refused.clone().text());
+    assert.equal(await stage.balance(accounts[7].address), had);
+    const opened = await post({ ...paid, ...newKey() });
+    assert.equal(opened.status, 201, await opened.clone().text());
+    assert.equal((await opened.json()).units.left, 1_990);
+
+    // The payer spends its tokens before the transaction is included, which then fails.
+    const cheat = await signed(accounts[7]);
+    await stage.test.setAutomine(false);
+    const pending = post({ ...cheat, ...newKey() });
+    await pause(500);
+    const rest = await stage.balance(accounts[7].address);
+    const call = { ...stage.token, functionName: 'transfer', args: [accounts[0].address, rest] };
+    const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 11n, gas: 100_000n };
+    await stage.wallet(accounts[7]).writeContract({ ...call, ...fees });
+    await stage.test.mine({ blocks: 1 });
+    await stage.test.setAutomine(true);
+    assert.equal((await pending).status, 503);
+    const next = await post({ ...(await signed(accounts[6])), ...newKey() });
+    assert.deepEqual([next.status, (await next.json()).type], [503, '/problems/unavailable']);
+    await end(other.child);
+});
+
+test('a client never has more sessions than it may, and gets an open one back when it has all', async () => {
+    const own = sections.replace('enabled = true', 'enabled = true\nmax_client_sessions = 2').replace(`= ${HOST}`, '= 8');
+    const other = await stage.serve(own, { name: 'places' });
+    const post = opener(other);
+    const payments = [];
+    for (const account of [accounts[1], accounts[2], accounts[3], accounts[6]]) {
+        const required = header(await post({}), 'payment-required');
+        const payload = await stage.payer(account).client.createPaymentPayload(required);
+        const value = Buffer.from(JSON.stringify(payload)).toString('base64');
+        payments.push({ 'payment-signature': value, ...newKey() });
+    }
+    const had = await stage.balance(accounts[8].address);
+    await stage.test.setAutomine(false);
+    const sent = payments.map((paid) => post(paid));
+    await pause(1_000);
+    await stage.test.mine({ blocks: 1 });
+    await stage.test.setAutomine(true);
+    const answers = await Promise.all(sent);
+    const count = (status) => answers.filter((answer) => answer.status === status).length;
+    assert.deepEqual([count(201), count(429)], [2, 2]);
+    // Those for which there was no room have paid nothing.
+    assert.equal(await stage.balance(accounts[8].address), had + 2n * PRICE);
+    const paid = answers.findIndex((answer) => answer.status === 201);
+    const again = await post(payments[paid]);
+    assert.equal(again.status, 201, await again.clone().text());
+    assert.equal((await again.json()).session, (await answers[paid].json()).session);
+    await end(other.child);
+});
+
+test('a call whose payment bought units tells so, also if its work fails', async () => {
+    const payer = stage.payer(accounts[3]);
+    const session = await open(payer, { ...opening, units: 10 });
+    const path = `/sessions/${session.session}/predictions`;
+    const wrong = { rows: [[0, 1, 2]] };
+    const { paid } = await sign(payer, path, wrong, session.bearer);
+    const failed = await send(fetch, path, wrong, { ...paid, ...session.bearer });
+    assert.equal(failed.status, 422, await failed.clone().text());
+    const settled = header(failed, 'payment-response');
+    assert.deepEqual([settled.success, settled.amount], [true, String(PRICE)]);
+});
+
+test('a payment that can never count is answered with its result', async () => {
+    const payer = stage.payer(accounts[6]);
+    const { paid } = await sign(payer, '/sessions', opening);
+    const key = newKey();
+    await stage.test.setAutomine(false);
+    const pending = send(fetch, '/sessions', opening, { ...paid, ...key });
+    await pause(500);
+    // The payer cancels its transfer before the transaction is included.
+    const { authorization } = JSON.parse(Buffer.from(paid['payment-signature'], 'base64')).payload;
+    const message = { authorizer: payer.account.address, nonce: authorization.nonce };
+    const fields = [
+        { name: 'authorizer', type: 'address' },
+        { name: 'nonce', type: 'bytes32' },
+    ];
+    const signature = await payer.account.signTypedData({
+        domain: { ...TOKEN_DOMAIN, chainId: 31337, verifyingContract: stage.token.address },
+        types: { CancelAuthorization: fields },
+        primaryType: 'CancelAuthorization',
+        message,
+    });
+    const { r, s, v } = parseSignature(signature);
+    const args = [payer.account.address, authorization.nonce, Number(v), r, s];
+    const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 11n, gas: 100_000n };
+    const call = { ...stage.token, functionName: 'cancelAuthorization', args, ...fees };
+    await stage.wallet(accounts[0]).writeContract(call);
+    await stage.test.mine({ blocks: 1 });
+    await stage.test.setAutomine(true);
+    assert.equal((await pending).status, 503);
+    await stage.test.mine({ blocks: FINAL + 1 });
+    let answer;
+    for (let tries = 0; tries < 50 && answer?.status !== 402; tries++) {
+        await pause(200);
+        answer = await send(fetch, '/sessions', opening, { ...paid, ...key });
+    }
+    assert.equal(answer.status, 402);
+    const result = header(answer, 'payment-response');
+    assert.deepEqual(
+        [result.success, result.errorReason, result.payer],
+        [false, 'invalid_exact_evm_transaction_failed', payer.account.address],
+    );
+    assert.ok(answer.headers.has('payment-required'));
 });
 
 test('units of a payment that a reorganization removed wait for evidence, and no one pays again', async () => {

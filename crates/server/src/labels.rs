@@ -12,6 +12,7 @@ mod pools;
 mod prices;
 mod receipt;
 mod refusal;
+mod room;
 mod secrets;
 mod snapshots;
 
@@ -20,7 +21,7 @@ use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::B256;
@@ -35,10 +36,11 @@ use tokio::sync::{Mutex as TurnMutex, Semaphore};
 use self::{
     account::{Account, Booked},
     answers::{Answers, Stored},
+    room::Promise,
 };
 pub(crate) use self::{
     answers::{Answered, Request},
-    caller::Caller,
+    caller::{Caller, PURCHASE},
     opening::{Closed, Opened},
     pools::pool_id,
     prices::{Asked, Basis},
@@ -50,6 +52,9 @@ use crate::{config::LabelsSection, payments::Payments};
 
 /// Maximum number of opinions about a row, on average.
 const MAX_OPINIONS: usize = 20;
+
+/// Minimum time between two new tokens for one session: each is an entry of the ledger for ever.
+const TELL_AGAIN: Duration = Duration::from_mins(1);
 
 /// Number of pools and snapshots that are received at the same time, since each takes memory.
 const UPLOADS: usize = 2;
@@ -76,6 +81,9 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Sessions {
     by_id: HashMap<String, Arc<Entry>>,
+    /// Sessions that are being opened, by numbers.
+    promised: HashMap<u64, Promise>,
+    next_promise: u64,
     /// `true` once the coordinator stops: nothing is opened any more.
     stopped: bool,
 }
@@ -97,6 +105,8 @@ pub(crate) struct Entry {
 struct Seen {
     /// Hash of the token of a session that has one of its own, and not its account's.
     token: Option<B256>,
+    /// Time at which the token of its account was last replaced.
+    told: Option<Instant>,
     /// Time at which the session is deleted.
     deadline: Instant,
     /// Memory of the session, in bytes.
@@ -226,14 +236,8 @@ impl Labels {
             });
             let (session, mut answer, request) = match working.await {
                 Ok(Ok(worked)) => worked,
-                Ok(Err(refusal)) => {
-                    held.release().await;
-                    return Err(refusal);
-                }
-                Err(_) => {
-                    held.release().await;
-                    return Err(Refusal::Failed);
-                }
+                Ok(Err(refusal)) => return Err(held.refuse(refusal).await),
+                Err(_) => return Err(held.refuse(Refusal::Failed).await),
             };
             let (account, response) = match held.commit().await {
                 Ok(charged) => charged,
@@ -340,10 +344,6 @@ impl Inner {
 }
 
 impl Sessions {
-    fn bytes(&self) -> usize {
-        self.by_id.values().map(|it| it.seen().bytes).sum()
-    }
-
     fn delete_expired(&mut self, now: Instant) {
         self.by_id.retain(|_, entry| entry.seen().deadline > now);
     }

@@ -17,6 +17,7 @@
 pub mod books;
 pub mod chain;
 pub mod channels;
+mod error;
 pub mod exact;
 pub mod facilitator;
 pub mod lightning;
@@ -25,22 +26,24 @@ pub mod lnd;
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use alloy_primitives::{Address, B256};
-use cotrain_indexer::with_sources;
 use cotrain_payments::{
     ledger::{AccountId, Fault, Owner, Receipt, Request, RequestId, Source},
     price::UnitPrice,
     rail::{Challenge, Hold, Offers, Presented, Proof, RefusalReason},
     x402::{
-        Reason,
-        batch::{self, Corrective},
+        Reason, batch,
+        exact::ExactPayload,
         extensions,
         wire::{Extensions, PaymentPayload, PaymentRequired, Resource, SettlementResponse},
     },
 };
 use futures_util::future::BoxFuture;
+use sha2::{Digest, Sha256};
 
-pub use self::books::{Books, BooksError, Reserved};
-use self::chain::ChainError;
+pub use self::{
+    books::{Books, BooksError, Reserved},
+    error::PayError,
+};
 /// Names of the rails.
 pub use cotrain_payments::rail::Rail as RailKind;
 
@@ -74,6 +77,20 @@ pub struct Fresh {
     pub session: B256,
     /// Hash of the bearer token.
     pub token: B256,
+}
+
+impl Fresh {
+    /// Returns the account that the id of the session names.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        account_of(self.session)
+    }
+}
+
+/// Returns the account that the id of a session names.
+#[must_use]
+pub fn account_of(session: B256) -> AccountId {
+    AccountId(B256::from_slice(&Sha256::digest(session)))
 }
 
 impl Sale {
@@ -154,37 +171,8 @@ pub struct PriceLine {
     pub price: UnitPrice,
     /// Smallest amount of a purchase.
     pub minimum: u128,
-}
-
-/// Reason why a rail does not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum PayError {
-    /// The payment, the proof or the ledger forbids it.
-    #[error(transparent)]
-    Refused(#[from] RefusalReason),
-    /// The ledger cannot be written or refuses.
-    #[error(transparent)]
-    Books(#[from] BooksError),
-    /// A node does not answer. Nothing was taken.
-    #[error("cannot ask the {0}: it does not answer; try again later")]
-    Unavailable(&'static str),
-    /// The payer counts the charges of its channel otherwise than the host.
-    #[error(
-        "cannot take the voucher: the channel was charged another sum; sign for the sum of the answer"
-    )]
-    Mismatch(Box<Corrective>),
-    /// The client has too many offers open that nobody paid.
-    #[error("cannot make another invoice: this client has {max} unpaid ones; pay one, or wait")]
-    TooManyOpen {
-        /// Maximum number.
-        max: usize,
-    },
-    /// All clients together have too many offers open that nobody paid.
-    #[error("cannot make another invoice: {max} of all clients are unpaid; try again later")]
-    Full {
-        /// Maximum number.
-        max: usize,
-    },
+    /// Fee of a refund, in atomic units; `None` if no money goes back for units.
+    pub refund_fee: Option<u128>,
 }
 
 /// Answer of a rail that has to wait for others.
@@ -206,6 +194,18 @@ pub trait Rail: fmt::Debug + Send + Sync {
 
     /// Makes the offers for a sale: of its price for a rail that is paid by the call, of its units else.
     fn offers<'a>(&'a self, sale: &'a Sale) -> Answer<'a, Vec<Challenge>>;
+
+    /// Returns `true` if the request of a sale needs an id to be paid for by this rail.
+    fn needs_id(&self, sale: &Sale) -> bool {
+        let _ = sale;
+        false
+    }
+
+    /// Returns the account of a proof, or of a payment that was taken before.
+    fn known(&self, presented: &Presented) -> Option<AccountId> {
+        let owner = presented.proof.as_ref()?.owner();
+        self.books().read(|ledger| ledger.account_of(owner))
+    }
 
     /// Settles what must be settled before the work, and returns the account.
     ///
@@ -387,7 +387,12 @@ impl Payments {
         };
         match found.admit(presented, sale).await {
             Ok(admitted) => Ok((found, admitted)),
-            Err(error) => Err(self.refused(error, sale, rail).await),
+            Err(error) => {
+                let response = failed(&error, presented);
+                let mut refused = self.refused(error, sale, rail).await;
+                refused.response = response;
+                Err(refused)
+            }
         }
     }
 
@@ -440,10 +445,11 @@ impl Payments {
         }
         refused.offers = Offers::new(challenges);
         let word = refused.error.word();
-        refused.required =
-            refused
-                .offers
-                .payment_required(sale.resource.clone(), word, offered_extensions());
+        let mut rails = self.rails().iter();
+        let extensions = offered_extensions(rails.any(|one| one.needs_id(sale)));
+        refused.required = refused
+            .offers
+            .payment_required(sale.resource.clone(), word, extensions);
         Box::new(refused)
     }
 
@@ -475,6 +481,12 @@ impl Payments {
         self.rails().iter().any(|rail| rail.kind() == kind)
     }
 
+    /// Returns the account of a proof, or of a payment that was taken before.
+    #[must_use]
+    pub fn known(&self, presented: &Presented) -> Option<AccountId> {
+        self.rails().iter().find_map(|rail| rail.known(presented))
+    }
+
     /// Returns the units that an account can spend.
     #[must_use]
     pub fn left(&self, account: AccountId) -> Option<u64> {
@@ -497,67 +509,22 @@ impl Payments {
     }
 }
 
-impl From<ChainError> for PayError {
-    /// Takes a failure before anything was sent. Payers learn no more than the chain's refusal.
-    fn from(error: ChainError) -> Self {
-        match error {
-            ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
-            error => {
-                tracing::warn!(error = %with_sources(&error), "cannot use the chain for a payment now");
-                Self::Unavailable("chain")
-            }
-        }
-    }
-}
-
-impl PayError {
-    /// Returns the status of the answer.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::Refused(reason) => reason.status(),
-            Self::Books(BooksError::Refused(fault)) => fault.status(),
-            Self::Mismatch(_) => Reason::BatchCumulativeMismatch.status(),
-            Self::Books(BooksError::Unwritten | BooksError::Closed)
-            | Self::Unavailable(_)
-            | Self::Full { .. } => 503,
-            Self::TooManyOpen { .. } => 429,
-        }
-    }
-
-    /// Returns the seconds after which the caller should ask again, if time helps.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::Refused(reason) => reason.retry_after(),
-            Self::Books(BooksError::Refused(fault)) => {
-                RefusalReason::from(fault.clone()).retry_after()
-            }
-            Self::Books(BooksError::Unwritten | BooksError::Closed) | Self::Unavailable(_) => {
-                RefusalReason::Pending.retry_after()
-            }
-            Self::Mismatch(_) | Self::TooManyOpen { .. } | Self::Full { .. } => None,
-        }
-    }
-
-    /// Returns the word of x402 for the answer.
-    #[must_use]
-    pub fn word(&self) -> Option<Reason> {
-        match self {
-            Self::Refused(reason) => reason.word(),
-            Self::Books(BooksError::Refused(fault)) => RefusalReason::from(fault.clone()).word(),
-            Self::Mismatch(_) => Some(Reason::BatchCumulativeMismatch),
-            Self::Books(_)
-            | Self::Unavailable(_)
-            | Self::TooManyOpen { .. }
-            | Self::Full { .. } => None,
-        }
-    }
+/// Returns the result of a payment that failed for good.
+fn failed(error: &PayError, presented: &Presented) -> Option<SettlementResponse> {
+    let PayError::Refused(RefusalReason::X402(reason @ Reason::ExactTransactionFailed)) = error
+    else {
+        return None;
+    };
+    let payment = presented.payment.as_ref()?;
+    let payload: Option<ExactPayload> = payment.payload.read().ok();
+    let payer = payload.map(|payload| payload.authorization.from);
+    let network = &payment.accepted.network;
+    Some(SettlementResponse::failure(network, payer, reason.clone()))
 }
 
 /// Returns the extensions that each offer of x402 has.
 #[must_use]
-pub fn offered_extensions() -> Extensions {
-    let identifier = extensions::offer_identifier(false);
+pub fn offered_extensions(needs_id: bool) -> Extensions {
+    let identifier = extensions::offer_identifier(needs_id);
     [(extensions::PAYMENT_IDENTIFIER.to_owned(), identifier)].into()
 }

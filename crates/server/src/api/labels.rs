@@ -318,7 +318,9 @@ pub(super) async fn model(
     responses(
         (status = 200, description = "The session is deleted.", body = ClosedView),
         (status = 401, description = "The token is missing, or not that of the session."),
+        (status = 402, description = "The session was opened by a channel, and neither token nor voucher proves it."),
         (status = 404, description = "The session is unknown."),
+        (status = 503, description = "The ledger cannot be written now. The session is deleted; repeat the call for its money."),
     ),
 )]
 pub(super) async fn close(

@@ -26,7 +26,7 @@ pub struct AssetSection {
 /// Reads tokens with their prices.
 pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<AssetSection>, D::Error> {
     let read = |value| forms::list(value)?.iter().map(|text| asset(text)).collect();
-    let expected = "a list of tokens such as \"0x036C…CF7e; USDC; 2; 6; 100/1000; 1000\": address, \
+    let expected = "a list of tokens such as \"0x036C…CF7e; USDC; 2; 6; 100/1000; 50\": address, \
                     name, version, decimals, amount for a number of units, and fee of a refund";
     let assets: Vec<AssetSection> = forms::form(from, read, expected)?;
     let is_new = |index: usize| {

@@ -169,6 +169,10 @@ struct X402Given {
     assets: Vec<AssetSection>,
     #[serde(default, deserialize_with = "forms::address_if_set")]
     pay_to: Option<Address>,
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000_000_000>")]
+    min_purchase: u64,
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
+    max_daily_failures: u64,
     #[serde(deserialize_with = "forms::duration::<_, { 10 * SECOND }, { 3_600 * SECOND }>")]
     offer_time: Duration,
     #[serde(deserialize_with = "forms::one_address")]
@@ -362,6 +366,8 @@ fn x402(given: X402Given) -> Result<X402Section, ConfigError> {
         key,
         assets: given.assets,
         pay_to: given.pay_to,
+        min_purchase: given.min_purchase,
+        max_daily_failures: given.max_daily_failures,
         offer_time: given.offer_time,
         settlement: given.settlement,
         collector: given.collector,

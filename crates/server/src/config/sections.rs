@@ -228,6 +228,10 @@ pub struct X402Section {
     pub assets: Vec<AssetSection>,
     /// Account that gets the tokens; `None` for that of the key.
     pub pay_to: Option<Address>,
+    /// Smallest number of units that a payment of the scheme `exact` buys.
+    pub min_purchase: u64,
+    /// Maximum number of payments of the scheme `exact` in a day whose transactions fail.
+    pub max_daily_failures: u64,
     /// Maximum time from an offer to the end of its payment.
     pub offer_time: Duration,
     /// Settlement contract of channels.

@@ -136,8 +136,10 @@ impl Account {
             let (_, admitted) = admitting.await?;
             response = admitted.response;
         }
-        let held = booked.hold(&caller.presented, &sale).await?;
-        Ok(Held { response, ..held })
+        match booked.hold(&caller.presented, &sale).await {
+            Ok(held) => Ok(Held { response, ..held }),
+            Err(refusal) => Err(refusal.after(response)),
+        }
     }
 }
 
@@ -245,17 +247,19 @@ impl Held {
                 Ok(paid) => Ok((Account::Booked(booked), paid.response.or(self.response))),
                 Err(error) => {
                     booked.rail.release(&hold).await;
-                    Err(Refusal::uncommitted(error))
+                    Err(Refusal::uncommitted(error).after(self.response))
                 }
             },
         }
     }
 
-    /// Ends the call, which costs nothing.
-    pub(super) async fn release(self) {
+    /// Ends the call, which costs nothing. Returns its refusal, with the result of a payment that came
+    /// with it.
+    pub(super) async fn refuse(self, refusal: Refusal) -> Refusal {
         if let Units::Booked(booked, hold) = self.units {
             booked.rail.release(&hold).await;
         }
+        refusal.after(self.response)
     }
 }
 
@@ -264,13 +268,6 @@ impl Refusal {
         tracing::warn!(%error, "a call whose work succeeded is not charged");
         Self::Unpayable(error)
     }
-}
-
-/// Returns the account that the id of a session names.
-pub(super) fn account_of(session: B256) -> AccountId {
-    use sha2::{Digest, Sha256};
-
-    AccountId(B256::from_slice(&Sha256::digest(session)))
 }
 
 #[cfg(test)]

@@ -34,11 +34,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Returns the request of a key. `content` has all that makes the request.
-    pub(crate) fn new(key: &str, content: &[u8]) -> Self {
+    /// Returns the request of a key. `content` has the parts of all that makes the request.
+    pub(crate) fn new(key: &str, content: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in content {
+            hash.update(part);
+        }
         Self {
             key: key.to_owned(),
-            hash: Sha256::digest(content).into(),
+            hash: hash.finalize().into(),
         }
     }
 
@@ -108,21 +112,24 @@ mod tests {
     #[test]
     fn find_tells_the_same_request_from_another() {
         let mut answers = Answers::default();
-        let request = Request::new("key", b"one");
+        let request = Request::new("key", &[b"one"]);
         assert_eq!(answers.find(&request), Stored::None);
         answers.store(request.clone(), answered("answer"));
         assert_eq!(
             answers.find(&request),
             Stored::Same(Box::new(answered("answer")))
         );
-        assert_eq!(answers.find(&Request::new("key", b"two")), Stored::Other);
-        assert_eq!(answers.find(&Request::new("other", b"one")), Stored::None);
+        assert_eq!(answers.find(&Request::new("key", &[b"two"])), Stored::Other);
+        assert_eq!(
+            answers.find(&Request::new("other", &[b"one"])),
+            Stored::None
+        );
     }
 
     #[test]
     fn store_forgets_the_oldest() {
         let mut answers = Answers::default();
-        let request = |index: usize| Request::new(&index.to_string(), b"");
+        let request = |index: usize| Request::new(&index.to_string(), &[b""]);
         for index in 0..MAX_ANSWERS + 2 {
             answers.store(request(index), answered("1234"));
         }

@@ -16,7 +16,7 @@ use super::answers::Request;
 use crate::payments::{Fresh, Sale};
 
 /// Units of a purchase for which the caller names no number.
-pub(super) const PURCHASE: u64 = 1_000;
+pub(crate) const PURCHASE: u64 = 1_000;
 
 /// Caller with what it presented.
 #[derive(Debug, Clone)]

@@ -6,20 +6,23 @@ use alloy_primitives::B256;
 use cotrain_active::session::{Opening, Session, State};
 use cotrain_payments::{
     ledger::{AccountId, Ledger, Owner},
-    rail::{Proof, token_hash},
+    rail::{Proof, RefusalReason, token_hash},
     x402::wire::SettlementResponse,
 };
 use tokio::sync::{Mutex as TurnMutex, oneshot};
 
 use super::{
-    Answers, Entry, Inner, Labels, Live, Mutex, Receipt, Seen,
-    account::{Account, Booked, Counted, account_of},
+    Answers, Entry, Inner, Labels, Live, Mutex, Receipt, Seen, TELL_AGAIN,
+    account::{Account, Booked, Counted},
     caller::{Caller, PURCHASE},
     prices::Basis,
     refusal::Refusal,
+    room::Place,
     secrets::Secret,
 };
-use crate::payments::{Admitted, Fresh, Rail, RailKind, Refunded, channels::PROBE};
+use crate::payments::{
+    Admitted, Fresh, Rail, RailKind, Refunded, Sale, account_of, channels::PROBE,
+};
 
 /// Session that was opened.
 #[derive(Debug)]
@@ -197,10 +200,10 @@ impl Inner {
         let price = ready.price;
         let account = account.charged(price)?;
         let (id, token) = (Secret::new()?, Secret::new()?);
-        self.check_room(caller, ready.session.bytes())?;
+        let place = self.place(caller.client, ready.session.bytes())?;
         let hash = Some(token_hash(&token.text()));
         let free = Account::Free(account);
-        self.insert(id.text(), caller, ready, hash, free);
+        self.insert(place, id.text(), caller, ready, hash, free)?;
         Ok(Opened {
             id: id.text(),
             token: Some(token.text()),
@@ -217,8 +220,11 @@ impl Inner {
         units: Option<u64>,
         only_answer: &mut Option<Booked>,
     ) -> Result<Opened, Refusal> {
-        // Nobody shall pay for a session for which there is no room.
-        self.check_room(caller, ready.session.bytes())?;
+        // Nobody shall pay for a session for which there is no room. One that is open needs no other.
+        let place = match self.place(caller.client, ready.session.bytes()) {
+            Err(refusal) if !self.may_have_open(caller) => return Err(refusal),
+            place => place,
+        };
         let (id, token) = (Secret::new()?, Secret::new()?);
         let price = ready.price;
         let units = units
@@ -250,53 +256,29 @@ impl Inner {
         // A voucher proves a call and no question about the session, so those need a token.
         let is_by_call = rail.kind() == RailKind::Channel;
         let told = (is_token_fresh || is_by_call).then(|| token.text());
-        if let Some(id) = self.open_session_of(owned) {
+        let open = if is_by_call {
+            self.opened_before(owned, caller, &token.text())
+        } else {
+            self.open_session_of(owned)
+        };
+        if let Some(id) = open {
             // The answer to the opening was lost, or the account has a session already.
+            if fresh.is_some() && !self.may_tell(&id) {
+                return Err(Refusal::Unpayable(RefusalReason::Pending.into()));
+            }
             booked.tell_token(fresh).await?;
             return Ok(Opened {
                 id,
-                token: told.filter(|_| !is_by_call),
+                token: told,
                 receipt: booked.receipt(0),
                 expires: self.expires(),
                 response,
             });
         }
-        let held = match booked.hold(&caller.presented, &sale).await {
-            // Only the payer of a channel can sign the next voucher, so it gets the session that this
-            // request has opened, and a new token for the lost one.
-            Err(Refusal::AnswerLost { .. })
-                if is_by_call
-                    && let Some(id) = self.opened_before(owned, caller, &token.text()) =>
-            {
-                return Ok(Opened {
-                    id,
-                    token: told,
-                    receipt: booked.receipt(0),
-                    expires: self.expires(),
-                    response,
-                });
-            }
-            // This request has opened a session before, which is gone. It is charged once, as long as
-            // nothing else was done since. An account of a channel never has units, so it cannot tell.
-            Err(Refusal::AnswerLost { left, .. })
-                if !is_by_call && booked.receipt(0).left == left =>
-            {
-                None
-            }
-            Err(Refusal::AnswerLost { .. }) => {
-                sale.id = None;
-                Some(booked.hold(&caller.presented, &sale).await?)
-            }
-            held => Some(held?),
-        };
-        let (receipt, account, paid) = match held {
-            Some(held) => {
-                let receipt = held.receipt();
-                let (account, paid) = held.commit().await?;
-                (receipt, account, paid)
-            }
-            None => (booked.receipt(0), Account::Booked(booked.clone()), None),
-        };
+        let place = place?;
+        let charged = charged(&booked, caller, sale, &place).await;
+        let (receipt, account, paid) =
+            charged.map_err(|refusal| refusal.after(response.clone()))?;
         // The token before is void only now, when nothing else can keep this answer from its caller.
         booked.tell_token(fresh).await?;
         if only_answer.is_some() {
@@ -305,7 +287,7 @@ impl Inner {
         let id = session.unwrap_or_else(|| id.bytes());
         let id = alloy_primitives::hex::encode(id);
         let hash = is_by_call.then(|| token_hash(&token.text()));
-        self.insert(id.clone(), caller, ready, hash, account);
+        self.insert(place, id.clone(), caller, ready, hash, account)?;
         Ok(Opened {
             id,
             token: told,
@@ -354,8 +336,34 @@ impl Inner {
             .map(|(id, _)| id.clone())
     }
 
+    /// Returns `true` if the account of an open session may get a new token now, and notes that it does.
+    fn may_tell(&self, id: &str) -> bool {
+        let entry = self.sessions().by_id.get(id).cloned();
+        entry.is_some_and(|entry| {
+            let (mut seen, now) = (entry.seen(), Instant::now());
+            let is_due = seen.told.is_none_or(|told| now - told >= TELL_AGAIN);
+            if is_due {
+                seen.told = Some(now);
+            }
+            is_due
+        })
+    }
+
+    /// Returns `true` if the caller's payment or request may have opened a session that is still open.
+    fn may_have_open(&self, caller: &Caller) -> bool {
+        let known = self.payments.known(&caller.presented);
+        let is_same = |entry: &Entry| {
+            let opened_by = entry.opened_by.as_ref();
+            opened_by.is_some_and(|it| caller.request.as_ref() == Some(it))
+        };
+        known.is_some_and(|it| self.open_session_of(it).is_some())
+            || self.sessions().by_id.values().any(|it| is_same(it))
+    }
+
     /// Returns the id of the open session of a channel that the same request has opened. It gets a new
     /// token, and the one before is void.
+    ///
+    /// The voucher that came with the request was checked: only the channel's payer can sign it.
     fn opened_before(&self, account: AccountId, caller: &Caller, token: &str) -> Option<String> {
         let request = caller.request.as_ref()?;
         let sessions = self.sessions();
@@ -371,41 +379,23 @@ impl Inner {
         Some(id.clone())
     }
 
-    /// Checks that another session of a client has room.
-    pub(super) fn check_room(&self, caller: &Caller, bytes: usize) -> Result<(), Refusal> {
-        let section = &self.section;
-        let mut sessions = self.sessions();
-        sessions.delete_expired(Instant::now());
-        if sessions.stopped || sessions.by_id.len() >= section.max_sessions {
-            let max = section.max_sessions;
-            return Err(Refusal::Full { max });
-        }
-        let own = sessions.by_id.values();
-        let own = own.filter(|it| it.client == caller.client);
-        let max = section.max_client_sessions;
-        if own.count() >= max {
-            return Err(Refusal::ClientFull { max });
-        }
-        if sessions.bytes() + bytes > section.max_bytes {
-            return Err(Refusal::Memory);
-        }
-        Ok(())
-    }
-
+    /// Opens a session in its place.
     pub(super) fn insert(
         &self,
+        place: Place<'_>,
         id: String,
         caller: &Caller,
         ready: Ready,
         token: Option<B256>,
         account: Account,
-    ) {
+    ) -> Result<(), Refusal> {
         let booked = match &account {
             Account::Booked(booked) => Some(booked.clone()),
             Account::Free(_) => None,
         };
         let seen = Seen {
             token,
+            told: None,
             deadline: Instant::now() + self.section.time_to_live,
             bytes: ready.session.bytes(),
         };
@@ -420,9 +410,37 @@ impl Inner {
             })),
             seen: Mutex::new(seen),
         };
-        let mut sessions = self.sessions();
-        if !sessions.stopped {
-            sessions.by_id.insert(id, Arc::new(entry));
-        }
+        place.fill(id, entry)
     }
+}
+
+/// Charges the opening of a session on an account.
+async fn charged(
+    booked: &Booked,
+    caller: &Caller,
+    mut sale: Sale,
+    place: &Place<'_>,
+) -> Result<(Receipt, Account, Option<SettlementResponse>), Refusal> {
+    let is_by_call = booked.rail.kind() == RailKind::Channel;
+    if !is_by_call {
+        place.claim(booked.account)?;
+    }
+    let held = match booked.hold(&caller.presented, &sale).await {
+        // This request has opened a session before, which is gone. It is charged once, as long as
+        // nothing else was done since. An account of a channel never has units, so it cannot tell.
+        Err(Refusal::AnswerLost { left, .. }) if !is_by_call && booked.receipt(0).left == left => {
+            return Ok((booked.receipt(0), Account::Booked(booked.clone()), None));
+        }
+        Err(Refusal::AnswerLost { .. }) => {
+            sale.id = None;
+            booked.hold(&caller.presented, &sale).await?
+        }
+        held => held?,
+    };
+    let receipt = held.receipt();
+    if let Err(refusal) = place.check() {
+        return Err(held.refuse(refusal).await);
+    }
+    let (account, paid) = held.commit().await?;
+    Ok((receipt, account, paid))
 }

@@ -1,7 +1,7 @@
 //! Reasons why a call on a labeling session is refused.
 
 use cotrain_active::session::SessionError;
-use cotrain_payments::{price::PriceError, seal::SealError};
+use cotrain_payments::{price::PriceError, seal::SealError, x402::wire::SettlementResponse};
 
 use super::receipt::OutOfUnits;
 use crate::payments::{PayError, Refused};
@@ -47,6 +47,12 @@ pub(crate) enum Refusal {
     Open,
     #[error("the work on the session failed; nothing was charged")]
     Failed,
+    /// Refusal of a call after its payment has bought units, which are in the account.
+    #[error("{refusal}")]
+    Bought {
+        response: Box<SettlementResponse>,
+        refusal: Box<Self>,
+    },
     #[error("{}", .0.error)]
     Unpaid(Box<Refused>),
     #[error(transparent)]
@@ -63,6 +69,19 @@ impl Refusal {
     /// Returns the refusal of a proof.
     pub(super) fn proof(reason: cotrain_payments::rail::RefusalReason) -> Self {
         Self::Unpayable(reason.into())
+    }
+}
+
+impl Refusal {
+    /// Adds the result of a payment that came with the call, if there was one.
+    pub(super) fn after(self, response: Option<SettlementResponse>) -> Self {
+        match response {
+            Some(response) => Self::Bought {
+                response: Box::new(response),
+                refusal: Box::new(self),
+            },
+            None => self,
+        }
     }
 }
 

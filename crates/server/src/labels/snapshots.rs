@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Entry, Inner, Labels,
-    account::{Account, Counted, account_of},
+    account::{Account, Counted},
     answers::Answered,
     caller::Caller,
     opening::Ready,
@@ -25,7 +25,7 @@ use super::{
     refusal::Refusal,
     secrets::Secret,
 };
-use crate::payments::RailKind;
+use crate::payments::{RailKind, account_of};
 
 /// State of a session within the seal.
 #[derive(Serialize, Deserialize)]
@@ -198,7 +198,8 @@ impl Inner {
     ) -> Result<Answered, Refusal> {
         let price = prices::units(&self.prices, &unsealed.session, Asked::Restoring)?;
         let rows = unsealed.session.rows();
-        self.check_room(caller, unsealed.session.bytes())?;
+        let place = self.place(caller.client, unsealed.session.bytes())?;
+        place.claim(name(&id)?)?;
         if self.sessions().by_id.contains_key(&id) {
             return Err(Refusal::Open);
         }
@@ -208,6 +209,9 @@ impl Inner {
             booked.prove(&caller.presented)?;
             if self.open_session_of(booked.account).is_some() {
                 return Err(Refusal::Open);
+            }
+            if booked.rail.kind() != RailKind::Channel && name(&id)? != booked.account {
+                place.claim(booked.account)?;
             }
             // As with an opening, a voucher proves no question about the session.
             let needs_token = booked.rail.kind() == RailKind::Channel;
@@ -223,13 +227,16 @@ impl Inner {
         }
         let held = account.hold(caller, price).await?;
         let receipt = held.receipt();
+        if let Err(refusal) = place.check() {
+            return Err(held.refuse(refusal).await);
+        }
         let (account, response) = held.commit().await?;
         let ready = Ready {
             session: unsealed.session,
             price,
         };
         let hash = told.then(|| token_hash(&token.text()));
-        self.insert(id.clone(), caller, ready, hash, account);
+        self.insert(place, id.clone(), caller, ready, hash, account)?;
         let body = view(Restored {
             id,
             token: told.then(|| token.text()),

@@ -175,7 +175,7 @@ async fn work_counts_the_memory_of_the_answer_that_it_stores() {
         };
         labels.work(Arc::clone(&entry), caller, Asked::Nothing, work, answer)
     };
-    let request = || Some(Request::new("0123456789abcdef", b"body"));
+    let request = || Some(Request::new("0123456789abcdef", &[b"body"]));
     let before = entry.seen().bytes;
     let refused = working(request(), 1 << 20).await;
     assert!(matches!(refused, Err(Refusal::Memory)), "{refused:?}");
@@ -190,7 +190,7 @@ async fn work_ends_and_is_charged_once_if_the_caller_goes_away() {
     let labels = Labels::new(section());
     let opened = open(&labels, 1).await.unwrap();
     let entry = find(&labels, &opened).unwrap();
-    let request = || Request::new("0123456789abcdef", b"body");
+    let request = || Request::new("0123456789abcdef", &[b"body"]);
     let rows = Array2::zeros((2, 1_000));
     let deciding = || {
         let rows = rows.clone();

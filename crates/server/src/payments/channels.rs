@@ -44,7 +44,7 @@ use super::{
     Reserved, Sale,
     books::State,
     chain::{Chain, Purse},
-    exact::{Asset, account_of},
+    exact::Asset,
 };
 
 /// Name of the rail among the states of the books.
@@ -352,7 +352,7 @@ impl Channels {
         self.lock(&mut dry, &terms, &payload).await?;
         let channel = slot.kept.channel.id();
         let owner = Owner::Channel(channel);
-        let (fresh, state) = (account_of(sale), slot.kept.stored());
+        let (fresh, state) = (sale.fresh.account(), slot.kept.stored());
         let account = self.0.books.write(move |draft| {
             draft.keep(STATES, channel.as_slice(), Some(state));
             if let Some(account) = draft.ledger().account_of(owner) {
@@ -507,6 +507,8 @@ impl Rail for Channels {
                 pay_to: Some(self.0.terms.pay_to.to_string()),
                 price: asset.price,
                 minimum: asset.price.cost(1),
+                // What was not charged was never paid.
+                refund_fee: None,
             })
             .collect()
     }

@@ -10,22 +10,24 @@ mod taking;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 use cotrain_payments::{
-    ledger::{AccountId, Entry, Fault, Owner, PaymentId, PaymentState, Settlement, SettlementSeen},
+    ledger::{
+        AccountId, Entry, Fault, Owner, Payment as LedgerPayment, PaymentId, PaymentState,
+        Settlement, SettlementSeen,
+    },
     price::UnitPrice,
-    rail::{Challenge, Presented, Proof, RefusalReason, payment_key},
+    rail::{Challenge, Presented, Proof, RefusalReason, Standing, payment_key},
     x402::{
         Token,
         exact::{self, Payment},
         wire::network,
     },
 };
-use sha2::{Digest, Sha256};
 
 use self::known::{Known, Stored};
 use super::{
@@ -38,6 +40,9 @@ const STATES: &str = "exact";
 
 /// Time after which a transfer is sent anew that this process has sent, and that nobody has seen.
 const AGAIN: Duration = Duration::from_mins(10);
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 
 /// Token that buys units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +64,10 @@ pub struct Terms {
     pub assets: Vec<Asset>,
     /// Account that gets the tokens. Units go back only if it is the account that pays gas.
     pub pay_to: Address,
+    /// Smallest number of units that a payment buys.
+    pub min_units: u64,
+    /// Maximum number of payments in a day whose transactions fail, at the cost of the host.
+    pub max_daily_failures: u64,
     /// Maximum time from an offer to the end of a payment, in seconds.
     pub max_timeout: u64,
 }
@@ -89,6 +98,27 @@ struct Busy {
     opening: BTreeSet<AccountId>,
     /// Payments that counted, and that the last look did not find.
     missing: BTreeSet<PaymentId>,
+    /// Pending payments, by payer and token. A second one may find no tokens left.
+    pending: BTreeMap<(Address, Address), PaymentId>,
+    failures: Failures,
+}
+
+/// Payments of a day whose transactions failed.
+#[derive(Debug, Default)]
+struct Failures {
+    day: u64,
+    count: u64,
+}
+
+impl Failures {
+    /// Returns the number of failures on the day of a time since 1970.
+    fn on(&mut self, now: Duration) -> &mut u64 {
+        let day = now.as_secs() / DAY;
+        if day != self.day {
+            *self = Self { day, count: 0 };
+        }
+        &mut self.count
+    }
 }
 
 /// Mark of a transfer that a task works on, by the name of its payment or the nonce of its refund.
@@ -124,17 +154,26 @@ impl Exact {
             .iter()
             .filter_map(|(name, _)| B256::try_from(name.as_slice()).ok());
         let closed = Mutex::new(closed.map(AccountId).collect());
+        let mut busy = Busy::default();
+        books.read(|ledger| {
+            let unsettled = ledger.unsettled();
+            let pending = unsettled.filter(|(_, it)| it.standing() == Standing::Pending);
+            for (id, _) in pending {
+                let payer = known.get(&id).map(|known| payer(&known.payment));
+                busy.pending.extend(payer.map(|payer| (payer, id)));
+            }
+        });
         Ok(Self(Arc::new(Inner {
             books,
             chain,
             terms,
             known: Mutex::new(known),
-            busy: Mutex::default(),
+            busy: Mutex::new(busy),
             closed,
         })))
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<PaymentId, Known>> {
+    fn known_payments(&self) -> MutexGuard<'_, BTreeMap<PaymentId, Known>> {
         let known = self.0.known.lock();
         known.unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,13 +216,22 @@ impl Exact {
         found
     }
 
+    /// Returns `true` if an opening needs an id: no money would go back if its answer were lost.
+    fn needs_id(&self, asset: &Asset, units: u64) -> bool {
+        let units = units.max(self.0.terms.min_units);
+        !self.refunds() || asset.price.quote(units).amount <= asset.refund_fee
+    }
+
     /// Returns the offers of units, with the asset of each.
     fn requirements(&self, units: u64) -> Vec<(&Asset, Challenge)> {
         let Terms {
             assets,
             pay_to,
             max_timeout,
+            min_units,
+            ..
         } = &self.0.terms;
+        let units = units.max(*min_units);
         let offer = |asset: &Asset| {
             let amount = asset.price.quote(units).amount;
             let mut offer = exact::offer(&asset.token, amount, *pay_to, *max_timeout);
@@ -230,14 +278,34 @@ impl Exact {
                 (true, Settlement::Sent) => vec![SettlementSeen::Lost],
                 _ => seen,
             };
+            let mut has_failed = false;
             for one in seen {
                 if let Some(entry) = draft.ledger().see_payment(id, one)? {
                     draft.write(entry)?;
+                    has_failed |= one == SettlementSeen::Reverted;
                 }
             }
-            Ok(())
+            let payment = draft.ledger().payment(id).map(LedgerPayment::standing);
+            Ok((has_failed, payment == Some(Standing::Pending)))
         });
-        seen.await
+        let (has_failed, is_pending) = seen.await?;
+        let payer = self
+            .known_payments()
+            .get(&id)
+            .map(|known| payer(&known.payment));
+        let mut busy = self.busy();
+        if has_failed {
+            *busy.failures.on(now()) += 1;
+        }
+        if let Some(payer) = payer {
+            if is_pending {
+                busy.pending.insert(payer, id);
+            } else if busy.pending.get(&payer) == Some(&id) {
+                busy.pending.remove(&payer);
+            }
+        }
+        drop(busy);
+        Ok(())
     }
 
     /// Looks at a payment that is not decided, and sends it again if it can still be mined.
@@ -287,7 +355,7 @@ impl Exact {
             .books
             .read(|ledger| ledger.unsettled().map(|(id, _)| id).collect());
         for id in unsettled {
-            let known = self.known().get(&id).cloned();
+            let known = self.known_payments().get(&id).cloned();
             if let Some(known) = known {
                 self.pursue(id, known).await;
             }
@@ -315,7 +383,8 @@ impl Rail for Exact {
                 decimals: asset.decimals,
                 pay_to: Some(self.0.terms.pay_to.to_string()),
                 price: asset.price,
-                minimum: asset.price.cost(1),
+                minimum: asset.price.quote(self.0.terms.min_units).amount,
+                refund_fee: self.refunds().then_some(asset.refund_fee),
             })
             .collect()
     }
@@ -327,6 +396,15 @@ impl Rail for Exact {
     fn offers<'a>(&'a self, sale: &'a Sale) -> Answer<'a, Vec<Challenge>> {
         let offers = self.requirements(sale.units);
         Box::pin(async move { Ok(offers.into_iter().map(|(_, offer)| offer).collect()) })
+    }
+
+    fn needs_id(&self, sale: &Sale) -> bool {
+        let mut assets = self.0.terms.assets.iter();
+        sale.account.is_none() && assets.any(|asset| Self::needs_id(self, asset, sale.units))
+    }
+
+    fn known(&self, presented: &Presented) -> Option<AccountId> {
+        self.known_account(presented)
     }
 
     fn admit<'a>(&'a self, presented: &'a Presented, sale: &'a Sale) -> Answer<'a, Admitted> {
@@ -358,7 +436,13 @@ impl Rail for Exact {
     }
 }
 
-/// Returns the name of the account that a session's id gives.
-pub(super) fn account_of(sale: &Sale) -> AccountId {
-    AccountId(B256::from_slice(&Sha256::digest(sale.fresh.session)))
+/// Returns payer and token of a payment.
+fn payer(payment: &Payment) -> (Address, Address) {
+    (payment.authorization.from, payment.token.address)
+}
+
+/// Returns the time since 1970.
+fn now() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or(Duration::ZERO)
 }

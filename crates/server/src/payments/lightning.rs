@@ -34,7 +34,6 @@ use cotrain_payments::{
 };
 use cotrain_relayer::wait::{Backoff, pause};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +41,7 @@ pub use self::key::KeyError;
 use self::open::Open;
 use super::{
     Admitted, Answer, Begun, Books, Paid, PayError, PriceLine, Rail, RailKind, Reserved, Sale,
+    account_of,
     lnd::{Lnd, LndError},
 };
 use crate::config::LightningSection;
@@ -405,6 +405,7 @@ impl Rail for Lightning {
             pay_to: None,
             price: self.0.section.price,
             minimum: self.0.section.min_purchase.into(),
+            refund_fee: None,
         }]
     }
 
@@ -494,11 +495,6 @@ impl Rail for Lightning {
 /// a price comes here only with a proof, so its offer may spend, as clients expect that pay and repeat.
 fn is_for_anyone(sale: &Sale) -> bool {
     sale.account.is_some() && sale.price == 0
-}
-
-/// Returns the account that a session's id names.
-fn account_of(session: B256) -> AccountId {
-    AccountId(B256::from_slice(&Sha256::digest(session)))
 }
 
 fn credential(presented: &Presented) -> Result<&Credential, RefusalReason> {

@@ -142,6 +142,8 @@ async fn terms(section: &X402Section, chain: &Chain) -> Result<Option<Terms>, Se
     Ok(Some(Terms {
         assets: assets.into_iter().map(asset).collect(),
         pay_to,
+        min_units: section.min_purchase,
+        max_daily_failures: section.max_daily_failures,
         max_timeout: section.offer_time.as_secs(),
     }))
 }

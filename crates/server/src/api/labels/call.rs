@@ -83,7 +83,7 @@ impl Who {
 
     /// Returns the caller of a call with a body.
     pub(super) fn caller(&self, body: &[u8]) -> Caller {
-        let content = [self.path.as_bytes(), b"\n", body].concat();
+        let content = [self.path.as_bytes(), b"\n", body];
         let text = self.key.as_ref().map(ToString::to_string);
         let request = labels::Request::new(text.as_deref().unwrap_or_default(), &content);
         Caller {
@@ -235,6 +235,11 @@ pub(in crate::api) struct KeyHeader {
 #[expect(dead_code, reason = "it describes answers that problems give")]
 pub(in crate::api) enum Faults {
     #[response(
+        status = 400,
+        description = "The payment or a header of the call is malformed."
+    )]
+    Malformed,
+    #[response(
         status = 401,
         description = "The token is missing, or not that of the session."
     )]
@@ -243,13 +248,26 @@ pub(in crate::api) enum Faults {
     Units,
     #[response(status = 404, description = "The session is unknown.")]
     Unknown,
-    #[response(status = 409, description = "The key belongs to another request.")]
+    #[response(
+        status = 409,
+        description = "The key belongs to another request, or the payment was used for something else."
+    )]
     Other,
+    #[response(
+        status = 410,
+        description = "The request was done and charged, and its answer is no longer here."
+    )]
+    Lost,
     #[response(
         status = 422,
         description = "The body does not match the schema, or the session does not take it."
     )]
     Rejected,
+    #[response(
+        status = 503,
+        description = "Nobody knows yet whether the payment counts, the same request is in progress, or sessions take as much memory as they may. Do not pay again; repeat the call."
+    )]
+    Later,
 }
 
 /// Returns the URL of a call, by the host that the client named.

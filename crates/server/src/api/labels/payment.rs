@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header::WWW_AUTHENTICATE};
 use cotrain_payments::{
     ledger::Fault,
-    rail,
+    rail::{self, RefusalReason},
     x402::{
         header,
         wire::{PaymentRequired, SettlementResponse},
@@ -61,6 +61,12 @@ fn encoded(value: &impl Serialize) -> Option<HeaderValue> {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
+        let refusal = match refusal {
+            Refusal::Bought { response, refusal } => {
+                return with_response(Self::from(*refusal), Some(&response));
+            }
+            refusal => refusal,
+        };
         let kind = match &refusal {
             Refusal::Disabled | Refusal::NothingSold => &Kind::NOT_SERVED,
             Refusal::Uploads => {
@@ -95,7 +101,7 @@ impl From<Refusal> for Problem {
             | Refusal::Seal(_)
             | Refusal::Ledger
             | Refusal::Open => &Kind::LABELING_REJECTED,
-            Refusal::Failed => &Kind::INTERNAL,
+            Refusal::Bought { .. } | Refusal::Failed => &Kind::INTERNAL,
         };
         Self::new(kind, refusal)
     }
@@ -116,7 +122,12 @@ fn unpaid(refused: &Refused) -> Problem {
             problem = problem.header(WWW_AUTHENTICATE, value);
         }
     }
-    match refused.response.as_ref().and_then(encoded) {
+    with_response(problem, refused.response.as_ref())
+}
+
+/// Adds the result of a payment.
+fn with_response(problem: Problem, response: Option<&SettlementResponse>) -> Problem {
+    match response.and_then(encoded) {
         Some(response) => problem.header(PAYMENT_RESPONSE, response),
         None => problem,
     }
@@ -144,6 +155,14 @@ fn unpayable(error: &PayError) -> Problem {
             | PayError::Books(BooksError::Unwritten | BooksError::Closed),
         ) => &Kind::UNAVAILABLE,
         (_, PayError::Books(BooksError::Refused(Fault::Running))) => &Kind::STILL_RUNNING,
+        (
+            _,
+            PayError::Refused(RefusalReason::Ledger(Fault::OtherBody))
+            | PayError::Books(BooksError::Refused(Fault::OtherBody)),
+        ) => &Kind::OTHER_REQUEST,
+        // Units or sums that the ledger does not take, and no malformed header.
+        (400, PayError::Refused(RefusalReason::Ledger(_))) => &Kind::LABELING_REJECTED,
+        (_, PayError::NoId) => &Kind::INVALID_HEADER,
         (_, PayError::TooManyOpen { .. }) => &Kind::TOO_MANY_INVOICES,
         (503, _) => &Kind::PAYMENT_PENDING,
         (402, _) => &Kind::PAYMENT_REQUIRED,

@@ -260,7 +260,10 @@ pub(in crate::api) async fn give_pool(
     labels.find(&path.session, who.presented())?;
     let _permit = labels.receive()?;
     let bytes = whole(Request::from_parts(parts, body), &app).await?;
-    let session = OnSession::find(&app, &path, who.caller(&bytes))?;
+    // A large body is hashed apart from the tasks that answer other requests.
+    let hashed = bytes.clone();
+    let caller = labels.prepare(move || who.caller(&hashed)).await?;
+    let session = OnSession::find(&app, &path, caller)?;
     let features = session.read(|session, _| session.opening().features).await;
     let reading = labels.prepare(move || {
         let rows = form.rows(&bytes, features)?;

@@ -182,7 +182,9 @@ pub(in crate::api) async fn restore(
     let _permit = labels.receive()?;
     let sealed = whole(Request::from_parts(parts, body), &app).await?;
     let location = [(LOCATION, format!("/v1/label/sessions/{}", query.session))];
-    let caller = who.caller(&sealed);
+    // A large body is hashed apart from the tasks that answer other requests.
+    let hashed = sealed.clone();
+    let caller = labels.prepare(move || who.caller(&hashed)).await?;
     let view = |restored| json(&RestoredView::from(restored));
     let answer = labels
         .restore(query.session, caller, owner, sealed, view)

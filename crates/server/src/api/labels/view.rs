@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::body::QuotesBody;
 use crate::{
     config::LabelsSection,
-    labels::{Closed, Opened, Receipt, Refusal},
+    labels::{Closed, Opened, PURCHASE, Receipt, Refusal},
     payments::{PriceLine, RailKind},
 };
 
@@ -58,6 +58,11 @@ struct SaleView {
     units: u64,
     /// Smallest amount of a purchase, as a decimal number.
     minimum: String,
+    /// Fee of a refund, of the asset's smallest unit, as a decimal number; null if no money goes back
+    /// for units. A channel gives back what was not charged, without a fee.
+    refund_fee: Option<String>,
+    /// Units of a purchase for which the caller names no number.
+    purchase: u64,
 }
 
 impl From<PriceLine> for SaleView {
@@ -72,6 +77,8 @@ impl From<PriceLine> for SaleView {
             amount: line.price.amount.to_string(),
             units: line.price.units.get(),
             minimum: line.minimum.to_string(),
+            refund_fee: line.refund_fee.map(|fee| fee.to_string()),
+            purchase: PURCHASE,
         }
     }
 }

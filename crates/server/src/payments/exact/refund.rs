@@ -7,10 +7,11 @@ use cotrain_payments::{
     ledger::{Fault, Ledger, Refund, RefundId, RefundSeen, RefundState},
     x402::Token,
 };
+use sha2::{Digest, Sha256};
 
 use super::{
-    AccountId, B256, BooksError, ChainError, Digest, Entry, Exact, Finding, PayError, Payment,
-    Purse, Refunded, Sha256, Transfer, with_sources,
+    AccountId, B256, BooksError, ChainError, Entry, Exact, Finding, PayError, Payment, Purse,
+    Refunded, Transfer, with_sources,
 };
 
 /// Name of the accounts whose owners have closed them, among the states of the books.
@@ -38,7 +39,7 @@ impl Exact {
             of_account.map(|(id, _)| id).collect::<Vec<_>>()
         };
         for id in self.0.books.read(of_account) {
-            let known = self.known().get(&id).cloned();
+            let known = self.known_payments().get(&id).cloned();
             if let Some(known) = known {
                 self.pursue(id, known).await;
             }
@@ -248,7 +249,7 @@ impl Exact {
         };
         let mut assets = self.0.terms.assets.iter().map(|asset| asset.token.clone());
         assets.find(is_it).or_else(|| {
-            let known = self.known();
+            let known = self.known_payments();
             let mut tokens = known.values().map(|known| known.payment.token.clone());
             tokens.find(is_it)
         })

@@ -1,20 +1,24 @@
 //! Taking of payments: what is checked before one is stored and sent, and what a repetition gets.
 
+use alloy_primitives::B256;
 use cotrain_indexer::with_sources;
 use cotrain_payments::{
-    ledger::{Account, Entry, Fault, Ledger, Owner, PaymentId, PaymentKey, Purchase, Token},
+    ledger::{
+        Account, AccountId, Entry, Fault, Ledger, Owner, PaymentId, PaymentKey, Purchase, Token,
+    },
     rail::{Offers, Presented, Proof, RefusalReason, Standing, payment_key},
     x402::{
         Reason,
-        exact::{self, ExactPayload},
+        exact::{self, ExactPayload, Payment},
         wire::PaymentPayload,
     },
 };
+use sha2::{Digest, Sha256};
 
 use super::{
-    Admitted, BooksError, ChainError, Exact, PayError, Purse, STATES, Sale, Transfer, account_of,
+    Admitted, BooksError, ChainError, Exact, PayError, Purse, STATES, Sale, Transfer, Turn,
     known::{Known, hashed, settled},
-    refund,
+    now, payer, refund,
 };
 
 /// Seconds by which a payer's clock may be ahead.
@@ -30,18 +34,7 @@ impl Exact {
         let Some(payment) = &presented.payment else {
             return self.by_token(presented).await;
         };
-        let payload: ExactPayload = payment
-            .payload
-            .read()
-            .map_err(|_| RefusalReason::X402(Reason::InvalidPayload))?;
-        // A payment that was presented before needs no offer: prices may have changed, and time passed.
-        let token = payment.accepted.asset().zip(payment.accepted.chain_id());
-        let key = token.map(|(address, chain)| PaymentKey::Authorization {
-            payer: payload.authorization.from,
-            token: Token { chain, address },
-            nonce: payload.authorization.nonce,
-        });
-        let known = key.and_then(|key| self.known().get(&key.id()).cloned());
+        let (payload, known) = self.known_payment(payment)?;
         // A bearer token beside a payment names the account that it tops up.
         let mut sale = sale.clone();
         if sale.account.is_none()
@@ -65,6 +58,38 @@ impl Exact {
             self.reopen(admitted.account).await?;
         }
         Ok(admitted)
+    }
+
+    /// Returns what a payment signs, and what is known of it if it was presented before.
+    fn known_payment(
+        &self,
+        payment: &PaymentPayload,
+    ) -> Result<(ExactPayload, Option<Known>), RefusalReason> {
+        let payload: ExactPayload = payment
+            .payload
+            .read()
+            .map_err(|_| RefusalReason::X402(Reason::InvalidPayload))?;
+        // A payment that was presented before needs no offer: prices may have changed, and time passed.
+        let token = payment.accepted.asset().zip(payment.accepted.chain_id());
+        let key = token.map(|(address, chain)| PaymentKey::Authorization {
+            payer: payload.authorization.from,
+            token: Token { chain, address },
+            nonce: payload.authorization.nonce,
+        });
+        let known = key.and_then(|key| self.known_payments().get(&key.id()).cloned());
+        Ok((payload, known))
+    }
+
+    /// Returns the account of a token, or of a payment that was presented before.
+    pub(super) fn known_account(&self, presented: &Presented) -> Option<AccountId> {
+        let Some(payment) = &presented.payment else {
+            let owner = presented.proof.as_ref()?.owner();
+            return self.0.books.read(|ledger| ledger.account_of(owner));
+        };
+        let (_, known) = self.known_payment(payment).ok()?;
+        let id = payment_key(&known?.payment).id();
+        let account = |ledger: &Ledger| Some(ledger.payment(id)?.purchase.account);
+        self.0.books.read(account)
     }
 
     /// Finds the account of a bearer token.
@@ -105,33 +130,40 @@ impl Exact {
             .map_err(|error| unavailable(&error))?
             .max(sale.now);
         let verified = exact::verify(payment, chosen, now).map_err(RefusalReason::from)?;
-        // Nobody knows how an authorization ends before its time is over.
-        let latest = now.saturating_add(self.0.terms.max_timeout + SLACK);
-        if verified.authorization.valid_before.to_u64() > Some(latest)
-            || verified.authorization.valid_before.to_u64().is_none()
-        {
+        // Nobody knows how an authorization ends before its time is over. And a transaction that is
+        // included after its time fails at the cost of the host.
+        let max_timeout = self.0.terms.max_timeout;
+        let latest = now.saturating_add(max_timeout + SLACK);
+        let patience = self.0.chain.options().patience.as_secs();
+        let earliest = now.saturating_add(patience.min(max_timeout / 2));
+        let ends = verified.authorization.valid_before.to_u64();
+        if !ends.is_some_and(|ends| (earliest..=latest).contains(&ends)) {
             return Err(RefusalReason::X402(Reason::ExactValidBefore).into());
         }
         let asset = offered
             .iter()
             .find(|(asset, _)| asset.token.address == verified.token.address);
         let (asset, _) = asset.ok_or(RefusalReason::X402(Reason::InvalidPaymentRequirements))?;
+        if sale.account.is_none() && sale.id.is_none() && self.needs_id(asset, sale.units) {
+            return Err(PayError::NoId);
+        }
         let key = payment_key(&verified);
         let id = key.id();
         let turn = self.turn(id.hash()).ok_or(RefusalReason::Pending)?;
         // An equal presentation may have had its turn meanwhile. The next repetition is answered for it.
-        if self.known().contains_key(&id) {
+        if self.known_payments().contains_key(&id) {
             return Err(RefusalReason::Pending.into());
         }
+        let payer = self.only_pending(id, &verified)?;
         let gas = self.0.chain.check(&verified).await.map_err(refused)?;
         let preparing = self.0.chain.prepare_payment(&verified, gas, Purse::Host);
         let prepared = preparing.await.map_err(refused)?;
 
         let owner = Owner::Token(sale.fresh.token);
-        let account = sale.account.unwrap_or_else(|| account_of(sale));
+        let account = sale.account.unwrap_or_else(|| sale.fresh.account());
         let purchase = Purchase {
             account,
-            quote: asset.price.quote(sale.units),
+            quote: asset.price.quote(sale.units.max(self.0.terms.min_units)),
             price: asset.price,
             refund_fee: self.refunds().then_some(asset.refund_fee),
         };
@@ -147,7 +179,7 @@ impl Exact {
         // Without an id, only the first answer can tell the token. If it is lost, the money goes back.
         let is_closed = is_opening && known.id.is_none();
         // It is known before it is stored: a write whose answer is lost may have stored it.
-        self.known().insert(id, known.clone());
+        self.known_payments().insert(id, known.clone());
         let sent = self.0.books.write(move |draft| {
             if draft.ledger().payment(id).is_some() {
                 return Err(Fault::PaymentUsed);
@@ -164,7 +196,7 @@ impl Exact {
         });
         let sent = sent.await;
         if let Err(error @ BooksError::Refused(_)) = sent {
-            self.known().remove(&id);
+            self.known_payments().remove(&id);
             return Err(error.into());
         }
         if is_closed {
@@ -174,7 +206,7 @@ impl Exact {
         // The payment goes on if the caller goes away.
         let rail = self.clone();
         let settling = tokio::spawn(async move {
-            let _turn = turn;
+            let _turns = (turn, payer);
             let transfer = Transfer::from(&known.payment);
             let found = rail.settle(id.hash(), prepared, &transfer).await;
             rail.record(id, found).await
@@ -187,6 +219,30 @@ impl Exact {
             self.closed().remove(&account);
         }
         Ok(admitted)
+    }
+
+    /// Returns the mark of a payer and token, of which no other payment may be pending.
+    ///
+    /// Two payments of one balance pass all checks, and the transaction of one fails.
+    fn only_pending(&self, id: PaymentId, payment: &Payment) -> Result<Turn, PayError> {
+        let (from, token) = payer(payment);
+        let mut name = Sha256::new();
+        name.update(from);
+        name.update(token);
+        let turn = self.turn(B256::from_slice(&name.finalize()));
+        let turn = turn.ok_or(RefusalReason::Pending)?;
+        let mut busy = self.busy();
+        if busy.pending.get(&(from, token)).is_some_and(|it| *it != id) {
+            return Err(RefusalReason::Pending.into());
+        }
+        if *busy.failures.on(now()) >= self.0.terms.max_daily_failures {
+            tracing::warn!(
+                "no payments are taken: too many transactions failed today; x402.max_daily_failures bounds them"
+            );
+            return Err(PayError::Unavailable("chain"));
+        }
+        drop(busy);
+        Ok(turn)
     }
 
     /// Answers for a payment that was presented before. It is never taken twice.
@@ -235,7 +291,7 @@ impl Exact {
             .books
             .write(move |draft| Ok(draft.ledger().payment(id).is_some()));
         if !stored.await? {
-            self.known().remove(&id);
+            self.known_payments().remove(&id);
         }
         Ok(())
     }
