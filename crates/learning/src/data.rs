@@ -3,6 +3,7 @@
 mod classes;
 mod content;
 mod digits;
+mod doubts;
 mod error;
 mod file;
 mod grid;
@@ -31,6 +32,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 pub use content::{Bounds, Content};
+pub use doubts::Doubt;
 pub use error::{DataError, LineFault, MalformedLine};
 pub(crate) use file::limited;
 pub use look::{Looks, Seen};
@@ -46,6 +48,7 @@ pub use schema::{Column, Field, Kind as ColumnKind, Missing, Schema, SchemaError
 
 use classes::Classes;
 use content::Place;
+use doubts::{is_whole, values};
 use grid::Grid;
 use part::{Choose, Inputs};
 
@@ -320,26 +323,21 @@ pub struct Dataset {
     pub zero_based: bool,
     /// Form of the pictures; `None` for other sources.
     pub pictures: Option<Form>,
+    /// Columns whose decimal commas may separate thousands, each with one of its fields.
+    commas: Vec<(String, String)>,
 }
 
 impl Dataset {
     /// Returns the names of columns that seem to number or name the rows, as in files of pandas.
     ///
     /// Such a column has no name, or a name that begins with `Unnamed: `, or consecutive whole
-    /// numbers. Or its name is `id` or ends so, and its whole numbers all differ. From it, a model
-    /// would learn the order of the rows.
+    /// numbers. Or its name is a word such as `id` or `number` or ends so, and its whole numbers all
+    /// differ. From it, a model would learn the order of the rows.
     #[must_use]
     pub fn row_numbers(&self) -> Vec<String> {
         if self.pictures.is_some() {
             return Vec::new();
         }
-        let values = |part: &Part, feature: usize| -> Vec<f64> {
-            let value = |example| match example {
-                Example::Numbers(numbers) => numbers.get(feature).copied(),
-                Example::Text(_) | Example::Indexed { .. } => None,
-            };
-            part.examples().filter_map(value).collect()
-        };
         let numbers_rows = |feature: usize, name: &str| {
             if name.is_empty() || name.starts_with("Unnamed: ") {
                 return true;
@@ -366,9 +364,8 @@ impl Dataset {
 
 /// Returns `true` if the values of a column of this name seem to number or name the rows.
 fn identifies(name: &str, mut values: Vec<f64>) -> bool {
-    let is_whole = |it: &f64| it.fract().abs().total_cmp(&0.0).is_eq();
     // In fewer rows, consecutive numbers may be a coincidence.
-    if values.len() < 10 || !values.iter().all(is_whole) {
+    if values.len() < 10 || !values.iter().all(|it| is_whole(*it)) {
         return false;
     }
     values.sort_unstable_by(f64::total_cmp);
@@ -377,18 +374,31 @@ fn identifies(name: &str, mut values: Vec<f64>) -> bool {
     is_row_number || is_own
 }
 
-/// Returns `true` if a name is `id` or ends so, such as `PassengerId`, `user_id` or `ID`.
+/// Returns `true` if a name is a word for identifiers or ends so, such as `PassengerId`, `user_id`,
+/// `customer no` or `ISBN`.
 fn is_identifier(name: &str) -> bool {
-    let word = |end: &str| {
-        let before = name.strip_suffix(end)?.chars().next_back();
+    const WORDS: [&str; 10] = [
+        "id", "no", "nr", "number", "key", "code", "index", "isbn", "uuid", "serial",
+    ];
+    let name = name.trim_end_matches(['.', ' ']);
+    let ends = |word: &&str| {
+        let start = name.len().checked_sub(word.len())?;
+        let (before, end) = name.split_at_checked(start)?;
+        if !end.eq_ignore_ascii_case(word) {
+            return None;
+        }
+        let before = before.chars().next_back();
         // `paid` and `GRID` end with other words.
-        Some(before.is_none_or(|before| match end {
-            "id" => !before.is_alphabetic(),
-            _ => !before.is_uppercase(),
+        let is_capital = end.starts_with(char::is_uppercase);
+        Some(before.is_none_or(|before| {
+            if is_capital {
+                !before.is_uppercase()
+            } else {
+                !before.is_alphabetic()
+            }
         }))
     };
-    let mut ends = ["id", "Id", "ID"].into_iter();
-    ends.any(|end| word(end) == Some(true))
+    WORDS.iter().any(|word| ends(word) == Some(true))
 }
 
 // Floats represent whole numbers exactly, as far as files number their rows.
@@ -443,6 +453,7 @@ fn load_with(
     let mut schema = Schema::default();
     let mut zero_based = model.zero_based;
     let mut pictures = None;
+    let mut commas = Vec::new();
     let parts = match source {
         Source::MovieReviews => split(&reviews::read()?, test_share, seed)?,
         Source::Digits => {
@@ -481,6 +492,10 @@ fn load_with(
                     (columns.schema_of(&raw.inputs), None)
                 } else {
                     let (schema, values) = rows::learn(&raw, &learned_from, &table)?;
+                    let both = raw.inputs.names.iter().zip(&values);
+                    commas = both
+                        .filter_map(|(name, it)| Some((name.clone(), it.thousands.clone()?)))
+                        .collect();
                     (schema, Some(values))
                 };
                 let values =
@@ -512,6 +527,7 @@ fn load_with(
         schema,
         zero_based,
         pictures,
+        commas,
     })
 }
 

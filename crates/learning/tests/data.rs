@@ -286,6 +286,56 @@ fn row_numbers_names_columns_that_number_the_rows() {
 }
 
 #[test]
+fn row_numbers_knows_the_names_of_identifiers() {
+    let named = |name: &str| {
+        let rows = (0..30).map(|row| format!("{},{},{}\n", row * 37 + 5, row % 4, row % 2));
+        let text = format!("{name},y,class\n{}", rows.collect::<String>());
+        !Files::new(text).csv(None).unwrap().row_numbers().is_empty()
+    };
+    for name in [
+        "id",
+        "user_id",
+        "PassengerId",
+        "customer_no",
+        "Customer No.",
+        "isbn",
+        "ISBN",
+        "OrderNumber",
+        "zip code",
+        "key",
+    ] {
+        assert!(named(name), "{name}");
+    }
+    for name in ["paid", "GRID", "piano", "turkey", "barcodes", "x", "ÄNo1"] {
+        assert!(!named(name), "{name}");
+    }
+}
+
+#[test]
+fn doubts_names_columns_that_may_be_codes_or_names_of_rows() {
+    let rows = (0..60_i32).map(|row| {
+        let (far, near, real) = (row * row * 7_919 + 11, row * 2, f64::from(row) / 4.0);
+        format!("{far},{near},{real},{},{},{}\n", row % 3, row % 2, row % 5)
+    });
+    let text = format!(
+        "far,near,real,grade,flag,class\n{}",
+        rows.collect::<String>()
+    );
+    let dataset = Files::new(text).csv(None).unwrap();
+    assert!(dataset.row_numbers().is_empty());
+    let doubts: Vec<String> = dataset.doubts().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        doubts,
+        [
+            "the column `far` has another whole number in each row; if they name the rows, leave it \
+             out with --drop far",
+            "few different whole numbers are in `grade` (3); if they are codes of kinds, say --type \
+             NAME=categorical",
+        ]
+    );
+}
+
+#[test]
 fn table_reads_fields_by_the_names_of_their_columns() {
     let files = Files::new("\u{feff}x,class,\"y, z\"\r\n1,a,\"2\n\"\r\n\r\n3,b,4\r\n");
     let read =
@@ -298,7 +348,8 @@ fn table_reads_fields_by_the_names_of_their_columns() {
     assert_eq!((table.field(1, 0), table.field(1, 1)), ("3", "b"));
     let missing = table.texts("w").map(drop).unwrap_err().to_string();
     assert!(
-        missing.ends_with("has no column `w`; its columns are x, class, y, z"),
+        missing.ends_with("has no column `w`; its columns are x, class, y, z; name another with --text-column (in a \
+         scenario, data.text)"),
         "{missing}"
     );
     let files = Files::new("x,y\n1,2\n3\n");
@@ -354,7 +405,8 @@ fn load_names_every_malformed_libsvm_line() {
   line 9: the index 3 occurs more than once, expected each index once
   line 10: index 2 has the value `abc`, expected a number between -1e100 and 1e100
   line 11: index 2 has the value `nan`, expected a number between -1e100 and 1e100
-  and 4 more"
+  and 4 more
+  a model tells classes apart and estimates no numbers: give each range of values an integer"
     );
     // Counted from 0, the largest index is one less.
     let files = Files::with_test("0 0:1\n1 2:1\n", "1 2:1\n\n1 16777216:1\n");
@@ -380,7 +432,8 @@ fn load_names_every_malformed_line_of_a_table() {
   line 7: column `x` has `inf`, expected a number between -1e100 and 1e100
   line 9: column `x` has `-1e101`, expected a number between -1e100 and 1e100
   line 11: column `x` has `0x10`, expected a number
-  line 13: column `x` has `15 %`, expected a number"
+  line 13: column `x` has `15 %`, expected a number
+  if a value is missing, leave its field empty and say --missing (in a scenario, data.missing)"
     );
 }
 
@@ -407,7 +460,8 @@ fn load_counts_lines_as_editors_do() {
                 files.told(files.csv(None)),
                 "`train` has 2 malformed lines; correct or remove them:
   line 8: column `x` has `no`, expected a number
-  line 12: column `x` has `not`, expected a number",
+  line 12: column `x` has `not`, expected a number
+  if a value is missing, leave its field empty and say --missing (in a scenario, data.missing)",
                 "{text:?}"
             );
         }
@@ -473,7 +527,10 @@ fn load_shows_names_and_values_of_files_escaped() {
     let wide: Vec<String> = (0..5_000).map(|column| format!("c{column}")).collect();
     let files = Files::new(format!("{}\n", wide.join(",")));
     let told = files.told(files.csv(None));
-    assert!(told.ends_with("c18, c19 and 4980 more"), "{told}");
+    assert!(
+        told.contains("c18, c19 and 4980 more; name another"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -483,7 +540,8 @@ fn load_cuts_a_long_value() {
         files.told(files.csv(None)),
         format!(
             "`train` has 1 malformed line; correct or remove it:\n  \
-             line 3: column `x` has `{}…`, expected a number",
+             line 3: column `x` has `{}…`, expected a number\n  if a value is missing, leave its field \
+             empty and say --missing (in a scenario, data.missing)",
             "é".repeat(40)
         )
     );
@@ -504,12 +562,14 @@ fn load_names_mistakes_in_a_header() {
         (
             b"x,y\n1,2\n",
             None,
-            "`train` has no column `class`; its columns are x, y",
+            "`train` has no column `class`; its columns are x, y; name another with --label-column (in a \
+             scenario, data.label)",
         ),
         (
             b"class,y\n1,2\n",
             Some("text"),
-            "`train` has no column `text`; its columns are class, y",
+            "`train` has no column `text`; its columns are class, y; name another with --text-column (in a \
+             scenario, data.text)",
         ),
         (
             b"class,x,x\n1,2,3\n",

@@ -158,6 +158,10 @@ const TYPED: &[(&str, &str)] = &[
         r#"{"classifier":"dense-nearest-centroid","features":{"table":[{"name":"age","type":"numeric","missing":{"median":28.5}},{"name":"fare","type":"numeric","missing":{"own":-1.0}},{"name":"sex","type":"categorical","values":["female","male"]}]},"scaling":{"mean":[29.7,32.2,0.1,0.35,0.65],"deviation":[14.5,49.7,0.3,0.48,0.48]},"bounds":{"largest-number":400000,"largest-squared-length":"200000000000"}}"#,
         r#"[[22,7.25,"male"],["38","71.2833","female"],["","","other"],[null,null,null],["+.5e1","1.","male"],[" 26 ","8.05\u0085","female"],["\ufeff26",8,"male"],["0x10",8,"male"],["1_000",8,"male"],["inf",8,"male"],["1,5",8,"male"],[1e300,8,"male"],[-1e99,1e99,"male"],[true,8,"male"],["-","NaN","None"]]"#,
     ),
+    (
+        r##"{"classifier":"naive-bayes","features":{"table":[{"name":"new","type":"categorical","values":["S","na"],"other":true,"missing":{"own":0.0},"markers":["#N/A","n/a"]},{"name":"old","type":"categorical","values":["S","n/a"],"missing":{"own":0.0}},{"name":"paid","type":"boolean","missing":{"mean":1.0}}]}}"##,
+        r##"[["n/a","n/a","n/a"],["#N/A","#N/A","#N/A"],["#NA","-nan","<NA>"],["NA","NaN",null],["na","S","1.#IND"],["S","n/a","none"],[" n/a ","","-NaN"]]"##,
+    ),
 ];
 
 /// Returns a value of a row as the API reads it.

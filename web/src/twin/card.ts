@@ -288,6 +288,7 @@ function numeric(name: string): Column {
     values: [],
     other: false,
     missing: undefined,
+    markers: [],
   };
 }
 
@@ -323,7 +324,7 @@ function readPicture(value: unknown): PictureForm {
 }
 
 function readColumn(value: unknown): Column {
-  const keys = ["name", "type", "values", "other", "missing"];
+  const keys = ["name", "type", "values", "other", "missing", "markers"];
   const column = fieldsOf(value, "a column", keys);
   const types = ["numeric", "boolean", "categorical"] as const;
   return {
@@ -332,6 +333,7 @@ function readColumn(value: unknown): Column {
     values: listOf(column["values"] ?? [], "the categories", text),
     other: truth(column["other"] ?? false, "the choice of other categories"),
     missing: readMissing(column["missing"]),
+    markers: listOf(column["markers"] ?? [], "markers of missing values", text),
   };
 }
 

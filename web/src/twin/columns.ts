@@ -16,6 +16,8 @@ export interface Column {
   readonly other: boolean;
   /** Rule for missing values; `undefined` if they are refused. */
   readonly missing: Missing | undefined;
+  /** Texts of a categorical column that stand for missing values, such as `n/a`. */
+  readonly markers: readonly string[];
 }
 
 /** Rule for missing values, with the number that replaces one. */
@@ -39,6 +41,20 @@ const MISSING = new Set([
   "?",
   "-",
   ".",
+]);
+/** Texts for missing values that a categorical column takes for texts, unless its card has them. */
+const OTHER_MARKERS = new Set([
+  "#N/A",
+  "#N/A N/A",
+  "#NA",
+  "-1.#IND",
+  "-1.#QNAN",
+  "-NaN",
+  "-nan",
+  "1.#IND",
+  "1.#QNAN",
+  "<NA>",
+  "n/a",
 ]);
 const TRUE = new Set(["true", "yes", "t", "y", "1"]);
 const FALSE = new Set(["false", "no", "f", "n", "0"]);
@@ -94,17 +110,20 @@ export function checkNames(columns: readonly Column[]): void {
 export function checkColumn(column: Column): void {
   const fault = (cause: string): UnusableError =>
     new UnusableError(`cannot read the column ${column.name}: ${cause}`);
-  const { type, values, other, missing } = column;
-  if (type !== "categorical" && (values.length > 0 || other)) {
+  const { type, values, other, missing, markers } = column;
+  const hasOwn = values.length > 0 || other || markers.length > 0;
+  if (type !== "categorical" && hasOwn) {
     throw fault("it has categories, but is not categorical");
   }
   if (type === "categorical") {
-    const isSorted = values.every((value, at) => {
-      const before = values[at - 1];
-      return before === undefined || compareTexts(before, value) < 0;
-    });
-    if (!isSorted) throw fault("its categories are not in order, each once");
+    if (!areSorted(values))
+      throw fault("its categories are not in order, each once");
     if (values.length === 0 && !other) throw fault("it has no category");
+    const marks = (it: string): boolean =>
+      OTHER_MARKERS.has(it) && !values.includes(it);
+    if (!areSorted(markers) || !markers.every(marks)) {
+      throw fault("its markers of missing values are not what they may be");
+    }
   }
   if (missing === undefined) return;
   const { rule, fill } = missing;
@@ -117,6 +136,22 @@ export function checkColumn(column: Column): void {
   if (!possible) throw fault(`${fill} cannot stand for a missing value`);
 }
 
+/** Returns `true` if texts are in the order of their code points, each once. */
+function areSorted(texts: readonly string[]): boolean {
+  return texts.every((text, at) => {
+    const before = texts[at - 1];
+    return before === undefined || compareTexts(before, text) < 0;
+  });
+}
+
+/** Returns `true` if a field stands for a missing value of a column. */
+function isMissing(column: Column, field: string): boolean {
+  if (MISSING.has(field)) return true;
+  return column.type === "categorical"
+    ? column.markers.includes(field)
+    : OTHER_MARKERS.has(field);
+}
+
 /**
  * Returns the numbers that stand for a value of a column.
  *
@@ -125,7 +160,10 @@ export function checkColumn(column: Column): void {
 export function numbersOf(column: Column, field: Field): number[] {
   const numbers = new Array<number>(widthOf(column)).fill(0);
   const value = typeof field === "string" ? trim(field) : field;
-  if (value === null || (typeof value === "string" && MISSING.has(value))) {
+  if (
+    value === null ||
+    (typeof value === "string" && isMissing(column, value))
+  ) {
     const { missing } = column;
     if (missing === undefined) {
       throw new InputError(

@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use super::doubts::is_whole;
 use super::error::shown;
 use super::{DataError, MAX_CLASSES, Raw};
 use crate::text::escaped_list;
@@ -63,7 +64,7 @@ impl Classes {
 
     fn number(&self, label: &str) -> Option<u16> {
         let index = match self {
-            Self::Integers(integers) => integers.binary_search(&label.parse().ok()?),
+            Self::Integers(integers) => integers.binary_search(&integer(label)?),
             Self::Names(names) => names.binary_search_by(|name| name.as_str().cmp(label)),
         };
         u16::try_from(index.ok()?).ok()
@@ -77,11 +78,29 @@ impl Classes {
     }
 }
 
+/// Returns the integer that a label stands for, also as `1.0`; `None` if it is none.
+// The bounds are those of whole numbers that floats have exactly.
+#[allow(clippy::cast_possible_truncation)]
+fn integer(label: &str) -> Option<i64> {
+    const MAX: f64 = 9_007_199_254_740_992.0;
+    label.parse().ok().or_else(|| {
+        let number: f64 = label.parse().ok()?;
+        (is_whole(number) && number.abs() <= MAX).then_some(number as i64)
+    })
+}
+
 /// Returns the class number of each example of `raw`, given the model's classes in any order.
 pub(super) fn known(raw: &Raw, classes: &[String]) -> Result<Vec<u16>, DataError> {
+    let of_integers = classes.iter().all(|class| class.parse::<i64>().is_ok());
     let numbers: HashMap<&str, u16> = classes.iter().map(String::as_str).zip(0..).collect();
     let number = |(label, line): (&String, &u64)| {
-        let canonical = label.parse::<i64>().ok().map(|integer| integer.to_string());
+        let canonical = match label.parse::<i64>() {
+            Ok(integer) => Some(integer),
+            // Programs that know no missing integers write `1.0`.
+            Err(_) if of_integers => integer(label),
+            Err(_) => None,
+        };
+        let canonical = canonical.map(|integer| integer.to_string());
         numbers
             .get(label.as_str())
             .or_else(|| numbers.get(canonical?.as_str()))

@@ -95,6 +95,17 @@ pub enum DataError {
         /// Name of the encoding that the text seems to have.
         encoding: &'static str,
     },
+    /// The file is no text.
+    #[error(
+        "`{}` is no text: {found}; unpack it, or write it as CSV or as a .parquet file",
+        path.display()
+    )]
+    NoText {
+        /// Path of the file.
+        path: PathBuf,
+        /// Contents that the file seems to have.
+        found: &'static str,
+    },
     /// The text has bytes that its encoding does not have.
     #[error(
         "`{}` is not {encoding}: it has bytes that mean nothing there; name its encoding with --encoding ({KEY}encoding)",
@@ -165,12 +176,14 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The header lacks a requested column.
-    #[error("`{}` has no column `{}`; its columns are {columns}", path.display(), escaped(column))]
+    #[error("`{}` has no column `{}`; its columns are {columns}; name another with {option}", path.display(), escaped(column))]
     MissingColumn {
         /// Path of the file.
         path: PathBuf,
         /// Requested column.
         column: String,
+        /// Option that names the column.
+        option: &'static str,
         /// Existing columns, escaped and separated by commas.
         columns: String,
     },
@@ -436,7 +449,6 @@ pub enum DataError {
     },
 }
 
-/// Returns columns with their number of missing values.
 /// Returns the contents of the tables that an option is for.
 fn columns_of(option: &str) -> &'static str {
     match option {
@@ -445,6 +457,7 @@ fn columns_of(option: &str) -> &'static str {
     }
 }
 
+/// Returns columns with their number of missing values.
 fn missing_counts(columns: &[(String, usize)]) -> String {
     const SHOWN: usize = 10;
     let shown = columns.iter().take(SHOWN);
@@ -494,6 +507,8 @@ pub enum LineFault {
     NotUtf8 { column: String, value: String },
     #[error("column `{}` has `{value}`, expected a number", escaped(column))]
     NotANumber { column: String, value: String },
+    #[error("column `{}` has `{value}`, expected a number", escaped(column))]
+    NeitherNumberNorMissing { column: String, value: String },
     #[error(
         "column `{}` has `{value}`, expected a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e}",
         escaped(column)
@@ -504,6 +519,25 @@ pub enum LineFault {
         escaped(column)
     )]
     DecimalComma { column: String, value: String },
+    #[error(
+        "column `{}` has `{value}`, expected a number without a comma between thousands; remove the commas of the column, or say --decimal-comma ({KEY}decimal_comma) if it means {decimal}",
+        escaped(column)
+    )]
+    EitherComma {
+        column: String,
+        value: String,
+        decimal: String,
+    },
+    #[error(
+        "column `{}` has `{value}`, expected a number without commas between thousands; remove them",
+        escaped(column)
+    )]
+    Thousands { column: String, value: String },
+    #[error(
+        "column `{}` has `{value}`, expected a number without points between thousands; remove them, and say --decimal-comma ({KEY}decimal_comma)",
+        escaped(column)
+    )]
+    ThousandsAndDecimal { column: String, value: String },
     #[error(
         "column `{}` has `{value}`, expected a number with a decimal comma and no point",
         escaped(column)
@@ -602,9 +636,25 @@ impl fmt::Display for List<'_> {
             write!(f, "\n  {line}")?;
         }
         match self.1 - self.0.len() {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
+            0 => {}
+            more => write!(f, "\n  and {more} more")?,
         }
+        let has = |found: fn(&LineFault) -> bool| self.0.iter().any(|line| found(&line.fault));
+        if has(|fault| matches!(fault, LineFault::NeitherNumberNorMissing { .. })) {
+            write!(
+                f,
+                "\n  if a value is missing, leave its field empty and say --missing ({KEY}missing)"
+            )?;
+        }
+        if has(
+            |fault| matches!(fault, LineFault::LabelNotInteger { value } if value.parse::<f64>().is_ok()),
+        ) {
+            write!(
+                f,
+                "\n  a model tells classes apart and estimates no numbers: give each range of values an integer"
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::DataError;
 use super::error::shown;
-use super::grid::Grid;
+use super::grid::{Cells, Grid};
 use super::options::{ColumnType, Columns, MissingRule};
 use super::schema::{Column, Kind, Missing, Schema, categorical};
-use super::values::{ColumnValues, Fields, Texts, are_boolean};
+use super::values::{ColumnValues, Fields, Texts, are_boolean, markers};
 use crate::text::escaped;
 
 /// Maximum number of different texts of a column that is taken for categorical without being
@@ -40,9 +40,11 @@ pub(super) fn learn(
         let is_whole = fields.given == grid.rows();
         let rule = rule(name, &kind, is_whole, options)?;
         let values = fields.read(&kind, decimal_comma);
+        let is_categorical = matches!(kind, Kind::Categorical { .. });
         columns.push(Column {
             name: name.clone(),
             missing: missing(rule, &kind, &values, rows),
+            markers: markers(|marker| is_categorical && has(grid.column(index), marker)),
             kind,
         });
         all.push(values);
@@ -52,6 +54,11 @@ pub(super) fn learn(
         source,
     })?;
     Ok((schema, all))
+}
+
+/// Returns `true` if a field of a column is this text.
+fn has(cells: &Cells, text: &str) -> bool {
+    cells.iter().any(|field| field == text)
 }
 
 /// Learns the texts of a categorical column, some of which must have a feature of their own.

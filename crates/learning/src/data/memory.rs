@@ -37,6 +37,7 @@ impl Dataset {
             schema,
             zero_based: false,
             pictures: None,
+            commas: Vec::new(),
         })
     }
 }

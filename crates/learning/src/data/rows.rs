@@ -19,6 +19,11 @@ use super::{
 };
 use crate::text::escaped_list;
 
+/// Option and key that name the column with the classes.
+const LABEL: &str = "--label-column (in a scenario, data.label)";
+/// Option and key that name the column with the texts.
+const TEXT: &str = "--text-column (in a scenario, data.text)";
+
 /// A table to read, with the choices of the user.
 pub(super) struct Spec<'a> {
     pub(super) train: Place<'a>,
@@ -134,8 +139,8 @@ fn text_column<'a>(
 pub(super) fn texts(place: Place<'_>, text: &str, spec: &Spec<'_>) -> Result<Raw, DataError> {
     let path = place.path();
     let grid = table::read(place, spec.format, spec.reading, |header| {
-        let label = index(path, header, spec.label)?;
-        let text = index(path, header, text)?;
+        let label = index(path, header, spec.label, LABEL)?;
+        let text = index(path, header, text, TEXT)?;
         if text == label {
             return Err(no_inputs(path, spec.label));
         }
@@ -164,7 +169,7 @@ pub(super) fn numbers(
 ) -> Result<Raw<Grid>, DataError> {
     let path = place.path();
     let grid = table::read(place, spec.format, spec.reading, |header| {
-        let label = index(path, header, spec.label)?;
+        let label = index(path, header, spec.label, LABEL)?;
         let is_optional = model.is_some() || train.is_some();
         let inputs = chosen(path, header, Some(label), spec.columns, is_optional)?;
         if inputs.is_empty() {
@@ -416,6 +421,10 @@ fn misfits(mut grid: Grid, schema: &Schema, decimal_comma: bool, for_model: bool
         let fields = grid.columns.iter().map(|cells| Field::Text(cells.get(row)));
         match schema.write(fields, decimal_comma, &mut numbers) {
             Ok(()) => {}
+            Err((_, Unfit::Fault(LineFault::NotANumber { column, value }))) if !for_model => {
+                let fault = LineFault::NeitherNumberNorMissing { column, value };
+                grid.malformed.add(grid.lines[row], fault);
+            }
             Err((_, Unfit::Fault(fault))) => grid.malformed.add(grid.lines[row], fault),
             Err((column, Unfit::Missing)) => {
                 first_missing.get_or_insert(grid.lines[row]);
@@ -535,7 +544,7 @@ impl Table {
     /// # Errors
     /// [`DataError::MissingColumn`].
     pub fn texts(&self, column: &str) -> Result<impl ExactSizeIterator<Item = &str>, DataError> {
-        let column = index(&self.grid.path, &self.grid.names, column)?;
+        let column = index(&self.grid.path, &self.grid.names, column, TEXT)?;
         Ok(self.grid.column(column).iter())
     }
 

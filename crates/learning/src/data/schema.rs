@@ -13,7 +13,9 @@ use crate::pictures::Form;
 
 pub use error::SchemaError;
 pub use field::{Field, is_missing};
-pub(super) use field::{Unfit, Value, has_decimal_comma, number, truth};
+pub(super) use field::{Mark, OTHER_MARKERS, Unfit, Value, number, truth};
+
+use field::{is_always_missing, is_other_marker};
 
 /// Maximum number of texts of a categorical column that are features of their own.
 pub(super) const MAX_VALUES: usize = 1_000;
@@ -45,6 +47,10 @@ pub struct Column {
     pub kind: Kind,
     /// Rule for missing values.
     pub missing: Missing,
+    /// Texts of a categorical column that stand for missing values though they could be categories,
+    /// such as `n/a`: those that the training data had, in increasing order. In the other columns,
+    /// every such text does.
+    pub markers: Vec<String>,
 }
 
 /// Serialized form of a column.
@@ -61,6 +67,9 @@ struct Written {
     other: bool,
     #[serde(default, skip_serializing_if = "Missing::is_refused")]
     missing: Missing,
+    /// Texts of a categorical column that stand for missing values; the first cards had none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    markers: Vec<String>,
 }
 
 /// Type of a serialized column.
@@ -85,6 +94,7 @@ impl From<Column> for Written {
             values,
             other,
             missing: column.missing,
+            markers: column.markers,
         }
     }
 }
@@ -99,10 +109,13 @@ impl TryFrom<Written> for Column {
             values,
             other,
             missing,
+            markers,
         } = written;
         let kind = match r#type {
             WrittenType::Categorical => Kind::Categorical { values, other },
-            _ if other || !values.is_empty() => return Err(SchemaError::Values(name)),
+            _ if other || !values.is_empty() || !markers.is_empty() => {
+                return Err(SchemaError::Values(name));
+            }
             WrittenType::Numeric => Kind::Numeric,
             WrittenType::Boolean => Kind::Boolean,
         };
@@ -110,6 +123,7 @@ impl TryFrom<Written> for Column {
             name,
             kind,
             missing,
+            markers,
         })
     }
 }
@@ -171,6 +185,7 @@ impl Column {
             name,
             kind: Kind::Numeric,
             missing: Missing::Refuse,
+            markers: Vec::new(),
         }
     }
 
@@ -218,6 +233,12 @@ impl Column {
             if values.is_empty() && !other {
                 return Err(SchemaError::NoValues(self.name.clone()));
             }
+            let marks = |marker: &String| is_other_marker(marker) && !values.contains(marker);
+            if !self.markers.is_sorted_by(|before, after| before < after)
+                || !self.markers.iter().all(marks)
+            {
+                return Err(SchemaError::Markers(self.name.clone()));
+            }
         }
         let Some(fill) = self.missing.fill() else {
             return Ok(());
@@ -245,7 +266,7 @@ impl Column {
     /// If the field does not fit the type, or is missing and refused.
     pub(super) fn value(&self, field: Field<'_>, decimal_comma: bool) -> Result<Value, Unfit> {
         let text = match field {
-            Field::Text(text) if !is_missing(text) => text,
+            Field::Text(text) if !self.is_missing(text) => text,
             Field::Text(_) | Field::Missing if self.missing.is_refused() => {
                 return Err(Unfit::Missing);
             }
@@ -287,6 +308,16 @@ impl Column {
                     *last = 1.0;
                 }
             }
+        }
+    }
+
+    /// Returns `true` if a field stands for a missing value of this column.
+    fn is_missing(&self, field: &str) -> bool {
+        match self.kind {
+            Kind::Categorical { .. } => {
+                is_always_missing(field) || self.markers.iter().any(|marker| marker == field)
+            }
+            Kind::Numeric | Kind::Boolean => is_missing(field),
         }
     }
 
@@ -431,7 +462,7 @@ impl Schema {
 
     /// Returns `true` if a column refuses a field because it is missing.
     pub(super) fn refuses(&self, column: usize, field: &str) -> bool {
-        let refuses = |column: &Column| column.missing.is_refused() && is_missing(field);
+        let refuses = |column: &Column| column.missing.is_refused() && column.is_missing(field);
         self.columns.get(column).is_some_and(refuses)
     }
 
@@ -577,6 +608,7 @@ mod tests {
                 other: false,
             },
             missing: Missing::Refuse,
+            markers: Vec::new(),
         };
         let longest = (usize::try_from(MAX_NAMES).expect("a length") - 300) / 100;
         assert!(Schema::new(vec![column(longest)]).is_ok());

@@ -10,11 +10,19 @@ use super::{DataError, TableFormat, file, parquet};
 use crate::text::escaped_list;
 
 /// Returns the index of the column that is given by its name.
-pub(super) fn index(path: &Path, names: &[String], wanted: &str) -> Result<usize, DataError> {
+///
+/// `option` names the column for the user.
+pub(super) fn index(
+    path: &Path,
+    names: &[String],
+    wanted: &str,
+    option: &'static str,
+) -> Result<usize, DataError> {
     let index = names.iter().position(|column| column == wanted);
     index.ok_or_else(|| DataError::MissingColumn {
         path: path.to_owned(),
         column: wanted.to_owned(),
+        option,
         columns: escaped_list(names),
     })
 }
@@ -67,7 +75,8 @@ pub(super) fn of_text(
     choose: impl Fn(&[String]) -> Result<Vec<usize>, DataError>,
 ) -> Result<Grid, DataError> {
     file::check_utf8(path, bytes)?;
-    let separator = separator(path, bytes, format, reading.separator)?;
+    let (first_line, bytes) = named_separator(bytes);
+    let separator = separator(path, bytes, format, reading.separator.or(first_line))?;
     // In .tsv files, a quotation mark has no meaning.
     let quoting = !(format == TableFormat::Tsv && separator == Separator::Tab);
     // With an odd number, the reader would take the rest of the file for one field.
@@ -128,6 +137,23 @@ pub(super) fn of_text(
         grid.end_row(line);
     }
     Ok(grid.finish())
+}
+
+/// Returns the separator that a first line such as `sep=;` names, as spreadsheets write it, and the
+/// bytes without the text of that line.
+///
+/// The line stays as a blank one, so that all others keep their numbers.
+fn named_separator(bytes: &[u8]) -> (Option<Separator>, &[u8]) {
+    let named = || {
+        let rest = bytes.get(..4).filter(|it| it.eq_ignore_ascii_case(b"sep="));
+        let (separator, rest) = rest.and(bytes.get(4..))?.split_first()?;
+        let ends = matches!(rest.first(), Some(b'\r' | b'\n'));
+        let separator = Separator::ALL
+            .into_iter()
+            .find(|it| it.byte() == *separator);
+        separator.filter(|_| ends).map(|it| (Some(it), rest))
+    };
+    named().unwrap_or((None, bytes))
 }
 
 /// Returns the offset at which a record starts, or at which blank lines before it start.

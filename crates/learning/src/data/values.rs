@@ -7,7 +7,7 @@ use ndarray::Array2;
 use super::grid::Cells;
 use super::part::{Choose, Inputs};
 use super::schema::{
-    Column, Counts, Field, Kind, Missing, Schema, Value, has_decimal_comma, is_missing,
+    Column, Counts, Field, Kind, Mark, Missing, OTHER_MARKERS, Schema, Value, is_missing,
 };
 use super::{Raw, in_bounds};
 
@@ -18,6 +18,8 @@ pub(super) struct Fields<'a> {
     pub(super) given: usize,
     /// Number of numbers, also of those with another decimal mark.
     pub(super) numbers: usize,
+    /// First number whose comma may separate thousands, if no number tells that it does not.
+    thousands: Option<&'a str>,
     /// Number of each field with a decimal point or without a mark; NaN for all others, also for
     /// those out of bounds.
     plain: Vec<f64>,
@@ -29,8 +31,10 @@ impl<'a> Fields<'a> {
             cells,
             given: 0,
             numbers: 0,
+            thousands: None,
             plain: Vec::with_capacity(cells.len()),
         };
+        let mut has_fractions = false;
         for field in cells.iter() {
             let parsed = field.parse::<f64>().ok();
             let plain = parsed.filter(|number| in_bounds(*number));
@@ -41,8 +45,16 @@ impl<'a> Fields<'a> {
                 fields.numbers += 1;
             } else if !is_missing(field) {
                 fields.given += 1;
-                fields.numbers += usize::from(parsed.is_some() || has_decimal_comma(field));
+                let mark = Mark::of(field);
+                fields.numbers += usize::from(parsed.is_some() || mark.is_some());
+                has_fractions |= mark == Some(Mark::Decimal);
+                if mark == Some(Mark::Either) {
+                    fields.thousands.get_or_insert(field);
+                }
             }
+        }
+        if has_fractions {
+            fields.thousands = None;
         }
         fields
     }
@@ -54,6 +66,7 @@ impl<'a> Fields<'a> {
             kind: kind.clone(),
             // The values do not depend on it, but no missing one may be refused here.
             missing: Missing::Own(0.0),
+            markers: markers(|_| true),
         };
         let mut reader = Reader {
             column,
@@ -61,6 +74,9 @@ impl<'a> Fields<'a> {
             has_missing: false,
             is_unfit: false,
         };
+        let thousands = self
+            .thousands
+            .filter(|_| decimal_comma && *kind == Kind::Numeric);
         let form = match kind {
             Kind::Numeric => {
                 let mut numbers = self.plain;
@@ -89,8 +105,15 @@ impl<'a> Fields<'a> {
             form,
             has_missing: reader.has_missing,
             is_unfit: reader.is_unfit,
+            thousands: thousands.map(str::to_owned),
         }
     }
+}
+
+/// Returns the texts for missing values that could be categories, those for which `is_wanted` holds.
+pub(super) fn markers(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let markers = OTHER_MARKERS.into_iter().filter(|marker| is_wanted(marker));
+    markers.map(str::to_owned).collect()
 }
 
 /// Reader of the fields of a column, which notes those without a value.
@@ -138,6 +161,9 @@ pub(super) struct ColumnValues {
     has_missing: bool,
     /// `true` if a field does not fit the type.
     is_unfit: bool,
+    /// Number that was read with a decimal comma, though all commas of the column may separate
+    /// thousands.
+    pub(super) thousands: Option<String>,
 }
 
 enum Form {

@@ -55,3 +55,52 @@ fn load_keeps_classes_that_are_called_like_missing_values_if_asked() {
         "{told}"
     );
 }
+
+#[test]
+fn load_more_takes_integers_that_were_written_as_floats() {
+    let source = Table::csv("a,class\n1,1.0\n2,2.0\n3,-1\n");
+    let classes = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
+    let more =
+        |names: &[&str]| load_more(&source.source(), &classes(names), ModelInputs::default());
+    assert_eq!(more(&["-1", "1", "2"]).unwrap().labels(), [1, 2, 0]);
+    // A fraction is another class, and so is a name beside names.
+    let refused = |text: &str, names: &[&str]| {
+        let table = Table::csv(text);
+        load_more(&table.source(), &classes(names), ModelInputs::default())
+            .unwrap_err()
+            .to_string()
+    };
+    let told = refused("a,class\n1,1.5\n", &["1", "2"]);
+    assert!(told.contains("has the class `1.5`"), "{told}");
+    let told = refused("a,class\n1,1.0\n", &["1", "x"]);
+    assert!(told.contains("has the class `1.0`"), "{told}");
+    // So it is with test data.
+    let table = Table::csv("a,class\n1,0\n2,1\n").with_test("a,class\n1,0.0\n2,1.0\n");
+    assert_eq!(table.load().unwrap().test.labels(), [0, 1]);
+}
+
+#[test]
+fn doubts_names_classes_that_are_numbers_to_estimate() {
+    let rows = |step: f64| -> String {
+        let rows = (0..24).map(|row| format!("{row},{}\n", f64::from(row / 2) * step));
+        std::iter::once("a,class\n".to_owned())
+            .chain(rows)
+            .collect()
+    };
+    let doubts = |step| {
+        let text = rows(step);
+        let dataset = Table::csv(&text).with_test(&text).load().unwrap();
+        dataset
+            .doubts()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let told = doubts(0.25);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("the classes are 12 different numbers, such as `0.25`; a model tells"),
+        "{told:?}"
+    );
+    assert!(doubts(1.0).is_empty());
+}

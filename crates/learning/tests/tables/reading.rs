@@ -94,6 +94,108 @@ fn load_reads_decimal_commas_if_asked() {
 }
 
 #[test]
+fn load_tells_thousands_from_decimal_commas() {
+    let rows = |fields: [&str; 4]| {
+        let rows = fields.iter().enumerate();
+        let rows = rows.map(|(at, field)| format!("{};{field}\n", at % 2));
+        std::iter::once("class;x\n".to_owned())
+            .chain(rows)
+            .collect::<String>()
+    };
+    let told = |fields| Table::csv(rows(fields)).told();
+    let message = told(["102", "2,700", "0,5", "1,234.5"]);
+    assert_eq!(
+        message,
+        "`t.csv` has 3 malformed lines; correct or remove them:
+  line 3: column `x` has `2,700`, expected a number without a comma between thousands; remove the \
+         commas of the column, or say --decimal-comma (in a scenario, data.decimal_comma) if it means 2.7
+  line 4: column `x` has `0,5`, expected a number with a decimal point; for decimal commas, say \
+         --decimal-comma (in a scenario, data.decimal_comma)
+  line 5: column `x` has `1,234.5`, expected a number without commas between thousands; remove them"
+    );
+    let message = told(["1.000,00", "2.500,50", "3.000,25", "4.100,75"]);
+    assert!(
+        message.contains("`1.000,00`, expected a number without points between thousands"),
+        "{message}"
+    );
+    // With decimal commas, a column in which they may separate thousands is doubted.
+    let doubts = |fields| {
+        let text = rows(fields);
+        let mut table = Table::csv(&text).with_test(&text);
+        table.reading.decimal_comma = true;
+        let doubts = table.load().unwrap().doubts();
+        doubts.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        doubts(["102", "2,700", "3,100", "7"]),
+        [
+            "all commas of the column `x` are before three digits, as in `2,700`, and were read as \
+             decimal commas; if they separate thousands, remove them"
+        ]
+    );
+    assert_eq!(doubts(["102", "2,700", "3,1", "7"]), [""; 0]);
+}
+
+#[test]
+fn load_takes_the_separator_of_a_first_line_for_spreadsheets() {
+    let table = "sep=;\r\nclass;a,b\r\n0;1\r\n1;x\r\n1;2\r\n0;3\r\n";
+    let told = Table::csv(table).told();
+    assert!(told.contains("line 4: column `a,b` has `x`"), "{told}");
+    let right = table.replace(";x", ";4");
+    for content in [right.clone(), format!("\u{feff}{right}")] {
+        let table = Table::csv(&content).with_test(&content);
+        assert_eq!(table.rows(), [[1.0], [4.0], [2.0], [3.0]]);
+    }
+    // What the user says counts, and other lines are a header.
+    let mut other = Table::csv("sep=;\nclass,x\n0,1\n1,2\n");
+    other.reading.separator = Some("comma".parse().unwrap());
+    assert_eq!(other.load().unwrap().columns, ["x"]);
+    let header = "sep=,class\n1,0\n2,1\n";
+    assert_eq!(Table::csv(header).load().unwrap().columns, ["sep="]);
+}
+
+#[test]
+fn load_says_that_a_file_is_no_text() {
+    let mut random = [7_u8; 600];
+    for (at, byte) in random.iter_mut().enumerate() {
+        *byte = u8::try_from(at * 91 % 251).unwrap();
+    }
+    for (content, wanted) in [
+        (
+            b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0rest".as_slice(),
+            "it seems to be a zip archive or a spreadsheet",
+        ),
+        (b"\x28\xb5\x2f\xfd\x04\x58\x01\x02", "packed by Zstandard"),
+        (b"\xfd7zXZ\0\0\x04", "packed by xz"),
+        (b"BZh91AY&SY\x01\x02\xff", "packed by bzip2"),
+        (b"PAR1\x15\x04\x15\xff", "it seems to be Parquet"),
+        (&random, "it has many bytes that no text has"),
+    ] {
+        let told = Table::csv(content).told();
+        assert!(told.starts_with("`t.csv` is no text: "), "{told}");
+        assert!(told.contains(wanted), "{told}");
+    }
+    // Texts may begin with the same letters.
+    let text = "BZh,class\n1,0\n2,1\n";
+    assert_eq!(Table::csv(text).load().unwrap().columns, ["BZh"]);
+    // UTF-16 of ASCII letters is UTF-8, too.
+    let bytes = "class,x\n0,1\n1,2\n".encode_utf16();
+    for (unmarked, encoding) in [
+        (
+            bytes.clone().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+            "UTF-16LE",
+        ),
+        (bytes.flat_map(u16::to_be_bytes).collect(), "UTF-16BE"),
+    ] {
+        let told = Table::csv(unmarked).told();
+        assert!(
+            told.contains(&format!("say --encoding {encoding}")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn load_reads_other_encodings_if_asked() {
     let latin = b"class,x\r\n\"a\r\n\",1\r\nM\xfcller,2\r\n".as_slice();
     let mut table = Table::csv(latin).with_test(latin);
@@ -124,7 +226,7 @@ fn load_reads_other_encodings_if_asked() {
     bad.reading.encoding = table.reading.encoding;
     assert!(
         bad.told()
-            .ends_with("line 4: column `x` has `ü`, expected a number"),
+            .contains("line 4: column `x` has `ü`, expected a number\n"),
         "{}",
         bad.told()
     );

@@ -401,3 +401,69 @@ fn encoder_refuses_cards_of_impossible_columns() {
     );
     assert!(refused(&many).contains("there are 70000 features"));
 }
+
+#[test]
+fn load_takes_the_markers_of_usual_programs_for_missing_values() {
+    let rows: String = ["3,n/a", "#N/A,a", "-nan,b", "4,<NA>", "5,a", "6,b"]
+        .iter()
+        .enumerate()
+        .map(|(at, row)| format!("{row},{}\n", at % 2))
+        .collect();
+    let text = format!("age,port,class\n{rows}");
+    let told = Table::csv(&text).told();
+    assert!(
+        told.contains("4 missing values, the first in line 2: 2 in `age`, 2 in `port`"),
+        "{told}"
+    );
+    let dataset = Table::csv(&text)
+        .with_test(&text)
+        .missing("age=mean port=own")
+        .load()
+        .unwrap();
+    let names = ["age", "port=a", "port=b", "port=(missing)"];
+    assert_eq!(dataset.columns, names);
+    let rows = numbers(&dataset);
+    assert_eq!(rows[0], [3.0, 0.0, 0.0, 1.0]);
+    assert_eq!(rows[1], [4.5, 1.0, 0.0, 0.0]);
+    let encoder = encode(&dataset, Kind::DenseNearestCentroid, None)
+        .unwrap()
+        .encoder;
+    let card = serde_json::to_value(&encoder).unwrap();
+    let columns = &card["features"]["table"];
+    assert_eq!(columns[1]["markers"], serde_json::json!(["<NA>", "n/a"]));
+    assert!(columns[0].get("markers").is_none());
+    let read: Encoder = serde_json::from_value(card.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), card);
+    let sample = |row| encode_row(&read, row).unwrap().sample;
+    assert_eq!(sample("3,n/a"), sample("3,"));
+    // The training data did not have this one, so it is a text like any other.
+    let other = encode_row(&read, "3,#N/A").unwrap();
+    assert_eq!(other.unseen, 1);
+    assert_ne!(other.sample, sample("3,"));
+}
+
+/// A card of before says nothing about markers.
+#[test]
+fn encoder_of_an_old_card_keeps_its_categories() {
+    let card = r#"{"classifier":"naive-bayes","features":{"table":[{"name":"port","type":"categorical","values":["S","n/a"],"other":true,"missing":{"own":0.0}}]}}"#;
+    let old: Encoder = serde_json::from_str(card).unwrap();
+    assert_eq!(serde_json::to_string(&old).unwrap(), card);
+    let sample = |row| encode_row(&old, row).unwrap().sample;
+    assert_eq!(sample("n/a"), [0, 1]);
+    assert_eq!(sample("#N/A"), [0, 2]);
+    assert_eq!(sample("NA"), [0, 3]);
+    for (markers, values) in [
+        (r#"["x"]"#, r#"["S"]"#),
+        (r#"["n/a"]"#, r#"["S","n/a"]"#),
+        (r#"["n/a","<NA>"]"#, r#"["S"]"#),
+        (r#"["NA"]"#, r#"["S"]"#),
+    ] {
+        let card = format!(
+            r#"{{"classifier":"naive-bayes","features":{{"table":[{{"name":"port","type":"categorical","values":{values},"markers":{markers}}}]}}}}"#
+        );
+        let refused = serde_json::from_str::<Encoder>(&card)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("markers of `port`"), "{refused}");
+    }
+}

@@ -17,6 +17,12 @@ pub enum SchemaError {
     /// A categorical column has no features.
     #[error("the categorical column `{}` has no values", escaped(.0))]
     NoValues(String),
+    /// The texts of a categorical column that stand for missing values are not what they may be.
+    #[error(
+        "the markers of `{}` are not texts such as `n/a` that are none of its values, in increasing order",
+        escaped(.0)
+    )]
+    Markers(String),
     /// A replacement of missing values is impossible in its column.
     #[error(
         "missing values of `{}` become {fill}, expected {expected}",
