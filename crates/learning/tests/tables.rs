@@ -1,5 +1,7 @@
 //! Tables as people have them: separators, encodings, types, missing values and Parquet.
 
+#[path = "tables/known.rs"]
+mod known;
 #[path = "tables/labels.rs"]
 mod labels;
 #[path = "tables/parquet.rs"]

@@ -1,7 +1,12 @@
+//! Shapes of data that people have: what is right, and what is refused with its line.
+
 use std::fmt::Write as _;
+use std::fs;
 
 use cotrain_learning::encode::encode;
 use cotrain_protocol::classifier::Kind;
+
+use cotrain_learning::data::{Example, Source, load};
 
 use super::{Table, gzipped, numbers};
 
@@ -87,4 +92,45 @@ fn encode_makes_nothing_of_a_constant_column() {
     assert_eq!(rows("7"), rows("1e18"));
     // The second number of a sample has four bytes.
     assert!(rows("7").iter().all(|sample| sample[4..] == [0; 4]));
+}
+
+#[test]
+fn load_reads_texts_with_tags_as_they_are() {
+    let html = "<p class=\"\"x\"\">good, <b>very</b> good</p>";
+    let text = format!("class,body\na,\"{html}\"\nb,\"<p>bad</p>\n<br>\"\n");
+    let table = Table::csv(&text).with_test(&text).typed("body=text");
+    let dataset = table.load().unwrap();
+    let texts: Vec<Example<'_>> = dataset.train.examples().collect();
+    assert_eq!(
+        texts,
+        [
+            Example::Text("<p class=\"x\">good, <b>very</b> good</p>"),
+            Example::Text("<p>bad</p>\n<br>"),
+        ]
+    );
+    let words = encode(&dataset, Kind::NaiveBayes, None).unwrap().encoder;
+    assert_eq!(words.name(1).as_deref(), Some("br"));
+}
+
+#[test]
+fn load_takes_a_folder_for_pictures_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::create_dir(&path).unwrap();
+    let source = Source::named(path.to_str().unwrap(), None, "class", None).unwrap();
+    assert!(matches!(source, Source::Pictures { .. }));
+    let told = load(&source, 0.2, 1).unwrap_err().to_string();
+    assert!(told.contains("t.csv") && told.contains("folder"), "{told}");
+}
+
+#[test]
+fn load_reads_each_of_100_000_rows() {
+    let rows: String = (0..100_000).fold("class,x,y\n".to_owned(), |mut rows, row| {
+        let _ = writeln!(rows, "{},{row},{}", row % 3, row / 7);
+        rows
+    });
+    let table = Table::csv(&rows).with_test("class,x,y\n0,1,2\n");
+    let read = numbers(&table.load().unwrap());
+    assert_eq!(read.len(), 100_000);
+    assert_eq!(read[99_999], [99_999.0, 14_285.0]);
 }
