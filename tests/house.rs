@@ -450,3 +450,37 @@ fn commands_name_the_server_only_if_they_serve() {
         "a claim needs an index, and no server: use `cotrain_indexer`"
     );
 }
+
+/// Every test of random cases must be among those that the script runs for minutes.
+#[test]
+fn proptest_runs_in_the_script_that_fuzzes() {
+    let script = fs::read_to_string(files::root().join("scripts/fuzz")).expect("a script");
+    let between = |start: &str, end: &str| {
+        let (_, rest) = script.split_once(start).expect("the start");
+        rest.split_once(end).expect("the end").0.to_owned()
+    };
+    let (tests, names) = (between("tests=(", ")"), between("for name in ", ";"));
+    let (mut found, mut left_out) = (0, Vec::new());
+    for path in files::below(&files::root().join("crates/learning/tests"), ".rs") {
+        let text = fs::read_to_string(&path).expect("a source");
+        let file = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let mut within = false;
+        for line in text.lines() {
+            within = (within || line == "proptest! {") && line != "}";
+            let Some(name) = line.strip_prefix("    fn ").filter(|_| within) else {
+                continue;
+            };
+            found += 1;
+            let is_named = names.split_whitespace().any(|it| name.starts_with(it));
+            if !is_named || !tests.contains(&format!("--test {file}")) {
+                left_out.push(format!("{file}: {name}"));
+            }
+        }
+    }
+    assert!(found > 15, "{found}");
+    assert_eq!(left_out, [""; 0], "scripts/fuzz leaves these out");
+}

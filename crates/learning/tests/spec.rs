@@ -5,10 +5,11 @@ use std::fs;
 
 use cotrain_learning::Encoder;
 use cotrain_learning::data::{
-    Columns, Dataset, Example, ModelColumns, ModelInputs, Reading, Schema, Source, TableFormat,
-    load, load_more,
+    Columns, Dataset, Example, Field, ModelColumns, ModelInputs, Reading, Schema, Source,
+    TableFormat, load, load_more,
 };
 use cotrain_learning::encode::{Options, Sort, TextOptions, Tokenizer, encode, encode_with};
+use cotrain_learning::input::{encode_fields, encode_row};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -436,6 +437,62 @@ fn load_more_finds_the_columns_of_the_model_by_their_names() {
         let whole = load(&source, 0.5, 0).unwrap();
         let told = whole.test_for(Some(columns)).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");
+    }
+}
+
+/// Cards of each sort of encoder.
+const CARDS: [&str; 5] = [
+    r#"{"classifier":"naive-bayes","features":{"words":["good","bad"]},"tokenizer":"unicode"}"#,
+    r#"{"classifier":"naive-bayes","features":{"table":[{"name":"a","type":"categorical","values":["x","y"],"other":true,"missing":{"own":0.0},"markers":["n/a"]},{"name":"b","type":"boolean"}]},"reserved":0}"#,
+    r#"{"classifier":"dense-nearest-centroid","features":{"columns":["x","y"]},"scaling":{"mean":[0.1,-2.0],"deviation":[0.3,7.0]},"bounds":{"largest-number":65536,"largest-squared-length":"8589934592"}}"#,
+    r#"{"classifier":"naive-bayes","features":{"indices":[5,2,9]},"zero-based":true}"#,
+    r#"{"classifier":"dense-nearest-centroid","features":{"indices-up-to":3},"scaling":{"mean":[0.0,1.0,0.5],"deviation":[1.0,2.0,0.1]}}"#,
+];
+
+proptest! {
+    /// A card is that of a stranger: what is read comes back, and encodes without a panic.
+    #[test]
+    fn encoder_survives_changed_cards(
+        card in prop::sample::select(CARDS.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), "[0-9a-z\"{}\\[\\]:,.-]{0,4}", 0_usize..6), 0..4),
+        row in "[0-9a-z:,. \"-]{0,20}",
+    ) {
+        let mut card = card.to_owned();
+        for (at, text, cut) in &changes {
+            let at = at.index(card.len());
+            let end = (at + cut).min(card.len());
+            card.replace_range(at..end, text);
+        }
+        if let Ok(encoder) = serde_json::from_str::<Encoder>(&card) {
+            let written = serde_json::to_string(&encoder).unwrap();
+            let read: Encoder = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(serde_json::to_string(&read).unwrap(), written);
+            let (one, other) = (encode_row(&encoder, &row), encode_row(&read, &row));
+            prop_assert_eq!(one.ok(), other.ok());
+            let _ = encoder.encode(Example::Text(&row));
+        }
+    }
+
+    /// Rows of `--row`, of `--file` and of the API: each is encoded or refused.
+    #[test]
+    fn encode_row_survives_any_row(
+        row in "\\PC{0,40}",
+        fields in prop::collection::vec(
+            prop_oneof![
+                Just(Field::Missing),
+                any::<f64>().prop_map(Field::Number),
+                prop::sample::select(vec!["", "n/a", "x", "true", "1e5", "NaN", "\u{feff}1"]).prop_map(Field::Text),
+            ],
+            0..4,
+        ),
+    ) {
+        for card in CARDS {
+            let encoder: Encoder = serde_json::from_str(card).unwrap();
+            let _ = encode_row(&encoder, &row);
+            if let Ok(encoded) = encode_fields(&encoder, &fields) {
+                prop_assert_eq!(encode_fields(&encoder, &fields).unwrap(), encoded);
+            }
+        }
     }
 }
 
