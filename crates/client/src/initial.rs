@@ -45,8 +45,14 @@ pub struct InitialModel {
     pub queries: usize,
     /// Columns of a table with their types, in words; none of a table of numbers alone.
     pub types: Vec<(String, String)>,
+    /// Number of columns of a table to learn from; 0 for other data.
+    pub columns: usize,
+    /// Doubts about the table that its owner can settle, in words.
+    pub doubts: Vec<String>,
     /// Number of the data's numbers that were clipped to the bounds.
     pub clamped: usize,
+    /// Number of the texts it was trained on of which the encoder knows nothing.
+    pub unknown: usize,
 }
 
 /// Reason why prepared data gives no model that can be deployed.
@@ -99,7 +105,10 @@ impl InitialModel {
                 .as_ref()
                 .map(|it| it.schema.describe_unless_plain())
                 .unwrap_or_default(),
+            columns: prepared.columns(),
+            doubts: prepared.doubts().iter().map(ToString::to_string).collect(),
             clamped: encoded.clamped,
+            unknown: encoded.unknown_in(prepared.trained_on),
         })
     }
 }

@@ -87,6 +87,18 @@ pub struct Encoded {
     /// Numbers that lay outside the bounds of the dense encoding and were moved to them, in
     /// training and test samples together.
     pub clamped: usize,
+    /// Indices of the training texts of which the encoder knows nothing, in order: they have the
+    /// same sample. It is empty for other examples.
+    pub unknown: Vec<usize>,
+}
+
+impl Encoded {
+    /// Returns the number of texts of which the encoder knows nothing, among the first `samples` of
+    /// the training part.
+    #[must_use]
+    pub fn unknown_in(&self, samples: usize) -> usize {
+        self.unknown.partition_point(|index| *index < samples)
+    }
 }
 
 /// Encodes a data set for classifiers of `kind`.
@@ -118,7 +130,7 @@ pub struct Encoded {
 /// # Errors
 /// Returns an error if `kind` is binary and there are more classes. Returns an error if there are
 /// no features, more than `kind` can have, or not as many as a table has columns. Returns an error
-/// if `kind` is sparse and a feature has another value than 0 and 1.
+/// if the encoder knows nothing of any training text. Returns an error if `kind` is sparse and a feature has another value than 0 and 1.
 pub fn encode(
     dataset: &Dataset,
     kind: Kind,
@@ -200,25 +212,32 @@ fn encode_extracted(
 ) -> Result<Encoded, EncodeError> {
     let classes = dataset.classes.len();
     let mut encoder = Encoder::learn(dataset, kind, extractor, options)?;
-    let (mut train, mut train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+    let (mut train, mut counts) = encode_part(&encoder, &dataset.train, classes)?;
+    if !train.is_empty() && counts.unknown.len() == train.len() {
+        return Err(EncodeError::NothingKnown {
+            path: dataset.train.path().to_owned(),
+            texts: train.len(),
+        });
+    }
     let samples = train.iter().map(|(sample, _)| sample);
     if let Some(around) = Bounds::around(kind.encoding(), samples) {
         encoder.settle(around, options);
         // The samples are encoded again, with the final bounds and the constant. They stay the same
         // if there is no constant, and neither the first bounds nor the final ones move a number.
-        if train_clamped == 0 && encoder.constant().is_none() && encoder.admits(around) {
+        if counts.clamped == 0 && encoder.constant().is_none() && encoder.admits(around) {
             train.set_layout(encoder.layout(classes));
         } else {
-            (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+            (train, counts) = encode_part(&encoder, &dataset.train, classes)?;
         }
     }
-    let (test, test_clamped) = encode_part(&encoder, &dataset.test, classes)?;
+    let (test, of_test) = encode_part(&encoder, &dataset.test, classes)?;
     Ok(Encoded {
         train,
         test,
         encoder,
         classes: dataset.classes.clone(),
-        clamped: train_clamped + test_clamped,
+        clamped: counts.clamped + of_test.clamped,
+        unknown: counts.unknown,
     })
 }
 
@@ -275,25 +294,39 @@ pub(crate) fn max_classes(kind: Kind) -> usize {
     }
 }
 
-/// Returns the samples of a part, and the number of values that were clamped.
+/// Figures on the samples of a part.
+#[derive(Default)]
+struct Counts {
+    /// Number of values that were clamped.
+    clamped: usize,
+    /// Indices of the texts of which the encoder knows nothing.
+    unknown: Vec<usize>,
+}
+
+/// Returns the samples of a part, with figures on them.
 fn encode_part(
     encoder: &Encoder,
     part: &Part,
     classes: usize,
-) -> Result<(Samples, usize), EncodeError> {
+) -> Result<(Samples, Counts), EncodeError> {
     let mut samples = Samples::with_capacity(encoder.layout(classes), part.labels().len());
-    let mut clamped = 0;
+    let mut counts = Counts::default();
     let mut scratch = Scratch::default();
+    // A row of zeros is an example like any other.
+    let of_texts = encoder.takes() == Sort::Text;
     for ((example, &label), &line) in part.examples().zip(part.labels()).zip(part.lines()) {
-        let (sample, outside) = encoder
+        let (sample, counted) = encoder
             .encode_with(example, &mut scratch)
             .map_err(|fault| EncodeError::Example {
                 path: part.path().to_owned(),
                 line,
                 fault: Box::new(fault),
             })?;
+        if of_texts && counted.is_unknown {
+            counts.unknown.push(samples.len());
+        }
         samples.push(&sample, label);
-        clamped += outside;
+        counts.clamped += counted.clamped;
     }
-    Ok((samples, clamped))
+    Ok((samples, counts))
 }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
 use crate::{
-    data::{self, DataError, Dataset, Example, Part, Source},
+    data::{self, DataError, Dataset, Doubt, Example, Part, Source},
     encode::{self, EncodeError, Encoded, Encoder, suited_with},
     input::{InputError, encode_labeled},
     text::escaped,
@@ -208,6 +208,7 @@ impl Prepared {
                 encoder,
                 classes,
                 clamped: 0,
+                unknown: Vec::new(),
             },
             seed,
         })
@@ -218,6 +219,20 @@ impl Prepared {
     pub fn row_numbers(&self) -> Vec<String> {
         let dataset = self.dataset.as_ref();
         dataset.map(Dataset::row_numbers).unwrap_or_default()
+    }
+
+    /// Returns what the table may mean otherwise than it was read.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let dataset = self.dataset.as_ref();
+        dataset.map(Dataset::doubts).unwrap_or_default()
+    }
+
+    /// Returns the number of columns of the table to learn from; 0 for other data.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        let tables = self.dataset.iter().filter(|it| it.pictures.is_none());
+        tables.map(|it| it.schema.columns().len()).sum()
     }
 
     /// Returns the number of examples of libsvm data with a query, which was left out.

@@ -80,6 +80,14 @@ pub enum TrainError {
         /// Name of their class; `None` if it is not known.
         name: Option<String>,
     },
+    /// All samples to learn from are equal, so nothing tells their classes apart.
+    #[error(
+        "all samples to learn from ({samples}) are equal, so a model could not tell their classes apart; learn from more of the data, or from other columns"
+    )]
+    AllEqual {
+        /// Number of samples.
+        samples: usize,
+    },
     /// The classifier is binary, but the samples have more classes.
     #[error(
         "the samples have {classes} classes, but a {kind} is binary; use the learner {}",
@@ -163,7 +171,7 @@ fn many_classes(kind: Kind) -> Kind {
 /// training; it is only for the report.
 ///
 /// # Errors
-/// Returns an error if `samples` is empty or of one class, or `kind` does not take these samples.
+/// Returns an error if `samples` is empty, of one class or all equal, or `kind` does not take these samples.
 /// Returns an error if `test` has another encoding, or an option is out of range.
 pub fn train(
     kind: Kind,
@@ -258,6 +266,12 @@ fn check(kind: Kind, samples: &Samples, test: &Samples) -> Result<(), TrainError
             samples: samples.len(),
             class,
             name: None,
+        });
+    }
+    let (first, _) = samples.get(0);
+    if samples.iter().all(|(sample, _)| sample == first) {
+        return Err(TrainError::AllEqual {
+            samples: samples.len(),
         });
     }
     Ok(())

@@ -184,3 +184,29 @@ fn train_refuses_what_cannot_be_trained() {
          naive-bayes"
     );
 }
+
+#[test]
+fn train_refuses_samples_that_are_all_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.csv");
+    fs::write(&path, "class,x\na,1\nb,1\na,1\n").unwrap();
+    let source = Source::Table {
+        format: TableFormat::Csv,
+        train: path.clone(),
+        test: Some(path),
+        label: "class".to_owned(),
+        text: None,
+        reading: Reading::default(),
+        columns: Columns::default(),
+    };
+    let dataset = load(&source, 0.5, 0).unwrap();
+    for kind in [Kind::NaiveBayes, Kind::DenseNearestCentroid] {
+        let encoded = encode(&dataset, kind, None).unwrap();
+        let refused = train(kind, &encoded.train, &Options::default(), &encoded.test);
+        let told = refused.unwrap_err().to_string();
+        assert!(
+            told.starts_with("all samples to learn from (3) are equal"),
+            "{told}"
+        );
+    }
+}

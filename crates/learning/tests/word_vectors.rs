@@ -580,3 +580,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn encode_counts_texts_of_which_the_encoder_knows_nothing() {
+    let chinese = ["好", "不好", "很好", "差", "太差", "很棒", "一般", "難看"];
+    let rows = |texts: &[&str]| -> String {
+        let rows = texts.iter().enumerate();
+        let rows = rows.map(|(at, text)| format!("{},{text}\n", at % 2));
+        std::iter::once("class,text\n".to_owned())
+            .chain(rows)
+            .collect()
+    };
+    let dataset = texts(&rows(&chinese), true);
+    let kind = Kind::DenseNearestCentroid;
+    let refused = encode_with(&dataset, kind, &options(embedded())).unwrap_err();
+    let EncodeError::NothingKnown { texts: 8, .. } = refused else {
+        panic!("{refused}");
+    };
+    assert!(
+        refused
+            .to_string()
+            .starts_with("the encoder knows no word of the 8 texts")
+    );
+    // The words of the data itself are known.
+    let words = encode_with(&dataset, Kind::NaiveBayes, &Options::default()).unwrap();
+    assert!(words.unknown.is_empty());
+    let mixed = [&["a good film"], &chinese[..3], &["a bad one"]].concat();
+    let encoded = encode_with(&texts(&rows(&mixed), true), kind, &options(embedded())).unwrap();
+    assert_eq!(
+        (encoded.unknown.as_slice(), encoded.train.len()),
+        ([1, 2, 3].as_slice(), 5)
+    );
+    assert_eq!(
+        [0, 1, 2, 5].map(|samples| encoded.unknown_in(samples)),
+        [0, 0, 1, 3]
+    );
+}

@@ -43,7 +43,9 @@ pub(crate) fn run() -> Run {
         classes: vec!["negative".to_owned(), "positive".to_owned()],
         columns: Vec::new(),
         row_numbers: Vec::new(),
+        doubts: Vec::new(),
         queries: 0,
+        unknown: 0,
         features: None,
         counts: Counts {
             contributions: 1_200,

@@ -48,6 +48,19 @@ pub fn numbers_rows(column: &str) -> String {
     )
 }
 
+/// Returns the words for texts to learn from of which the encoder knows nothing; `None` if they are
+/// less than one in a hundred, as some rare words always are.
+#[must_use]
+pub fn unknown_texts(unknown: usize, texts: usize) -> Option<String> {
+    (unknown > 0 && unknown.saturating_mul(100) >= texts).then(|| {
+        format!(
+            "the encoder knows no word of {} of the {} texts to learn from, which teach the model nothing",
+            count(unknown as u64),
+            count(texts as u64)
+        )
+    })
+}
+
 /// Returns the lines of a table. The first two columns are aligned left, numbers right.
 #[must_use]
 pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {

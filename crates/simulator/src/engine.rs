@@ -515,7 +515,9 @@ impl<'a> Engine<'a> {
             classes: self.data.classes.clone(),
             columns: self.data.columns.clone(),
             row_numbers: self.data.row_numbers.clone(),
+            doubts: self.data.doubts.clone(),
             queries: self.data.queries,
+            unknown: self.data.unknown,
             features: self.data.encoder.summary(),
             data: DataSizes {
                 initial: self.data.initial as u64,

@@ -25,8 +25,12 @@ pub(crate) struct Prepared {
     pub(crate) columns: Vec<(String, String)>,
     /// Columns of a table that seem to number or name the rows.
     pub(crate) row_numbers: Vec<String>,
+    /// Doubts about a table that its owner can settle, in words.
+    pub(crate) doubts: Vec<String>,
     /// Number of examples of libsvm data with a query, which was left out.
     pub(crate) queries: usize,
+    /// Number of texts in `train` of which the encoder knows nothing.
+    pub(crate) unknown: usize,
     /// Number of values that the encoding moved to its bounds.
     pub(crate) clamped: usize,
 }
@@ -63,6 +67,7 @@ impl Prepared {
             }
         })?;
         let wanted = scenario.data.train_samples.unwrap_or(usize::MAX);
+        let unknown = encoded.unknown_in(wanted);
         let train = if wanted < encoded.train.len() {
             encoded.train.take(0..wanted)
         } else {
@@ -84,7 +89,9 @@ impl Prepared {
             classes: encoded.classes,
             columns: dataset.schema.describe_unless_plain(),
             row_numbers: dataset.row_numbers(),
+            doubts: dataset.doubts().iter().map(ToString::to_string).collect(),
             queries: dataset.train.queries() + dataset.test.queries(),
+            unknown,
             clamped: encoded.clamped,
         })
     }

@@ -42,8 +42,12 @@ pub struct Run {
     pub columns: Vec<(String, String)>,
     /// Columns of a table that seem to number or name the rows.
     pub row_numbers: Vec<String>,
+    /// Doubts about a table that its owner can settle, in words.
+    pub doubts: Vec<String>,
     /// Number of examples of libsvm data with a query, which was left out.
     pub queries: usize,
+    /// Number of training texts of which the encoder knows nothing.
+    pub unknown: usize,
     /// Features that are made of texts, in words, with the tokenizer that was given or chosen for
     /// the data; `None` if their number says enough.
     pub features: Option<String>,

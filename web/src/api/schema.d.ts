@@ -2347,6 +2347,11 @@ export interface components {
             trainedOn: number;
             /** @description Transactions in their order. */
             transactions: components["schemas"]["PlannedView"][];
+            /**
+             * @description Number of the texts it was trained on of which the encoder knows nothing: they teach the model
+             *     nothing.
+             */
+            unknown: number;
             weights: components["schemas"]["WeightsDigest"];
         };
         /** @description Transaction of a plan. */

@@ -215,6 +215,8 @@ export const deployWords = {
       `${words.learner(learner)}, ${counted(features, "feature")}, trained on ${counted(examples, "example")}`,
     rowNumbers: (columns: string) =>
       `${columns} seems to number the rows. The model would learn their order: leave it out.`,
+    unknown: (texts: number) =>
+      `The encoder knows no word of ${counted(texts, "text")} to learn from. They teach the model nothing.`,
     clipped: (numbers: number) =>
       `${counted(numbers, "number")} of the data lay far outside and were moved to the bounds.`,
     confusion: "What it takes for what",

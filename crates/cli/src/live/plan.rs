@@ -30,7 +30,10 @@ use cotrain_protocol::{
     mechanism::Terms,
     trainer::{Incentive, Waits},
 };
-use cotrain_results::{format::numbers_rows, measured::Measured};
+use cotrain_results::{
+    format::{counted, numbers_rows, unknown_texts},
+    measured::Measured,
+};
 
 use super::{
     bounds::{describe_bounds, describe_features},
@@ -382,8 +385,14 @@ pub(crate) struct Plan {
     types: Vec<(String, String)>,
     /// First example of the test data as an option, such as `--text`, and its class.
     pub(crate) example: Option<(String, String)>,
+    /// Number of columns of a table to learn from; 0 for other data.
+    columns: usize,
+    /// Doubts about the table that its owner can settle, in words.
+    doubts: Vec<String>,
     /// Number of the data's numbers that were clipped to the bounds.
     pub(crate) clamped: usize,
+    /// Number of the texts it was trained on of which the encoder knows nothing.
+    unknown: usize,
 }
 
 impl Plan {
@@ -451,7 +460,10 @@ impl Plan {
             example: prepared
                 .test_example()
                 .and_then(|it| example(&encoded.encoder, it)),
+            columns: model.columns,
+            doubts: model.doubts,
             clamped: model.clamped,
+            unknown: model.unknown,
         })
     }
 
@@ -468,8 +480,21 @@ impl Plan {
             narrator.say(format_args!(
                 "if a type is not what the column means, say --type NAME=TYPE, or leave the column out with --drop"
             ));
+        } else if self.columns > 0 {
+            narrator.say(format_args!(
+                "{}, all numeric",
+                counted(self.columns as u64, "column")
+            ));
+        }
+        for doubt in &self.doubts {
+            narrator.say(doubt);
         }
         tell_queries(narrator, self.queries);
+        if let Some(told) = unknown_texts(self.unknown, self.trained_on) {
+            narrator.say(format_args!(
+                "warning: {told}; choose an encoder for their language"
+            ));
+        }
         for column in &self.row_numbers {
             narrator.say(format_args!(
                 "warning: {}; if so, leave it out with --drop {}",

@@ -337,10 +337,7 @@ impl Encoder {
     /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_noting(&self, example: Example<'_>) -> Result<Noted, EncodeError> {
         let extracted = extract(self.extractor.as_ref(), example)?;
-        let known = match self.form {
-            Form::Sparse => extracted.present(),
-            Form::Dense16(..) | Form::Dense32(..) => extracted.known(),
-        };
+        let known = self.known(&extracted);
         let (sample, clamped) = self.encode_extracted(&extracted, &mut Scratch::default())?;
         Ok(Noted {
             sample,
@@ -423,7 +420,8 @@ impl Encoder {
     /// # Errors
     /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_counting(&self, example: Example<'_>) -> Result<(Vec<u8>, usize), EncodeError> {
-        self.encode_with(example, &mut Scratch::default())
+        let (sample, counted) = self.encode_with(example, &mut Scratch::default())?;
+        Ok((sample, counted.clamped))
     }
 
     /// Encodes values by the numbers of their features, as an example with these features is
@@ -455,11 +453,34 @@ impl Encoder {
         &self,
         example: Example<'_>,
         scratch: &mut Scratch,
-    ) -> Result<(Vec<u8>, usize), EncodeError> {
+    ) -> Result<(Vec<u8>, Counted), EncodeError> {
         let extractor = self.extractor.as_ref();
-        match whole(extractor, example) {
-            Some(values) => self.encode_values(values, &mut scratch.numbers),
-            None => self.encode_extracted(&extract(extractor, example)?, scratch),
+        if let Some(values) = whole(extractor, example) {
+            let (sample, clamped) = self.encode_values(values, &mut scratch.numbers)?;
+            let is_unknown = false;
+            return Ok((
+                sample,
+                Counted {
+                    clamped,
+                    is_unknown,
+                },
+            ));
+        }
+        let extracted = extract(extractor, example)?;
+        let is_unknown = self.known(&extracted) == 0;
+        let (sample, clamped) = self.encode_extracted(&extracted, scratch)?;
+        let counted = Counted {
+            clamped,
+            is_unknown,
+        };
+        Ok((sample, counted))
+    }
+
+    /// Returns the number of an example's parts that the model knows.
+    fn known(&self, extracted: &Extracted) -> usize {
+        match self.form {
+            Form::Sparse => extracted.present(),
+            Form::Dense16(..) | Form::Dense32(..) => extracted.known(),
         }
     }
 
@@ -545,6 +566,14 @@ impl Encoder {
         }
         Ok(())
     }
+}
+
+/// Figures on what a sample of a data set holds of its example.
+pub(super) struct Counted {
+    /// Number of values that were moved to the bounds.
+    pub(super) clamped: usize,
+    /// `true` if the encoder knows nothing of the example.
+    pub(super) is_unknown: bool,
 }
 
 /// Memory for encoding that is used again for each example.

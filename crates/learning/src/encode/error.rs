@@ -53,6 +53,17 @@ pub enum EncodeError {
         /// `true` if one more is the constant through which the model learns its intercept.
         learns_intercept: bool,
     },
+    /// The encoder knows nothing of any text to learn from.
+    #[error(
+        "the encoder knows no word of the {texts} texts to learn from in `{}`, so they would teach a model nothing; choose an encoder for their language, leave that choice out, or name another column of texts",
+        path.display()
+    )]
+    NothingKnown {
+        /// File of the training data.
+        path: PathBuf,
+        /// Number of texts.
+        texts: usize,
+    },
     /// The encoder's table of word vectors is not there.
     #[error(
         "cannot read texts: the table of word vectors of the model is missing, the one with {id}; add its file with `cotrain encoder add FILE`"

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chart::{Chart, Dash, Line},
-    format::{aligned, count, counted, left_out_queries, numbers_rows, share},
+    format::{aligned, count, counted, left_out_queries, numbers_rows, share, unknown_texts},
 };
 
 const WIDTH: usize = 80;
@@ -237,6 +237,9 @@ fn totals(run: &Run) -> Vec<String> {
             format!("{told}; if so, leave it out with `data.drop`"),
         )
     }));
+    rows.extend(run.doubts.iter().map(|told| ("data", told.clone())));
+    let texts = usize::try_from(run.data.initial + run.data.remaining).unwrap_or(usize::MAX);
+    rows.extend(unknown_texts(run.unknown, texts).map(|told| ("warning", told)));
     rows.extend(clamped(run).map(|clamped| ("encoding", clamped)));
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
@@ -462,6 +465,20 @@ mod tests {
         let told = "warning       the column `id\\u{1b}` seems to number the rows, and the model learns from it; \
                     if so, leave it out with `data.drop`";
         assert!(text(&run, PLAIN).contains(told));
+    }
+
+    #[test]
+    fn text_warns_of_texts_that_the_encoder_does_not_know() {
+        let mut run = fixture::run();
+        let texts = run.data.initial + run.data.remaining;
+        run.unknown = usize::try_from(texts / 101).expect("texts");
+        assert!(!text(&run, PLAIN).contains("knows no word"));
+        run.unknown = usize::try_from(texts).expect("texts");
+        let told = format!(
+            "warning       the encoder knows no word of {0} of the {0} texts",
+            count(texts)
+        );
+        assert!(text(&run, PLAIN).contains(&told));
     }
 
     #[test]

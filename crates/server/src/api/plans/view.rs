@@ -143,6 +143,9 @@ pub(in crate::api) struct PlanView {
     row_numbers: Vec<String>,
     /// Number of the data's numbers that were moved within the model's bounds.
     clipped: usize,
+    /// Number of the texts it was trained on of which the encoder knows nothing: they teach the model
+    /// nothing.
+    unknown: usize,
     /// Share of the test examples that the model predicted right before it was rounded.
     #[schema(minimum = 0, maximum = 1)]
     accuracy_float: f64,
@@ -301,6 +304,7 @@ impl PlanView {
                 .collect(),
             row_numbers: model.row_numbers.clone(),
             clipped: model.clamped,
+            unknown: model.unknown,
             accuracy_float: model.quantization.accuracy_float,
             evaluation: (&model.confusion).into(),
             weights: WeightsDigest::of(blueprint),
