@@ -358,6 +358,46 @@ fn deploy_and_evaluate_count_queries() {
     assert_eq!(stderr.matches(told).count(), 1, "{stderr}");
 }
 
+/// Before anything costs money.
+#[test]
+fn deploy_tells_of_texts_that_its_encoder_does_not_know() {
+    let workspace = Workspace::new(&AnvilConfig::default());
+    let texts = |some: [&str; 4]| {
+        let rows = some.iter().enumerate();
+        let rows = rows.map(|(at, text)| format!("{text},{}\n", at % 2));
+        let rows: String = rows.collect();
+        format!("text,label\n{}", rows.repeat(10))
+    };
+    workspace.put("chinese.csv", &texts(["好", "不好", "很好", "太差"]));
+    workspace.put(
+        "mixed.csv",
+        &texts(["a good film", "不好", "很好", "a bad one"]),
+    );
+    let deploy = |data| {
+        let options = [
+            "--text-column=text",
+            "--encoder=table",
+            "--initial=1.0",
+            "--dev=0",
+            "--yes",
+        ];
+        [&["deploy", "--data", data][..], &options].concat()
+    };
+    let told = workspace.mistake(&deploy("chinese.csv"));
+    assert!(
+        told.contains("the encoder knows no word of the 32 texts to learn from in `chinese.csv`"),
+        "{told}"
+    );
+    let (status, _, stderr) = workspace.outcome(&deploy("mixed.csv"));
+    assert_eq!(status, Some(0), "{stderr}");
+    let warned = "of the 32 texts to learn from, which teach the model nothing; choose an encoder";
+    assert!(
+        stderr.contains("warning: the encoder knows no word of "),
+        "{stderr}"
+    );
+    assert!(stderr.contains(warned), "{stderr}");
+}
+
 #[test]
 fn deploy_types_columns_and_predict_writes_tables_with_the_classes() {
     let workspace = Workspace::new(&AnvilConfig::default());
@@ -433,6 +473,14 @@ fn deploy_types_columns_and_predict_writes_tables_with_the_classes() {
         "{told}"
     );
     workspace.success(&[&to_file[..], &["--force"]].concat());
+    for name in ["out.parquet", "out.csv.gz", "out.tsv", "out"] {
+        let told = workspace.mistake(&[&predict[..], &["--out", name]].concat());
+        assert!(
+            told.contains("give --out a name that ends in .csv, or -"),
+            "{told}"
+        );
+        assert!(!workspace.path(name).exists(), "{name}");
+    }
     let told = workspace.mistake(&[&predict[..], &["--out", "-", "--json"]].concat());
     assert!(told.contains("both write to stdout"), "{told}");
     let row: Value = predict_row(&workspace, "62.25,S,no");

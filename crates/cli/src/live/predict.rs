@@ -80,7 +80,8 @@ pub(crate) struct Predict {
     /// Table with a header, whose rows are predicted, or a folder of pictures; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["Input", "file", "skip"])]
     data: Option<PathBuf>,
-    /// File for the rows of --data with their predictions, as CSV; - is stdout [default: -]
+    /// File for the rows of --data with their predictions, which ends in .csv; - is CSV on stdout
+    /// [default: -]
     #[arg(long, value_name = "FILE", requires = "data")]
     out: Option<PathBuf>,
     /// Replace the file of --out if it exists
@@ -351,6 +352,12 @@ impl Output {
             None if arguments.json => Ok(None),
             None => Ok(Some(Self::Stdout)),
             Some(path) if is_stdout(path) => Ok(Some(Self::Stdout)),
+            Some(path) if path.extension().is_none_or(|ending| ending != "csv") => {
+                Err(CommandError::Mistake(anyhow!(
+                    "cannot write {}: the predictions are CSV; give --out a name that ends in .csv, or -",
+                    path.display()
+                )))
+            }
             Some(path) => Ok(Some(Self::File(Staged::begin(path, arguments.force)?))),
         }
     }
