@@ -35,7 +35,8 @@ The columns are: position, time (Unix seconds) and utc, block, author, deposit_w
 reported, refunded, taken-by-reports or claimed-late), paid_wei and claimed_by (sum and accounts of
 all claims), label_number and label (the class), then the sample. A column whose name a feature has
 too begins with cotrain_. In libsvm, a label is the class if all classes are integers, else its
-number; a feature is its index, or its number from 1.
+number; a feature is its index, or its number from 1; a comment has position, time, author,
+deposit_wei, settled and paid_wei.
 
 In CSV, a name that a spreadsheet would compute, as it begins with =, +, - or @, has a ' before it.";
 

@@ -8,7 +8,7 @@ use cotrain_learning::{
     Encoder,
     data::{ColumnKind, Schema},
 };
-use cotrain_protocol::sample::Encoding;
+use cotrain_protocol::{record::Contribution, sample::Encoding};
 use cotrain_simulator::tables::column::{Column, Values};
 
 use super::{super::time::when, judged::Judged, source::Source};
@@ -244,7 +244,7 @@ pub(super) fn columns<'a>(
     all
 }
 
-/// Writes a line of libsvm.
+/// Writes a line of libsvm. Unless the layout is bare, a comment has what became of the contribution.
 pub(super) fn libsvm(
     to: &mut impl Write,
     layout: &Layout,
@@ -284,14 +284,50 @@ pub(super) fn libsvm(
             }
         },
     }
+    if !layout.bare {
+        comment(to, layout, row)?;
+    }
     writeln!(to)
+}
+
+/// Writes the comment of a line of libsvm: the columns besides label and sample, as `name=value`.
+fn comment(to: &mut impl Write, layout: &Layout, row: &Row) -> io::Result<()> {
+    let contributed = &row.contributed;
+    let Contribution {
+        position,
+        time,
+        author,
+        deposit,
+        ..
+    } = &contributed.contribution;
+    let (settled, paid) = (contributed.settled().name(), contributed.paid());
+    write!(
+        to,
+        " # position={position} time={time} author={author} deposit_wei={deposit} settled={settled} paid_wei={paid}"
+    )?;
+    let Some(judged) = row.judged.as_ref().filter(|_| layout.marks != Marks::None) else {
+        return Ok(());
+    };
+    write!(
+        to,
+        " marked={} score={:.6}",
+        u64::from(judged.marked),
+        judged.judgment.score
+    )?;
+    if layout.marks == Marks::Known {
+        write!(to, " lie={}", u64::from(judged.lie == Some(true)))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use alloy_primitives::Address;
-    use cotrain_learning::agreement::Judgment;
-    use cotrain_protocol::{record::Contribution, sample::encode_sparse};
+    use cotrain_learning::{
+        agreement::Judgment,
+        data::{Source, load},
+    };
+    use cotrain_protocol::sample::encode_sparse;
 
     use super::*;
 
@@ -381,6 +417,34 @@ pub(super) mod tests {
         };
         assert_eq!(names(&[]), names(&[judged]));
         assert!(names(&[]).contains(&"lie".to_owned()));
+    }
+
+    #[test]
+    fn libsvm_has_what_became_of_a_contribution_in_a_comment() {
+        let line = |layout: &Layout, row: &Row| {
+            let mut line = Vec::new();
+            let sample = Decoded::Bytes(String::new());
+            libsvm(&mut line, layout, row, &sample).expect("written");
+            String::from_utf8(line).expect("UTF-8")
+        };
+        let bare = layout();
+        assert_eq!(line(&bare, &row(1)), "1 1:1 8:1\n");
+        let whole = Layout {
+            bare: false,
+            ..layout()
+        };
+        let told = "1 1:1 8:1 # position=0 time=0 author=0x0000000000000000000000000000000000000000 \
+                    deposit_wei=1 settled=open paid_wei=0\n";
+        assert_eq!(line(&whole, &row(1)), told);
+        // Readers of libsvm skip the comment.
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.libsvm");
+        let text = line(&whole, &row(0)) + &line(&whole, &row(1));
+        std::fs::write(&path, text).expect("written");
+        let name = path.to_str().expect("UTF-8");
+        let source = Source::named(name, None, "label", None).expect("a source");
+        let data = load(&source, 0.5, 1).expect("data");
+        assert_eq!(data.classes, ["-1", "1"]);
     }
 
     #[test]
