@@ -113,6 +113,15 @@ impl Measured {
         )
     }
 
+    /// Returns another accuracy on the same samples with its counts, in one line.
+    // Numbers of samples are far below 2^52.
+    #[allow(clippy::cast_precision_loss)]
+    #[must_use]
+    pub fn describe_share(&self, accuracy: f64) -> String {
+        let correct = (accuracy * self.n as f64).round();
+        format!("{}, {correct} of {}", share(accuracy), self.n)
+    }
+
     /// Returns the majority baseline with its counts, in one line; `None` without samples.
     #[must_use]
     pub fn describe_majority(&self) -> Option<String> {
@@ -263,6 +272,12 @@ mod tests {
              spam   50.0 %, 1 of 2   100.0 %, 1 of 1  66.7 %\n\
              other  -, 0 of 0        -, 0 of 0        -\n"
         );
+    }
+
+    #[test]
+    fn describe_share_has_its_counts() {
+        let measured = measured(&["ham", "spam"], [(0, 0), (0, 0), (1, 1), (1, 0)]);
+        assert_eq!(measured.describe_share(0.5), "50.0 %, 2 of 4");
     }
 
     #[test]

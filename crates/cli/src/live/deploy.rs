@@ -352,9 +352,10 @@ pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
         plan.trained_on,
     ));
     narrator.say(format_args!(
-        "accuracy on test data: {}; {:.1} % before rounding",
+        "accuracy on test data: {}; before rounding: {}",
         plan.evaluation.describe_accuracy(),
-        100.0 * plan.quantization.accuracy_float,
+        plan.evaluation
+            .describe_share(plan.quantization.accuracy_float),
     ));
     if let Some(majority) = plan.evaluation.describe_majority() {
         narrator.say(format_args!("most common class: {majority}"));
