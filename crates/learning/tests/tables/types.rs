@@ -404,11 +404,12 @@ fn encoder_refuses_cards_of_impossible_columns() {
 
 #[test]
 fn load_takes_the_markers_of_usual_programs_for_missing_values() {
-    let rows: String = ["3,n/a", "#N/A,a", "-nan,b", "4,<NA>", "5,a", "6,b"]
-        .iter()
-        .enumerate()
+    let rows = ["3,n/a", "#N/A,a", "-nan,b", "4,<NA>", "5,a", "6,b"];
+    let rows = rows.iter().enumerate();
+    let rows: Vec<String> = rows
         .map(|(at, row)| format!("{row},{}\n", at % 2))
         .collect();
+    let rows = rows.concat();
     let text = format!("age,port,class\n{rows}");
     let told = Table::csv(&text).told();
     assert!(
