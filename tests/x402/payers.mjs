@@ -8,8 +8,8 @@ import { x402HTTPClient } from '@x402/core/client';
 import { parseSignature } from 'viem';
 import { header } from './support.mjs';
 
-/** Units of a purchase. */
-export const UNITS = 100;
+/** Units that a purchase asks for. */
+const UNITS = 100;
 /** Units of an opening. */
 const OPENED = 10;
 /** Maximum number of rows of a call of `exact`, and of one of a channel. A row costs a unit. */
@@ -208,7 +208,8 @@ export class ExactPayer extends Payer {
             this.run.count('sent before it was taken');
             return this.pay(path, body, headers);
         }
-        return { key, ...paidFor };
+        // A host may sell no fewer units than its least purchase.
+        return { key, units: payload.accepted.extra.units, ...paidFor };
     }
 
     take(answer) {
@@ -218,20 +219,20 @@ export class ExactPayer extends Payer {
     }
 
     async open() {
-        const { key, status, answer } = await this.pay('/sessions', { ...OPENING, units: UNITS });
+        const { key, units, status, answer } = await this.pay('/sessions', { ...OPENING, units: UNITS });
         assert.equal(status, 201, JSON.stringify(answer));
         this.take(answer);
         this.calls.set(key, OPENED);
-        this.bought += UNITS;
+        this.bought += units;
         this.spent += OPENED;
     }
 
     /** Buys units. The session may be gone, but not its account, which the token names. */
     async buy() {
         const body = { units: UNITS };
-        const { status, answer } = await this.pay(`/sessions/${this.session}/units`, body, this.bearer);
+        const { units, status, answer } = await this.pay(`/sessions/${this.session}/units`, body, this.bearer);
         assert.equal(status, 200, JSON.stringify(answer));
-        this.bought += UNITS;
+        this.bought += units;
     }
 
     /** Begins a new model in the account, and learns what calls without an answer have cost. */
