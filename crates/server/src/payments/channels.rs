@@ -4,6 +4,7 @@
 //! call. The state of a channel is stored in the transaction of the ledger's entry. What can be read
 //! from the chain is not stored anew for its own sake.
 
+mod charges;
 mod claims;
 mod deposits;
 mod refund;
@@ -24,12 +25,12 @@ use std::{
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
 use cotrain_payments::{
-    ledger::{Account, AccountId, Entry, Fault, Owner, Source},
+    ledger::{Account, AccountId, Entry, Owner, Source},
     rail::{Challenge, Hold, Offers, Presented, RefusalReason},
     x402::{
         Reason,
         batch::{
-            ChainState, Channel, ClaimRule, Facts, Purpose, Refusal, Reservation, Terms,
+            ChainState, Channel, Facts, Purpose, Refusal, Reservation, Terms,
             payload::BatchPayload, verify,
         },
         wire::{PaymentPayload, SettlementResponse, network},
@@ -42,7 +43,6 @@ use self::deposits::without_deposit;
 use super::{
     Admitted, Answer, Begun, Books, BooksError, Paid, PayError, PriceLine, Rail, RailKind,
     Reserved, Sale,
-    books::State,
     chain::{Chain, Purse},
     exact::Asset,
 };
@@ -424,66 +424,6 @@ impl Channels {
             }
         }
     }
-
-    /// Returns the receipt of a request that was done before.
-    fn done(&self, slot: &Slot, account: AccountId, sale: &Sale) -> Result<Option<Paid>, PayError> {
-        use cotrain_payments::ledger::Asked;
-
-        let Some(request) = sale.request(account.0) else {
-            return Ok(None);
-        };
-        let asked = self
-            .0
-            .books
-            .read(|ledger| ledger.reserve(account, sale.price, Source::Voucher, Some(request)));
-        match asked {
-            Ok(Asked::Done(receipt)) => Ok(Some(Paid {
-                response: Some(self.receipt(slot, None)),
-                receipt,
-            })),
-            Err(fault @ Fault::OtherBody) => Err(RefusalReason::Ledger(fault).into()),
-            // The rules of the channel say more about what is refused.
-            Ok(Asked::Begin(..)) | Err(_) => Ok(None),
-        }
-    }
-
-    fn receipt(&self, slot: &Slot, charged: Option<u128>) -> SettlementResponse {
-        let channel = &slot.kept.channel;
-        channel.receipt(self.0.chain.id(), charged.or(Some(0)), slot.moved)
-    }
-
-    async fn charge(&self, hold: &Hold, units: u64) -> Result<Paid, PayError> {
-        let lost = || PayError::Unavailable("channel");
-        let lock = hold.lock.as_ref().ok_or_else(lost)?;
-        let slot = self.slot(lock.channel).ok_or_else(lost)?;
-        let mut slot = slot.lock().await;
-        let mut kept = slot.kept.clone();
-        let asset = self.asset(kept.channel.config().token).ok_or_else(lost)?;
-        let actual = asset.price.cost(units);
-        let committed = kept.channel.commit(lock, actual, now());
-        committed.map_err(|error| {
-            tracing::warn!(channel = %lock.channel, %error, "cannot charge a call");
-            lost()
-        })?;
-        let state = State {
-            rail: STATES,
-            name: lock.channel.to_vec(),
-            state: kept.stored(),
-        };
-        let sum = Some(kept.channel.charged());
-        let charging = self
-            .0
-            .books
-            .commit_with(hold.reservation, units, sum, Some(state));
-        let receipt = charging.await.inspect_err(|_| slot.is_stale = true)?;
-        slot.kept = kept;
-        let response = self.receipt(&slot, Some(actual));
-        slot.moved = None;
-        Ok(Paid {
-            receipt,
-            response: Some(response),
-        })
-    }
 }
 
 impl Rail for Channels {
@@ -595,15 +535,6 @@ impl Rail for Channels {
             self.end_refunds().await;
             self.claim_due().await;
         })
-    }
-}
-
-impl ChannelTerms {
-    fn claim_rule(&self, asset: &Asset) -> ClaimRule {
-        ClaimRule {
-            every: self.claim_after,
-            above: asset.price.cost(self.claim_above),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use alloy_primitives::{Address, B256};
 use cotrain_indexer::{StoreError, with_sources};
+use cotrain_payments::x402::batch::ClaimRule;
 
 use super::{Books, Channels, PayError, Purse, QUIET, now};
 use crate::payments::chain::{ClaimBatch, Sent};
@@ -103,7 +104,10 @@ impl Channels {
             let Some(asset) = self.asset(slot.kept.channel.config().token) else {
                 continue;
             };
-            let rule = self.0.terms.claim_rule(asset);
+            let rule = ClaimRule {
+                every: self.0.terms.claim_after,
+                above: asset.price.cost(self.0.terms.claim_above),
+            };
             let Some(due) = slot.kept.channel.due(rule, now) else {
                 continue;
             };
