@@ -41,9 +41,7 @@ use crate::{
     coordinator::Coordinator,
     encoders::Encoders,
     labels::Labels,
-    payments::{
-        books::OpenError as BooksOpenError, facilitator::Facilitator, lightning::LightningError,
-    },
+    payments::{books::OpenError as BooksOpenError, lightning::LightningError},
     simulations::Simulations,
 };
 
@@ -215,10 +213,7 @@ pub async fn serve(
     let (sales, lightning) = sales::open(&config, payments.clone(), queue.chain_store()).await?;
     let labels = Labels::paid(config.labels.clone(), sales.clone());
     sales::tell_of_units(&labels);
-    let facilitator = match payments.filter(|_| config.x402.facilitator) {
-        Some(chain) => Some(Facilitator::open(chain, queue.chain_store()).await?),
-        None => None,
-    };
+    let facilitator = sales::facilitator(&config.x402, payments, queue.chain_store()).await?;
     let coordinator = Coordinator::with_encoders(relayer, encoders)
         .following(config.registry)
         .with_simulations(simulations.clone())
@@ -239,11 +234,6 @@ pub async fn serve(
     }
     if let Some(account) = sender {
         tell_of_sender(&services.config, coordinator.index().node(), account).await?;
-    }
-
-    if let Some(facilitator) = &facilitator {
-        let max_daily_gas = Amount(services.config.x402.max_daily_gas);
-        tracing::info!(account = %facilitator.account(), %max_daily_gas, "settling payments of x402 for others");
     }
 
     let address = listener.local_addr().map_err(ServeError::Http)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cotrain_chain::node::Node;
 use cotrain_indexer::ChainStore;
 use cotrain_payments::x402::{Token, batch::Deployment};
+use cotrain_protocol::Amount;
 use cotrain_relayer::wait::pause;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ use crate::{
         chain::{Chain, ChainOptions},
         channels::{ChannelTerms, Channels},
         exact::{Asset, Exact, Terms},
+        facilitator::Facilitator,
         lightning::Lightning,
     },
 };
@@ -158,6 +160,21 @@ fn channel_terms(section: &X402Section, terms: &Terms) -> ChannelTerms {
         claim_after: section.claim_after.as_secs(),
         claim_above: section.claim_above,
     }
+}
+
+/// Opens the facilitator, if the configuration has one, and logs the account that pays its gas.
+pub(super) async fn facilitator(
+    section: &X402Section,
+    chain: Option<Chain>,
+    store: ChainStore,
+) -> Result<Option<Facilitator>, ServeError> {
+    let Some(chain) = chain.filter(|_| section.facilitator) else {
+        return Ok(None);
+    };
+    let facilitator = Facilitator::open(chain, store).await?;
+    let max_daily_gas = Amount(section.max_daily_gas);
+    tracing::info!(account = %facilitator.account(), %max_daily_gas, "settling payments of x402 for others");
+    Ok(Some(facilitator))
 }
 
 /// Logs the units that labeling work costs, whether they are sold or free.

@@ -286,7 +286,7 @@ mod tests {
         let full = transfers.note_pending(last, pending(1, 7 + PENDING - 1));
         assert_eq!(full, None);
         let old = transfers.note_pending(last, pending(1, 7 + PENDING));
-        assert_eq!(old.map(|it| it.len()), Some(MAX_PENDING.1));
+        assert_eq!(old.unwrap().len(), MAX_PENDING.1);
         transfers.answer(last);
         assert_eq!(transfers.pending(&last), None);
     }
