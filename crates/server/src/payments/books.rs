@@ -192,7 +192,7 @@ impl Books {
             stored: Arc::clone(&stored),
             abandoned: Arc::clone(&abandoned),
             is_stale: false,
-            _lock: lock,
+            lock,
         };
         let writer = tokio::spawn(writer.run(waiting, stop.clone()));
         Ok(Self(Arc::new(Shared {
@@ -400,7 +400,7 @@ struct Writer {
     abandoned: Arc<Mutex<BTreeSet<ReservationId>>>,
     /// `true` if nobody knows whether the last transaction was stored.
     is_stale: bool,
-    _lock: Leadership,
+    lock: Leadership,
 }
 
 impl Writer {
@@ -412,6 +412,13 @@ impl Writer {
                 () = stop.cancelled(), if !waiting.is_closed() => waiting.close(),
                 count = waiting.recv_many(&mut rules, MAX_GROUP) => {
                     if count == 0 {
+                        return;
+                    }
+                    // Another process may keep the ledger since the lock is gone, and the channels
+                    // and sessions of this one do not know its entries.
+                    if !self.lock.holds().await {
+                        tracing::error!("the ledger of payments is closed: the connection that locks it is gone; start this coordinator again");
+                        stop.cancel();
                         return;
                     }
                     self.write(rules.drain(..)).await;

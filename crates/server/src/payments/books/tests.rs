@@ -270,3 +270,29 @@ async fn open_reads_the_ledger_of_ten_thousand_accounts() {
     let books = Books::open(&store).await.expect("books");
     assert_eq!(state(&books, ACCOUNTS - 1), (10, 0, 0));
 }
+
+#[tokio::test]
+async fn books_write_nothing_after_their_lock_is_gone() {
+    let postgres = cotrain_test_support::Postgres::start();
+    let database = postgres.database("books");
+    let store = ChainStore::open(&database).await.unwrap();
+    let books = Books::open(&store).await.unwrap();
+    buy(&books, 1, 100).await;
+    let other = ChainStore::open(&database).await.unwrap();
+    let taken = Books::open(&other).await;
+    assert!(matches!(taken, Err(OpenError::Taken)), "{taken:?}");
+    let ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+    other.pool().execute(ended).await.unwrap();
+    let others = loop {
+        match Books::open(&other).await {
+            Err(OpenError::Taken) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            opened => break opened.unwrap(),
+        }
+    };
+    let late = books.reserve(account(1), 10, Source::Purchases, None).await;
+    assert!(matches!(late, Err(BooksError::Closed)), "{late:?}");
+    let reserved = others
+        .reserve(account(1), 10, Source::Purchases, None)
+        .await;
+    assert!(matches!(reserved, Ok(Reserved::Begin(_))), "{reserved:?}");
+}
