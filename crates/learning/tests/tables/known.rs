@@ -1,6 +1,6 @@
 //! Accuracies of well-known tables, which `data/NOTICE.md` names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cotrain_learning::accuracy;
 use cotrain_learning::data::{Columns, Reading, Source, load};
@@ -17,7 +17,7 @@ fn known(name: &str) -> PathBuf {
 }
 
 /// Returns the mean accuracy over some splits, in percent, and the columns that seem to number rows.
-fn mean(path: PathBuf, label: &str, kind: Kind) -> (f64, Vec<String>) {
+fn mean(path: &Path, label: &str, kind: Kind) -> (f64, Vec<String>) {
     let path = path.to_str().unwrap();
     let columns = Columns::default();
     let source = Source::chosen(path, None, label, None, Reading::default(), columns).unwrap();
@@ -57,7 +57,7 @@ fn train_reaches_what_is_known_of_small_tables() {
             96.0,
         ),
     ] {
-        let (reached, row_numbers) = mean(known(name), label, kind);
+        let (reached, row_numbers) = mean(&known(name), label, kind);
         assert!(row_numbers.is_empty(), "{name}");
         assert!((reached - wanted).abs() < 2.0, "{name}, {kind}: {reached}");
     }
@@ -74,8 +74,8 @@ fn row_numbers_names_the_column_that_tells_the_class_of_iris() {
     // As pandas writes it, the column has no name.
     std::fs::write(&path, text.replacen('0', "", 1)).unwrap();
     let kind = Kind::DenseNearestCentroid;
-    let (plain, _) = mean(known("iris.csv"), "species", kind);
-    let (numbered, row_numbers) = mean(path, "species", kind);
+    let (plain, _) = mean(&known("iris.csv"), "species", kind);
+    let (numbered, row_numbers) = mean(&path, "species", kind);
     assert_eq!(row_numbers, [""]);
     assert!(numbered > plain + 5.0, "{plain}, then {numbered}");
 }
