@@ -3342,8 +3342,18 @@ export interface components {
             network: string;
             /** @description Account that is paid; null if each offer names its own. */
             payTo?: string | null;
+            /**
+             * Format: int64
+             * @description Units of a purchase for which the caller names no number.
+             */
+            purchase: number;
             /** @description Way to pay. */
             rail: string;
+            /**
+             * @description Fee of a refund, of the asset's smallest unit, as a decimal number; null if no money goes back
+             *     for units. A channel gives back what was not charged, without a fee.
+             */
+            refundFee?: string | null;
             /**
              * Format: int64
              * @description Number of units.
@@ -5170,6 +5180,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The session was opened by a channel, and neither token nor voucher proves it. */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The session is unknown. */
             404: {
                 headers: {
@@ -5199,7 +5218,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            /** @description The ledger cannot be written now. The session is deleted; repeat the call for its money. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -5259,7 +5278,7 @@ export interface operations {
                     "application/json": components["schemas"]["DecisionsView"];
                 };
             };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            /** @description The payment or a header of the call is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5295,8 +5314,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key belongs to another request. */
+            /** @description The key belongs to another request, or the payment was used for something else. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request was done and charged, and its answer is no longer here. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5351,7 +5379,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            /** @description Nobody knows yet whether the payment counts, the same request is in progress, or sessions take as much memory as they may. Do not pay again; repeat the call. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -5504,7 +5532,7 @@ export interface operations {
                     "application/json": components["schemas"]["TrainedView"];
                 };
             };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            /** @description The payment or a header of the call is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5540,8 +5568,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key belongs to another request. */
+            /** @description The key belongs to another request, or the payment was used for something else. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request was done and charged, and its answer is no longer here. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5596,7 +5633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            /** @description Nobody knows yet whether the payment counts, the same request is in progress, or sessions take as much memory as they may. Do not pay again; repeat the call. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -5768,7 +5805,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPoolView"];
                 };
             };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            /** @description The payment or a header of the call is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5804,8 +5841,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key belongs to another request. */
+            /** @description The key belongs to another request, or the payment was used for something else. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request was done and charged, and its answer is no longer here. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5860,7 +5906,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Other pools are being received, or sessions take as much room as they may. */
+            /** @description Nobody knows yet whether the payment counts, the same request is in progress, or sessions take as much memory as they may. Do not pay again; repeat the call. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -6019,7 +6065,7 @@ export interface operations {
                     "application/json": components["schemas"]["PredictionsView"];
                 };
             };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            /** @description The payment or a header of the call is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6055,8 +6101,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key belongs to another request. */
+            /** @description The key belongs to another request, or the payment was used for something else. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request was done and charged, and its answer is no longer here. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6111,7 +6166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            /** @description Nobody knows yet whether the payment counts, the same request is in progress, or sessions take as much memory as they may. Do not pay again; repeat the call. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
@@ -6306,7 +6361,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueriesView"];
                 };
             };
-            /** @description The path, the query or a header is malformed, or the body is not JSON. */
+            /** @description The payment or a header of the call is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6342,8 +6397,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key belongs to another request. */
+            /** @description The key belongs to another request, or the payment was used for something else. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request was done and charged, and its answer is no longer here. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6398,7 +6462,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests run at the same time, or the store or the node does not answer. */
+            /** @description Nobody knows yet whether the payment counts, the same request is in progress, or sessions take as much memory as they may. Do not pay again; repeat the call. */
             503: {
                 headers: {
                     /** @description Time to wait before the next attempt, in seconds. */
