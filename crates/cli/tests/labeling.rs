@@ -508,7 +508,7 @@ fn label_buys_units_of_a_coordinator_and_takes_the_rest_back() {
         payer,
     } = Money::new();
     let sections = format!(
-        "[x402]\ndevelopment = 8\nassets = [\"{token}; Test Dollar; 1; 6; 3/1; 5\"]\nfinal_after = 4\n"
+        "[x402]\ndevelopment = 8\nassets = [\"{token}; Test Dollar; 1; 6; 3/1; 5\"]\nmin_purchase = 100\nfinal_after = 4\n"
     );
     let service = Service::on(stage, &sections);
     let of_payer = || balance(&service.stage, token, payer.address());

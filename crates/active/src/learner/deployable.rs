@@ -21,7 +21,7 @@
 
 use cotrain_learning::data::{Dataset, Example};
 use cotrain_learning::encode::{Encoder, Options, encode_with};
-use cotrain_learning::train::{self, train};
+use cotrain_learning::train::{self, TrainError, train};
 use cotrain_protocol::classifier::{Classifier, Evidence, Fraction, Kind};
 use cotrain_protocol::sample::Encoding;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -86,15 +86,19 @@ impl Deployable {
 
     /// Returns the model as a contract stores it, with the encoder of its samples.
     ///
-    /// It is `None` before labels of two classes.
+    /// It is `None` before labels of two classes and samples that differ.
     #[must_use]
     pub fn model(&self) -> Option<(&Classifier, &Encoder)> {
         let model = self.model.as_ref()?;
         Some((&model.classifier, &model.encoder))
     }
 
-    /// Trains the model on labeled rows.
-    fn train(&self, rows: &ArrayView2<'_, f64>, labels: &[usize]) -> Result<Trained, LearnError> {
+    /// Trains the model on labeled rows. If all samples are equal, there is none.
+    fn train(
+        &self,
+        rows: &ArrayView2<'_, f64>,
+        labels: &[usize],
+    ) -> Result<Option<Trained>, LearnError> {
         let classes = (0..self.seen.all()).map(|class| class.to_string());
         // There are at most 256 classes.
         let codes = labels
@@ -114,12 +118,15 @@ impl Deployable {
             seed: self.seed,
             ..train::Options::default()
         };
-        let trained = train(self.kind, &encoded.train, &options, &encoded.test);
-        Ok(Trained {
+        let trained = match train(self.kind, &encoded.train, &options, &encoded.test) {
+            Err(TrainError::AllEqual { .. }) => return Ok(None),
+            trained => trained.map_err(|error| refused(&error))?,
+        };
+        Ok(Some(Trained {
             encoder: encoded.encoder,
-            classifier: trained.map_err(|error| refused(&error))?.classifier,
+            classifier: trained.classifier,
             inverse: 1.0,
-        })
+        }))
     }
 }
 
@@ -167,12 +174,11 @@ impl Learner for Deployable {
         let seen = Seen::of(labels, self.seen.all());
         let mut model = None;
         if seen.classes().len() > 1 {
-            let mut trained = self.train(&rows, labels)?;
-            if self.kind != Kind::NaiveBayes {
+            model = self.train(&rows, labels)?;
+            if let Some(trained) = model.as_mut().filter(|_| self.kind != Kind::NaiveBayes) {
                 let mut scores = trained.scores(&rows, &seen)?;
                 trained.inverse = inverse(&mut scores, &seen.indices(labels), seen.classes().len());
             }
-            model = Some(trained);
         }
         self.model = model;
         self.seen = seen;
