@@ -68,6 +68,8 @@ export interface Sale {
   decimals: number;
   amount: string;
   units: number;
+  /** Amount of the smallest purchase. */
+  minimum: string;
 }
 
 /** Makes the number of a transfer. */
@@ -229,10 +231,14 @@ export function amountOf(amount: bigint, decimals: number): string {
   return rest === "" ? whole : `${whole}.${rest}`;
 }
 
-/** Returns the amount for which a price list sells units: it is rounded up once. */
-export function costOf({ amount, units }: Sale, bought: number): bigint {
+/** Returns the amount for which a price list sells units: it is rounded up once, and has a minimum. */
+export function costOf(
+  { amount, units, minimum }: Sale,
+  bought: number,
+): bigint {
   const per = BigInt(Math.max(1, units));
-  return (BigInt(amount) * BigInt(bought) + per - 1n) / per;
+  const cost = (BigInt(amount) * BigInt(bought) + per - 1n) / per;
+  return cost > BigInt(minimum) ? cost : BigInt(minimum);
 }
 
 /** Returns the sales that this page can pay, on a chain. */
@@ -245,6 +251,7 @@ export function salesHere(
     (sale) =>
       sale.rail === "x402-exact" &&
       sale.network === network &&
-      /^\d{1,38}$/.test(sale.amount),
+      /^\d{1,38}$/.test(sale.amount) &&
+      /^\d{1,38}$/.test(sale.minimum),
   );
 }

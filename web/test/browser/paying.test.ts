@@ -76,6 +76,7 @@ it("buys units by the wallet, tops them up, and gets the rest back", async () =>
     "labels.enabled": "true",
     "x402.development": "9",
     "x402.final_after": "1",
+    "x402.min_purchase": "100",
     "x402.assets": `["${token}; Test Dollar; 1; 6; 2000/1000; 100"]`,
   });
   const { context, page, watch } = await open(origin);

@@ -176,8 +176,10 @@ describe("amountOf", () => {
       decimals: 6,
       amount: "100",
       units: 1_000,
+      minimum: "50",
     };
     expect(costOf(sale, 1_000)).toBe(100n);
+    expect(costOf(sale, 100)).toBe(50n);
     expect(costOf(sale, 1_001)).toBe(101n);
     expect(salesHere([sale, { ...sale, rail: "lightning" }], 31_337)).toEqual([
       sale,

@@ -41,7 +41,7 @@ pub(super) struct Booked {
     pub(super) account: AccountId,
 }
 
-/// Units that a call has set aside. It ends by [`Held::commit`] or [`Held::release`].
+/// Units that a call has set aside. It ends by [`Held::commit`], or is given back.
 #[derive(Debug)]
 pub(super) struct Held {
     price: u64,
