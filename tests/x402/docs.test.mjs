@@ -1,8 +1,9 @@
 // The commands of docs/labels.md that sell and pay by x402, as a reader types them.
 //
 // Blocks `console x402 host` have a host's commands with their output, and those with `payer` a payer's,
-// which come later. Blocks `toml FILE` are files. A line `...` stands for any lines, and `[..]` for any text. The page is about a real chain and token; the test has
-// its own in their place, and gives coins and tokens to each account that a command makes.
+// which come later. Blocks `toml FILE` are files. A line `...` stands for any lines, and `[..]` for any
+// text. The page is about a real chain and token; the test has its own in their place, and gives coins
+// and tokens to each account that a command makes.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -3,12 +3,17 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 
 /** Node.js has no SQLite before version 22. */
-const READ = `
+const RUN = `
 import json, sqlite3, sys
-database = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
-rows = database.execute("SELECT entry FROM payment_entries ORDER BY number")
-print("[" + ",".join(bytes(row[0]).decode() for row in rows) + "]")
+with sqlite3.connect(sys.argv[1]) as database:
+    print(json.dumps(list(database.execute(sys.argv[2])), default=bytes.decode))
 `;
+
+/** Runs a statement of SQL on a coordinator's database, also while it runs. Returns the rows. */
+export function query(database, statement) {
+    const printed = execFileSync('python3', ['-c', RUN, database, statement], { maxBuffer: 1 << 30 });
+    return JSON.parse(printed.toString());
+}
 
 const bytes = (hex) => Buffer.from(hex.slice(2), 'hex');
 
@@ -31,9 +36,7 @@ function account(owner) {
  * `authorizations` as the payers and nonces that were taken.
  */
 export function readLedger(database) {
-    const entries = JSON.parse(
-        execFileSync('python3', ['-c', READ, database], { maxBuffer: 1 << 30 }).toString(),
-    );
+    const entries = query(database, 'SELECT entry FROM payment_entries ORDER BY number').map(([entry]) => JSON.parse(entry));
     const [accounts, payers, channels] = [new Map(), new Map(), new Map()];
     const [payments, reservations, refunds, charges] = [new Map(), new Map(), new Map(), new Map()];
     const authorizations = new Set();

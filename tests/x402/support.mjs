@@ -1,7 +1,7 @@
 // Chain, contracts, coordinator and official clients for the tests of payments.
 //
 // Each test file has a stage of its own, and ends what it started.
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { x402Client } from '@x402/core/client';
 import { BatchSettlementEvmScheme } from '@x402/evm/batch-settlement/client';
 import { ExactEvmScheme } from '@x402/evm/exact/client';
 import { wrapFetchWithPayment } from '@x402/fetch';
+import { query } from './ledger.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
 export const NETWORK = 'eip155:31337';
@@ -161,8 +162,7 @@ export class Stage {
 
     /** Runs a statement of SQL on a coordinator's database, while it runs. */
     sql(statement, name = 'cotrain') {
-        const program = 'import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute(sys.argv[2]); base.commit()';
-        execFileSync('python3', ['-c', program, join(this.folder, `${name}.sqlite`), statement]);
+        query(join(this.folder, `${name}.sqlite`), statement);
     }
 
     /**

@@ -8,75 +8,10 @@ use std::{
 };
 
 use cotrain_chain::anvil::Anvil;
+use cotrain_test_support::shown::{Shown, commands, matches};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 const LABELS: &str = include_str!("../../../docs/labels.md");
-
-/// A command, and its output in the guide.
-#[derive(Debug, Default)]
-struct Shown {
-    command: String,
-    output: Vec<String>,
-}
-
-/// Returns the commands of all fenced blocks `console`. `$ ` begins a command, and `> ` continues
-/// it.
-fn commands(guide: &str) -> Vec<Shown> {
-    let mut found: Vec<Shown> = Vec::new();
-    let mut inside = false;
-    for line in guide.lines() {
-        if line.starts_with("```") {
-            inside = line == "```console";
-        } else if !inside {
-        } else if let Some(command) = line.strip_prefix("$ ") {
-            found.push(Shown {
-                command: command.to_owned(),
-                output: Vec::new(),
-            });
-        } else if let Some(shown) = found.last_mut() {
-            match line.strip_prefix("> ") {
-                Some(more) => shown.command.extend(["\n", more]),
-                None => shown.output.push(line.to_owned()),
-            }
-        }
-    }
-    found
-}
-
-/// Returns `true` if a line matches the guide's line; `[..]` there means any text.
-fn line_matches(shown: &str, line: &str) -> bool {
-    let mut parts = shown.split("[..]");
-    let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let mut open = false;
-    for part in parts {
-        let Some(at) = (if part.is_empty() {
-            Some(rest.len())
-        } else {
-            rest.find(part)
-        }) else {
-            return false;
-        };
-        rest = &rest[at + part.len()..];
-        open = part.is_empty();
-    }
-    open || rest.is_empty()
-}
-
-/// Returns `true` if lines match the guide's lines; a line `...` there means any lines.
-fn matches(shown: &[String], lines: &[&str]) -> bool {
-    match (shown.split_first(), lines.split_first()) {
-        (None, None) => true,
-        (Some((first, shown)), _) if first == "..." => {
-            (0..=lines.len()).any(|passed| matches(shown, &lines[passed..]))
-        }
-        (Some((first, shown)), Some((line, lines))) => {
-            line_matches(first, line) && matches(shown, lines)
-        }
-        _ => false,
-    }
-}
 
 /// A program that runs until a signal stops it.
 struct Service {
@@ -245,7 +180,7 @@ fn follow(page: &str, least: usize) {
         instead: Vec::new(),
         services: Vec::new(),
     };
-    let commands = commands(page);
+    let commands = commands(page, "console");
     assert!(commands.len() >= least, "{commands:#?}");
     for shown in &commands {
         if shown.command.starts_with("cotrain up") {
@@ -269,17 +204,4 @@ fn cli_does_what_the_guide_shows() {
 #[test]
 fn cli_does_what_the_page_of_labels_shows() {
     follow(LABELS, 20);
-}
-
-#[test]
-fn line_matches_anything_at_a_wildcard() {
-    assert!(line_matches("a [..] b", "a long way b"));
-    assert!(line_matches("[..]", ""));
-    assert!(line_matches("x[..]", "xyz"));
-    assert!(!line_matches("a [..] b", "a long way c"));
-    assert!(!line_matches("a", "a b"));
-    let shown = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(matches(&shown(&["a", "...", "z"]), &["a", "b", "c", "z"]));
-    assert!(matches(&shown(&["..."]), &[]));
-    assert!(!matches(&shown(&["a"]), &["a", "b"]));
 }

@@ -6,7 +6,7 @@
 //! The relayer stores every transaction before it sends it.
 //! It sends it again at rising fees until the nonce is used.
 
-mod clock;
+pub mod clock;
 #[cfg(test)]
 mod fixtures;
 mod keep;

@@ -31,6 +31,7 @@ use cotrain_payments::{
     price::PriceList,
     rail::{Presented, Proof},
 };
+use cotrain_relayer::clock;
 use tokio::sync::{Mutex as TurnMutex, Semaphore};
 
 use self::{
@@ -321,7 +322,7 @@ impl Inner {
     }
 
     fn expires(&self) -> u64 {
-        (caller::now() + self.section.time_to_live).as_secs()
+        clock::now().saturating_add(self.section.time_to_live.as_secs())
     }
 
     /// Notes the memory of a session. Returns an error if all would take more than they may.

@@ -22,6 +22,7 @@ pub mod exact;
 pub mod facilitator;
 pub mod lightning;
 pub mod lnd;
+mod today;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -46,6 +47,9 @@ pub use self::{
 };
 /// Names of the rails.
 pub use cotrain_payments::rail::Rail as RailKind;
+
+/// Seconds by which the clock of a payer may be ahead, when it signs until when a transfer is valid.
+const SLACK: u64 = 60;
 
 /// Call that must be paid for.
 #[derive(Debug, Clone)]

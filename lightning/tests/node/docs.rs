@@ -13,67 +13,13 @@ use serde_json::json;
 
 use crate::{
     coordinator::{Process, start_chain},
+    shown::{Shown, commands, matches},
     support::{Node, Place, free_port, open_channel, until},
 };
 
 const PAGE: &str = include_str!("../../../docs/labels.md");
 /// Directory of lnd's files on the page.
 const LND: &str = "$HOME/.lnd/data/chain/bitcoin/mainnet";
-
-/// Command of the page, and the lines that it prints there.
-#[derive(Debug, Default)]
-struct Shown {
-    command: String,
-    output: Vec<String>,
-}
-
-/// Returns the commands of one side.
-fn commands(side: &str) -> Vec<Shown> {
-    let mut found: Vec<Shown> = Vec::new();
-    let mut inside = false;
-    for line in PAGE.lines() {
-        if line.starts_with("```") {
-            inside = line == format!("```console lightning {side}");
-        } else if !inside {
-        } else if let Some(command) = line.strip_prefix("$ ") {
-            found.push(Shown {
-                command: command.to_owned(),
-                output: Vec::new(),
-            });
-        } else if let Some(shown) = found.last_mut() {
-            shown.output.push(line.to_owned());
-        }
-    }
-    found
-}
-
-/// Returns `true` if a line has the parts of the page's line in order, from its begin to its end.
-fn line_matches(shown: &str, line: &str) -> bool {
-    let parts: Vec<&str> = shown.split("[..]").collect();
-    let (first, last) = (parts[0], parts[parts.len() - 1]);
-    if parts.len() == 1 {
-        return shown == line;
-    }
-    let mut rest = line.strip_prefix(first).unwrap_or("\0");
-    for part in &parts[1..parts.len() - 1] {
-        rest = rest.split_once(part).map_or("\0", |(_, rest)| rest);
-    }
-    rest != "\0" && rest.ends_with(last)
-}
-
-/// Returns `true` if lines are as the page shows them.
-fn matches(shown: &[String], lines: &[&str]) -> bool {
-    match (shown.split_first(), lines.split_first()) {
-        (None, None) => true,
-        (Some((first, shown)), _) if first == "..." => {
-            (0..=lines.len()).any(|passed| matches(shown, &lines[passed..]))
-        }
-        (Some((first, shown)), Some((line, lines))) => {
-            line_matches(first, line) && matches(shown, lines)
-        }
-        _ => false,
-    }
-}
 
 /// Reader of one side, with a node of its own.
 struct Reader<'a> {
@@ -162,7 +108,7 @@ async fn lnnode_pays_as_the_page_of_labels_shows() {
     let api = format!("127.0.0.1:{}", free_port());
 
     let host = Reader::new(folder.path(), &shop_place, &shop, &api);
-    let serve = commands("host");
+    let serve = commands(PAGE, "console lightning host");
     assert_eq!(serve.len(), 1, "{serve:#?}");
     let node = ready["rpc"].as_str().expect("an address");
     let serve = format!("exec {} --set node.url={node}", serve[0].command);
@@ -178,20 +124,9 @@ async fn lnnode_pays_as_the_page_of_labels_shows() {
     .await;
 
     let reader = Reader::new(folder.path(), &payer_place, &payer, &api);
-    let shown = commands("payer");
+    let shown = commands(PAGE, "console lightning payer");
     assert!(shown.len() >= 8, "{shown:#?}");
     for shown in &shown {
         reader.run(shown).await;
     }
-}
-
-#[test]
-fn line_matches_anything_at_a_wildcard() {
-    assert!(line_matches("a [..] b", "a long way b"));
-    assert!(line_matches("x[..]", "xyz"));
-    assert!(!line_matches("a [..] b", "a long way c"));
-    assert!(!line_matches("a", "a b"));
-    let shown = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(matches(&shown(&["a", "...", "z"]), &["a", "b", "z"]));
-    assert!(!matches(&shown(&["a"]), &["a", "b"]));
 }

@@ -9,6 +9,7 @@ mod lnd;
 mod market;
 mod postgres;
 mod proxy;
+pub mod shown;
 mod stage;
 
 pub use lnd::{LndDouble, LndFault};

@@ -1,7 +1,6 @@
 //! Made-up rows, and comparisons of probabilities.
 
-// Each test file uses a part.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::{RngExt as _, SeedableRng as _};

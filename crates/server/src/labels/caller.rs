@@ -1,9 +1,6 @@
 //! Facts about a call that do not depend on its session: who calls, what proves and what pays.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, SystemTime},
-};
+use std::net::IpAddr;
 
 use alloy_primitives::B256;
 use cotrain_payments::{
@@ -11,6 +8,7 @@ use cotrain_payments::{
     rail::Presented,
     x402::wire::Resource,
 };
+use cotrain_relayer::clock;
 
 use super::answers::Request;
 use crate::payments::{Fresh, Sale};
@@ -54,13 +52,7 @@ impl Caller {
             id: self.id.clone(),
             body: self.body,
             client: self.client,
-            now: now().as_secs(),
+            now: clock::now(),
         }
     }
-}
-
-/// Returns the time since 1970.
-pub(super) fn now() -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or(Duration::ZERO)
 }

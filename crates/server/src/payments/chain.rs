@@ -21,7 +21,7 @@ mod walk;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use alloy_primitives::{Address, B256, Bytes};
@@ -249,10 +249,7 @@ impl Chain {
             Purse::Strangers => &self.0.strangers,
             Purse::Refunds => &self.0.refunds,
         };
-        let mut daily = daily.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        daily.begin(now.unwrap_or(Duration::ZERO));
-        Some(daily)
+        Some(daily.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn sender<'a>(&'a self, budget: &'a Budget) -> Sender<'a> {

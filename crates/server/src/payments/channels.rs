@@ -19,7 +19,6 @@ pub const PROBE: u64 = 1;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
 };
 
 use alloy_primitives::{Address, B256};
@@ -36,6 +35,7 @@ use cotrain_payments::{
         wire::{PaymentPayload, SettlementResponse, network},
     },
 };
+use cotrain_relayer::clock::now;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -55,9 +55,6 @@ const SUGGESTED: u64 = 1_000;
 
 /// Units whose price is the least deposit and the least refund. The host pays gas for each.
 const LEAST: u64 = 100;
-
-/// Maximum time for which a deposit is valid beyond that of its offer, in seconds.
-const SLACK: u64 = 60;
 
 /// Number of times that a question is put to the chain for one request.
 const QUESTIONS: usize = 4;
@@ -536,10 +533,4 @@ impl Rail for Channels {
             self.claim_due().await;
         })
     }
-}
-
-/// Returns the time of this machine, in Unix seconds.
-fn now() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or(Duration::ZERO).as_secs()
 }

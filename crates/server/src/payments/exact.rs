@@ -10,7 +10,7 @@ mod taking;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::{Address, B256};
@@ -28,11 +28,13 @@ use cotrain_payments::{
         wire::network,
     },
 };
+use cotrain_relayer::clock;
 
 use self::known::{Known, Stored};
 use super::{
     Admitted, Answer, Books, BooksError, PayError, PriceLine, Rail, RailKind, Refunded, Sale,
     chain::{Chain, ChainError, Finding, Prepared, Purse, Transfer},
+    today::Today,
 };
 
 /// Name of the rail among the states of the books.
@@ -40,9 +42,6 @@ const STATES: &str = "exact";
 
 /// Time after which a transfer is sent anew that this process has sent, and that nobody has seen.
 const AGAIN: Duration = Duration::from_mins(10);
-
-/// Seconds of a day.
-const DAY: u64 = 86_400;
 
 /// Token that buys units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,25 +99,8 @@ struct Busy {
     missing: BTreeSet<PaymentId>,
     /// Pending payments, by payer and token. A second one may find no tokens left.
     pending: BTreeMap<(Address, Address), PaymentId>,
-    failures: Failures,
-}
-
-/// Payments of a day whose transactions failed.
-#[derive(Debug, Default)]
-struct Failures {
-    day: u64,
-    count: u64,
-}
-
-impl Failures {
-    /// Returns the number of failures on the day of a time since 1970.
-    fn on(&mut self, now: Duration) -> &mut u64 {
-        let day = now.as_secs() / DAY;
-        if day != self.day {
-            *self = Self { day, count: 0 };
-        }
-        &mut self.count
-    }
+    /// Number of payments whose transactions failed.
+    failures: Today<u64>,
 }
 
 /// Mark of a transfer that a task works on, by the name of its payment or the nonce of its refund.
@@ -295,7 +277,7 @@ impl Exact {
             .map(|known| payer(&known.payment));
         let mut busy = self.busy();
         if has_failed {
-            *busy.failures.on(now()) += 1;
+            *busy.failures.at(clock::now(), || 0) += 1;
         }
         if let Some(payer) = payer {
             if is_pending {
@@ -439,10 +421,4 @@ impl Rail for Exact {
 /// Returns payer and token of a payment.
 fn payer(payment: &Payment) -> (Address, Address) {
     (payment.authorization.from, payment.token.address)
-}
-
-/// Returns the time since 1970.
-fn now() -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or(Duration::ZERO)
 }

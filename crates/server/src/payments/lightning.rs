@@ -17,7 +17,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use alloy_primitives::B256;
@@ -32,7 +32,10 @@ use cotrain_payments::{
     macaroon::{self, Caveat, Identifier, Macaroon, Wanted},
     rail::{Challenge, Hold, Presented, Proof, RefusalReason, Standing},
 };
-use cotrain_relayer::wait::{Backoff, pause};
+use cotrain_relayer::{
+    clock::now,
+    wait::{Backoff, pause},
+};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -533,11 +536,6 @@ fn invoice(payment: &Payment) -> Option<B256> {
         PaymentKey::Invoice(payment_hash) => Some(payment_hash),
         PaymentKey::Authorization { .. } => None,
     }
-}
-
-fn now() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or(Duration::ZERO).as_secs()
 }
 
 #[cfg(test)]

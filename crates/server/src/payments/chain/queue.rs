@@ -1,6 +1,6 @@
 //! Transactions of the account: each gets a nonce, and is sent until it is included.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 use cotrain_chain::node::NodeReceipt;
@@ -9,12 +9,11 @@ use cotrain_client::{
     send::{NotStored, Outgoing, SendError, gas_cost},
 };
 use cotrain_indexer::with_sources;
+use cotrain_relayer::clock;
 use tokio::{sync::OwnedMutexGuard, time::timeout};
 
 use super::{Chain, ChainError};
-
-/// Seconds of a day.
-const DAY: u64 = 86_400;
+use crate::payments::today::Today;
 
 /// Payer of a transaction's gas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,31 +52,27 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Daily {
     limit: u128,
-    day: u64,
-    budget: Budget,
+    budget: Today<Budget>,
 }
 
 impl Daily {
     pub(super) fn new(limit: u128) -> Self {
         Self {
             limit,
-            day: 0,
-            budget: Budget::new(Some(limit)),
+            budget: Today::new(Budget::new(Some(limit))),
         }
     }
 
-    /// Begins the day of a time since 1970, unless it has begun.
-    pub(super) fn begin(&mut self, now: Duration) {
-        let day = now.as_secs() / DAY;
-        if day != self.day {
-            self.day = day;
-            self.budget = Budget::new(Some(self.limit));
-        }
+    /// Returns the budget of the day of a Unix time.
+    fn on(&mut self, now: u64) -> &Budget {
+        let limit = self.limit;
+        self.budget.at(now, || Budget::new(Some(limit)))
     }
 
-    fn take(&self, cost: u128) -> Result<(), OverBudget> {
-        self.budget.check(cost)?;
-        self.budget.spend(cost);
+    fn take(&mut self, now: u64, cost: u128) -> Result<(), OverBudget> {
+        let budget = self.on(now);
+        budget.check(cost)?;
+        budget.spend(cost);
         Ok(())
     }
 }
@@ -93,8 +88,8 @@ pub(super) struct Taken {
 impl Taken {
     /// Takes the maximum cost of a transaction off a purse.
     pub(super) fn take(chain: &Chain, purse: Purse, cost: u128) -> Result<Self, OverBudget> {
-        if let Some(daily) = chain.daily(purse) {
-            daily.take(cost)?;
+        if let Some(mut daily) = chain.daily(purse) {
+            daily.take(clock::now(), cost)?;
         }
         Ok(Self {
             chain: chain.clone(),
@@ -110,8 +105,8 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if let Some(daily) = self.chain.daily(self.purse) {
-            daily.budget.give_back(self.unspent);
+        if let Some(mut daily) = self.chain.daily(self.purse) {
+            daily.on(clock::now()).give_back(self.unspent);
         }
     }
 }
@@ -227,14 +222,12 @@ mod tests {
     #[test]
     fn daily_bounds_what_strangers_spend_in_a_day() {
         let mut daily = Daily::new(100);
-        daily.begin(Duration::from_hours(30));
-        assert!(daily.take(60).is_ok());
-        assert!(daily.take(41).is_err());
-        daily.budget.give_back(1);
-        daily.begin(Duration::from_hours(47));
-        assert!(daily.take(41).is_ok());
-        assert!(daily.take(1).is_err());
-        daily.begin(Duration::from_hours(48));
-        assert!(daily.take(100).is_ok(), "a new day");
+        let hour = 3_600;
+        assert!(daily.take(30 * hour, 60).is_ok());
+        assert!(daily.take(30 * hour, 41).is_err());
+        daily.on(30 * hour).give_back(1);
+        assert!(daily.take(47 * hour, 41).is_ok());
+        assert!(daily.take(47 * hour, 1).is_err());
+        assert!(daily.take(48 * hour, 100).is_ok(), "a new day");
     }
 }

@@ -13,8 +13,11 @@ use cotrain_payments::{
     },
 };
 
-use super::{Channels, LEAST, PayError, Purse, QUIET, SLACK, Slot, now};
-use crate::payments::chain::{ChainError, Finding};
+use super::{Channels, LEAST, PayError, Purse, QUIET, Slot, now};
+use crate::payments::{
+    SLACK,
+    chain::{ChainError, Finding},
+};
 
 /// Number of looks for a deposit in a channel's balance, and the pause between them. Some nodes have
 /// the receipt of a block before they have its state.

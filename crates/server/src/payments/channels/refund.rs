@@ -16,10 +16,10 @@ use cotrain_payments::{
 };
 
 use super::{B256, Channels, Kept, LEAST, PROBE, PayError, Purse, QUIET, Slot};
-use crate::payments::chain::{Sent, refunded};
-
-/// Time between two refunds that anybody may have asked for, in seconds.
-const DAY: u64 = 86_400;
+use crate::payments::{
+    chain::{Sent, refunded},
+    today::DAY,
+};
 
 impl Channels {
     /// Returns the rest of a channel to its payer.
@@ -53,18 +53,21 @@ impl Channels {
             return Err(error.into());
         }
         let moved = self
-            .send_refund(&mut slot, &lock, refund.voucher.clone())
+            .send_refund(&mut slot, &lock, refund.voucher.clone(), before)
             .await?;
         let channel = &slot.kept.channel;
         Ok(channel.receipt(self.0.chain.id(), None, Some(moved)))
     }
 
     /// Signs and sends the refund that locks a channel. Returns its transaction and the amount.
+    ///
+    /// If nothing could be sent, the last refund stays that of the time `before`.
     async fn send_refund(
         &self,
         slot: &mut Slot,
         lock: &Reservation,
         voucher: SignedVoucher,
+        before: u64,
     ) -> Result<(B256, u128), PayError> {
         let chain = &self.0.chain;
         let plan = slot.kept.channel.plan_refund(lock, slot.kept.asked);
@@ -80,7 +83,7 @@ impl Channels {
             Err(error) => {
                 // Nothing was sent, so the lock may go.
                 let _ = slot.kept.channel.release(lock);
-                slot.kept.refunded_at = 0;
+                slot.kept.refunded_at = before;
                 self.keep(slot).await?;
                 return Err(error.into());
             }

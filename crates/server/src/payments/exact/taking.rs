@@ -13,16 +13,15 @@ use cotrain_payments::{
         wire::PaymentPayload,
     },
 };
+use cotrain_relayer::clock;
 use sha2::{Digest, Sha256};
 
 use super::{
     Admitted, BooksError, ChainError, Exact, PayError, Purse, STATES, Sale, Transfer, Turn,
     known::{Known, hashed, settled},
-    now, payer, refund,
+    payer, refund,
 };
-
-/// Seconds by which a payer's clock may be ahead.
-const SLACK: u64 = 60;
+use crate::payments::SLACK;
 
 impl Exact {
     /// Takes a payment, or finds the account of a token.
@@ -235,7 +234,7 @@ impl Exact {
         if busy.pending.get(&(from, token)).is_some_and(|it| *it != id) {
             return Err(RefusalReason::Pending.into());
         }
-        if *busy.failures.on(now()) >= self.0.terms.max_daily_failures {
+        if *busy.failures.at(clock::now(), || 0) >= self.0.terms.max_daily_failures {
             tracing::warn!(
                 "no payments are taken: too many transactions failed today; x402.max_daily_failures bounds them"
             );

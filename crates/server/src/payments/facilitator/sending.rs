@@ -1,10 +1,9 @@
 //! Transfers that a facilitator makes: each is sent once, and its outcome told once.
 
-use std::time::{Duration, SystemTime};
-
 use alloy_primitives::B256;
 use cotrain_indexer::with_sources;
 use cotrain_payments::x402::Reason;
+use cotrain_relayer::clock;
 
 use super::{
     Facilitator, Failure, kept,
@@ -55,7 +54,7 @@ impl Facilitator {
                     let pending = Pending {
                         by,
                         transactions: transfer.transactions.clone(),
-                        since: unix_now(),
+                        since: clock::now(),
                         is_resumed: false,
                     };
                     self.note(key, pending).await?;
@@ -134,10 +133,4 @@ impl Facilitator {
             tracing::warn!(error = %with_sources(&error), "cannot forget a transfer of the facilitator");
         }
     }
-}
-
-/// Returns the time of this machine, in Unix seconds.
-fn unix_now() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or(Duration::ZERO).as_secs()
 }
