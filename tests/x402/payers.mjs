@@ -3,9 +3,11 @@
 // A payer sends each request until it is answered, and notes what its key cost. It also does what a
 // careless or dishonest payer does: these are faults, too, and `Run.faults` counts them.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { x402HTTPClient } from '@x402/core/client';
 import { parseSignature } from 'viem';
+import { readLedger } from './ledger.mjs';
 import { header } from './support.mjs';
 
 /** Units that a purchase asks for. */
@@ -65,6 +67,12 @@ export class Run {
 
     url(path) {
         return `${this.api.url}/v1/label${path}`;
+    }
+
+    /** Returns what the ledger says that a channel was charged. */
+    charged(channel) {
+        const { accounts, channels } = readLedger(join(this.stage.folder, 'cotrain.sqlite'));
+        return accounts.get(channels.get(channel)).charged;
     }
 
     /** Returns the end of the coordinator's log, without the requests. */
@@ -397,28 +405,49 @@ export class ChannelPayer extends Payer {
         return stage.read(stage.settlement, 'channels', [this.channel]);
     }
 
-    /** Brings back what was not charged. */
+    /**
+     * Asks the coordinator for what was not charged. Returns `false` if the last refund was a short while
+     * ago: the coordinator makes the next one after a minute, or a day if all is claimed.
+     */
     async refund() {
         let last;
-        for (let tries = 0; tries < TRIES; tries++) {
+        for (let tries = 0, busy = 0; tries < TRIES; tries++) {
             try {
                 await this.official.scheme.refund(this.run.url('/refund'));
             } catch (error) {
                 last = error.message;
             }
             const [balance, claimed] = await this.onChain();
-            if (balance === claimed) return;
+            if (balance === claimed) return true;
+            busy = last?.endsWith('channel_busy') ? busy + 1 : 0;
+            if (busy === 20) return false;
             if (tries % 10 === 9) this.install();
             await patience(tries);
         }
         throw new Error(`seed ${this.run.seed}: no refund: ${last}\n${this.run.log()}`);
     }
 
+    /** Takes what was not charged without the coordinator, which claims its part before. */
+    async withdraw() {
+        const { stage } = this.run;
+        const [balance, claimed] = await this.onChain();
+        // A refund that was interrupted may have been made meanwhile.
+        if (balance === claimed) return;
+        await stage.write(this.account, stage.settlement, 'initiateWithdraw', [this.config, balance - claimed]);
+        for (let tries = 0; (await this.onChain())[1] !== this.run.charged(this.channel); tries++) {
+            assert.ok(tries < TRIES, `seed ${this.run.seed}: no claim\n${this.run.log()}`);
+            await patience(tries);
+        }
+        await stage.test.increaseTime({ seconds: this.config.withdrawDelay });
+        await stage.test.mine({ blocks: 1 });
+        await stage.write(this.account, stage.settlement, 'finalizeWithdraw', [this.config]);
+        this.run.count('withdrawal');
+    }
+
     async act() {
         if (!this.session) await this.open();
         if (this.random.below(24) === 0) {
-            await this.refund();
-            this.run.count('refund');
+            if (await this.refund()) this.run.count('refund');
         } else {
             await this.predict();
         }
@@ -427,7 +456,7 @@ export class ChannelPayer extends Payer {
 
     async end() {
         if (!this.channel) return;
-        await this.refund();
+        if (!(await this.refund())) await this.withdraw();
         const { stage } = this.run;
         await stage.write(this.account, stage.settlement, 'settle', [this.config.receiver, this.config.token]);
     }
