@@ -58,7 +58,9 @@ export function readLedger(database) {
             accounts.get(payment.account).bought += payment.quote.units;
             accounts.get(payment.account).paid += BigInt(payment.quote.amount);
         } else if (kind === 'payment_seen' && ['removed', 'unusable'].includes(it.seen)) {
-            throw new Error(`a payment is ${it.seen}, and no block was taken away here`);
+            const about = (entry) => JSON.stringify(entry).includes(it.payment) && JSON.stringify(entry);
+            const all = entries.map(about).filter(Boolean).join('\n');
+            throw new Error(`a payment is ${it.seen}, and no block was taken away here:\n${all}`);
         } else if (kind === 'reserved') {
             reservations.set(it.reservation, it);
         } else if (kind === 'committed') {
