@@ -218,6 +218,17 @@ impl Ledger {
         self.entries
     }
 
+    /// Returns the number of the next reservation.
+    #[must_use]
+    pub const fn next_reservation(&self) -> ReservationId {
+        ReservationId(self.next_reservation)
+    }
+
+    /// Leaves out all numbers of reservations below one: callers may know them, though none is stored.
+    pub fn skip_reservations(&mut self, next: ReservationId) {
+        self.next_reservation = self.next_reservation.max(next.0);
+    }
+
     /// Opens an account without units.
     ///
     /// # Errors

@@ -193,6 +193,8 @@ pub fn token_hash(token: &str) -> B256 {
 pub struct Hold {
     /// Reservation of the ledger.
     pub reservation: ReservationId,
+    /// Units of the account that are neither reserved nor spent after it.
+    pub left: u64,
     /// Lock of the channel, if a voucher pays.
     pub lock: Option<batch::Reservation>,
 }

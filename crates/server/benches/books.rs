@@ -63,7 +63,7 @@ async fn call(books: &Books, account: AccountId) -> Duration {
     let start = Instant::now();
     let reserved = books.reserve(account, 1, Source::Purchases, None);
     match reserved.await.expect("reserved") {
-        Reserved::Begin(reservation) => {
+        Reserved::Begin { reservation, .. } => {
             let charged = books.commit(reservation, 1, None);
             charged.await.expect("charged");
         }

@@ -248,8 +248,9 @@ pub trait Rail: fmt::Debug + Send + Sync {
                 reserved => reserved?,
             };
             Ok(match reserved {
-                Reserved::Begin(reservation) => Begun::Held(Hold {
+                Reserved::Begin { reservation, left } => Begun::Held(Hold {
                     reservation,
+                    left,
                     lock: None,
                 }),
                 Reserved::Done(receipt) => Begun::Done(Paid {

@@ -136,7 +136,9 @@ impl Ledger {
             let done = self.requests.answered(request)?.is_some();
             refuse_if(done, Fault::OutOfOrder)?;
         }
-        refuse_if(reservation.0 != self.next_reservation, Fault::OutOfOrder)?;
+        // Numbers of reservations that were told and not stored stay unused.
+        refuse_if(reservation.0 < self.next_reservation, Fault::OutOfOrder)?;
+        refuse_if(reservation.0 == u64::MAX, Fault::Overflow)?;
         let id = account;
         let account = self.known(id)?;
         if units == 0 {
@@ -353,7 +355,7 @@ impl Ledger {
         if let Some(request) = request {
             self.requests.run(request, reservation);
         }
-        self.next_reservation += 1;
+        self.next_reservation = reservation.0 + 1;
         let held = Reservation {
             account,
             units,

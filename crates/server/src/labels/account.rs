@@ -225,11 +225,12 @@ impl Held {
         match &self.units {
             Units::Unchanged(account) => account.receipt(),
             Units::Free(counted) => counted.receipt(self.price),
-            Units::Booked(booked, _) => {
+            Units::Booked(booked, hold) => {
                 // The units are reserved: they are neither left nor spent yet.
                 let receipt = booked.receipt(self.price);
                 Receipt {
                     spent: receipt.spent.saturating_add(self.price),
+                    left: hold.left,
                     ..receipt
                 }
             }

@@ -4,25 +4,32 @@
 //! rules, one after the other, and stores the entries of those that wait in one transaction: a disk
 //! takes many entries as fast as one. Readers see an entry once it is stored.
 //!
+//! A call begins once its reservation is written, and does not wait until it is stored: its charge is
+//! stored after it or together with it, and without a charge it has cost nothing.
+//!
 //! If a transaction fails, nobody knows whether the database has it. So the ledger is read again, its
 //! callers are told that their entries may be missing, and their reservations end.
 
 mod disk;
+mod writer;
 
 use std::{
-    collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use cotrain_indexer::{ChainStore, StoreError, store::Leadership, with_sources};
+use cotrain_indexer::{ChainStore, StoreError};
 use cotrain_payments::ledger::{
     Account, AccountId, Asked, Entry, Fault, Ledger, Owner, Receipt, Request, ReservationId, Source,
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::disk::{keep_alone, states};
+use self::writer::{Ends, Writer};
 
 /// Maximum number of rules whose entries share a transaction.
 const MAX_GROUP: usize = 256;
@@ -89,8 +96,7 @@ struct Shared {
     stored: Arc<RwLock<Ledger>>,
     store: ChainStore,
     rules: mpsc::Sender<Rule>,
-    /// Calls whose end could not be stored yet.
-    abandoned: Arc<Mutex<BTreeSet<ReservationId>>>,
+    ends: Arc<Ends>,
     stop: CancellationToken,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -111,14 +117,14 @@ pub struct Draft<'a> {
 }
 
 /// Entries and states that share a transaction.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Group {
     entries: Vec<Entry>,
     states: Vec<Kept>,
 }
 
 /// State of a rail that is stored with entries.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     rail: &'static str,
     name: Vec<u8>,
@@ -154,6 +160,18 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Runs a rule; if it fails, takes back what it has written.
+    fn attempt<T>(&mut self, rule: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        let (entries, states) = (self.group.entries.len(), self.group.states.len());
+        let result = rule(self);
+        if result.is_err() {
+            self.is_torn = self.group.entries.len() > entries;
+            self.group.entries.truncate(entries);
+            self.group.states.truncate(states);
+        }
+        result
+    }
+
     /// Stores a state of a rail in the same transaction; `None` deletes it.
     pub fn keep(&mut self, rail: &'static str, name: &[u8], state: Option<Vec<u8>>) {
         let name = name.to_vec();
@@ -183,23 +201,16 @@ impl Books {
         let before = ledger.entries() - group.entries.len() as u64;
         disk::write(store, before, &group).await?;
         let (rules, waiting) = mpsc::channel(WAITING);
-        let stored = Arc::new(RwLock::new(ledger.clone()));
-        let abandoned = Arc::<Mutex<BTreeSet<ReservationId>>>::default();
+        let stored = Arc::new(RwLock::new(ledger));
+        let ends = Arc::<Ends>::default();
         let stop = CancellationToken::new();
-        let writer = Writer {
-            store: store.clone(),
-            draft: ledger,
-            stored: Arc::clone(&stored),
-            abandoned: Arc::clone(&abandoned),
-            is_stale: false,
-            lock,
-        };
+        let writer = Writer::new(store.clone(), lock, Arc::clone(&stored), Arc::clone(&ends));
         let writer = tokio::spawn(writer.run(waiting, stop.clone()));
         Ok(Self(Arc::new(Shared {
             stored,
             store: store.clone(),
             rules,
-            abandoned,
+            ends,
             stop,
             writer: Mutex::new(Some(writer)),
         })))
@@ -239,28 +250,24 @@ impl Books {
         &self,
         rule: impl FnOnce(&mut Draft<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, BooksError> {
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tell, told) = oneshot::channel();
         let rule = move |draft: &mut Draft<'_>| {
-            let (entries, states) = (draft.group.entries.len(), draft.group.states.len());
-            let result = rule(draft);
-            if result.is_err() {
-                draft.is_torn = draft.group.entries.len() > entries;
-                draft.group.entries.truncate(entries);
-                draft.group.states.truncate(states);
-            }
+            let result = draft.attempt(rule);
             // A refusal follows from entries that may not be stored yet, so it waits like a success.
             let end = move |is_stored| {
-                let result = match result {
-                    Ok(value) if is_stored => Ok(value),
-                    Err(fault) if is_stored => Err(fault.into()),
-                    _ => Err(BooksError::Unwritten),
-                };
                 // The caller may have gone.
-                let _ = tell.send(result);
+                let _ = tell.send(told_after(result, is_stored));
             };
             Box::new(end) as End
         };
-        let rule = Rule(Box::new(rule));
+        self.hand_in(Rule(Box::new(rule)), told).await
+    }
+
+    async fn hand_in<T>(
+        &self,
+        rule: Rule,
+        told: oneshot::Receiver<Result<T, BooksError>>,
+    ) -> Result<T, BooksError> {
         let handed_in = self.0.rules.send(rule).await;
         handed_in.map_err(|_| BooksError::Closed)?;
         let lost = |_| {
@@ -273,7 +280,8 @@ impl Books {
         told.await.unwrap_or_else(lost)
     }
 
-    /// Sets units of an account aside for a call. The caller has proven the account's owner.
+    /// Sets units of an account aside for a call, which can begin at once. The caller has proven the
+    /// account's owner, and ends the call by a commit or a release.
     ///
     /// # Errors
     /// [`BooksError`].
@@ -284,16 +292,37 @@ impl Books {
         source: Source,
         request: Option<Request>,
     ) -> Result<Reserved, BooksError> {
-        self.write(
-            move |draft| match draft.ledger().reserve(account, units, source, request)? {
-                Asked::Begin(reservation, entry) => {
-                    draft.write(entry)?;
-                    Ok(Reserved::Begin(reservation))
+        let (tell, told) = oneshot::channel();
+        let ends = Arc::clone(&self.0.ends);
+        let rule = move |draft: &mut Draft<'_>| {
+            let asked = draft.attempt(|draft| {
+                let asked = draft.ledger().reserve(account, units, source, request)?;
+                if let Asked::Begin(_, entry) = &asked {
+                    draft.write(entry.clone())?;
                 }
-                Asked::Done(receipt) => Ok(Reserved::Done(receipt)),
-            },
-        )
-        .await
+                Ok(asked)
+            });
+            match asked {
+                Ok(Asked::Begin(reservation, _)) => {
+                    let account = draft.ledger().account(account);
+                    let left = account.map_or(0, Account::spendable);
+                    let told = tell.send(Ok(Reserved::Begin { reservation, left }));
+                    if told.is_err() {
+                        // The caller has gone.
+                        ends.abandon(reservation);
+                    }
+                    Box::new(|_| {}) as End
+                }
+                Ok(Asked::Done(receipt)) => Box::new(move |is_stored| {
+                    let done = Ok(Reserved::Done(receipt));
+                    let _ = tell.send(told_after(done, is_stored));
+                }),
+                Err(fault) => Box::new(move |is_stored| {
+                    let _ = tell.send(told_after(Err(fault), is_stored));
+                }),
+            }
+        };
+        self.hand_in(Rule(Box::new(rule)), told).await
     }
 
     /// Charges a call whose work succeeded, and returns its receipt.
@@ -322,7 +351,8 @@ impl Books {
         charged: Option<u128>,
         state: Option<State>,
     ) -> Result<Receipt, BooksError> {
-        let before = self.read(|ledger| ledger.receipt(reservation, units, charged).ok());
+        let written = Arc::new(OnceLock::new());
+        let noted = Arc::clone(&written);
         let committed = self.write(move |draft| {
             let receipt = draft.ledger().receipt(reservation, units, charged)?;
             let entry = draft.ledger().commit(reservation, units, charged)?;
@@ -330,21 +360,28 @@ impl Books {
             if let Some(State { rail, name, state }) = state {
                 draft.keep(rail, &name, Some(state));
             }
-            Ok(receipt)
+            Ok(noted.get_or_init(|| receipt).clone())
         });
-        match (committed.await, before) {
-            // The database may have it. The next rule sees the ledger as it is stored.
-            (Err(BooksError::Unwritten), Some(receipt)) => {
+        match committed.await {
+            Err(BooksError::Unwritten) => {
+                // The database may have it. The next rule sees the ledger as it is stored.
                 let ended = self.write(move |draft| {
                     let held = draft.ledger().reservation(reservation);
                     Ok(held.is_none())
                 });
-                match ended.await {
-                    Ok(true) => Ok(receipt),
+                match (ended.await, written.get()) {
+                    (Ok(true), Some(receipt)) if !self.0.ends.is_lost(reservation) => {
+                        Ok(receipt.clone())
+                    }
                     _ => Err(BooksError::Unwritten),
                 }
             }
-            (committed, _) => committed,
+            Err(BooksError::Refused(Fault::UnknownReservation))
+                if self.0.ends.is_lost(reservation) =>
+            {
+                Err(BooksError::Unwritten)
+            }
+            committed => committed,
         }
     }
 
@@ -352,7 +389,7 @@ impl Books {
     ///
     /// A call that has ended before stays as it is.
     pub async fn release(&self, reservation: ReservationId) {
-        self.abandoned().insert(reservation);
+        self.0.ends.abandon(reservation);
         // The writer ends abandoned calls before any other rule. This one wakes it.
         let _ = self.write(|_| Ok(())).await;
     }
@@ -375,151 +412,28 @@ impl Books {
             let _ = writer.await;
         }
     }
-
-    fn abandoned(&self) -> std::sync::MutexGuard<'_, BTreeSet<ReservationId>> {
-        let abandoned = self.0.abandoned.lock();
-        abandoned.unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Answer to a request for a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reserved {
     /// The work may begin.
-    Begin(ReservationId),
+    Begin {
+        /// Number of the reservation.
+        reservation: ReservationId,
+        /// Units of the account that are neither reserved nor spent after it.
+        left: u64,
+    },
     /// The same request was done before, at this cost.
     Done(Receipt),
 }
 
-/// Task that writes the ledger.
-struct Writer {
-    store: ChainStore,
-    /// State with all entries, also those that are being stored.
-    draft: Ledger,
-    stored: Arc<RwLock<Ledger>>,
-    abandoned: Arc<Mutex<BTreeSet<ReservationId>>>,
-    /// `true` if nobody knows whether the last transaction was stored.
-    is_stale: bool,
-    lock: Leadership,
-}
-
-impl Writer {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Rule>, stop: CancellationToken) {
-        let mut rules = Vec::with_capacity(MAX_GROUP);
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled(), if !waiting.is_closed() => waiting.close(),
-                count = waiting.recv_many(&mut rules, MAX_GROUP) => {
-                    if count == 0 {
-                        return;
-                    }
-                    // Another process may keep the ledger since the lock is gone, and the channels
-                    // and sessions of this one do not know its entries.
-                    if !self.lock.holds().await {
-                        tracing::error!("the ledger of payments is closed: the connection that locks it is gone; start this coordinator again");
-                        stop.cancel();
-                        return;
-                    }
-                    self.write(rules.drain(..)).await;
-                }
-            }
-        }
-    }
-
-    /// Runs rules, stores their entries together, and tells the callers.
-    async fn write(&mut self, rules: impl Iterator<Item = Rule>) {
-        if self.is_stale
-            && let Err(error) = self.read_again().await
-        {
-            tracing::error!(error = %with_sources(&error), "cannot read the ledger of payments again");
-            // Rules that are dropped tell their callers so.
-            rules.for_each(drop);
-            return;
-        }
-        let before = self.draft.entries();
-        let mut group = Group::default();
-        let ended = self.end_abandoned(&mut group);
-        let ends: Vec<_> = rules.map(|rule| self.run_rule(rule, &mut group)).collect();
-        let is_stored = match disk::write(&self.store, before, &group).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(error = %with_sources(&error), "cannot write the ledger of payments");
-                false
-            }
-        };
-        if is_stored {
-            let mut stored = self.stored.write().unwrap_or_else(PoisonError::into_inner);
-            for entry in &group.entries {
-                // The draft has taken it.
-                if let Err(fault) = stored.apply(entry) {
-                    tracing::error!(error = %fault, "the ledger of payments differs from its draft");
-                    self.is_stale = true;
-                }
-            }
-        } else {
-            self.is_stale = true;
-            let mut abandoned = self
-                .abandoned
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            abandoned.extend(ended);
-            abandoned.extend(group.entries.iter().filter_map(|entry| match entry {
-                Entry::Reserved { reservation, .. } => Some(*reservation),
-                _ => None,
-            }));
-        }
-        for end in ends {
-            end(is_stored);
-        }
-    }
-
-    fn run_rule(&mut self, rule: Rule, group: &mut Group) -> End {
-        let mut draft = Draft {
-            ledger: &mut self.draft,
-            group,
-            is_torn: false,
-        };
-        let end = (rule.0)(&mut draft);
-        if draft.is_torn {
-            // What the rule wrote before it failed is taken back.
-            let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-            let mut ledger = stored.clone();
-            for entry in &group.entries {
-                if let Err(fault) = ledger.apply(entry) {
-                    tracing::error!(error = %fault, "the ledger of payments differs from its draft");
-                    self.is_stale = true;
-                }
-            }
-            self.draft = ledger;
-        }
-        end
-    }
-
-    /// Ends the calls whose end could not be stored, and returns them.
-    fn end_abandoned(&mut self, group: &mut Group) -> BTreeSet<ReservationId> {
-        let mut abandoned = self
-            .abandoned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let ended = std::mem::take(&mut *abandoned);
-        for reservation in &ended {
-            // A call that has ended is no longer known.
-            if let Ok(entry) = self.draft.release(*reservation)
-                && self.draft.apply(&entry).is_ok()
-            {
-                group.entries.push(entry);
-            }
-        }
-        ended
-    }
-
-    async fn read_again(&mut self) -> Result<(), OpenError> {
-        let ledger = disk::read(&self.store).await?;
-        *self.stored.write().unwrap_or_else(PoisonError::into_inner) = ledger.clone();
-        self.draft = ledger;
-        self.is_stale = false;
-        Ok(())
+/// Returns what a rule's caller is told once its group is stored, or once that has failed.
+fn told_after<T>(result: Result<T, Fault>, is_stored: bool) -> Result<T, BooksError> {
+    if is_stored {
+        result.map_err(BooksError::from)
+    } else {
+        Err(BooksError::Unwritten)
     }
 }
 

@@ -404,8 +404,9 @@ impl Channels {
             .books
             .reserve(account, sale.price, Source::Voucher, request);
         match reserving.await {
-            Ok(Reserved::Begin(reservation)) => Ok(Begun::Held(Hold {
+            Ok(Reserved::Begin { reservation, left }) => Ok(Begun::Held(Hold {
                 reservation,
+                left,
                 lock: Some(lock),
             })),
             other => {
@@ -416,7 +417,7 @@ impl Channels {
                         response: Some(self.receipt(&slot, None)),
                         receipt,
                     })),
-                    Reserved::Begin(_) => Err(PayError::Unavailable("ledger")),
+                    Reserved::Begin { .. } => Err(PayError::Unavailable("ledger")),
                 }
             }
         }

@@ -466,8 +466,9 @@ impl Rail for Lightning {
                 .books
                 .reserve(account, sale.price, Source::Purchases, request);
             Ok(match reserving.await? {
-                Reserved::Begin(reservation) => Begun::Held(Hold {
+                Reserved::Begin { reservation, left } => Begun::Held(Hold {
                     reservation,
+                    left,
                     lock: None,
                 }),
                 Reserved::Done(receipt) => Begun::Done(Paid {

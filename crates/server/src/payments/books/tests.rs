@@ -86,7 +86,7 @@ async fn buy(books: &Books, number: u64, units: u64) {
 async fn begin(books: &Books, number: u64, units: u64) -> Result<ReservationId, BooksError> {
     let asked = books.reserve(account(number), units, Source::Purchases, None);
     match asked.await? {
-        Reserved::Begin(reservation) => Ok(reservation),
+        Reserved::Begin { reservation, .. } => Ok(reservation),
         Reserved::Done(receipt) => panic!("{receipt:?}"),
     }
 }
@@ -110,6 +110,8 @@ async fn books_have_one_writer_and_end_calls_that_a_stop_interrupted() {
     let receipt = books.commit(done, 3, None).await.expect("charged");
     assert_eq!((receipt.units, receipt.left), (3, 7));
     begin(&books, 1, 5).await.expect("begun");
+    // A rule that ends after it shows that the reservation is stored.
+    books.write(|_| Ok(())).await.expect("written");
     assert_eq!(state(&books, 1), (2, 5, 3));
     books.close().await;
     let closed = begin(&books, 1, 1).await;
@@ -144,14 +146,23 @@ async fn write_that_fails_leaves_nothing_behind() {
 
     // The database fails: nothing changes, and the books go on once it works again.
     let held = begin(&books, 1, 2).await.expect("begun");
+    books.write(|_| Ok(())).await.expect("written");
     let pool = store.pool();
     let broken = "ALTER TABLE payment_names RENAME TO elsewhere";
     pool.execute(broken).await.expect("broken");
-    let refused = begin(&books, 1, 3).await;
-    assert!(matches!(refused, Err(BooksError::Unwritten)), "{refused:?}");
+    // A call begins without the database, and is not charged.
+    let unstored = begin(&books, 1, 3).await.expect("begun");
+    let lost = books.commit(unstored, 3, None).await;
+    assert!(matches!(lost, Err(BooksError::Unwritten)), "{lost:?}");
     assert_eq!(state(&books, 1), (8, 2, 0));
     let lost = books.commit(held, 2, None).await;
     assert!(matches!(lost, Err(BooksError::Unwritten)), "{lost:?}");
+    let refused = books.write(|draft| {
+        let [opened, ..] = invoice(3, 5);
+        draft.write(opened)
+    });
+    let refused = refused.await;
+    assert!(matches!(refused, Err(BooksError::Unwritten)), "{refused:?}");
     books.release(held).await;
     let mended = "ALTER TABLE elsewhere RENAME TO payment_names";
     pool.execute(mended).await.expect("mended");
@@ -163,12 +174,21 @@ async fn write_that_fails_leaves_nothing_behind() {
         Ok(())
     });
     kept.await.expect("kept");
-    // The call that failed to end has ended.
+    // The call that failed to end has ended, and the one that the database never had is not charged.
     assert_eq!(state(&books, 1), (10, 0, 0));
+    let late = books.commit(unstored, 3, None).await;
+    assert!(matches!(late, Err(BooksError::Unwritten)), "{late:?}");
+    // No other call gets its number.
+    let next = begin(&books, 1, 4).await.expect("begun");
+    assert!(next > unstored, "{next:?}");
+    books.commit(next, 1, None).await.expect("charged");
+    let late = books.commit(unstored, 3, None).await;
+    assert!(matches!(late, Err(BooksError::Unwritten)), "{late:?}");
+    assert_eq!(state(&books, 1), (9, 0, 1));
     books.close().await;
     drop(books);
     let books = world.books().await;
-    assert_eq!(state(&books, 1), (10, 0, 0));
+    assert_eq!(state(&books, 1), (9, 0, 1));
     assert_eq!(state(&books, 2), (5, 0, 0));
     let states = books.states("test").await.expect("read");
     assert_eq!(states, [(b"name".to_vec(), vec![2])]);
@@ -193,6 +213,48 @@ async fn commit_with_finds_what_the_database_has_stored_without_an_answer() {
     assert_eq!(state(&books, 1), (7, 0, 3));
     let states = books.states(disk::ANSWER_LOST).await.expect("read");
     assert_eq!(states, [(b"channel".to_vec(), vec![1])]);
+}
+
+#[tokio::test]
+async fn commit_charges_a_call_that_the_database_stored_without_an_answer() {
+    let world = World::new();
+    let books = world.books().await;
+    buy(&books, 1, 10).await;
+    // The call begins while the state before it is stored, so both share a failing transaction or not.
+    let keeping = books.write(|draft| {
+        draft.keep(disk::ANSWER_LOST, b"other", Some(vec![1]));
+        Ok(())
+    });
+    let (kept, held) = tokio::join!(keeping, begin(&books, 1, 4));
+    assert!(matches!(kept, Err(BooksError::Unwritten)), "{kept:?}");
+    let held = held.expect("begun");
+    match books.commit(held, 3, None).await {
+        Ok(receipt) => {
+            assert_eq!((receipt.units, receipt.left), (3, 7));
+            assert_eq!(state(&books, 1), (7, 0, 3));
+        }
+        Err(error) => {
+            assert!(matches!(error, BooksError::Unwritten), "{error}");
+            books.release(held).await;
+            assert_eq!(state(&books, 1), (10, 0, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn reserve_releases_a_call_whose_caller_has_gone() {
+    let world = World::new();
+    let books = world.books().await;
+    buy(&books, 1, 10).await;
+    {
+        let asked = books.reserve(account(1), 4, Source::Purchases, None);
+        let mut asked = std::pin::pin!(asked);
+        // The rule is handed in, and nobody waits for its answer.
+        assert!(futures_util::poll!(asked.as_mut()).is_pending());
+    }
+    books.write(|_| Ok(())).await.expect("written");
+    books.write(|_| Ok(())).await.expect("written");
+    assert_eq!(state(&books, 1), (10, 0, 0));
 }
 
 #[tokio::test]
@@ -289,10 +351,18 @@ async fn books_write_nothing_after_their_lock_is_gone() {
             opened => break opened.unwrap(),
         }
     };
-    let late = books.reserve(account(1), 10, Source::Purchases, None).await;
+    // A call may begin, and is never charged.
+    if let Ok(late) = begin(&books, 1, 10).await {
+        let charged = books.commit(late, 10, None).await;
+        assert!(matches!(charged, Err(BooksError::Closed)), "{charged:?}");
+    }
+    let late = books.write(|_| Ok(())).await;
     assert!(matches!(late, Err(BooksError::Closed)), "{late:?}");
     let reserved = others
         .reserve(account(1), 10, Source::Purchases, None)
         .await;
-    assert!(matches!(reserved, Ok(Reserved::Begin(_))), "{reserved:?}");
+    assert!(
+        matches!(reserved, Ok(Reserved::Begin { .. })),
+        "{reserved:?}"
+    );
 }
