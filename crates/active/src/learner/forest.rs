@@ -9,6 +9,7 @@
 //! The values of a feature are in at most 256 bins.
 //! With up to 256 different values, the splits are those of scikit-learn.
 
+mod buckets;
 mod grow;
 
 use ndarray::{Array2, ArrayView2, Axis};

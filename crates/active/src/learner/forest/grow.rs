@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::super::bins::{Bins, part};
 use super::super::tree::Tree;
+use super::buckets::Buckets;
 use crate::numbers::index;
 
 /// Grower of trees, with the memory that they share.
@@ -20,8 +21,10 @@ pub(super) struct Grower<'a> {
     weights: Vec<u64>,
     /// Drawn rows, in ranges of nodes.
     rows: Vec<u32>,
-    /// Rows of a node in the order of a feature, with their bins.
-    sorted: Vec<(u8, u32)>,
+    /// Class and weight of each row of a node.
+    node: Vec<(usize, u64)>,
+    /// Rows of a node by their bins of a feature.
+    buckets: Buckets,
     /// Rows that go right.
     right: Vec<u32>,
     /// Sums of weights by class: of a node, left of a split, and right of it.
@@ -60,7 +63,8 @@ impl<'a> Grower<'a> {
             features: (0..features).map(index).collect(),
             weights: vec![0; bins.rows()],
             rows: Vec::with_capacity(bins.rows()),
-            sorted: Vec::with_capacity(bins.rows()),
+            node: Vec::with_capacity(bins.rows()),
+            buckets: Buckets::new(bins.rows()),
             right: Vec::with_capacity(bins.rows()),
             all: vec![0; count],
             left: vec![0; count],
@@ -120,11 +124,14 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// Sums the weights of a node by class.
+    /// Reads the classes and weights of a node, and sums the weights by class.
     fn count(&mut self, start: usize, end: usize) {
         self.all.fill(0);
+        self.node.clear();
         for &row in &self.rows[start..end] {
-            self.all[self.classes[row as usize]] += self.weights[row as usize];
+            let (class, weight) = (self.classes[row as usize], self.weights[row as usize]);
+            self.all[class] += weight;
+            self.node.push((class, weight));
         }
     }
 
@@ -154,68 +161,41 @@ impl<'a> Grower<'a> {
 
     /// Returns the best split of a node at a feature; `None` if it has one value.
     fn look(&mut self, start: usize, end: usize, feature: usize) -> Option<Split> {
-        self.sort(start, end, feature);
-        if self.sorted.first()?.0 == self.sorted.last()?.0 {
-            return None;
-        }
+        let codes = self.bins.codes(feature);
+        let rows = &self.rows[start..end];
+        self.buckets
+            .fill(rows.iter().map(|&row| codes[row as usize]));
         self.left.fill(0);
         self.rest.copy_from_slice(&self.all);
         let (mut left_weight, mut rest_weight) = (0, self.all.iter().sum::<u64>());
         let (mut left_squares, mut rest_squares) =
             (0, self.all.iter().map(|it| it * it).sum::<u64>());
         let mut best: Option<Split> = None;
-        for (at, &(bin, row)) in self.sorted.iter().enumerate() {
-            if let Some(&(before, _)) = at.checked_sub(1).and_then(|at| self.sorted.get(at))
-                && before != bin
-            {
-                let purity = share(left_squares, left_weight) + share(rest_squares, rest_weight);
-                if best.is_none_or(|best| purity > best.purity) {
-                    best = Some(Split {
-                        feature,
-                        lower: before,
-                        upper: bin,
-                        purity,
-                    });
-                }
+        let mut bins = self.buckets.bins();
+        let mut lower = bins.next()?;
+        for upper in bins {
+            for member in self.buckets.members(lower) {
+                let (class, weight) = self.node[member];
+                let (left, rest) = (&mut self.left[class], &mut self.rest[class]);
+                left_squares += (2 * *left + weight) * weight;
+                rest_squares -= (2 * *rest - weight) * weight;
+                *left += weight;
+                *rest -= weight;
+                left_weight += weight;
+                rest_weight -= weight;
             }
-            let class = self.classes[row as usize];
-            let weight = self.weights[row as usize];
-            let (left, rest) = (&mut self.left[class], &mut self.rest[class]);
-            left_squares += (2 * *left + weight) * weight;
-            rest_squares -= (2 * *rest - weight) * weight;
-            *left += weight;
-            *rest -= weight;
-            left_weight += weight;
-            rest_weight -= weight;
+            let purity = share(left_squares, left_weight) + share(rest_squares, rest_weight);
+            if best.is_none_or(|best| purity > best.purity) {
+                best = Some(Split {
+                    feature,
+                    lower,
+                    upper,
+                    purity,
+                });
+            }
+            lower = upper;
         }
         best
-    }
-
-    /// Sorts the rows of a node by their bins.
-    fn sort(&mut self, start: usize, end: usize, feature: usize) {
-        let bins = self.bins.codes(feature);
-        let rows = &self.rows[start..end];
-        let coded = || rows.iter().map(|&row| (bins[row as usize], row));
-        self.sorted.clear();
-        if rows.len() <= 2 * self.bins.count(feature) {
-            self.sorted.extend(coded());
-            self.sorted.sort_unstable();
-            return;
-        }
-        // Each row goes to the next free place of its bin.
-        let mut places = [0_usize; 257];
-        for (code, _) in coded() {
-            places[usize::from(code) + 1] += 1;
-        }
-        for bin in 1..places.len() {
-            places[bin] += places[bin - 1];
-        }
-        self.sorted.resize(rows.len(), (0, 0));
-        for (code, row) in coded() {
-            let place = &mut places[usize::from(code)];
-            self.sorted[*place] = (code, row);
-            *place += 1;
-        }
     }
 
     /// Moves the rows of a node that go left before the others. Returns the first that goes right.
@@ -301,26 +281,6 @@ mod tests {
                 prop_assert!((0..middle).all(|at| value(at) <= threshold));
                 prop_assert!((middle..12).all(|at| value(at) > threshold));
             }
-        }
-    }
-
-    #[test]
-    fn sort_orders_large_and_small_nodes() {
-        let rows: Vec<f64> = (0..900_usize).map(|row| float(row * row % 30)).collect();
-        let bins = Bins::new(&rows, 1);
-        let classes = vec![0; 900];
-        let mut grower = Grower::new(&bins, &classes, 1);
-        grower.rows = (0..900).collect();
-        for end in [10, 900] {
-            grower.sort(0, end, 0);
-            assert_eq!(grower.sorted.len(), end);
-            assert!(grower.sorted.is_sorted());
-            assert!(
-                grower
-                    .sorted
-                    .iter()
-                    .all(|&(bin, row)| bins.codes(0)[row as usize] == bin)
-            );
         }
     }
 
