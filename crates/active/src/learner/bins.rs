@@ -1,5 +1,7 @@
 //! Values of features in at most 256 bins, so that trees sort them fast.
 
+use zeroize::Zeroize as _;
+
 /// Maximum number of bins of a feature.
 const MAX_BINS: usize = 256;
 
@@ -39,6 +41,7 @@ impl Bins {
             codes.extend(values().map(|value| code(&found, value)));
             bins.push(found);
         }
+        sorted.zeroize();
         Self {
             rows: count,
             codes,
@@ -72,6 +75,17 @@ impl Bins {
         let high = self.features[feature][usize::from(upper)].low;
         let middle = low + 0.5 * (high - low);
         if middle < high { middle } else { low }
+    }
+}
+
+impl Drop for Bins {
+    /// Overwrites the bins, whose bounds are values of rows.
+    fn drop(&mut self) {
+        self.codes.zeroize();
+        for bin in self.features.iter_mut().flatten() {
+            bin.low.zeroize();
+            bin.high.zeroize();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Inverse of a mean curvature, the same for each class.
 
+use zeroize::Zeroize as _;
+
 use crate::numbers::{add_scaled, dot};
 
 /// Maximum number of features for which features that vary together are respected.
@@ -58,6 +60,8 @@ impl Curvature {
                 add_scaled(target, curvature * value, &extended[..length]);
             }
         }
+        // It has the last row.
+        extended.zeroize();
         for (at, row) in matrix[..features].iter_mut().enumerate() {
             row[at] += penalty;
         }

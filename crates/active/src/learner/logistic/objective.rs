@@ -1,7 +1,10 @@
 //! Sum of the losses and the penalty, with its gradient and its curvature.
 
+use std::borrow::Cow;
+
 use ndarray::ArrayView2;
 
+use super::super::checks::contiguous;
 use super::super::seen::Seen;
 use super::curvature::Curvature;
 use crate::numbers::{add_scaled, dot, float, softmax};
@@ -9,8 +12,9 @@ use crate::numbers::{add_scaled, dot, float, softmax};
 /// Function of the parameters: for each scored class its weights, then its intercept.
 ///
 /// If there are two classes, the second one alone is scored, and the first one has the score 0.
-pub(super) struct Objective {
-    rows: Vec<f64>,
+pub(super) struct Objective<'a> {
+    /// All numbers, one row after the other.
+    rows: Cow<'a, [f64]>,
     features: usize,
     /// Index of the class of each row.
     targets: Vec<usize>,
@@ -19,17 +23,17 @@ pub(super) struct Objective {
     penalty: f64,
 }
 
-impl Objective {
+impl<'a> Objective<'a> {
     /// Returns the function of labeled rows; `penalty` is the factor of half the squared weights.
     pub(super) fn new(
-        rows: &ArrayView2<'_, f64>,
+        rows: &'a ArrayView2<'_, f64>,
         seen: &Seen,
         labels: &[usize],
         penalty: f64,
     ) -> Self {
         let classes = seen.classes().len();
         Self {
-            rows: rows.iter().copied().collect(),
+            rows: contiguous(rows),
             features: rows.ncols(),
             targets: seen.indices(labels),
             scored: if classes == 2 { 1 } else { classes },
@@ -47,7 +51,7 @@ impl Objective {
     }
 
     /// Returns the parameters of each scored class.
-    fn each<'a>(&self, parameters: &'a [f64]) -> impl Iterator<Item = &'a [f64]> + Clone {
+    fn each<'b>(&self, parameters: &'b [f64]) -> impl Iterator<Item = &'b [f64]> + Clone + use<'b> {
         parameters.chunks_exact(self.features + 1)
     }
 
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
 
     /// Returns the function's value and gradient at parameters.
-    fn at(objective: &Objective, parameters: &[f64]) -> (f64, Vec<f64>) {
+    fn at(objective: &Objective<'_>, parameters: &[f64]) -> (f64, Vec<f64>) {
         let mut scores = objective.scores(parameters);
         let losses = objective.losses(&mut scores);
         let value = losses + 0.5 * objective.penalty(parameters, parameters);
@@ -160,7 +164,8 @@ mod tests {
             penalty in 0.1..3.0,
         ) {
             let rows = Array2::from_shape_vec((7, 3), numbers).expect("21 numbers");
-            let objective = Objective::new(&rows.view(), &Seen::of(&labels, 4), &labels, penalty);
+            let rows = rows.view();
+            let objective = Objective::new(&rows, &Seen::of(&labels, 4), &labels, penalty);
             let parameters = &parameters[..objective.len()];
             let (_, gradient) = at(&objective, parameters);
             for (index, found) in gradient.iter().enumerate() {
@@ -178,14 +183,15 @@ mod tests {
     #[test]
     fn losses_are_those_of_the_formula() {
         let rows = Array2::zeros((3, 1));
+        let rows = rows.view();
         let labels = [0, 1, 2];
-        let objective = Objective::new(&rows.view(), &Seen::of(&labels, 3), &labels, 1.0);
+        let objective = Objective::new(&rows, &Seen::of(&labels, 3), &labels, 1.0);
         let mut scores = vec![1.0, 2.0, 3.0, 0.0, 0.0, 0.0, -800.0, 800.0, 0.0];
         let expected =
             libm::log(libm::exp(-2.0) + libm::exp(-1.0) + 1.0) + 2.0 + libm::log(3.0) + 800.0;
         assert!((objective.losses(&mut scores) - expected).abs() < 1e-12);
         let labels = [0, 1];
-        let objective = Objective::new(&rows.view(), &Seen::of(&labels, 2), &labels, 1.0);
+        let objective = Objective::new(&rows, &Seen::of(&labels, 2), &labels, 1.0);
         let mut scores = vec![3.0, -800.0];
         let expected = libm::log(1.0 + libm::exp(3.0)) + 800.0;
         assert!((objective.losses(&mut scores) - expected).abs() < 1e-12);

@@ -44,7 +44,7 @@ struct Point {
 }
 
 impl Point {
-    fn new(objective: &Objective, parameters: Vec<f64>) -> Self {
+    fn new(objective: &Objective<'_>, parameters: Vec<f64>) -> Self {
         let scores = objective.scores(&parameters);
         let mut derivatives = scores.clone();
         let loss =
@@ -69,7 +69,7 @@ struct Change {
 }
 
 /// Returns the minimum that the search finds from a start.
-pub(super) fn minimize(objective: &Objective, start: Vec<f64>) -> Minimum {
+pub(super) fn minimize(objective: &Objective<'_>, start: Vec<f64>) -> Minimum {
     let mut point = Point::new(objective, start);
     // A start far off, such as weights of quite different labels, is worse than none.
     let nothing = vec![0.0; objective.len()];
@@ -127,7 +127,7 @@ pub(super) fn minimize(objective: &Objective, start: Vec<f64>) -> Minimum {
 
 /// Returns the direction of the next step: L-BFGS's inverse Hessian times the negative gradient.
 fn direction(
-    objective: &Objective,
+    objective: &Objective<'_>,
     curvature: &Curvature,
     changes: &VecDeque<Change>,
     gradient: &[f64],
@@ -148,7 +148,12 @@ fn direction(
 }
 
 /// Returns the point a good step away in a direction; `None` if no length decreases the loss.
-fn advance(objective: &Objective, point: &Point, direction: &[f64], slope: f64) -> Option<Point> {
+fn advance(
+    objective: &Objective<'_>,
+    point: &Point,
+    direction: &[f64],
+    slope: f64,
+) -> Option<Point> {
     let scores = objective.scores(direction);
     // The penalty along the direction is a square function.
     let linear = objective.penalty(&point.parameters, direction);
