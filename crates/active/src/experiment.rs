@@ -101,7 +101,7 @@ impl Point {
 pub struct Plan {
     /// Strategy that chooses the rows.
     pub strategy: Strategy,
-    /// Strategy for the first labels; only strategies that need a model have one.
+    /// Strategy for the first labels, of strategies that take a start.
     pub start: Option<Start>,
 }
 
@@ -109,7 +109,7 @@ impl Plan {
     /// Returns the strategy for the next query.
     fn strategy(self, labels: usize, classes: usize) -> Strategy {
         match self.start {
-            Some(start) if self.strategy.needs_model() && start.goes_on(labels, classes) => {
+            Some(start) if self.strategy.takes_start() && start.goes_on(labels, classes) => {
                 start.strategy()
             }
             _ => self.strategy,

@@ -147,10 +147,12 @@ impl Strategy {
         )
     }
 
-    /// Returns `true` if the strategy looks at answers of a model, so that it can follow a start.
+    /// Returns `true` if the strategy can follow a start: it looks at answers of a model, and has no
+    /// start of its own.
     #[must_use]
-    pub fn needs_model(self) -> bool {
-        self == Self::Committee || self.needs_probabilities()
+    pub fn takes_start(self) -> bool {
+        let has_start = matches!(self, Self::StartThenMargin(_));
+        self == Self::Committee || (self.needs_probabilities() && !has_start)
     }
 
     /// Returns `true` if the strategy looks at the probabilities of a model.

@@ -81,7 +81,7 @@ fn trial_is_the_same_again_and_another_one_with_another_seed() {
 }
 
 #[test]
-fn plan_begins_with_its_start_and_gives_random_none() {
+fn plan_begins_with_its_start_and_gives_others_none() {
     let (rows, labels) = groups(60);
     let known = Known {
         rows: rows.view(),
@@ -103,8 +103,15 @@ fn plan_begins_with_its_start_and_gives_random_none() {
                 let found = asked(strategy, Some(start), labels);
                 assert_eq!(found, asked(alone, None, labels));
             }
-            let found = asked(Strategy::Random, Some(start), labels);
-            assert_eq!(found, asked(Strategy::Random, None, labels));
+            let others = [
+                Strategy::Random,
+                Strategy::StartThenMargin(Start::TypiClust),
+                Strategy::StartThenMargin(Start::KCenter),
+            ];
+            for other in others {
+                let found = asked(other, Some(start), labels);
+                assert_eq!(found, asked(other, None, labels));
+            }
         }
     }
 }
