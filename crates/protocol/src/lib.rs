@@ -1,7 +1,7 @@
 //! Rules of cotrain as pure functions of their arguments.
 //!
 //! They cover sample codecs, learners in fixed point, deposits, signed batches, settlement,
-//! records, prediction markets and fees for predictions.
+//! records, prediction markets, fees for predictions and federated rounds.
 //!
 //! This crate follows `docs/spec.md` to the bit, as the contracts do. Time, senders and money are
 //! arguments; there is no clock, no randomness, no I/O and no floating point.
@@ -44,6 +44,7 @@
 mod address;
 pub mod classifier;
 mod contract_error;
+pub mod federated;
 pub mod market;
 pub mod mechanism;
 mod money;

@@ -10,6 +10,7 @@ mod claiming;
 mod contributing;
 mod delegating;
 mod economy;
+mod federated;
 mod market;
 mod market_economy;
 mod naive_bayes;
