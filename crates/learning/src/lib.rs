@@ -16,6 +16,7 @@ mod digest;
 mod eigen;
 pub mod encode;
 pub mod evaluation;
+pub mod federated;
 pub mod initial;
 pub mod input;
 pub mod neighbors;
