@@ -9,6 +9,7 @@
 //! So floats are only added, subtracted, multiplied, divided, rounded and square-rooted, in a fixed
 //! order.
 //! Other functions differ between mathematics libraries, and matrix products between processors.
+//! Only the laboratory of federated rounds uses others, of `libm`, which is the same everywhere.
 
 pub mod agreement;
 pub mod data;
