@@ -106,3 +106,26 @@ impl Split {
         parts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draw_gives_each_example_to_one_client() {
+        let labels: Vec<u16> = (0..1_000).map(|index| index % 10).collect();
+        for split in [Split::Iid, Split::Dirichlet(0.5)] {
+            let parts = split.draw(&labels, 16, &mut Chance::new(1, 0));
+            let mut all: Vec<usize> = parts.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..1_000));
+            assert!(parts.iter().all(|part| part.len() >= LEAST));
+            let most = parts.iter().map(Vec::len).max().expect("some");
+            assert_eq!(most < 64, split == Split::Iid, "{split}: {most}");
+            assert_eq!(split.to_string().parse(), Ok(split));
+        }
+        for text in ["", "dirichlet", "dirichlet:0", "dirichlet:NaN", "Iid"] {
+            assert!(text.parse::<Split>().is_err(), "{text}");
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! With the variable `COTRAIN_WRITE_VECTORS` the tests write the vectors.
 
+mod attacks;
+mod laboratory;
 mod rules;
 mod training;
 
