@@ -30,10 +30,10 @@ impl Width {
         (1 << (self.bits() - 2)) - 1
     }
 
-    /// Returns the smallest number: -63 or -16,383. The one below has no opposite, and is refused.
+    /// Returns the smallest number that a lane holds: -64 or -16,384. Clients clip above it.
     #[must_use]
     pub fn min(self) -> i16 {
-        -self.max()
+        -self.bias()
     }
 
     /// Returns the number that is added before lanes are compared: 64 or 16,384.
@@ -107,8 +107,7 @@ pub fn encode_update(width: Width, update: &[i16]) -> Result<Vec<u8>, FederatedE
 /// Decodes an update of so many parameters.
 ///
 /// # Errors
-/// [`FederatedError::WrongBytes`], [`FederatedError::GuardBit`], [`FederatedError::OutOfRange`] or
-/// [`FederatedError::Padding`].
+/// [`FederatedError::WrongBytes`], [`FederatedError::GuardBit`] or [`FederatedError::Padding`].
 pub fn decode_update(
     width: Width,
     parameters: usize,
@@ -137,9 +136,7 @@ pub fn decode_update(
             });
         }
         if lane < parameters {
-            let number = width.number(value);
-            width.check(lane, number)?;
-            update.push(number);
+            update.push(width.number(value));
         } else if value != 0 {
             return Err(FederatedError::Padding {
                 lane,
