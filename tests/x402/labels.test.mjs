@@ -148,6 +148,16 @@ test('a session is opened, taught, asked, topped up and closed with a refund', a
     assert.equal(await host(), had + PRICE - back + FEE);
 });
 
+test('a coordinator that only sells labels becomes ready', async () => {
+    let ready;
+    for (let tries = 0; tries < 50 && ready?.status !== 200; tries++) {
+        await pause(100);
+        ready = await fetch(`${api.url}/health/ready`);
+    }
+    assert.equal(ready.status, 200, await ready.clone().text());
+    assert.ok((await ready.json()).head > 0);
+});
+
 test('a call without enough units is paid for by itself', async () => {
     const payer = stage.payer(accounts[3]);
     const session = await open(payer, { ...opening, units: 10 });

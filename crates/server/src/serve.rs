@@ -406,12 +406,21 @@ impl Services {
         while clock.join_next().await.is_some() {}
     }
 
-    /// Keeps the time of the chain.
+    /// Keeps the time of the chain, and its head if nothing else reads it.
     async fn tell_time(self: Arc<Self>, stop: CancellationToken) {
+        let index = self.coordinator.index();
         while !stop.is_cancelled() {
-            // Where it fails, whoever follows a model says so.
-            if let Ok(now) = self.coordinator.index().node().now().await {
-                self.coordinator.index().note_now(now);
+            let is_alone = index.contracts().is_empty();
+            match index.node().head().await {
+                Ok(head) => {
+                    if is_alone {
+                        index.note_head(head);
+                    }
+                    index.note_now(index.node().now_after(&head).await);
+                }
+                Err(_) if is_alone => index.note_silence(),
+                // Whoever follows a contract says so.
+                Err(_) => {}
             }
             pause(self.config.node.poll, &stop).await;
         }
