@@ -87,6 +87,15 @@ test('labels offer the channel first, at the price of the call', async () => {
     assert.equal(channel.extra.minDeposit, String(1000n * UNIT));
 });
 
+test('labels are sold for a token that is younger than the final blocks', async () => {
+    const blocks = await stage.reader.getBlockNumber();
+    const own = sections.replace(`development = ${HOST}`, `development = 8\nfinal_after = ${blocks}`);
+    const other = await stage.serve(own, { name: 'young' });
+    const payer = stage.payer(accounts[0], 'batch-settlement');
+    await ok(await post(payer, `${other.url}/v1/label/sessions`, OPENING), 201);
+    await end(other.child);
+});
+
 test('labels are paid by a deposit and 100 vouchers, to the unit, and a refund returns the rest', async () => {
     const payer = stage.payer(accounts[0], 'batch-settlement');
     const before = await stage.balance(payer.account.address);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use cotrain_chain::node::{At, Block, NodeError};
 use cotrain_payments::{
@@ -355,7 +355,15 @@ impl Chain {
         at: Option<At>,
     ) -> Result<bool, ChainError> {
         let call = authorizationStateCall { authorizer, nonce };
-        self.view(token, &call, at).await
+        if at.is_none() {
+            return self.view(token, &call, at).await;
+        }
+        let answer = self.0.node.call(token, call.abi_encode(), at).await?;
+        // Before the token was there, none of its nonces was used.
+        if answer.is_empty() {
+            return Ok(false);
+        }
+        decoded::<authorizationStateCall>(token, &answer)
     }
 
     /// Calls a view function of a contract.
@@ -366,13 +374,18 @@ impl Chain {
         at: Option<At>,
     ) -> Result<C::Return, ChainError> {
         let answer = self.0.node.call(contract, call.abi_encode(), at).await?;
-        C::abi_decode_returns(&answer).map_err(|error| {
-            ChainError::Node(NodeError::Malformed {
-                method: "eth_call",
-                message: format!("{contract} answered {answer}: {error}"),
-            })
-        })
+        decoded::<C>(contract, &answer)
     }
+}
+
+/// Returns what a contract's view function answered.
+fn decoded<C: SolCall>(contract: Address, answer: &Bytes) -> Result<C::Return, ChainError> {
+    C::abi_decode_returns(answer).map_err(|error| {
+        ChainError::Node(NodeError::Malformed {
+            method: "eth_call",
+            message: format!("{contract} answered {answer}: {error}"),
+        })
+    })
 }
 
 #[cfg(test)]
