@@ -96,6 +96,28 @@ test('labels are sold for a token that is younger than the final blocks', async 
     await end(other.child);
 });
 
+test('labels take one deposit of a client that signs another after a lost answer', async () => {
+    const own = sections.replace(`development = ${HOST}`, 'development = 8\npatience = "1 s"');
+    const other = await stage.serve(own, { name: 'hasty' });
+    const payer = stage.payer(accounts[3], 'batch-settlement');
+    const deposits = [];
+    payer.client.onAfterPaymentCreation(async ({ paymentPayload }) => {
+        deposits.push(paymentPayload.payload.deposit?.amount);
+    });
+    const opens = () => post(payer, `${other.url}/v1/label/sessions`, OPENING);
+    const before = await stage.balance(accounts[3].address);
+    await stage.test.setAutomine(false);
+    for (let count = 0; count < 2; count++) assert.equal((await opens()).status, 503);
+    await stage.test.mine({ blocks: 1 });
+    await stage.test.setAutomine(true);
+    const opened = await ok(await opens(), 201);
+    assert.deepEqual(deposits, [deposits[0], deposits[0], deposits[0]]);
+    assert.equal(before - (await stage.balance(accounts[3].address)), BigInt(deposits[0]));
+    const { channelState } = header(opened, 'PAYMENT-RESPONSE').extra;
+    assert.equal(channelState.balance, deposits[0]);
+    await end(other.child);
+});
+
 test('labels are paid by a deposit and 100 vouchers, to the unit, and a refund returns the rest', async () => {
     const payer = stage.payer(accounts[0], 'batch-settlement');
     const before = await stage.balance(payer.account.address);

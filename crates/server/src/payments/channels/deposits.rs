@@ -40,7 +40,7 @@ impl Channels {
         let (call, transfer) = chain.deposit(&terms.token, &deposit)?;
         let mut found = chain.look(&transfer).await?;
         if found == Finding::Nothing && now() < slot.deposit_until {
-            return Err(RefusalReason::Pending.into());
+            return self.without_another(slot, deposit).await;
         }
         if found == Finding::Nothing {
             // The rules decide whether the deposit is good, and change nothing yet.
@@ -80,6 +80,22 @@ impl Channels {
                 Err(RefusalReason::X402(Reason::BatchDepositTransactionFailed).into())
             }
         }
+    }
+
+    /// Returns a payment without its deposit while another one is on its way, if the channel has
+    /// enough by now. A client whose answer was lost signs a new deposit, and needs none.
+    async fn without_another(
+        &self,
+        slot: &mut Slot,
+        deposit: DepositPayload,
+    ) -> Result<BatchPayload, PayError> {
+        let state = self.state(slot.kept.channel.id()).await?;
+        let total = deposit.voucher.max_claimable_amount.to_u128();
+        if total.is_none_or(|total| state.balance < total) {
+            return Err(RefusalReason::Pending.into());
+        }
+        slot.kept.channel.mirror(state);
+        Ok(without_deposit(deposit))
     }
 
     /// Checks that a deposit is worth the host's gas, and that its outcome is known soon.
