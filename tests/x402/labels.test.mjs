@@ -288,13 +288,19 @@ test('units outlive a kill, and the token begins a new model', async () => {
     assert.equal(other.status, 200);
 });
 
-/** Sends a signed transfer as anyone may, and not the coordinator. */
-async function move(paid) {
+/** Returns a call of the token with a signed transfer, which anyone may send. */
+function moving(paid) {
     const payment = JSON.parse(Buffer.from(paid['payment-signature'], 'base64'));
     const { authorization: it, signature } = payment.payload;
     const { r, s, v } = parseSignature(signature);
     const terms = [it.from, it.to, it.value, it.validAfter, it.validBefore, it.nonce];
-    await stage.write(accounts[0], stage.token, 'transferWithAuthorization', [...terms, Number(v), r, s]);
+    return { ...stage.token, functionName: 'transferWithAuthorization', args: [...terms, Number(v), r, s] };
+}
+
+/** Sends a signed transfer as anyone may, and not the coordinator. */
+async function move(paid) {
+    const { functionName, args, ...token } = moving(paid);
+    await stage.write(accounts[0], token, functionName, args);
 }
 
 const newKey = () => ({ 'idempotency-key': `pay_${randomBytes(8).toString('hex')}` });
@@ -391,6 +397,33 @@ test('a transfer that its payer has sent, or signed for too long, is never taken
     const value = Buffer.from(JSON.stringify({ ...payload, accepted: offer })).toString('base64');
     const long = await send(fetch, '/sessions', opening, { 'payment-signature': value });
     assert.equal((await long.json()).error, 'invalid_exact_evm_payload_authorization_valid_before');
+});
+
+test('nobody pays again while a transfer that others sent is pending', async () => {
+    const payer = stage.payer(accounts[8]);
+    const key = newKey();
+    const { paid } = await sign(payer, '/sessions', opening);
+    const pay = () => send(fetch, '/sessions', opening, { ...paid, ...key });
+    await stage.test.setAutomine(false);
+    await stage.wallet(accounts[0]).writeContract({ ...moving(paid), gas: 200_000n });
+    const pending = await pay();
+    assert.equal(pending.status, 503, await pending.clone().text());
+    assert.equal((await pending.json()).type, '/problems/payment-pending');
+    assert.ok(!pending.headers.has('payment-required'));
+    await stage.test.mine({ blocks: 1 });
+    assert.equal((await pay()).status, 409);
+
+    // Another pending transaction of the payer is no payment.
+    const next = await sign(payer, '/sessions', opening);
+    const rest = await stage.balance(payer.account.address);
+    const call = { ...stage.token, functionName: 'transfer', args: [accounts[0].address, rest], gas: 100_000n };
+    await stage.wallet(payer.account).writeContract(call);
+    const refused = await send(fetch, '/sessions', opening, { ...next.paid, ...newKey() });
+    assert.equal(refused.status, 402, await refused.clone().text());
+    assert.equal((await refused.json()).error, 'invalid_exact_evm_transaction_simulation_failed');
+    await stage.test.mine({ blocks: 1 });
+    await stage.test.setAutomine(true);
+    await stage.write(accounts[0], stage.token, 'transfer', [payer.account.address, rest]);
 });
 
 test('a payment that the database did not store is taken by a repetition', async () => {

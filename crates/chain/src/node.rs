@@ -598,6 +598,28 @@ impl Node {
         self.run(request, at).await
     }
 
+    /// Calls like [`call`](Self::call), in the block that the node is building: after the pending
+    /// transactions that it knows.
+    ///
+    /// Nodes that cannot call in that block answer for the latest one.
+    ///
+    /// # Errors
+    /// As [`Node::call`].
+    pub async fn call_next(&self, to: Address, data: Vec<u8>) -> Result<Bytes, NodeError> {
+        let request = rpc::TransactionRequest::default()
+            .with_to(to)
+            .with_input(data.clone());
+        let called = self.ask("eth_call", || {
+            self.provider
+                .call(request.clone())
+                .block(BlockId::pending())
+        });
+        match called.await {
+            Err(error) if error.may_be_of_pending() => self.call(to, data, None).await,
+            called => called,
+        }
+    }
+
     /// Calls like [`call`](Self::call), from a sender with `value` wei, which it must have.
     ///
     /// # Errors
@@ -666,17 +688,8 @@ impl Node {
                 .block(BlockId::pending())
         });
         match estimated.await {
-            Ok(gas) => Ok(gas),
-            // The same node would fail again for another block.
-            Err(
-                error @ (NodeError::Reverted(_)
-                | NodeError::InsufficientFunds { .. }
-                | NodeError::Unreachable { .. }
-                | NodeError::TimedOut { .. }
-                | NodeError::RateLimited { .. }
-                | NodeError::Denied { .. }),
-            ) => Err(error),
-            Err(_) => self.estimate(from, to, value, data).await,
+            Err(error) if error.may_be_of_pending() => self.estimate(from, to, value, data).await,
+            estimated => estimated,
         }
     }
 

@@ -222,6 +222,21 @@ impl NodeError {
                 | Self::InsufficientFunds { .. }
         )
     }
+
+    /// Returns `true` if a request about the pending block may succeed for the latest one.
+    ///
+    /// For the other reasons, the same node would fail again.
+    pub(super) fn may_be_of_pending(&self) -> bool {
+        !matches!(
+            self,
+            Self::Reverted(_)
+                | Self::InsufficientFunds { .. }
+                | Self::Unreachable { .. }
+                | Self::TimedOut { .. }
+                | Self::RateLimited { .. }
+                | Self::Denied { .. }
+        )
+    }
 }
 
 /// Node that received the request, for error messages.

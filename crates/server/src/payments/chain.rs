@@ -78,6 +78,9 @@ pub enum ChainError {
     /// The chain would not take the payment.
     #[error("cannot take the payment: {0}; correct it, and sign another one")]
     Refused(Reason),
+    /// A transaction with the same transfer is pending, whoever sent it.
+    #[error("cannot send the transfer: a transaction with it is pending; look for it again")]
+    Pending,
     /// The node failed.
     #[error("cannot read the chain now: the node failed; try again later")]
     Node(#[from] NodeError),
@@ -101,6 +104,7 @@ impl ChainError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Refused(reason) => reason.clone(),
+            Self::Pending => Reason::SettlementPending,
             Self::Node(_) | Self::Send(_) | Self::Daily(_) => Reason::UnexpectedSettleError,
         }
     }

@@ -49,6 +49,7 @@ impl From<ChainError> for PayError {
     fn from(error: ChainError) -> Self {
         match error {
             ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
+            ChainError::Pending => RefusalReason::Pending.into(),
             error => {
                 tracing::warn!(error = %with_sources(&error), "cannot use the chain for a payment now");
                 Self::Unavailable("chain")

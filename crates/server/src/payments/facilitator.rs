@@ -103,7 +103,7 @@ impl From<ChainError> for Failure {
         let reason = error.reason();
         let message = match &error {
             ChainError::Refused(_) => None,
-            ChainError::Daily(_) => Some(error.to_string()),
+            ChainError::Pending | ChainError::Daily(_) => Some(error.to_string()),
             ChainError::Node(_) | ChainError::Send(_) => {
                 tracing::warn!(error = %cotrain_indexer::with_sources(&error), "the facilitator cannot use the chain");
                 Some("the chain cannot be used now; try again later".to_owned())
@@ -539,7 +539,7 @@ fn read(payload: &Json) -> Result<BatchPayload, Reason> {
 /// Returns the word of verifying for one of settling.
 fn verify_word(reason: Reason) -> Reason {
     match reason {
-        Reason::UnexpectedSettleError => Reason::UnexpectedVerifyError,
+        Reason::UnexpectedSettleError | Reason::SettlementPending => Reason::UnexpectedVerifyError,
         reason => reason,
     }
 }

@@ -123,8 +123,51 @@ impl Chain {
     ///
     /// # Errors
     /// [`ChainError::Refused`] if the nonce is used, the balance is too low, or the transfer would
-    /// fail; [`ChainError::Node`].
+    /// fail; [`ChainError::Pending`] if somebody has sent it; [`ChainError::Node`].
     pub async fn check(&self, payment: &Payment) -> Result<u64, ChainError> {
+        let checked = self.check_once(payment).await;
+        self.explain(checked, &payment.token, &payment.authorization)
+            .await
+    }
+
+    /// Simulates a call that makes a transfer, and returns its gas.
+    ///
+    /// # Errors
+    /// As [`Chain::check`], with the call's word if it would fail.
+    pub async fn simulate_transfer(
+        &self,
+        call: &ContractCall,
+        transfer: &Transfer,
+    ) -> Result<u64, ChainError> {
+        let simulated = self.simulate(call).await;
+        self.explain(simulated, &transfer.token, &transfer.authorization)
+            .await
+    }
+
+    /// Returns the result of a check, with the true reason of a refusal: somebody may have sent the
+    /// transfer between two looks of the check, or a moment before it.
+    async fn explain(
+        &self,
+        checked: Result<u64, ChainError>,
+        token: &Token,
+        authorization: &Authorization,
+    ) -> Result<u64, ChainError> {
+        let reason = match checked {
+            Err(ChainError::Refused(reason)) if reason != Reason::ExactNonceUsed => reason,
+            checked => return checked,
+        };
+        let (token, from, nonce) = (token.address, authorization.from, authorization.nonce);
+        // The block that the node is building comes first: what it lacks, the latest one lacked, too.
+        if !self.nonce_used_next(token, from, nonce).await? {
+            return Err(ChainError::Refused(reason));
+        }
+        if self.nonce_used(token, from, nonce, None).await? {
+            return Err(ChainError::Refused(Reason::ExactNonceUsed));
+        }
+        Err(ChainError::Pending)
+    }
+
+    async fn check_once(&self, payment: &Payment) -> Result<u64, ChainError> {
         let Authorization { from, nonce, .. } = payment.authorization;
         let token = payment.token.address;
         let (balance, nonce_used) = tokio::try_join!(
@@ -363,6 +406,18 @@ impl Chain {
         if answer.is_empty() {
             return Ok(false);
         }
+        decoded::<authorizationStateCall>(token, &answer)
+    }
+
+    /// Returns `true` if the nonce is used, or a transaction that uses it is pending.
+    async fn nonce_used_next(
+        &self,
+        token: Address,
+        authorizer: Address,
+        nonce: B256,
+    ) -> Result<bool, ChainError> {
+        let call = authorizationStateCall { authorizer, nonce };
+        let answer = self.0.node.call_next(token, call.abi_encode()).await?;
         decoded::<authorizationStateCall>(token, &answer)
     }
 

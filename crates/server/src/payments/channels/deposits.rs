@@ -48,7 +48,13 @@ impl Channels {
             let payload = BatchPayload::Deposit(deposit.clone());
             self.lock(&mut dry, terms, &payload).await?;
             self.check_worth(terms, &deposit)?;
-            let gas = chain.simulate(&call).await?;
+            let gas = match chain.simulate_transfer(&call, &transfer).await {
+                // It was made a moment ago, and the next look finds it.
+                Err(ChainError::Refused(Reason::ExactNonceUsed)) => {
+                    return Err(RefusalReason::Pending.into());
+                }
+                gas => gas?,
+            };
             let prepared = chain.prepare(&call, gas, Purse::Host).await;
             let sent = chain.settle(prepared?, &transfer).await;
             if matches!(

@@ -333,6 +333,7 @@ fn refused(error: ChainError) -> PayError {
             RefusalReason::Ledger(Fault::PaymentUsed).into()
         }
         ChainError::Refused(reason) => RefusalReason::X402(reason).into(),
+        ChainError::Pending => RefusalReason::Pending.into(),
         error => unavailable(&error),
     }
 }
