@@ -10,7 +10,6 @@ mod taking;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use alloy_primitives::{Address, B256};
@@ -39,9 +38,6 @@ use super::{
 
 /// Name of the rail among the states of the books.
 const STATES: &str = "exact";
-
-/// Time after which a transfer is sent anew that this process has sent, and that nobody has seen.
-const AGAIN: Duration = Duration::from_mins(10);
 
 /// Token that buys units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +86,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Busy {
     transfers: BTreeSet<B256>,
-    /// Times at which their transactions were sent. Each is sent at rising fees until it is included.
-    sent: BTreeMap<B256, Instant>,
+    /// Transfers whose transactions are sent now, at rising fees until they are included.
+    sent: BTreeSet<B256>,
     /// Accounts that are being opened, and that nobody can use if the answer is lost. Until it is told,
     /// the database has them as closed.
     opening: BTreeSet<AccountId>,
@@ -113,6 +109,18 @@ struct Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.rail.busy().transfers.remove(&self.name);
+    }
+}
+
+/// Mark of a transfer whose transaction this process sends.
+struct UnderWay {
+    rail: Exact,
+    name: B256,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.rail.busy().sent.remove(&self.name);
     }
 }
 
@@ -177,10 +185,9 @@ impl Exact {
         is_free.then_some(Turn { rail, name })
     }
 
-    /// Returns `true` if a transaction of the transfer may still be on its way from this process.
+    /// Returns `true` if this process sends a transaction of the transfer now.
     fn is_under_way(&self, name: B256) -> bool {
-        let sent = self.busy().sent.get(&name).copied();
-        sent.is_some_and(|sent| sent.elapsed() < AGAIN)
+        self.busy().sent.contains(&name)
     }
 
     /// Sends a transaction, and returns what the chain shows within the time that a request waits.
@@ -190,12 +197,10 @@ impl Exact {
         prepared: Prepared,
         transfer: &Transfer,
     ) -> Result<Finding, ChainError> {
-        self.busy().sent.insert(name, Instant::now());
-        let found = self.0.chain.settle(prepared, transfer).await;
-        if matches!(found, Err(ChainError::Send(_))) {
-            self.busy().sent.remove(&name);
-        }
-        found
+        self.busy().sent.insert(name);
+        let rail = self.clone();
+        let prepared = prepared.marked(UnderWay { rail, name });
+        self.0.chain.settle(prepared, transfer).await
     }
 
     /// Returns `true` if an opening needs an id: no money would go back if its answer were lost.
@@ -309,11 +314,10 @@ impl Exact {
             if self.busy().missing.insert(id) {
                 return;
             }
-            // What was included, and is no longer, is sent by nobody.
-            self.busy().sent.remove(&id.hash());
         }
         self.busy().missing.remove(&id);
-        if state.is_pending()
+        // What has failed once may fail again, at the cost of the host.
+        if matches!(state, Settlement::Sent | Settlement::Unknown)
             && is_nothing
             && !self.is_under_way(id.hash())
             && let Ok(gas) = self.0.chain.check(&known.payment).await

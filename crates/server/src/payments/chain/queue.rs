@@ -1,6 +1,6 @@
 //! Transactions of the account: each gets a nonce, and is sent until it is included.
 
-use std::collections::BTreeSet;
+use std::{any::Any, collections::BTreeSet};
 
 use alloy_primitives::B256;
 use cotrain_chain::node::NodeReceipt;
@@ -119,6 +119,8 @@ pub struct Prepared {
     queue: OwnedMutexGuard<Queue>,
     outgoing: Outgoing,
     taken: Taken,
+    /// Mark that the caller leaves, which is dropped once nothing sends the transaction any more.
+    mark: Option<Box<dyn Any + Send>>,
 }
 
 /// Outcome of a transaction within the time that a request waits.
@@ -144,7 +146,14 @@ impl Prepared {
             queue,
             outgoing,
             taken,
+            mark: None,
         }
+    }
+
+    /// Leaves a mark, which is dropped once nothing sends the transaction any more.
+    pub fn marked(mut self, mark: impl Any + Send) -> Self {
+        self.mark = Some(Box::new(mark));
+        self
     }
 
     /// Returns the hash. Offering more gas later gives the transaction another one.
@@ -162,12 +171,14 @@ impl Prepared {
             mut queue,
             mut outgoing,
             mut taken,
+            mark,
         } = self;
         let patience = chain.options().patience;
         let nonce = outgoing.unsigned.nonce;
         queue.in_flight.insert(nonce);
         drop(queue);
         let sending = tokio::spawn(async move {
+            let _mark = mark;
             let budget = Budget::default();
             let sender = chain.sender(&budget);
             let sent = sender.deliver(&mut NotStored, &(), &mut outgoing).await;
