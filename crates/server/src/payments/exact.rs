@@ -236,9 +236,13 @@ impl Exact {
     fn transfer(&self, id: PaymentId, known: &Known) -> Transfer {
         let mut transfer = Transfer::from(&known.payment);
         let payment = self.0.books.read(|ledger| ledger.payment(id).cloned());
+        let mut seen = None;
         if let Some(PaymentState::Settlement { transaction, .. }) = payment.map(|it| it.state) {
-            transfer.transactions.extend(transaction);
+            seen = transaction;
         }
+        let signed = known.transactions.iter().rev().copied();
+        let others = signed.filter(|it| Some(*it) != seen);
+        transfer.transactions.extend(seen.into_iter().chain(others));
         transfer
     }
 
@@ -295,10 +299,22 @@ impl Exact {
         Ok(())
     }
 
-    /// Looks at a payment that is not decided, and sends it again if it can still be mined.
-    async fn pursue(&self, id: PaymentId, known: Known) {
-        let Some(_turn) = self.turn(id.hash()) else {
+    /// Looks at a payment that is not decided, unless another task does.
+    async fn pursue(&self, id: PaymentId) {
+        let Some(turn) = self.turn(id.hash()) else {
             return;
+        };
+        if let Err(error) = self.advance(id, &turn).await {
+            tracing::warn!(%error, "cannot write the state of a payment");
+        }
+    }
+
+    /// Looks at a payment in its turn, sends it again if it can still be mined, and writes what the
+    /// chain shows.
+    async fn advance(&self, id: PaymentId, _turn: &Turn) -> Result<(), BooksError> {
+        let known = self.known_payments().get(&id).cloned();
+        let Some(known) = known else {
+            return Ok(());
         };
         let mut found = self.0.chain.look(&self.transfer(id, &known)).await;
         let state = self
@@ -306,13 +322,13 @@ impl Exact {
             .books
             .read(|ledger| ledger.payment(id).map(|it| it.state));
         let Some(PaymentState::Settlement { state, .. }) = state else {
-            return;
+            return Ok(());
         };
         let is_nothing = matches!(found, Ok(Finding::Nothing));
         // A node may lag behind the one that showed the transfer, so one look takes nothing back.
         if state.is_paid() && is_nothing {
             if self.busy().missing.insert(id) {
-                return;
+                return Ok(());
             }
         }
         self.busy().missing.remove(&id);
@@ -327,12 +343,24 @@ impl Exact {
                 .prepare_payment(&known.payment, gas, Purse::Host)
                 .await
         {
-            let transfer = Transfer::from(&known.payment);
+            let known = known.sent(prepared.hash());
+            self.keep(id, known.clone()).await?;
+            let transfer = self.transfer(id, &known);
             found = self.settle(id.hash(), prepared, &transfer).await;
         }
-        if let Err(error) = self.record(id, found).await {
-            tracing::warn!(%error, "cannot write the state of a payment");
-        }
+        self.record(id, found).await
+    }
+
+    /// Stores what is known of a payment.
+    async fn keep(&self, id: PaymentId, known: Known) -> Result<(), BooksError> {
+        let stored = known.stored();
+        let kept = self.0.books.write(move |draft| {
+            draft.keep(STATES, id.hash().as_slice(), Some(stored));
+            Ok(())
+        });
+        kept.await?;
+        self.known_payments().insert(id, known);
+        Ok(())
     }
 
     async fn reconcile_payments(&self) {
@@ -341,10 +369,7 @@ impl Exact {
             .books
             .read(|ledger| ledger.unsettled().map(|(id, _)| id).collect());
         for id in unsettled {
-            let known = self.known_payments().get(&id).cloned();
-            if let Some(known) = known {
-                self.pursue(id, known).await;
-            }
+            self.pursue(id).await;
         }
     }
 }

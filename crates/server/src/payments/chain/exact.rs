@@ -208,9 +208,15 @@ impl Chain {
     ) -> Result<Finding, ChainError> {
         let begun = tokio::time::Instant::now();
         let mut transfer = transfer.clone();
-        transfer.transactions.push(prepared.hash());
+        let hash = prepared.hash();
+        if !transfer.transactions.contains(&hash) {
+            transfer.transactions.push(hash);
+        }
         let refused = match prepared.send().await {
             Sent::Included(receipt) => {
+                transfer
+                    .transactions
+                    .retain(|it| *it != receipt.transaction);
                 transfer.transactions.insert(0, receipt.transaction);
                 None
             }

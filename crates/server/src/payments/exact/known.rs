@@ -22,7 +22,12 @@ pub(super) struct Known {
     pub(super) body: B256,
     /// `true` if it opened its account.
     pub(super) is_opening: bool,
+    /// Hashes of the transactions that were signed for it, oldest first.
+    pub(super) transactions: Vec<B256>,
 }
+
+/// Maximum number of hashes that are kept of a payment. Each look asks for all of them.
+const MAX_HASHES: usize = 8;
 
 /// Form in which a payment is stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,9 +41,20 @@ pub(super) struct Stored {
     id: Option<B256>,
     body: B256,
     opening: bool,
+    #[serde(default)]
+    transactions: Vec<B256>,
 }
 
 impl Known {
+    /// Returns the payment with a transaction that is about to be sent.
+    pub(super) fn sent(mut self, transaction: B256) -> Self {
+        self.transactions.retain(|it| *it != transaction);
+        self.transactions.push(transaction);
+        let old = self.transactions.len().saturating_sub(MAX_HASHES);
+        self.transactions.drain(..old);
+        self
+    }
+
     /// Returns the bytes that are stored.
     pub(super) fn stored(&self) -> Vec<u8> {
         let Self {
@@ -46,6 +62,7 @@ impl Known {
             id,
             body,
             is_opening,
+            transactions,
         } = self.clone();
         let stored = Stored {
             chain: payment.token.chain_id,
@@ -57,6 +74,7 @@ impl Known {
             id,
             body,
             opening: is_opening,
+            transactions,
         };
         // It has texts and numbers only.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -85,6 +103,7 @@ impl From<Stored> for Known {
             id: stored.id,
             body: stored.body,
             is_opening: stored.opening,
+            transactions: stored.transactions,
         }
     }
 }

@@ -39,10 +39,7 @@ impl Exact {
             of_account.map(|(id, _)| id).collect::<Vec<_>>()
         };
         for id in self.0.books.read(of_account) {
-            let known = self.known_payments().get(&id).cloned();
-            if let Some(known) = known {
-                self.pursue(id, known).await;
-            }
+            self.pursue(id).await;
         }
         for id in self.begin_refunds(account).await? {
             self.send_refund(id).await;

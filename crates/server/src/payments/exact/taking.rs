@@ -171,6 +171,7 @@ impl Exact {
             id: sale.id.as_ref().map(|id| hashed(&id.to_string())),
             body: sale.body,
             is_opening: sale.account.is_none(),
+            transactions: vec![prepared.hash()],
         };
         let stored = known.stored();
         let valid_before = known.valid_before();
@@ -262,9 +263,9 @@ impl Exact {
         // What counts is not looked at again: a node that lags would take it back.
         if payment.standing() == Standing::Pending {
             let turn = self.turn(id.hash()).ok_or(RefusalReason::Pending)?;
-            let found = self.0.chain.look(&self.transfer(id, &known)).await;
-            self.record(id, found).await?;
-            drop(turn);
+            let rail = self.clone();
+            let advancing = tokio::spawn(async move { rail.advance(id, &turn).await });
+            advancing.await.unwrap_or(Err(BooksError::Unwritten))?;
         }
         let owner = Owner::Token(sale.fresh.token);
         let admitted = self.admitted(id, owner, known.is_opening, known.is_opening)?;
