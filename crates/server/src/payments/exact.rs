@@ -91,8 +91,6 @@ struct Busy {
     /// Accounts that are being opened, and that nobody can use if the answer is lost. Until it is told,
     /// the database has them as closed.
     opening: BTreeSet<AccountId>,
-    /// Payments that counted, and that the last look did not find.
-    missing: BTreeSet<PaymentId>,
     /// Pending payments, by payer and token. A second one may find no tokens left.
     pending: BTreeMap<(Address, Address), PaymentId>,
     /// Number of payments whose transactions failed.
@@ -255,6 +253,17 @@ impl Exact {
         let found = found.inspect_err(
             |error| tracing::warn!(error = %with_sources(error), "a payment is not decided"),
         );
+        // The block is stored with the evidence: only its loss takes the evidence back.
+        let before = self.known_payments().get(&id).cloned();
+        let known = before
+            .clone()
+            .zip(found.as_ref().ok().and_then(Finding::block));
+        let known = known.map(|(known, block)| Known {
+            block: Some(block),
+            ..known
+        });
+        let known = known.filter(|it| Some(it) != before.as_ref());
+        let stored = known.as_ref().map(Known::stored);
         let seen = self.0.books.write(move |draft| {
             let payment = draft.ledger().payment(id).map(|it| it.state);
             let Some(PaymentState::Settlement { state, .. }) = payment else {
@@ -276,10 +285,16 @@ impl Exact {
                     has_failed |= one == SettlementSeen::Reverted;
                 }
             }
+            if stored.is_some() {
+                draft.keep(STATES, id.hash().as_slice(), stored);
+            }
             let payment = draft.ledger().payment(id).map(LedgerPayment::standing);
             Ok((has_failed, payment == Some(Standing::Pending)))
         });
         let (has_failed, is_pending) = seen.await?;
+        if let Some(known) = known {
+            self.known_payments().insert(id, known);
+        }
         let payer = self
             .known_payments()
             .get(&id)
@@ -316,7 +331,9 @@ impl Exact {
         let Some(known) = known else {
             return Ok(());
         };
-        let mut found = self.0.chain.look(&self.transfer(id, &known)).await;
+        let chain = &self.0.chain;
+        let transfer = self.transfer(id, &known);
+        let mut found = chain.look(&transfer).await;
         let state = self
             .0
             .books
@@ -324,22 +341,22 @@ impl Exact {
         let Some(PaymentState::Settlement { state, .. }) = state else {
             return Ok(());
         };
-        let is_nothing = matches!(found, Ok(Finding::Nothing));
-        // A node may lag behind the one that showed the transfer, so one look takes nothing back.
-        if state.is_paid() && is_nothing {
-            if self.busy().missing.insert(id) {
-                return Ok(());
-            }
+        if state.is_paid() && matches!(found, Ok(Finding::Nothing | Finding::Reverted)) {
+            // A node may lag behind the one that showed the transfer.
+            found = match known.block {
+                Some(block) => match chain.has_lost(&transfer, block).await {
+                    Ok(false) => return Ok(()),
+                    lost => lost.map(|_| Finding::Nothing),
+                },
+                None => return Ok(()),
+            };
         }
-        self.busy().missing.remove(&id);
         // What has failed once may fail again, at the cost of the host.
         if matches!(state, Settlement::Sent | Settlement::Unknown)
-            && is_nothing
+            && matches!(found, Ok(Finding::Nothing))
             && !self.is_under_way(id.hash())
-            && let Ok(gas) = self.0.chain.check(&known.payment).await
-            && let Ok(prepared) = self
-                .0
-                .chain
+            && let Ok(gas) = chain.check(&known.payment).await
+            && let Ok(prepared) = chain
                 .prepare_payment(&known.payment, gas, Purse::Host)
                 .await
         {
@@ -451,3 +468,6 @@ impl Rail for Exact {
 fn payer(payment: &Payment) -> (Address, Address) {
     (payment.authorization.from, payment.token.address)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
-use cotrain_chain::node::{At, Block, NodeError};
+use cotrain_chain::node::{At, Block, NodeError, NodeReceipt};
 use cotrain_payments::{
     ledger::{Settlement, SettlementSeen},
     x402::{
@@ -55,6 +55,8 @@ pub enum Finding {
     Moved {
         /// Hash of the transaction, whoever sent it.
         transaction: B256,
+        /// Number and hash of its block.
+        block: (u64, B256),
         /// `true` if the block is as deep as the host demands.
         counts: bool,
         /// `true` if the block is final.
@@ -67,6 +69,19 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// Returns number and hash of the block that has the transfer, if it counts there.
+    #[must_use]
+    pub fn block(&self) -> Option<(u64, B256)> {
+        match self {
+            Self::Moved {
+                block,
+                counts: true,
+                ..
+            } => Some(*block),
+            _ => None,
+        }
+    }
+
     /// Returns what the finding tells the ledger about a payment in this state, in order.
     #[must_use]
     pub fn seen(self, state: Settlement) -> Vec<SettlementSeen> {
@@ -84,6 +99,7 @@ impl Finding {
                 transaction,
                 counts,
                 is_final,
+                ..
             } => {
                 let mut seen = Vec::new();
                 if counts && !was_paid {
@@ -277,7 +293,7 @@ impl Chain {
                 reverted = true;
                 continue;
             }
-            let found = self.judge(transfer, *hash, &receipt.logs, receipt.block, &head);
+            let found = self.judge(transfer, &receipt, &head);
             if found != Finding::Nothing {
                 return Ok(found);
             }
@@ -311,6 +327,34 @@ impl Chain {
         })
     }
 
+    /// Returns `true` if the block that had a transfer has left the chain, and the transfer with it.
+    ///
+    /// A node that lags shows neither receipt nor use of the nonce. So the chain must be as long as it
+    /// was with that block, and have another one at its height.
+    ///
+    /// # Errors
+    /// [`ChainError::Node`]. Nothing is known then.
+    pub async fn has_lost(
+        &self,
+        transfer: &Transfer,
+        (number, hash): (u64, B256),
+    ) -> Result<bool, ChainError> {
+        let head = self.0.node.head().await?;
+        if head.number < number {
+            return Ok(false);
+        }
+        let Authorization { from, nonce, .. } = transfer.authorization;
+        let at = Some(At::Number(head.number));
+        if self
+            .nonce_used(transfer.token.address, from, nonce, at)
+            .await?
+        {
+            return Ok(false);
+        }
+        let block = self.0.node.block(number).await?;
+        Ok(block.is_some_and(|block| block.hash != hash))
+    }
+
     /// Looks for the transaction that used the nonce, from the head backwards.
     ///
     /// The event is there, so a search that takes long goes on with the next look.
@@ -335,8 +379,7 @@ impl Chain {
                     && receipt.success
                 {
                     self.searches().remove(&key);
-                    let (hash, block) = (receipt.transaction, receipt.block);
-                    return Ok(self.judge(transfer, hash, &receipt.logs, block, &head));
+                    return Ok(self.judge(transfer, &receipt, &head));
                 }
             }
             if !walk.pass(first) {
@@ -356,21 +399,18 @@ impl Chain {
     }
 
     /// Judges the events of a transaction that succeeded.
-    fn judge(
-        &self,
-        transfer: &Transfer,
-        hash: B256,
-        logs: &[cotrain_chain::node::NodeLog],
-        block: u64,
-        head: &Block,
-    ) -> Finding {
-        let logs: Vec<_> = logs.iter().map(|log| log.log.clone()).collect();
-        let evidence = Evidence::Transaction { hash, logs: &logs };
-        let depth = head.number.saturating_sub(block);
+    fn judge(&self, transfer: &Transfer, receipt: &NodeReceipt, head: &Block) -> Finding {
+        let logs: Vec<_> = receipt.logs.iter().map(|log| log.log.clone()).collect();
+        let evidence = Evidence::Transaction {
+            hash: receipt.transaction,
+            logs: &logs,
+        };
+        let depth = head.number.saturating_sub(receipt.block);
         let is_final = depth >= self.0.options.final_depth();
         match evidence::judge(&transfer.token, &transfer.authorization, evidence) {
             evidence::Settlement::Settled { transaction } => Finding::Moved {
                 transaction,
+                block: (receipt.block, receipt.block_hash),
                 counts: depth + 1 >= self.0.options.confirmations,
                 is_final,
             },
@@ -457,6 +497,7 @@ mod tests {
     fn finding_tells_the_ledger_in_order_and_never_against_what_is_final() {
         let moved = |counts, is_final| Finding::Moved {
             transaction: B256::ZERO,
+            block: (1, B256::ZERO),
             counts,
             is_final,
         };

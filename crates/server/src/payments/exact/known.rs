@@ -24,6 +24,8 @@ pub(super) struct Known {
     pub(super) is_opening: bool,
     /// Hashes of the transactions that were signed for it, oldest first.
     pub(super) transactions: Vec<B256>,
+    /// Number and hash of the block in which the transfer was seen.
+    pub(super) block: Option<(u64, B256)>,
 }
 
 /// Maximum number of hashes that are kept of a payment. Each look asks for all of them.
@@ -43,6 +45,8 @@ pub(super) struct Stored {
     opening: bool,
     #[serde(default)]
     transactions: Vec<B256>,
+    #[serde(default)]
+    block: Option<(u64, B256)>,
 }
 
 impl Known {
@@ -63,6 +67,7 @@ impl Known {
             body,
             is_opening,
             transactions,
+            block,
         } = self.clone();
         let stored = Stored {
             chain: payment.token.chain_id,
@@ -75,6 +80,7 @@ impl Known {
             body,
             opening: is_opening,
             transactions,
+            block,
         };
         // It has texts and numbers only.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -104,6 +110,7 @@ impl From<Stored> for Known {
             body: stored.body,
             is_opening: stored.opening,
             transactions: stored.transactions,
+            block: stored.block,
         }
     }
 }

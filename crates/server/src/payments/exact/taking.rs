@@ -172,6 +172,7 @@ impl Exact {
             body: sale.body,
             is_opening: sale.account.is_none(),
             transactions: vec![prepared.hash()],
+            block: None,
         };
         let stored = known.stored();
         let valid_before = known.valid_before();
