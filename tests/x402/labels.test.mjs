@@ -1,9 +1,11 @@
 // Labeling sessions, paid by the official client with `exact`.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseSignature } from 'viem';
+import { readLedger } from './ledger.mjs';
 import { HOST, NETWORK, Stage, TOKEN_DOMAIN, accounts, end, header } from './support.mjs';
 
 /** Price of 1,000 units, in the token's smallest unit. */
@@ -629,12 +631,37 @@ test('a call whose payment bought units tells so, also if its work fails', async
     const payer = stage.payer(accounts[3]);
     const session = await open(payer, { ...opening, units: 10 });
     const path = `/sessions/${session.session}/predictions`;
-    const wrong = { rows: [[0, 1, 2]] };
+    // Only the model can tell that this number is too large.
+    const wrong = { rows: [[0, 1e200]] };
     const { paid } = await sign(payer, path, wrong, session.bearer);
     const failed = await send(fetch, path, wrong, { ...paid, ...session.bearer });
     assert.equal(failed.status, 422, await failed.clone().text());
     const settled = header(failed, 'payment-response');
     assert.deepEqual([settled.success, settled.amount], [true, String(PRICE)]);
+});
+
+test('a body that does not fit its session buys, reserves and charges nothing', async () => {
+    const payer = stage.payer(accounts[3]);
+    const session = await open(payer, { ...opening, units: 10 });
+    const { paid } = await sign(payer, `/sessions/${session.session}/predictions`, { rows: [[0, 1]] }, session.bearer);
+    const entries = () => readLedger(join(stage.folder, 'cotrain.sqlite')).entries;
+    const [had, before] = [await host(), entries()];
+    for (const [call, body] of [
+        ['predictions', { rows: [[0, 1, 2]] }],
+        ['examples', { rows: [{ x: [0, 1], y: 2 }] }],
+        ['examples', { rows: [{ x: [0], y: 1 }] }],
+        ['decisions', { rows: [[0, 1]] }],
+        ['queries', { rows: [[0, 1, 2]], count: 1 }],
+        ['pools', { rows: [[0, 1, 2]] }],
+    ]) {
+        const refused = await session.call(call, body, paid);
+        assert.equal(refused.status, 422, await refused.clone().text());
+        assert.equal(header(refused, 'payment-response'), null);
+    }
+    assert.deepEqual([await host(), entries()], [had, before]);
+    // The payment is still good.
+    assert.equal((await session.call('predictions', { rows: [[0, 1]] }, paid)).status, 200);
+    assert.equal(await host(), had + PRICE);
 });
 
 test('a payment that can never count is answered with its result', async () => {

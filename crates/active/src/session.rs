@@ -240,8 +240,8 @@ impl Session {
     ///
     /// The batch does not fit the session or its limits.
     pub fn train(&self, batch: &Batch, spent: u64) -> Result<(Self, Trained), SessionError> {
+        self.check_training(batch)?;
         let mut next = self.clone();
-        batch.check(self)?;
         next.classes = next.classes_with(&batch.opinions)?;
         let mut labeled = self.labeled.with(batch);
         labeled.agree(next.opening.method, next.classes)?;
@@ -264,6 +264,7 @@ impl Session {
     ///
     /// The session has no gate, or the rows do not fit the session or its limits.
     pub fn decide(&self, input: &Input) -> Result<(Self, Vec<Decision>), SessionError> {
+        self.check_stream(input)?;
         let mut next = self.clone();
         let stream = next.stream.as_mut().ok_or(SessionError::NoGate)?;
         let probabilities = self.probabilities(input)?;
@@ -288,9 +289,9 @@ impl Session {
     ///
     /// The pool does not fit the session or its limits, or the strategy needs what is not there.
     pub fn query(&self, pool: &Pool, count: usize) -> Result<(Self, Vec<usize>), SessionError> {
+        self.check_query(pool)?;
         let rows = pool.rows(self)?;
         let given = pool.probabilities.as_ref();
-        self.check_probabilities(given, rows.nrows())?;
         self.ask(&self.unlabeled(&rows, None), given, count)
     }
 
@@ -343,7 +344,7 @@ impl Session {
     ///
     /// The caller has its own model, or the rows do not fit the session or its limits.
     pub fn predict(&self, rows: &Array2<f64>) -> Result<Array2<f64>, SessionError> {
-        self.limits.check_call(rows)?;
+        self.check_rows(rows)?;
         self.answers(rows.view())?.ok_or(SessionError::NoModel)
     }
 
@@ -388,15 +389,11 @@ impl Session {
         Ok(Members::bagged(learner, members, known, pool, seed)?)
     }
 
-    /// Returns the probabilities of an input, which are the caller's own or the model's.
+    /// Returns the probabilities of a checked input, which are the caller's own or the model's.
     fn probabilities(&self, input: &Input) -> Result<Array2<f64>, SessionError> {
         match input {
             Input::Rows(rows) => self.predict(rows),
-            Input::Probabilities(given) => {
-                self.limits.check_call(given)?;
-                self.check_given(given)?;
-                Ok(given.clone())
-            }
+            Input::Probabilities(given) => Ok(given.clone()),
         }
     }
 

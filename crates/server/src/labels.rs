@@ -188,16 +188,21 @@ impl Labels {
 
     /// Works on a session in its turn, and returns the answer. It is stored under the request's key.
     ///
-    /// The price is that of the work on the session as its turn finds it. `work` gets the session and the units that will be spent with this call.
+    /// The price is that of the work on the session as its turn finds it. `check` returns the work, or
+    /// refuses what does not fit the session, before anything of it is reserved or paid for. The work
+    /// gets the session and the units that will be spent with this call.
     /// If the caller goes away, the work ends, and its answer is there for the same request.
-    pub(crate) async fn work<T: Send + 'static>(
+    pub(crate) async fn work<T: Send + 'static, W>(
         &self,
         entry: Arc<Entry>,
         caller: Caller,
         asked: Asked,
-        work: impl FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
+        check: impl FnOnce(&Session) -> Result<W, SessionError>,
         answer: impl FnOnce(T, Receipt) -> Vec<u8> + Send + 'static,
-    ) -> Result<Answered, Refusal> {
+    ) -> Result<Answered, Refusal>
+    where
+        W: FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
+    {
         let inner = Arc::clone(self.inner()?);
         let mut turn = Arc::clone(&entry.turn).lock_owned().await;
         let request = caller.request.clone();
@@ -207,6 +212,7 @@ impl Labels {
             Some(Stored::None) | None => {}
         }
         let price = prices::units(&inner.prices, &turn.session, asked)?;
+        let work = check(&turn.session)?;
         // What is known to be too large does no work.
         let bytes = prices::bytes(&turn.session, asked) + turn.answers.bytes();
         inner.check_bytes(&inner.sessions(), &entry, bytes)?;

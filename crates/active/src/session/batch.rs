@@ -83,6 +83,57 @@ impl Batch {
 }
 
 impl Session {
+    /// Checks rows and opinions to learn from, as [`Session::train`] does before it learns.
+    ///
+    /// # Errors
+    ///
+    /// The batch does not fit the session or its limits.
+    pub fn check_training(&self, batch: &Batch) -> Result<(), SessionError> {
+        batch.check(self)?;
+        self.classes_with(&batch.opinions).map(drop)
+    }
+
+    /// Checks rows of the stream, as [`Session::decide`] does before it asks a model.
+    ///
+    /// # Errors
+    ///
+    /// The session has no gate, or the rows do not fit the session or its limits.
+    pub fn check_stream(&self, input: &Input) -> Result<(), SessionError> {
+        if self.stream.is_none() {
+            return Err(SessionError::NoGate);
+        }
+        match input {
+            Input::Rows(rows) => self.check_rows(rows),
+            Input::Probabilities(given) => {
+                self.limits.check_call(given)?;
+                self.check_given(given)
+            }
+        }
+    }
+
+    /// Checks rows for the session's model, as [`Session::predict`] does before it asks the model.
+    ///
+    /// # Errors
+    ///
+    /// The caller has its own model, or the rows do not fit the session or its limits.
+    pub fn check_rows(&self, rows: &Array2<f64>) -> Result<(), SessionError> {
+        self.limits.check_call(rows)?;
+        if self.model.is_none() {
+            return Err(SessionError::NoModel);
+        }
+        self.check_features(rows)
+    }
+
+    /// Checks a pool, as [`Session::query`] does before it chooses.
+    ///
+    /// # Errors
+    ///
+    /// The pool does not fit the session or its limits.
+    pub fn check_query(&self, pool: &Pool) -> Result<(), SessionError> {
+        let rows = pool.rows(self)?;
+        self.check_probabilities(pool.probabilities.as_ref(), rows.nrows())
+    }
+
     /// Checks the probabilities of a pool, which a caller with its own model gives.
     pub(super) fn check_probabilities(
         &self,

@@ -155,10 +155,23 @@ impl Session {
         given: Option<&Array2<f64>>,
         count: usize,
     ) -> Result<(Self, Vec<usize>), SessionError> {
+        self.check_pool_query(id, given)?;
         let pool = self.pools.get(id).ok_or(SessionError::UnknownPool)?;
-        self.check_probabilities(given, pool.rows.nrows())?;
         let unlabeled = self.unlabeled(&pool.rows, Some(&pool.hashes));
         self.ask(&unlabeled, given, count)
+    }
+
+    /// Checks a question for a pool that the session holds, as [`Session::query_pool`] does.
+    ///
+    /// # Errors
+    ///
+    /// There is no such pool, or the probabilities are not those of its rows.
+    pub fn check_pool_query(
+        &self,
+        id: &PoolId,
+        given: Option<&Array2<f64>>,
+    ) -> Result<(), SessionError> {
+        self.check_probabilities(given, self.pool_rows(id)?)
     }
 
     fn stored(&self, id: &PoolId) -> Result<&Array2<f64>, SessionError> {

@@ -182,9 +182,13 @@ pub(super) async fn train(
 ) -> Result<Response, Problem> {
     let (session, body) = call.on(&app, &path)?;
     let (examples, asked) = body.checked()?;
-    let work = move |session: &Session, spent| session.train(&examples.batch(session)?, spent);
+    let check = move |session: &Session| {
+        let batch = examples.batch(session)?;
+        session.check_training(&batch)?;
+        Ok(move |session: &Session, spent| session.train(&batch, spent))
+    };
     let view = |trained, receipt| TrainedView::new(&trained, receipt);
-    session.work(asked, work, view).await
+    session.work(asked, check, view).await
 }
 
 /// Decides for each row of a stream whether it is worth a label.
@@ -210,9 +214,12 @@ pub(super) async fn decide(
     let (session, body) = call.on(&app, &path)?;
     let input = body.input()?;
     let rows = rows::count(&input);
-    let work = move |session: &Session, _| session.decide(&input);
+    let check = move |session: &Session| {
+        session.check_stream(&input)?;
+        Ok(move |session: &Session, _| session.decide(&input))
+    };
     let asked = Asked::Deciding { rows };
-    session.work(asked, work, DecisionsView::new).await
+    session.work(asked, check, DecisionsView::new).await
 }
 
 /// Chooses rows of a pool that are worth a label.
@@ -238,9 +245,12 @@ pub(super) async fn query(
     let (session, body) = call.on(&app, &path)?;
     let question = body.question()?;
     let asked = question.asked();
-    let work = move |session: &Session, _| question.ask(session);
+    let check = move |session: &Session| {
+        question.check(session)?;
+        Ok(move |session: &Session, _| question.ask(session))
+    };
     let view = |chosen: Vec<usize>, receipt| QueriesView::new(&chosen, receipt);
-    session.work(asked, work, view).await
+    session.work(asked, check, view).await
 }
 
 /// Returns the probabilities of rows, without a decision about labels.
@@ -263,9 +273,12 @@ pub(super) async fn predict(
     let (session, body) = call.on(&app, &path)?;
     let rows = body.rows()?;
     let asked = Asked::Deciding { rows: rows.nrows() };
-    let work = move |session: &Session, _| Ok((session.clone(), session.predict(&rows)?));
+    let check = move |session: &Session| {
+        session.check_rows(&rows)?;
+        Ok(move |session: &Session, _| Ok((session.clone(), session.predict(&rows)?)))
+    };
     let view = |predicted, receipt| PredictionsView::new(&predicted, receipt);
-    session.work(asked, work, view).await
+    session.work(asked, check, view).await
 }
 
 /// Returns the model of a labeling session, which its owner takes along. It is free.

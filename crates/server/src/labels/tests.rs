@@ -91,8 +91,9 @@ async fn train(labels: &Labels, opened: &Opened, rows: usize) -> Result<Answered
         session.train(&batch, spent)
     };
     let answer = |_, receipt: Receipt| receipt.charged.to_string().into_bytes();
+    let check = |_: &Session| Ok(work);
     labels
-        .work(entry, caller(CLIENT), asked, work, answer)
+        .work(entry, caller(CLIENT), asked, check, answer)
         .await
 }
 
@@ -173,7 +174,8 @@ async fn work_counts_the_memory_of_the_answer_that_it_stores() {
             request,
             ..caller(CLIENT)
         };
-        labels.work(Arc::clone(&entry), caller, Asked::Nothing, work, answer)
+        let check = move |_: &Session| Ok(work);
+        labels.work(Arc::clone(&entry), caller, Asked::Nothing, check, answer)
     };
     let request = || Some(Request::new("0123456789abcdef", &[b"body"]));
     let before = entry.seen().bytes;
@@ -204,7 +206,8 @@ async fn work_ends_and_is_charged_once_if_the_caller_goes_away() {
             ..caller(CLIENT)
         };
         let asked = Asked::Deciding { rows: 2 };
-        labels.work(Arc::clone(&entry), caller, asked, work, answer)
+        let check = move |_: &Session| Ok(work);
+        labels.work(Arc::clone(&entry), caller, asked, check, answer)
     };
     let left = tokio::time::timeout(Duration::from_millis(10), deciding()).await;
     assert!(left.is_err());
@@ -230,10 +233,12 @@ async fn work_that_fails_or_panics_costs_nothing() {
     let answer = |(), _: Receipt| Vec::new();
     let asked = Asked::Deciding { rows: 1 };
     let failing = |_: &Session, _| Err(SessionError::NoGate);
-    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), asked, failing, answer);
+    let check = move |_: &Session| Ok(failing);
+    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), asked, check, answer);
     assert!(matches!(failed.await, Err(Refusal::Session(_))));
     let panicking = |_: &Session, _| -> Result<(Session, ()), _> { panic!("as tested") };
-    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), asked, panicking, answer);
+    let check = move |_: &Session| Ok(panicking);
+    let failed = labels.work(Arc::clone(&entry), caller(CLIENT), asked, check, answer);
     assert!(matches!(failed.await, Err(Refusal::Failed)));
     let spent = labels.read(&entry, |_, receipt| receipt.spent).await;
     assert_eq!(spent, opened.receipt.spent);
@@ -254,8 +259,9 @@ async fn work_that_is_known_to_be_too_large_is_refused_before_it_begins() {
     };
     let work = |_: &Session, _| -> Result<(Session, ()), _> { panic!("it has begun") };
     let answer = |(), _: Receipt| Vec::new();
+    let check = move |_: &Session| Ok(work);
     let refused = labels
-        .work(entry, caller(CLIENT), asked, work, answer)
+        .work(entry, caller(CLIENT), asked, check, answer)
         .await;
     assert!(matches!(refused, Err(Refusal::Memory)), "{refused:?}");
 }

@@ -182,17 +182,21 @@ impl OnSession {
         self.labels.read(&self.entry, read).await
     }
 
-    /// Works on the session in its turn, charges the work, and answers.
-    pub(super) async fn work<T: Send + 'static, V: Serialize>(
+    /// Works on the session in its turn, charges the work, and answers. `check` returns the work, or
+    /// refuses what does not fit the session: that is not charged.
+    pub(super) async fn work<T: Send + 'static, V: Serialize, W>(
         self,
         asked: Asked,
-        work: impl FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
+        check: impl FnOnce(&Session) -> Result<W, SessionError>,
         view: impl FnOnce(T, Receipt) -> V + Send + 'static,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Response, Problem>
+    where
+        W: FnOnce(&Session, u64) -> Result<(Session, T), SessionError> + Send + 'static,
+    {
         let answer = move |done, receipt| json(&view(done, receipt));
         let working = self
             .labels
-            .work(self.entry, self.caller, asked, work, answer);
+            .work(self.entry, self.caller, asked, check, answer);
         Ok(answered(working.await?))
     }
 }

@@ -276,13 +276,16 @@ pub(in crate::api) async fn give_pool(
     } else {
         Asked::Pool { rows: count }
     };
-    let work = move |session: &Session, _| Ok((session.with_pool(id, rows)?, ()));
+    let check = move |session: &Session| {
+        session.check_pool(id, count)?;
+        Ok(move |session: &Session, _| Ok((session.with_pool(id, rows)?, ())))
+    };
     let view = move |(), receipt: Receipt| SessionPoolView {
         pool: hex::encode(id),
         rows: count as u64,
         units: receipt.into(),
     };
-    session.work(asked, work, view).await
+    session.work(asked, check, view).await
 }
 
 /// Deletes a pool of a labeling session. It is free.
@@ -308,7 +311,8 @@ pub(in crate::api) async fn delete_pool(
     };
     let session = OnSession::find(&app, &path, call.caller())?;
     let work = move |session: &Session, _| Ok((session.without_pool(&id)?, ()));
-    session.work(Asked::Nothing, work, |(), _| ()).await?;
+    let check = move |_: &Session| Ok(work);
+    session.work(Asked::Nothing, check, |(), _| ()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

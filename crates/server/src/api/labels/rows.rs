@@ -238,6 +238,14 @@ impl Question {
         }
     }
 
+    /// Checks the question, without an answer.
+    pub(super) fn check(&self, session: &Session) -> Result<(), SessionError> {
+        match self {
+            Self::Sent(pool, _) => session.check_query(pool),
+            Self::Held(pool, given, _) => session.check_pool_query(pool, given.as_ref()),
+        }
+    }
+
     /// Asks a session.
     pub(super) fn ask(&self, session: &Session) -> Result<(Session, Vec<usize>), SessionError> {
         match self {
