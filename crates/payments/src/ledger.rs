@@ -418,6 +418,7 @@ impl Ledger {
     ///
     /// The number of each follows the one before, so write and apply them in order.
     /// Units of payments that are not final stay, and so does what the fee would use up.
+    /// Each refund costs the fee, so the units of a payer go back once all its payments are final.
     ///
     /// # Errors
     /// [`Fault::UnknownAccount`].
@@ -426,6 +427,13 @@ impl Ledger {
         for taken in self.known(account)?.usable() {
             if let Some(payee) = self.payee(taken.payment) {
                 groups.entry(payee).or_default().push(taken);
+            }
+        }
+        for (_, payment) in self.unsettled() {
+            if let PaymentKey::Authorization { payer, token, .. } = payment.key
+                && payment.purchase.account == account
+            {
+                groups.remove(&(payer, token));
             }
         }
         let mut entries = Vec::new();

@@ -163,7 +163,8 @@ fn ledger_refunds_final_payments_only_at_their_own_price() {
         };
         entries.iter().map(amount).collect::<Vec<_>>()
     };
-    assert_eq!(amounts(&book), [67]);
+    // Both are of one payer, for whom two refunds would cost the fee twice.
+    assert_eq!(amounts(&book), [0; 0]);
     // The oldest units were spent, so 6 of 100 and 10 of 7 are left.
     book.see(1, SettlementSeen::Finalized);
     assert_eq!(amounts(&book), [667]);

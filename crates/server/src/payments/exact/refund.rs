@@ -8,6 +8,7 @@ use cotrain_payments::{
     x402::Token,
 };
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use super::{
     AccountId, B256, BooksError, ChainError, Entry, Exact, Finding, PayError, Payment, Purse,
@@ -38,9 +39,15 @@ impl Exact {
             let of_account = unsettled.filter(|(_, it)| it.purchase.account == account);
             of_account.map(|(id, _)| id).collect::<Vec<_>>()
         };
-        for id in self.0.books.read(of_account) {
-            self.pursue(id).await;
-        }
+        let (rail, unsettled) = (self.clone(), self.0.books.read(of_account));
+        let pursuing = tokio::spawn(async move {
+            for id in unsettled {
+                rail.pursue(id).await;
+            }
+        });
+        // Anyone may have bought units for the account, so there may be many. What is not final in time
+        // goes back later.
+        let _ = timeout(self.0.chain.options().patience, pursuing).await;
         for id in self.begin_refunds(account).await? {
             self.send_refund(id).await;
         }

@@ -3,7 +3,7 @@ mod node;
 use std::{
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU64,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cotrain_chain::keys::{DEVELOPMENT_CHAIN, Key};
@@ -87,7 +87,12 @@ impl Shop {
 
     /// Signs a payment for an opening, and tells the node about it.
     async fn sign(&self) -> Presented {
-        let key = Key::development(1);
+        self.sign_by(1).await
+    }
+
+    /// Signs a payment by the key of a development account.
+    async fn sign_by(&self, index: u32) -> Presented {
+        let key = Key::development(index);
         let offers = self.rail.offers(&sale()).await.unwrap();
         let Challenge::X402(offer) = &offers[0] else {
             panic!("another rail");
@@ -261,6 +266,30 @@ async fn exact_takes_a_payment_back_only_if_its_block_is_gone() {
     shop.node.world().include(B256::repeat_byte(9));
     shop.pursue().await;
     assert_eq!(shop.standing(), Standing::Paid);
+}
+
+#[tokio::test]
+async fn exact_closes_an_account_however_many_payments_strangers_made_for_it() {
+    let shop = Shop::open().await;
+    shop.node.world().includes = false;
+    let opening = shop.admit(&shop.sign().await).await;
+    assert_eq!(reason(opening), RefusalReason::Pending);
+    let account = sale().fresh.account();
+    for index in 2..6 {
+        let top_up = Sale {
+            price: 0,
+            account: Some(account),
+            ..sale()
+        };
+        let presented = shop.sign_by(index).await;
+        let bought = shop.rail.admit(&presented, &top_up).await;
+        assert_eq!(reason(bought), RefusalReason::Pending);
+    }
+    shop.node.world().slow = Duration::from_millis(500);
+    let begun = Instant::now();
+    assert_eq!(shop.rail.refund(account).await.unwrap(), Vec::new());
+    let time = begun.elapsed();
+    assert!(time < Duration::from_millis(1_500), "{time:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
@@ -38,6 +39,8 @@ pub(super) struct World {
     pub(super) includes: bool,
     /// First block that has the token.
     pub(super) token_since: u64,
+    /// Time that the node takes for a receipt.
+    pub(super) slow: Duration,
     /// Seconds by which the chain's time is ahead.
     pub(super) ahead: u64,
     /// Transactions that were sent.
@@ -59,6 +62,7 @@ impl World {
             hides: false,
             includes: true,
             token_since: 0,
+            slow: Duration::ZERO,
             ahead: 0,
             sent: Vec::new(),
             searches: 0,
@@ -270,9 +274,14 @@ impl Double {
 }
 
 async fn answer(State(world): State<Arc<Mutex<World>>>, Json(call): Json<Value>) -> Json<Value> {
-    let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
     let method = call["method"].as_str().unwrap_or_default();
-    let answer = world.answer(method, &call["params"]);
+    let (answer, slow) = {
+        let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+        (world.answer(method, &call["params"]), world.slow)
+    };
+    if method == "eth_getTransactionReceipt" {
+        tokio::time::sleep(slow).await;
+    }
     Json(match answer {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }),
         Err((code, message)) => json!({
