@@ -97,6 +97,7 @@ pub(crate) struct Entry {
     /// Account of the ledger; `None` if units are free.
     booked: Option<Booked>,
     client: IpAddr,
+    opened: Instant,
     turn: Arc<TurnMutex<Live>>,
     seen: Mutex<Seen>,
 }
@@ -177,13 +178,13 @@ impl Labels {
         sessions.delete_expired(now);
         let entry = sessions.by_id.get(id).ok_or(Refusal::Unknown)?;
         entry.prove(presented)?;
-        entry.seen().deadline = now + inner.section.time_to_live;
+        entry.seen().deadline = inner.deadline(entry.opened, now);
         Ok(Arc::clone(entry))
     }
 
     /// Returns the time at which a session is deleted that is used now, in Unix seconds.
-    pub(crate) fn expires(&self) -> Result<u64, Refusal> {
-        Ok(self.inner()?.expires())
+    pub(crate) fn expires(&self, entry: &Entry) -> Result<u64, Refusal> {
+        Ok(self.inner()?.expires(entry.opened))
     }
 
     /// Works on a session in its turn, and returns the answer. It is stored under the request's key.
@@ -327,8 +328,17 @@ impl Inner {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn expires(&self) -> u64 {
-        clock::now().saturating_add(self.section.time_to_live.as_secs())
+    /// Returns the end of a session that is used now: some time after that, and at its maximum age.
+    fn deadline(&self, opened: Instant, now: Instant) -> Instant {
+        let Self { section, .. } = self;
+        (now + section.time_to_live).min(opened + section.max_age)
+    }
+
+    /// Returns that end in Unix seconds.
+    fn expires(&self, opened: Instant) -> u64 {
+        let now = Instant::now();
+        let left = self.deadline(opened, now).saturating_duration_since(now);
+        clock::now().saturating_add(left.as_secs())
     }
 
     /// Notes the memory of a session. Returns an error if all would take more than they may.

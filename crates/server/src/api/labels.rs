@@ -152,7 +152,7 @@ pub(super) async fn state(
 ) -> Result<Response, Problem> {
     let labels = app.labels();
     let entry = labels.find(&path.session, call.presented())?;
-    let expires = labels.expires()?;
+    let expires = labels.expires(&entry)?;
     let view = labels
         .read(&entry, |session, receipt| {
             SessionView::new(session, receipt, expires)

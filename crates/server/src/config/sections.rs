@@ -215,6 +215,9 @@ pub struct LabelsSection {
     /// Time after its last call at which a session is deleted.
     #[serde(deserialize_with = "forms::duration::<_, 1, DAY>")]
     pub time_to_live: Duration,
+    /// Time after its opening at which a session is deleted, whatever its calls.
+    #[serde(deserialize_with = "forms::duration::<_, 1, { 365 * DAY }>")]
+    pub max_age: Duration,
 }
 
 /// Options of payments by x402.

@@ -208,7 +208,7 @@ impl Inner {
             id: id.text(),
             token: Some(token.text()),
             receipt: account.receipt(price),
-            expires: self.expires(),
+            expires: self.expires(Instant::now()),
             response: None,
         })
     }
@@ -267,11 +267,12 @@ impl Inner {
                 return Err(Refusal::Unpayable(RefusalReason::Pending.into()));
             }
             booked.tell_token(fresh).await?;
+            let opened = self.sessions().by_id.get(&id).map(|entry| entry.opened);
             return Ok(Opened {
                 id,
                 token: told,
                 receipt: booked.receipt(0),
-                expires: self.expires(),
+                expires: self.expires(opened.unwrap_or_else(Instant::now)),
                 response,
             });
         }
@@ -292,7 +293,7 @@ impl Inner {
             id,
             token: told,
             receipt,
-            expires: self.expires(),
+            expires: self.expires(Instant::now()),
             response: paid.or(response),
         })
     }
@@ -375,7 +376,7 @@ impl Inner {
         })?;
         let mut seen = entry.seen();
         seen.token = Some(token_hash(token));
-        seen.deadline = Instant::now() + self.section.time_to_live;
+        seen.deadline = self.deadline(entry.opened, Instant::now());
         Some(id.clone())
     }
 
@@ -393,16 +394,18 @@ impl Inner {
             Account::Booked(booked) => Some(booked.clone()),
             Account::Free(_) => None,
         };
+        let opened = Instant::now();
         let seen = Seen {
             token,
             told: None,
-            deadline: Instant::now() + self.section.time_to_live,
+            deadline: self.deadline(opened, opened),
             bytes: ready.session.bytes(),
         };
         let entry = Entry {
             opened_by: caller.request.clone(),
             booked,
             client: caller.client,
+            opened,
             turn: Arc::new(TurnMutex::new(Live {
                 session: ready.session,
                 account,

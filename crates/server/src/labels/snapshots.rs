@@ -5,7 +5,7 @@
 //! back. If units are free, nothing has them after a restart: then a restored session gets what a
 //! new one gets, less what it had spent.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use alloy_primitives::B256;
 use axum::body::Bytes;
@@ -170,7 +170,7 @@ impl Labels {
             return reopening.await.unwrap_or(Err(Refusal::Failed));
         };
         unsealed.check(&entry.turn.lock().await.account)?;
-        let (session, expires) = (unsealed.session, inner.expires());
+        let (session, expires) = (unsealed.session, inner.expires(entry.opened));
         let rows = session.rows();
         let work = move |_: &Session, _| Ok((session, ()));
         let check = move |_: &Session| Ok(work);
@@ -243,7 +243,7 @@ impl Inner {
             token: told.then(|| token.text()),
             rows,
             receipt,
-            expires: self.expires(),
+            expires: self.expires(Instant::now()),
         });
         Ok(Answered {
             body: body.into(),

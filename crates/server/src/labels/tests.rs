@@ -141,6 +141,27 @@ async fn delete_expired_forgets_sessions_without_calls() {
 }
 
 #[tokio::test]
+async fn find_keeps_no_session_beyond_its_maximum_age() {
+    let labels = Labels::new(LabelsSection {
+        max_age: Duration::from_millis(1_500),
+        ..section()
+    });
+    let opened = open(&labels, 1).await.unwrap();
+    assert!(
+        opened.expires <= clock::now() + 1,
+        "its time to live is longer"
+    );
+    let begun = Instant::now();
+    while let Ok(entry) = find(&labels, &opened) {
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(labels.expires(&entry).unwrap() <= opened.expires + 1);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(1_200));
+    assert_eq!(labels.count(), 0);
+}
+
+#[tokio::test]
 async fn work_keeps_within_the_memory_of_all_sessions() {
     let labels = Labels::new(LabelsSection {
         max_bytes: 1 << 20,
