@@ -4,7 +4,10 @@
 
 use std::{env, fs};
 
-use cotrain_active::{AnyLearner, Boosted, Forest, Learner, Logistic};
+use cotrain_active::{
+    AnyLearner, Boosted, Export, Forest, Learner, Logistic,
+    calibration::{MIN_LABELS, Temperature},
+};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +25,8 @@ struct Data {
 #[derive(Serialize)]
 struct Answers {
     learner: &'static str,
+    /// Temperature of the probabilities; 1 if they are not calibrated.
+    temperature: f64,
     /// Sum of the losses and the penalty, of logistic regression.
     loss: Option<f64>,
     probabilities: Vec<Vec<f64>>,
@@ -52,17 +57,27 @@ fn answer(data: &Data) -> Vec<Answers> {
         ("forest", None, AnyLearner::Forest(forest)),
         ("boosted", None, AnyLearner::Boosted(boosted)),
     ];
-    let answers = learners.into_iter().map(|(learner, loss, mut model)| {
+    let mut answers = Vec::new();
+    for (learner, loss, mut model) in learners {
         model.fit(rows.view(), &data.labels).expect("rows that fit");
-        let found = model.probabilities(test.view()).expect("rows that fit");
-        Answers {
-            learner,
-            loss,
-            probabilities: found.outer_iter().map(|row| row.to_vec()).collect(),
-            onnx: model.to_onnx().expect("a trained model"),
+        let mut add = |temperature: Temperature, loss| {
+            let model = Export::new(model.clone(), temperature);
+            let found = model.probabilities(test.view()).expect("rows that fit");
+            answers.push(Answers {
+                learner,
+                temperature: temperature.get(),
+                loss,
+                probabilities: found.outer_iter().map(|row| row.to_vec()).collect(),
+                onnx: model.to_onnx().expect("a trained model"),
+            });
+        };
+        add(Temperature::ONE, loss);
+        if data.labels.len() >= MIN_LABELS {
+            let fitted = Temperature::fit(&model, &rows.view(), &data.labels, data.seed);
+            add(fitted.expect("rows that fit"), None);
         }
-    });
-    answers.collect()
+    }
+    answers
 }
 
 fn array(rows: &[Vec<f64>]) -> Array2<f64> {

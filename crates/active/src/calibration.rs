@@ -20,7 +20,7 @@ const PARTS: usize = 5;
 pub const MIN_LABELS: usize = 10 * PARTS;
 
 /// Least probability that a logarithm is taken of: that of an answer of 0.
-const LEAST: f64 = 1e-6;
+pub(crate) const LEAST: f64 = 1e-6;
 
 /// Largest temperature, and the inverse of the smallest one.
 const MAX_TEMPERATURE: f64 = 20.0;

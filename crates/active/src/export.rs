@@ -10,6 +10,9 @@
 //! - `boosted`: `features`, `seed`, `seen`, `rounds`, `base` (a score a seen class), `trees`
 //!   (one a seen class, round after round).
 //!
+//! A calibrated model has `temperature` beside `learner`: the divisor of the logarithms of the
+//! probabilities, which are at least `1e-6` then.
+//!
 //! `seen` has `classes`, those that have a label, `all`, the number of classes, and `labels`, the
 //! number of labels.
 //! A tree is a list of nodes from the root on.
@@ -28,6 +31,7 @@ mod protobuf;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Temperature;
 use crate::learner::tree::Tree;
 use crate::learner::{Boosted, Forest, LearnError, Learner, Logistic};
 
@@ -58,6 +62,11 @@ impl AnyLearner {
     ///
     /// The learner has learned nothing.
     pub fn to_onnx(&self) -> Result<Vec<u8>, ExportError> {
+        self.onnx(Temperature::ONE)
+    }
+
+    /// Returns the learner as an ONNX file whose probabilities have a temperature.
+    fn onnx(&self, temperature: Temperature) -> Result<Vec<u8>, ExportError> {
         let seen = match self {
             Self::Logistic(model) => model.seen(),
             Self::Forest(model) => model.seen(),
@@ -70,7 +79,8 @@ impl AnyLearner {
             Self::Logistic(model) => onnx::logistic(model, seen),
             Self::Forest(model) => onnx::forest(model, seen, self.features()),
             Self::Boosted(model) => onnx::boosted(model, seen, self.features()),
-        })
+        }
+        .finish(temperature))
     }
 
     /// Returns `true` if another learner has the same kind, sizes and options.
@@ -137,6 +147,45 @@ impl Learner for AnyLearner {
     }
 }
 
+/// Learner with the temperature of its probabilities, as a file has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Export {
+    learner: AnyLearner,
+    temperature: Temperature,
+}
+
+impl Export {
+    /// Returns a learner with the temperature of its probabilities.
+    #[must_use]
+    pub fn new(learner: AnyLearner, temperature: Temperature) -> Self {
+        Self {
+            learner,
+            temperature,
+        }
+    }
+
+    /// Returns the probabilities (`n x classes`) of rows (`n x features`), with the temperature.
+    ///
+    /// # Errors
+    ///
+    /// The rows do not fit the learner, or a number is not finite.
+    pub fn probabilities(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>, LearnError> {
+        let mut found = self.learner.probabilities(rows)?;
+        self.temperature.apply(&mut found);
+        Ok(found)
+    }
+
+    /// Returns an ONNX file, which gives `label` and `probabilities` of `rows`, with the temperature.
+    ///
+    /// # Errors
+    ///
+    /// The learner has learned nothing.
+    pub fn to_onnx(&self) -> Result<Vec<u8>, ExportError> {
+        self.learner.onnx(self.temperature)
+    }
+}
+
 /// Name and version of the format.
 const FORMAT: &str = "cotrain-learner/1";
 
@@ -146,6 +195,9 @@ const FORMAT: &str = "cotrain-learner/1";
 struct Written {
     format: String,
     learner: WrittenLearner,
+    /// Temperature of the probabilities, if they are calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,13 +210,24 @@ enum WrittenLearner {
 
 impl From<AnyLearner> for Written {
     fn from(model: AnyLearner) -> Self {
+        Export::new(model, Temperature::ONE).into()
+    }
+}
+
+impl From<Export> for Written {
+    fn from(model: Export) -> Self {
+        let Export {
+            learner,
+            temperature,
+        } = model;
         Self {
             format: FORMAT.to_owned(),
-            learner: match model {
+            learner: match learner {
                 AnyLearner::Logistic(model) => WrittenLearner::Logistic(model),
                 AnyLearner::Forest(model) => WrittenLearner::Forest(model),
                 AnyLearner::Boosted(model) => WrittenLearner::Boosted(model),
             },
+            temperature: (temperature != Temperature::ONE).then(|| temperature.get()),
         }
     }
 }
@@ -173,14 +236,37 @@ impl TryFrom<Written> for AnyLearner {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
+        let Export {
+            learner,
+            temperature,
+        } = written.try_into()?;
+        if temperature != Temperature::ONE {
+            let found = temperature.get();
+            return Err(format!(
+                "the probabilities have the temperature {found}; expected none, so read an `Export`"
+            ));
+        }
+        Ok(learner)
+    }
+}
+
+impl TryFrom<Written> for Export {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
         if written.format != FORMAT {
             let found = written.format;
             return Err(format!("the format is `{found}`; expected `{FORMAT}`"));
         }
-        Ok(match written.learner {
-            WrittenLearner::Logistic(model) => Self::Logistic(model),
-            WrittenLearner::Forest(model) => Self::Forest(model),
-            WrittenLearner::Boosted(model) => Self::Boosted(model),
-        })
+        let temperature = written.temperature.map_or(Ok(Temperature::ONE), |found| {
+            Temperature::from_number(found)
+                .ok_or_else(|| format!("the temperature is {found}; expected one from 0.05 to 20"))
+        })?;
+        let learner = match written.learner {
+            WrittenLearner::Logistic(model) => AnyLearner::Logistic(model),
+            WrittenLearner::Forest(model) => AnyLearner::Forest(model),
+            WrittenLearner::Boosted(model) => AnyLearner::Boosted(model),
+        };
+        Ok(Self::new(learner, temperature))
     }
 }

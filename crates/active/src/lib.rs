@@ -25,7 +25,7 @@ pub mod strategy;
 pub mod stream;
 
 pub use calibration::{Calibrated, Temperature, expected_calibration_error};
-pub use export::{AnyLearner, ExportError};
+pub use export::{AnyLearner, Export, ExportError};
 pub use learner::{Boosted, Deployable, Forest, LearnError, Learner, Logistic};
 pub use measure::Measure;
 pub use strategy::{Query, QueryError, Strategy};

@@ -3,7 +3,9 @@
 mod common;
 
 use common::blobs;
-use cotrain_active::{AnyLearner, Boosted, ExportError, Forest, Learner, Logistic};
+use cotrain_active::{
+    AnyLearner, Boosted, Export, ExportError, Forest, Learner, Logistic, calibration::Temperature,
+};
 
 /// Returns a learner of each kind.
 fn learners(classes: usize, features: usize) -> [AnyLearner; 3] {
@@ -55,6 +57,48 @@ fn any_learner_refuses_other_formats() {
             .contains("the weights do not fit the sizes"),
         "{error}"
     );
+}
+
+#[test]
+fn export_keeps_the_temperature() {
+    let (rows, labels) = blobs(60, 6, 3, 5);
+    let temperature = Temperature::from_number(1.75).expect("a temperature");
+    for mut learner in learners(4, 6) {
+        learner.fit(rows.view(), &labels).expect("rows that fit");
+        let mut expected = learner.probabilities(rows.view()).expect("rows that fit");
+        let plain = Export::new(learner.clone(), Temperature::ONE);
+        let found = plain.probabilities(rows.view()).expect("rows that fit");
+        assert_eq!(found, expected);
+        temperature.apply(&mut expected);
+        assert_ne!(found, expected);
+        let export = Export::new(learner.clone(), temperature);
+        let text = serde_json::to_string(&export).expect("JSON");
+        let read: Export = serde_json::from_str(&text).expect("a model");
+        assert_eq!(read, export);
+        let found = read.probabilities(rows.view()).expect("rows that fit");
+        assert_eq!(found, expected);
+        // Who reads the learner alone never takes its probabilities for the calibrated ones.
+        let error = serde_json::from_str::<AnyLearner>(&text).expect_err("a temperature");
+        assert!(error.to_string().contains("temperature 1.75"), "{error}");
+        for other in ["0.01", "21.0", "null"] {
+            let changed = text.replace(
+                r#""temperature":1.75"#,
+                &format!(r#""temperature":{other}"#),
+            );
+            assert_ne!(changed, text);
+            let read = serde_json::from_str::<Export>(&changed);
+            assert_eq!(read.is_ok(), other == "null", "{other}");
+        }
+        // Without a temperature, both forms are those of the learner.
+        let alone = serde_json::to_string(&learner).expect("JSON");
+        assert_eq!(serde_json::to_string(&plain).expect("JSON"), alone);
+        let alone = learner.to_onnx().expect("a trained learner");
+        assert_eq!(plain.to_onnx().expect("a trained learner"), alone);
+        let calibrated = export.to_onnx().expect("a trained learner");
+        let has = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|it| it == name);
+        assert!(has(&calibrated, b"temperature") && has(&calibrated, &1.75_f64.to_le_bytes()));
+        assert!(!has(&alone, b"temperature"));
+    }
 }
 
 #[test]

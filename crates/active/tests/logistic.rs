@@ -53,6 +53,44 @@ fn learn_ends_at_the_least_loss() {
 }
 
 #[test]
+fn learn_ends_at_the_loss_of_scikit_learn() {
+    #[derive(serde::Deserialize)]
+    struct Set {
+        name: String,
+        rows: Vec<Vec<f64>>,
+        labels: Vec<usize>,
+        /// Loss of its optimum, which `scripts/label-check` wrote.
+        loss: f64,
+    }
+    let sets: Vec<Set> =
+        serde_json::from_str(include_str!("scikit-learn.json")).expect("sets with losses");
+    assert_eq!(sets.len(), 3);
+    for Set {
+        name,
+        rows,
+        labels,
+        loss,
+    } in sets
+    {
+        let classes = labels.iter().max().expect("labels") + 1;
+        let features = rows[0].len();
+        let rows = Array2::from_shape_vec((labels.len(), features), rows.concat());
+        let rows = rows.expect("equally long rows");
+        let mut model = Logistic::new(classes, features).expect("sizes");
+        // Cold, then warm after a label that is wrong.
+        let mut wrong = labels.clone();
+        wrong[0] = (wrong[0] + 1) % classes;
+        let cold = model.learn(&rows.view(), &labels).expect("rows that fit");
+        model.learn(&rows.view(), &wrong).expect("rows that fit");
+        let warm = model.learn(&rows.view(), &labels).expect("rows that fit");
+        for fit in [cold, warm] {
+            let apart = (fit.loss - loss).abs() / loss;
+            assert!(apart <= 1e-6, "{name}: {fit:?}, expected {loss}");
+        }
+    }
+}
+
+#[test]
 fn learn_ends_equally_warm_and_cold() {
     let (rows, labels) = blobs(200, 12, 5, 7);
     let mut warm = Logistic::new(5, 12).expect("sizes");

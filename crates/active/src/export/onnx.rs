@@ -3,9 +3,11 @@
 //! A graph takes `rows` (`n x features`, 64-bit floats), and gives `label` and `probabilities`.
 //! All numbers have 64 bits, since thresholds of 32 bits would send some rows another way.
 //! Sums over trees alone have 32 bits, as ONNX has no others.
-//! A last product spreads the probabilities of the classes with a label to all classes.
+//! A product spreads the probabilities of the classes with a label to all classes.
+//! A temperature divides their logarithms at the end, as `Temperature::apply` does.
 
 use super::protobuf::Message;
+use crate::calibration::{LEAST, Temperature};
 use crate::learner::boosted::Boosted;
 use crate::learner::forest::Forest;
 use crate::learner::logistic::Logistic;
@@ -31,8 +33,19 @@ const DOUBLE: u64 = 11;
 /// Type of 64-bit integers.
 const INT64: u64 = 7;
 
+/// Graph that gives `shares` of the classes with a label.
+pub(super) struct Graph<'a> {
+    seen: &'a Seen,
+    /// Factor of the shares, which then sum to 1.
+    factor: f64,
+    nodes: Vec<Message>,
+    /// Constant arrays.
+    initial: Vec<Message>,
+    features: usize,
+}
+
 /// Returns logistic regression as a graph: a product, then the exponentials' shares.
-pub(super) fn logistic(model: &Logistic, seen: &Seen) -> Vec<u8> {
+pub(super) fn logistic<'a>(model: &Logistic, seen: &'a Seen) -> Graph<'a> {
     let classes = seen.classes();
     let weights: Vec<f64> = classes
         .iter()
@@ -51,32 +64,38 @@ pub(super) fn logistic(model: &Logistic, seen: &Seen) -> Vec<u8> {
             "scores",
             [integer("transB", 1)],
         ),
-        softmax(),
+        softmax("scores", "shares"),
     ];
     let initial = vec![
         tensor("weights", &[classes.len(), features], &weights),
         tensor("intercepts", &[classes.len()], &intercepts),
     ];
-    graph(seen, 1.0, nodes, initial, features)
+    Graph {
+        seen,
+        factor: 1.0,
+        nodes,
+        initial,
+        features,
+    }
 }
 
 /// Returns a forest as a graph: the sum of the leaves' shares, then their mean.
-pub(super) fn forest(model: &Forest, seen: &Seen, features: usize) -> Vec<u8> {
+pub(super) fn forest<'a>(model: &Forest, seen: &'a Seen, features: usize) -> Graph<'a> {
     let nodes = vec![
         trees(model.trees(), seen.classes().len()),
         node("Cast", &["sums"], "shares", [integer("to", DOUBLE)]),
     ];
-    graph(
+    Graph {
         seen,
-        1.0 / float(model.trees().len()),
+        factor: 1.0 / float(model.trees().len()),
         nodes,
-        Vec::new(),
+        initial: Vec::new(),
         features,
-    )
+    }
 }
 
 /// Returns boosted trees as a graph: the sum of the leaves' numbers, then the exponentials' shares.
-pub(super) fn boosted(model: &Boosted, seen: &Seen, features: usize) -> Vec<u8> {
+pub(super) fn boosted<'a>(model: &Boosted, seen: &'a Seen, features: usize) -> Graph<'a> {
     let base = tensor("base", &[seen.classes().len()], model.base());
     let mut nodes = Vec::new();
     let mut initial = vec![base];
@@ -95,62 +114,82 @@ pub(super) fn boosted(model: &Boosted, seen: &Seen, features: usize) -> Vec<u8> 
         nodes.push(node("Cast", &["sums"], "added", [integer("to", DOUBLE)]));
         nodes.push(node("Add", &["added", "base"], "scores", []));
     }
-    nodes.push(softmax());
-    graph(seen, 1.0, nodes, initial, features)
-}
-
-/// Returns a whole model around nodes that give `shares` of the classes with a label.
-fn graph(
-    seen: &Seen,
-    factor: f64,
-    mut nodes: Vec<Message>,
-    mut initial: Vec<Message>,
-    features: usize,
-) -> Vec<u8> {
-    let (classes, all) = (seen.classes(), seen.all());
-    let mut spread = vec![0.0; classes.len() * all];
-    let mut rest = vec![
-        if classes.len() < all {
-            seen.unseen()
-        } else {
-            0.0
-        };
-        all
-    ];
-    for (at, &class) in classes.iter().enumerate() {
-        spread[at * all + class] = factor * seen.share();
-        rest[class] = 0.0;
+    nodes.push(softmax("scores", "shares"));
+    Graph {
+        seen,
+        factor: 1.0,
+        nodes,
+        initial,
+        features,
     }
-    initial.push(tensor("spread", &[classes.len(), all], &spread));
-    initial.push(tensor("rest", &[all], &rest));
-    nodes.push(node(
-        "Gemm",
-        &["shares", "spread", "rest"],
-        "probabilities",
-        [],
-    ));
-    let label = [integer("axis", 1), integer("keepdims", 0)];
-    nodes.push(node("ArgMax", &["probabilities"], "label", label));
-    let graph = Message::default()
-        .messages(1, nodes)
-        .text(2, "learner")
-        .messages(5, initial)
-        .message(11, &value("rows", DOUBLE, Some(features)))
-        .message(12, &value("label", INT64, None))
-        .message(12, &value("probabilities", DOUBLE, Some(all)));
-    let operators = |domain: &str, version| Message::default().text(1, domain).integer(2, version);
-    Message::default()
-        .integer(1, IR_VERSION)
-        .text(2, "cotrain")
-        .message(7, &graph)
-        .message(8, &operators("", OPERATORS))
-        .message(8, &operators(TREES, TREE_OPERATORS))
-        .finish()
 }
 
-/// Returns the operator that turns `scores` into `shares`.
-fn softmax() -> Message {
-    node("Softmax", &["scores"], "shares", [integer("axis", 1)])
+impl Graph<'_> {
+    /// Returns the whole model, whose probabilities have a temperature.
+    pub(super) fn finish(mut self, temperature: Temperature) -> Vec<u8> {
+        let all = self.seen.all();
+        if temperature == Temperature::ONE {
+            self.spread("probabilities");
+        } else {
+            self.spread("uncalibrated");
+            self.initial.push(tensor("least", &[1], &[LEAST]));
+            let divisor = tensor("temperature", &[1], &[temperature.get()]);
+            self.initial.push(divisor);
+            self.nodes
+                .push(node("Max", &["uncalibrated", "least"], "bounded", []));
+            self.nodes.push(node("Log", &["bounded"], "logarithms", []));
+            let divided = ["logarithms", "temperature"];
+            self.nodes.push(node("Div", &divided, "divided", []));
+            self.nodes.push(softmax("divided", "probabilities"));
+        }
+        let label = [integer("axis", 1), integer("keepdims", 0)];
+        let label = node("ArgMax", &["probabilities"], "label", label);
+        self.nodes.push(label);
+        let graph = Message::default()
+            .messages(1, self.nodes)
+            .text(2, "learner")
+            .messages(5, self.initial)
+            .message(11, &value("rows", DOUBLE, Some(self.features)))
+            .message(12, &value("label", INT64, None))
+            .message(12, &value("probabilities", DOUBLE, Some(all)));
+        let operators =
+            |domain: &str, version| Message::default().text(1, domain).integer(2, version);
+        Message::default()
+            .integer(1, IR_VERSION)
+            .text(2, "cotrain")
+            .message(7, &graph)
+            .message(8, &operators("", OPERATORS))
+            .message(8, &operators(TREES, TREE_OPERATORS))
+            .finish()
+    }
+
+    /// Adds a product that gives each class its probability.
+    fn spread(&mut self, output: &str) {
+        let (classes, all) = (self.seen.classes(), self.seen.all());
+        let mut spread = vec![0.0; classes.len() * all];
+        let mut rest = vec![
+            if classes.len() < all {
+                self.seen.unseen()
+            } else {
+                0.0
+            };
+            all
+        ];
+        for (at, &class) in classes.iter().enumerate() {
+            spread[at * all + class] = self.factor * self.seen.share();
+            rest[class] = 0.0;
+        }
+        let sizes = [classes.len(), all];
+        self.initial.push(tensor("spread", &sizes, &spread));
+        self.initial.push(tensor("rest", &[all], &rest));
+        let inputs = ["shares", "spread", "rest"];
+        self.nodes.push(node("Gemm", &inputs, output, []));
+    }
+}
+
+/// Returns the operator that turns scores into the shares of their exponentials.
+fn softmax(scores: &str, shares: &str) -> Message {
+    node("Softmax", &[scores], shares, [integer("axis", 1)])
 }
 
 /// Returns the operator that sums the leaves of trees to `sums`, one of each class.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calibration::Temperature,
-    export::AnyLearner,
+    export::{AnyLearner, Export},
     learner::{Boosted, Deployable, Forest, LearnError, Learner, Logistic},
 };
 
@@ -167,9 +167,15 @@ enum Trained {
 }
 
 impl Model {
-    /// Returns the model as its file has it; `None` of a contract's classifier.
+    /// Returns the model as its file has it, with its temperature; `None` of a contract's classifier.
     #[must_use]
-    pub fn exported(&self) -> Option<&AnyLearner> {
+    pub fn export(&self) -> Option<Export> {
+        let learner = self.exported()?.clone();
+        Some(Export::new(learner, self.temperature))
+    }
+
+    /// Returns the learner that a file can have; `None` of a contract's classifier.
+    pub(super) fn exported(&self) -> Option<&AnyLearner> {
         match &self.learner {
             Trained::Exported(model) => Some(model),
             Trained::Deployable(_) => None,

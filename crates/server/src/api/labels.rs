@@ -304,12 +304,12 @@ pub(super) async fn model(
     let made = labels.make(&entry, move |session| {
         let model = session.model().ok_or(SessionError::NoModel);
         let model = model.map_err(|error| Problem::from(Refusal::from(error)))?;
-        let model = model.exported().ok_or_else(|| {
+        let model = model.export().ok_or_else(|| {
             let detail = "a contract's classifier has no file; `publish` plans its deployment";
             Problem::new(&Kind::LABELING_REJECTED, detail)
         })?;
         match query.form {
-            ModelForm::Json => Ok(json(model)),
+            ModelForm::Json => Ok(json(&model)),
             ModelForm::Onnx => model
                 .to_onnx()
                 .map_err(|error| Problem::new(&Kind::LABELING_REJECTED, error)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{body::Body, http::Request};
-use cotrain_active::{export::AnyLearner, learner::Learner as _};
+use cotrain_active::Export;
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -483,8 +483,13 @@ async fn session_expires_without_calls() {
 #[tokio::test]
 async fn model_is_taken_along_in_both_forms() {
     let client = enabled().await;
-    for learner in ["logistic", "forest", "boosted"] {
-        let body = json!({"features": 2, "classes": 2, "learner": learner});
+    let learners = ["logistic", "forest", "boosted"];
+    let all = learners
+        .into_iter()
+        .flat_map(|it| [(it, false), (it, true)]);
+    for (learner, calibrated) in all {
+        let body =
+            json!({"features": 2, "classes": 2, "learner": learner, "calibrated": calibrated});
         let session = open(&client, &body).await;
         let model = |form: &str| {
             let request = Request::get(format!("{}/model{form}", session.path));
@@ -493,14 +498,16 @@ async fn model_is_taken_along_in_both_forms() {
         };
         let refused = model("?form=onnx").await;
         assert_eq!(refused.problem(422), "labeling-rejected");
-        session.call(&client, "examples", &examples(10)).await;
+        session.call(&client, "examples", &examples(60)).await;
+        let state = session.state(&client).await.json();
+        assert_eq!(state["temperature"] != 1.0, calibrated);
         let rows = [row(0, 3), row(1, 4), json!([0.1, 0.2])];
         let predicted = session
             .call(&client, "predictions", &json!({"rows": rows}))
             .await;
         let answer = model("").await;
         assert_eq!(answer.header("content-type"), "application/json");
-        let taken: AnyLearner = serde_json::from_slice(&answer.body).unwrap();
+        let taken: Export = serde_json::from_slice(&answer.body).unwrap();
         let numbers = rows.iter().flat_map(|row| [&row[0], &row[1]]);
         let numbers = numbers.map(|number| number.as_f64().unwrap()).collect();
         let rows = Array2::from_shape_vec((3, 2), numbers).unwrap();
