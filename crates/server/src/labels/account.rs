@@ -182,6 +182,13 @@ impl Booked {
         })
     }
 
+    /// Returns the refusal of a call that comes without a payment, with the offers.
+    pub(super) async fn unpaid(&self, caller: &Caller, price: u64) -> Refusal {
+        let sale = caller.sale(price, price.max(PURCHASE), Some(self.account));
+        let (error, kind) = (RefusalReason::Unpaid.into(), Some(self.rail.kind()));
+        self.payments.refused(error, &sale, kind).await.into()
+    }
+
     /// Returns the units, and those that a call cost.
     pub(super) fn receipt(&self, charged: u64) -> Receipt {
         let units = |ledger: &Ledger| {

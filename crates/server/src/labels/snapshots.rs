@@ -207,7 +207,14 @@ impl Inner {
         let token = Secret::new()?;
         let (account, told) = if self.payments.is_on() {
             let booked = self.booked(&id, caller)?;
-            booked.prove(&caller.presented)?;
+            if let Err(refusal) = booked.prove(&caller.presented) {
+                let is_unpaid = caller.presented.payment.is_none();
+                if is_unpaid && booked.rail.kind() == RailKind::Channel {
+                    // Its client signs a voucher once it is told the price.
+                    return Err(booked.unpaid(caller, price).await);
+                }
+                return Err(refusal);
+            }
             if self.open_session_of(booked.account).is_some() {
                 return Err(Refusal::Open);
             }
