@@ -38,8 +38,11 @@ const ROUNDS: usize = 50;
 /// Number of the embedded digits that are set aside, as in published figures.
 const TEST_DIGITS: usize = 500;
 
-/// Maximum number of labels of a seed.
-const MAX_LABELS: usize = 600;
+/// Maximum number of labels of a seed of the digits.
+const MAX_DIGITS: usize = 600;
+
+/// Maximum number of labels of a seed of other data.
+const MAX_LABELS: usize = 2_000;
 
 /// Strategies that are counted if none is named.
 const STRATEGIES: [Strategy; 4] = [
@@ -133,17 +136,17 @@ pub(crate) struct Label {
     )]
     strategy: Vec<Strategy>,
     /// Strategy for the first labels, three for each class, before strategies that need a model; for
-    /// an own pool, before margin
-    #[arg(long, value_enum, default_value_t = StartKind::Typiclust)]
-    start: StartKind,
+    /// an own pool, before margin [default: typiclust]
+    #[arg(long, value_enum)]
+    start: Option<StartKind>,
     /// Number of seeds, from 0 on
     #[arg(long, value_name = "N", default_value = "20")]
     seeds: NonZeroU64,
     /// Number of labels a query asks for [default: 5 for logistic, else 10]
     #[arg(long, value_name = "N")]
     batch: Option<NonZeroUsize>,
-    /// Maximum number of labels; a seed that needs more counts as never [default: 600; all rows of an
-    /// own pool]
+    /// Maximum number of labels; a seed that needs more counts as never [default: 600 of the digits,
+    /// 2000 of other data; all rows of an own pool]
     #[arg(long, value_name = "N")]
     max_labels: Option<NonZeroUsize>,
     /// Print one JSON object to stdout instead of the readable summary
@@ -192,8 +195,9 @@ impl LearnerKind {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum StartKind {
+    #[default]
     Typiclust,
     KCenter,
     None,
@@ -241,7 +245,7 @@ pub(crate) fn run(arguments: &Label) -> Result<(), CommandError> {
 }
 
 /// Returns the strategy of an own pool: the one that is named, with its start.
-fn of_pool(named: &[Strategy], start: StartKind) -> Result<Strategy, CommandError> {
+fn of_pool(named: &[Strategy], start: Option<StartKind>) -> Result<Strategy, CommandError> {
     let named = match named {
         [] => Strategy::Margin,
         [one] => *one,
@@ -252,10 +256,24 @@ fn of_pool(named: &[Strategy], start: StartKind) -> Result<Strategy, CommandErro
             )));
         }
     };
-    Ok(match (named, start.start()) {
-        (Strategy::Margin, Some(start)) => Strategy::StartThenMargin(start),
-        _ => named,
-    })
+    if named != Strategy::Margin {
+        return match start.and_then(StartKind::start) {
+            Some(start) => Err(ignored(start, &[named], "margin")),
+            None => Ok(named),
+        };
+    }
+    let start = start.unwrap_or_default().start();
+    Ok(start.map_or(named, Strategy::StartThenMargin))
+}
+
+/// Returns the mistake of naming a start that no strategy has.
+fn ignored(start: Start, strategies: &[Strategy], takers: &str) -> CommandError {
+    let names: Vec<&str> = strategies.iter().map(|it| it.name()).collect();
+    CommandError::Mistake(anyhow!(
+        "--start is {}, and {} would ignore it; leave it out, or name {takers} with --strategy",
+        start.strategy().name(),
+        names.join(", ")
+    ))
 }
 
 /// Counts the labels that strategies need.
@@ -283,17 +301,29 @@ fn count(arguments: &Label) -> Result<(), CommandError> {
              expected --test below {count}"
         )));
     }
+    let strategies = with_control(match arguments.strategy.as_slice() {
+        [] => &STRATEGIES,
+        named => named,
+    });
+    let start = arguments.start.unwrap_or_default().start();
+    let takes_start = strategies.iter().any(|it| it.takes_start());
+    if let (false, Some(start), true) = (takes_start, start, arguments.start.is_some()) {
+        return Err(ignored(start, &strategies, "one that needs a model"));
+    }
+    let max_labels = match arguments.data.as_str() {
+        "digits" => MAX_DIGITS,
+        _ => MAX_LABELS,
+    };
     let settings = Settings {
-        strategies: with_control(match arguments.strategy.as_slice() {
-            [] => &STRATEGIES,
-            named => named,
-        }),
-        start: arguments.start.start(),
+        strategies,
+        start: start.filter(|_| takes_start),
         seeds: arguments.seeds.get(),
         batch: arguments
             .batch
             .map_or(arguments.learner.batch(), NonZeroUsize::get),
-        max_labels: arguments.max_labels.map_or(MAX_LABELS, NonZeroUsize::get),
+        max_labels: arguments
+            .max_labels
+            .map_or(max_labels.min(count - test), NonZeroUsize::get),
         test,
     };
     let make = |seed| {

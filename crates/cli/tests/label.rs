@@ -118,6 +118,11 @@ fn label_counts_labels_of_the_digits_beside_random_ones() {
             assert!(to_95.is_none_or(|to_95| to_95 >= to_90));
         }
     }
+    // These are the same on every machine.
+    let expected = [[66, 81, 51], [131, 116, 141]].map(|it| it.map(Some));
+    for (share, expected) in ["labels_to_90", "labels_to_95"].into_iter().zip(expected) {
+        assert_eq!(labels(&found, "margin", share), expected);
+    }
     // The random control needs nearly twice as many labels.
     let sum = |strategy: &str| -> u64 {
         labels(&found, strategy, "labels_to_90")
@@ -243,6 +248,34 @@ fn label_refuses_what_it_cannot_count() {
         told.contains("`best` is no strategy; expected one of random, least-confidence"),
         "{told}"
     );
+    let told = with(&[
+        "--missing",
+        "mean",
+        "--strategy",
+        "k-center",
+        "--start",
+        "typiclust",
+    ]);
+    assert_eq!(
+        told,
+        "error: --start is typiclust, and k-center, random would ignore it; leave it out, or name one that needs a model with --strategy\n"
+    );
+    // These would do nothing without an own pool.
+    for options in [
+        &["--dry-run"][..],
+        &["--yes"],
+        &["--dev", "1"],
+        &["--keystore", "key.json"],
+        &["--keystore", "key.json", "--password-file", "secret"],
+        &["--budget", "5"],
+        &["--out", "model.json"],
+    ] {
+        let told = with(options);
+        assert!(
+            told.contains("required arguments were not provided"),
+            "{options:?}: {told}"
+        );
+    }
     for option in ["--seeds", "--batch", "--max-labels", "--limit", "--test"] {
         let told = with(&[option, "0"]);
         assert!(

@@ -6,7 +6,7 @@ mod common;
 mod till;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
     net::TcpListener,
@@ -233,6 +233,37 @@ fn label_asks_a_column_and_saves_labels_model_and_report() {
 }
 
 #[test]
+fn label_asks_each_row_once_whether_the_pool_is_held_or_sent() {
+    // Half of the answers are missing, so their rows are skipped.
+    let known = table(true);
+    let gaps = known.lines().enumerate().map(|(line, text)| {
+        let answer = if line > 0 && line % 2 == 0 {
+            text.rsplit_once(',').expect("a kind").0.to_owned() + ","
+        } else {
+            text.to_owned()
+        };
+        answer + "\n"
+    });
+    let gaps: String = gaps.collect();
+    let mut spent = Vec::new();
+    for limits in ["", "max_pool_rows = 100\n", "max_pool_numbers = 100\n"] {
+        let service = Service::on(block_on(Stage::new()), limits);
+        fs::write(service.path("gaps.csv"), &gaps).expect("written");
+        let options = ["--answers", "kind", "--strategy", "margin", "--batch", "7"];
+        let report = service.json("gaps.csv", &options);
+        assert_eq!(report["end"], "no row is left", "{report}");
+        assert_eq!(report["labels"], 75, "{report}");
+        assert_eq!(report["skipped"], 75, "{report}");
+        let labels = service.labels("gaps.labels.csv");
+        let rows: BTreeSet<&String> = labels.iter().map(|[row, ..]| row).collect();
+        assert_eq!((labels.len(), rows.len()), (ROWS, ROWS));
+        spent.push(report["units"]["spent"].as_u64().expect("units"));
+    }
+    // Only one of them held the pool, which cost units of its own.
+    assert!(spent[1] == spent[2] && spent[0] != spent[1], "{spent:?}");
+}
+
+#[test]
 fn label_takes_labels_of_the_pool_texts_and_rules_that_stop() {
     let service = Service::start();
     // The first rows have labels, and nobody asks about these.
@@ -452,6 +483,22 @@ fn label_pays_once_within_its_budget() {
     assert_eq!(report["labels"], 10);
     assert_eq!(report["money"]["spent"], "5000");
     assert_eq!(report["money"]["left"], "4000");
+    // The pool was sent once, and its rows were named by their index then.
+    let calls = till.calls();
+    let of = |name: &str| -> Vec<usize> {
+        let calls = calls.iter().filter(|(called, _)| called == name);
+        calls.map(|&(_, size)| size).collect()
+    };
+    let (pools, queries, taught) = (of("pools"), of("queries"), of("examples"));
+    assert!(pools.len() == 1 && pools[0] > 3_000, "{calls:?}");
+    assert!(
+        queries.len() == 2 && queries.iter().all(|&it| it < 120),
+        "{calls:?}"
+    );
+    assert!(
+        taught.len() == 2 && taught.iter().all(|&it| it < 250),
+        "{calls:?}"
+    );
     let paid = till.payments();
     assert_eq!(paid.len(), 3, "{paid:?}");
     assert!(
@@ -672,6 +719,19 @@ fn label_tells_mistakes_with_the_next_step() {
             &["--classes", "a,b", "--strategy", "margin,random"],
             "expected one",
         ),
+        (
+            &[
+                "--classes",
+                "a,b",
+                "--strategy",
+                "entropy",
+                "--start",
+                "k-center",
+            ],
+            "entropy would ignore it",
+        ),
+        (&["--classes", "a,b", "--dev", "1"], "--token"),
+        (&["--classes", "a,b", "--yes"], "--budget"),
         (&["--classes", "a,b", "--data", "digits"], "--data"),
         (&["--classes", "a,b", "--columns", "depth"], "depth"),
     ] {

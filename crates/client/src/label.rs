@@ -21,7 +21,8 @@ pub use self::{
     service::{Access, Form, LabelError, Service},
     tokens::Tokens,
     wire::{
-        Closed, NewSession, Predicted, Predictions, Prices, Queries, Quotes, QuotesBody, Refund,
-        Row, RowBounds, SessionState, Stop, StopRule, Teaching, Trained, Units, Work,
+        Closed, HeldPool, NewSession, Predicted, Predictions, Prices, Queries, Quotes, QuotesBody,
+        Refund, Row, RowBounds, RowOf, SessionState, Stop, StopRule, Teaching, Trained, Units,
+        Work,
     },
 };

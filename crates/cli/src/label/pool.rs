@@ -119,7 +119,7 @@ async fn quote(client: Client, pool: &Pool, plan: &Plan, json: bool) -> Result<(
     let url = client.shown();
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let batch = number(plan.batch);
-    let work = QuotesBody {
+    let mut work = QuotesBody {
         learner: plan.learner.to_owned(),
         features: number(pool.rows.ncols()),
         strategy: plan.strategy.to_owned(),
@@ -129,7 +129,14 @@ async fn quote(client: Client, pool: &Pool, plan: &Plan, json: bool) -> Result<(
         count: batch,
     };
     let mut service = Service::new(client, Purse::Empty);
-    let prices = service.quotes(&work).await.map_err(failed)?;
+    let mut prices = service.quotes(&work).await.map_err(failed)?;
+    let (bounds, rows) = (prices.bounds, pool.len() as u64);
+    let numbers = rows.saturating_mul(pool.rows.ncols() as u64);
+    if bounds.pools > 0 && rows <= bounds.pool_rows && numbers <= bounds.pool_numbers {
+        // The session holds the pool, and each query looks at all of it.
+        work.pool = number(pool.len());
+        prices = service.quotes(&work).await.map_err(failed)?;
+    }
     let quoted = Quoted {
         dry_run: true,
         rails: prices.rails,

@@ -27,6 +27,7 @@ const SETTLED_AT: usize = 3;
 pub(crate) struct Till {
     pub(crate) url: String,
     payments: Arc<Mutex<Vec<String>>>,
+    calls: Arc<Mutex<Vec<(String, usize)>>>,
 }
 
 impl Till {
@@ -34,17 +35,30 @@ impl Till {
     pub(crate) fn start(behind: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let payments: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (list, behind) = (
-            payments.clone(),
-            behind.trim_start_matches("http://").to_owned(),
-        );
+        let till = Self {
+            url,
+            payments: Arc::default(),
+            calls: Arc::default(),
+        };
+        let (payments, calls) = (till.payments.clone(), till.calls.clone());
+        let behind = behind.trim_start_matches("http://").to_owned();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(&mut stream.expect("a client"), &behind, &list);
+                let mut stream = stream.expect("a client");
+                let request = read(&mut stream);
+                let (head, body) = request.split_once("\r\n\r\n").expect("a head");
+                let path = head.split(' ').nth(1).expect("a path");
+                let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+                calls.lock().expect("a list").push((name, body.len()));
+                serve(&mut stream, head, body, &behind, &payments);
             }
         });
-        Self { url, payments }
+        till
+    }
+
+    /// Returns the last words of the paths that were called, with the sizes of the bodies.
+    pub(crate) fn calls(&self) -> Vec<(String, usize)> {
+        self.calls.lock().expect("a list").clone()
     }
 
     /// Returns the payments that were sent.
@@ -71,9 +85,13 @@ fn offer() -> PaymentRequired {
     }
 }
 
-fn serve(stream: &mut TcpStream, behind: &str, payments: &Mutex<Vec<String>>) {
-    let request = read(stream);
-    let (head, body) = request.split_once("\r\n\r\n").expect("a head");
+fn serve(
+    stream: &mut TcpStream,
+    head: &str,
+    body: &str,
+    behind: &str,
+    payments: &Mutex<Vec<String>>,
+) {
     if !head.starts_with("POST /v1/label/sessions HTTP/1.1\r\n") {
         let _ = stream.write_all(&forwarded(head, body, behind, ""));
         return;

@@ -1,5 +1,7 @@
 //! Calls of labeling sessions, which are sent again until their outcome is known.
 
+mod pools;
+
 use std::time::Duration;
 
 use cotrain_payments::{
@@ -22,7 +24,7 @@ use super::{
     lightning::NodeError,
     purse::{Failed, Proof, Purse},
     wire::{
-        Closed, NewSession, Opened, Predictions, Queries, Quotes, QuotesBody, Refund, SessionState,
+        Closed, NewSession, Opened, Predictions, Quotes, QuotesBody, Refund, SessionState,
         Teaching, Trained, Units,
     },
 };
@@ -140,6 +142,8 @@ struct Call<'a> {
     /// Id; `None` if the call changes nothing.
     id: Option<String>,
     max: usize,
+    /// `true` if the caller goes on without the answer: unless it is paid, it is sent once.
+    is_optional: bool,
 }
 
 impl Service {
@@ -240,6 +244,7 @@ impl Service {
                 body: Some(body),
                 id: Some(id),
                 max: MAX_ANSWER,
+                is_optional: false,
             })
             .await?;
         is_opening.then(|| self.opened(&answer, access)).transpose()
@@ -261,30 +266,6 @@ impl Service {
     pub async fn teach(&mut self, access: &Access, rows: &Teaching) -> Result<Trained, LabelError> {
         let path = of(access, "/examples");
         self.json(Call::post(&path, Some(access), rows)?).await
-    }
-
-    /// Asks which rows of a pool are worth a label.
-    ///
-    /// # Errors
-    /// [`LabelError`].
-    pub async fn query(
-        &mut self,
-        access: &Access,
-        pool: &[&[f64]],
-        count: u32,
-    ) -> Result<Queries, LabelError> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            rows: &'a [&'a [f64]],
-            count: u32,
-        }
-        let path = of(access, "/queries");
-        let body = Body { rows: pool, count };
-        let answer: Queries = self.json(Call::post(&path, Some(access), &body)?).await?;
-        if answer.rows.iter().any(|&row| row >= pool.len() as u64) {
-            return Err(malformed("it chooses a row that the pool does not have"));
-        }
-        Ok(answer)
     }
 
     /// Returns the probabilities of rows.
@@ -356,6 +337,7 @@ impl Service {
             body: None,
             id: None,
             max: MAX_ANSWER,
+            is_optional: false,
         };
         let start = Instant::now();
         let mut proof = None;
@@ -422,7 +404,8 @@ impl Service {
             };
             let (failure, asked) = failure;
             let now = asked.unwrap_or(wait).clamp(FIRST_WAIT, LONGEST_WAIT);
-            if start.elapsed() + now > self.patience {
+            let is_given_up = call.is_optional && proof.is_none();
+            if is_given_up || start.elapsed() + now > self.patience {
                 return Err(match proof {
                     Some(_) => LabelError::Unknown(Box::new(failure)),
                     None => failure,
@@ -562,6 +545,7 @@ impl<'a> Call<'a> {
             body: Some(body),
             id: Some(random()?.to_string()),
             max: MAX_ANSWER,
+            is_optional: false,
         })
     }
 
@@ -574,6 +558,7 @@ impl<'a> Call<'a> {
             body: None,
             id: None,
             max: MAX_ANSWER,
+            is_optional: false,
         }
     }
 }

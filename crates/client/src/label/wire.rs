@@ -58,6 +58,15 @@ pub struct RowBounds {
     pub rows: u64,
     /// Maximum number of rows in one call.
     pub call: u64,
+    /// Maximum number of pools that a session holds; 0 of a coordinator that knows no pools.
+    #[serde(default)]
+    pub pools: u64,
+    /// Maximum number of rows of a pool.
+    #[serde(default)]
+    pub pool_rows: u64,
+    /// Maximum number of all numbers of a session's pools.
+    #[serde(default)]
+    pub pool_numbers: u64,
     /// Maximum number of units that a session spends.
     pub units: u64,
 }
@@ -149,17 +158,42 @@ pub struct SessionState {
 /// Labeled row.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    /// Numbers of the row.
-    pub x: Vec<f64>,
+    /// The row itself.
+    #[serde(flatten)]
+    pub of: RowOf,
     /// Index of its class.
     pub y: u32,
+}
+
+/// Numbers of a row, or its place in a pool that the session holds.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowOf {
+    /// Numbers.
+    X(Vec<f64>),
+    /// Index in the pool of the [`Teaching`].
+    Row(u32),
 }
 
 /// Labeled rows to learn.
 #[derive(Debug, Clone, Serialize)]
 pub struct Teaching {
+    /// Id of the pool that the session holds, if rows are named by their index in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// Rows.
     pub rows: Vec<Row>,
+}
+
+/// Pool that a session holds.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HeldPool {
+    /// Id of the pool.
+    pub pool: String,
+    /// Number of its rows.
+    pub rows: u64,
+    /// Units.
+    pub units: Units,
 }
 
 /// Result of a training.

@@ -4,7 +4,8 @@ use std::{collections::HashSet, path::Path};
 
 use anyhow::{Context, anyhow};
 use cotrain_client::label::{
-    Access, Form, LabelError, Predicted, Purse, Row, Service, Stop, Teaching, Units,
+    Access, Form, HeldPool, LabelError, Predicted, Purse, Row, RowOf, Service, Stop, Teaching,
+    Units,
 };
 use cotrain_learning::{
     evaluation::wilson,
@@ -48,6 +49,16 @@ struct Session {
     taught: usize,
     stop: Option<Stop>,
     units: Units,
+    pool: Held,
+}
+
+/// Pool of a session, as its coordinator holds it.
+enum Held {
+    /// No row was sent yet.
+    Unsent,
+    There(HeldPool),
+    /// The coordinator does not hold it, so rows are sent with each call.
+    Refused,
 }
 
 /// Question about a row.
@@ -228,6 +239,7 @@ impl Labeling<'_> {
                         taught: usize::try_from(state.rows).unwrap_or(usize::MAX),
                         stop: state.stop,
                         units: state.units,
+                        pool: Held::Unsent,
                     });
                 }
                 Ok(_) => {}
@@ -244,7 +256,25 @@ impl Labeling<'_> {
             taught: 0,
             stop: None,
             units,
+            pool: Held::Unsent,
         })
+    }
+
+    /// Gives the session the pool, unless it was tried before.
+    async fn hold(&mut self, session: &mut Session) -> Result<(), CommandError> {
+        if !matches!(session.pool, Held::Unsent) {
+            return Ok(());
+        }
+        let rows: Vec<&[f64]> = (0..self.pool.len()).map(|row| self.pool.row(row)).collect();
+        let held = self.service.hold(&session.access, &rows).await;
+        session.pool = match held.map_err(failed)? {
+            Some(held) => {
+                session.units = held.units;
+                Held::There(held)
+            }
+            None => Held::Refused,
+        };
+        Ok(())
     }
 
     fn store(&mut self, access: Access, opened_with: &str) -> Result<(), CommandError> {
@@ -266,12 +296,21 @@ impl Labeling<'_> {
     /// Teaches the session all labels that it does not have.
     async fn teach(&mut self, session: &mut Session) -> Result<(), CommandError> {
         let new: Vec<_> = self.labeled().skip(session.taught).collect();
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let held = match &session.pool {
+            Held::There(held) => Some(held.pool.clone()),
+            Held::Unsent | Held::Refused => None,
+        };
         for part in new.chunks(rows_of_a_call(self.pool)) {
             let rows = part.iter().map(|&(row, class)| Row {
-                x: self.pool.row(row).to_vec(),
-                y: u32::try_from(class).unwrap_or(u32::MAX),
+                of: match held {
+                    Some(_) => RowOf::Row(number(row)),
+                    None => RowOf::X(self.pool.row(row).to_vec()),
+                },
+                y: number(class),
             });
             let rows = Teaching {
+                pool: held.clone(),
                 rows: rows.collect(),
             };
             let taught = self.service.teach(&session.access, &rows).await;
@@ -311,14 +350,7 @@ impl Labeling<'_> {
         let wanted = count - controls;
         let mut chosen = Vec::new();
         if wanted > 0 {
-            let searched = self.plan.searched(open, self.pool, before);
-            let rows: Vec<&[f64]> = searched.iter().map(|&row| self.pool.row(row)).collect();
-            let picks = u32::try_from(wanted).unwrap_or(u32::MAX);
-            let asked = self.service.query(&session.access, &rows, picks).await;
-            let asked = asked.map_err(failed)?;
-            session.units = asked.units;
-            let indices = asked.rows.iter().filter_map(|&it| usize::try_from(it).ok());
-            chosen.extend(indices.map(|index| searched[index]));
+            chosen = self.chosen(session, open, wanted).await?;
         }
         let (mut chosen, mut drawn) = (chosen.into_iter(), drawn.into_iter());
         let next = |&control: &bool| {
@@ -336,6 +368,40 @@ impl Labeling<'_> {
                 guess,
             })
             .collect())
+    }
+
+    /// Returns up to `count` of the open rows, which the strategy chooses.
+    async fn chosen(
+        &mut self,
+        session: &mut Session,
+        open: Vec<usize>,
+        count: usize,
+    ) -> Result<Vec<usize>, CommandError> {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.hold(session).await?;
+        let access = &session.access;
+        let (asked, rows) = if let Held::There(held) = &session.pool {
+            // The session knows labeled rows, but neither skipped ones nor those of the control.
+            let others = self.pool.len().saturating_sub(session.taught + open.len());
+            let picks = number(count + others);
+            (self.service.query_held(access, held, picks).await, None)
+        } else {
+            let before = self.record.answers().len();
+            let searched = self.plan.searched(open.clone(), self.pool, before);
+            let rows: Vec<&[f64]> = searched.iter().map(|&row| self.pool.row(row)).collect();
+            let asked = self.service.query(access, &rows, number(count)).await;
+            (asked, Some(searched))
+        };
+        let asked = asked.map_err(failed)?;
+        session.units = asked.units;
+        let indices = asked.rows.iter().filter_map(|&it| usize::try_from(it).ok());
+        let chosen = indices.map(|index| match &rows {
+            Some(rows) => rows[index],
+            None => index,
+        });
+        let open: HashSet<usize> = open.into_iter().collect();
+        let chosen = chosen.filter(|row| open.contains(row)).take(count);
+        Ok(chosen.collect())
     }
 
     /// Returns the model's guesses about rows; it has none before its first label.

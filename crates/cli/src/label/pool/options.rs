@@ -26,7 +26,13 @@ const RULES: [&str; 6] = [
 
 /// Options for an own pool.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Own pool")]
+#[command(
+    next_help_heading = "Own pool",
+    mut_arg("dry_run", |it| it.requires("file")),
+    mut_arg("yes", |it| it.requires("budget")),
+    mut_arg("keystore", |it| it.requires("token")),
+    mut_arg("dev", |it| it.requires("token"))
+)]
 pub(crate) struct PoolArgs {
     /// Table of rows to label, which a labeling service chooses; without it, the labels of --data are
     /// counted
