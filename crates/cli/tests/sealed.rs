@@ -1,4 +1,5 @@
-//! A labeling session of a coordinator as its users run it: sealed, and restored after a kill.
+//! A labeling session of a coordinator as its users run it: sealed and restored after a kill, and its
+//! labels on the chain.
 
 use std::{
     fs::{self, File},
@@ -109,6 +110,78 @@ fn having(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
         content.windows(bytes.len()).any(|it| it == bytes)
     };
     paths.filter(has).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deploy_and_contribute_take_the_labels_of_a_session() {
+    let stage = Stage::new().await;
+    let mut server = Server::new(&stage);
+    server.start(1).await;
+    // Two groups of rows around opposite corners.
+    let row = |index: usize| -> Vec<f64> {
+        let corner = if index.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let spread = f64::from(u8::try_from(index * 7 % 11).expect("small")) / 20.0;
+        vec![corner + spread, corner - spread, spread]
+    };
+    let opened = json_of(
+        server
+            .post("sessions")
+            .json(&json!({"features": 3, "classes": 2})),
+    )
+    .await;
+    let [id, token] = ["session", "token"].map(|key| opened[key].as_str().expect("a text"));
+    let examples = format!("sessions/{id}/examples");
+    let taught = |index: usize| json!({"x": row(index), "y": index % 2});
+    let taught = json!({"rows": (0..60).map(taught).collect::<Vec<_>>()});
+    let teaching = server.post(&examples).bearer_auth(token).json(&taught);
+    assert_eq!(json_of(teaching).await["rows"], 60);
+    let table = server
+        .client
+        .get(format!("{}/v1/label/{examples}", server.url))
+        .bearer_auth(token)
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("a table");
+    fs::write(stage.path("labeled.csv"), table).expect("written");
+
+    let run = |arguments: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+        command
+            .args(arguments)
+            .args(["--yes", "--json"])
+            .env("COTRAIN_RPC", stage.node.url().as_str())
+            .env("COTRAIN_STATE", stage.path("cli"))
+            .current_dir(stage.path(""));
+        let output = command.output().expect("it starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let data = ["--data", "labeled.csv", "--dev", "1"];
+    let deployed = run(&[&["deploy", "--name", "mine"], &data[..]].concat());
+    assert!(deployed["accuracy"].as_f64() > Some(0.9), "{deployed}");
+    let contributed = run(&[&["contribute", "--model", "mine"], &data[..]].concat());
+    assert!(
+        contributed["contributions"].as_u64() > Some(0),
+        "{contributed}"
+    );
+    for index in [60, 61] {
+        let fields: Vec<String> = row(index).iter().map(ToString::to_string).collect();
+        let fields = format!("--row={}", fields.join(","));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+        command
+            .args(["predict", "--model", "mine", &fields, "--json"])
+            .env("COTRAIN_RPC", stage.node.url().as_str())
+            .env("COTRAIN_STATE", stage.path("cli"));
+        let output = command.output().expect("it starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        let predicted: Value = serde_json::from_slice(&output.stdout).expect(&told);
+        let class = &predicted["predictions"][0]["class"];
+        assert_eq!(*class, (index % 2).to_string(), "{predicted}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
