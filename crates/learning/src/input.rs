@@ -112,6 +112,9 @@ pub enum InputError {
     /// A field of a row does not fit its column.
     #[error(transparent)]
     Field(#[from] LineFault),
+    /// A row has a line break outside of quotation marks, so that it is more than one.
+    #[error("there is a line break within the row; expected one row, or a line of a file for each")]
+    LineBreak,
     /// A row has too few or too many fields.
     #[error(
         "the row has {found} {}, expected {wanted} separated by commas: {columns}",
@@ -219,7 +222,7 @@ pub fn encode_row(encoder: &Encoder, row: &str) -> Result<Encoded, InputError> {
     let noted = match encoder.takes() {
         Sort::Text => return Err(InputError::TextWanted),
         Sort::Numbers if encoder.columns().is_some_and(|it| !it.schema.is_plain()) => {
-            let record = record(row);
+            let record = record(row)?;
             let fields: Vec<_> = record.iter().map(|it| Field::Text(it.trim())).collect();
             return encode_fields(encoder, &fields);
         }
@@ -571,8 +574,8 @@ fn numbers(row: &str) -> Result<Vec<f64>, InputError> {
     row.split(',').map(number).collect()
 }
 
-/// Splits a row at its commas, which fields in quotation marks may contain.
-fn record(row: &str) -> csv::StringRecord {
+/// Splits a row at its commas, which fields in quotation marks may contain, as line breaks may.
+fn record(row: &str) -> Result<csv::StringRecord, InputError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -580,7 +583,11 @@ fn record(row: &str) -> csv::StringRecord {
     let mut record = csv::StringRecord::new();
     // A text in memory is read without a failure; an empty one has no fields.
     let _ = reader.read_record(&mut record);
-    record
+    let has_more = reader.read_record(&mut csv::StringRecord::new());
+    if has_more.unwrap_or(true) {
+        return Err(InputError::LineBreak);
+    }
+    Ok(record)
 }
 
 /// Reads the entries of a row as indices from 0 and values. The row counts them from `first`.
@@ -662,6 +669,15 @@ mod tests {
             message(encode_row(&words(), "1,2")),
             "the model learned from text"
         );
+        let typed = encoder(
+            r#"{"classifier":"naive-bayes","features":{"table":[{"name":"a","type":"categorical","values":["x\ny"],"other":true}]},"reserved":0}"#,
+        );
+        let quoted = encode_row(&typed, "\"x\ny\"\n").expect("a row");
+        assert_eq!((quoted.unseen, quoted.known), (0, Some(1)));
+        for rows in ["x\ny", "x\ry", "x\r\n\r\ny,z"] {
+            let told = message(encode_row(&typed, rows));
+            assert!(told.starts_with("there is a line break"), "{told}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::Path;
 
 use cotrain_learning::Encoder;
 use cotrain_learning::data::{
@@ -9,7 +10,7 @@ use cotrain_learning::data::{
     TableFormat, load, load_more,
 };
 use cotrain_learning::encode::{Options, Sort, TextOptions, Tokenizer, encode, encode_with};
-use cotrain_learning::input::{encode_fields, encode_row};
+use cotrain_learning::input::{encode_fields, encode_lines, encode_row, read_lines};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -473,7 +474,27 @@ proptest! {
         }
     }
 
-    /// Rows of `--row`, of `--file` and of the API: each is encoded or refused.
+    /// Files of `--file`: each line is encoded, or the file is refused.
+    #[test]
+    fn encode_lines_survives_any_file(bytes: Vec<u8>, more in "[0-9a-z:,. \"\r\n\t-]{0,80}") {
+        let path = Path::new("rows.txt");
+        for content in [more.as_bytes().to_vec(), [more.as_bytes(), &bytes].concat()] {
+            let Ok(text) = read_lines(path, content.as_slice()) else {
+                prop_assert!(std::str::from_utf8(&content).is_err());
+                continue;
+            };
+            for card in CARDS {
+                let encoder: Encoder = serde_json::from_str(card).unwrap();
+                if let Ok(encoded) = encode_lines(&encoder, path, &text) {
+                    let lines = text.trim_start_matches('\u{feff}').lines();
+                    let lines = lines.filter(|line| !line.trim().is_empty());
+                    prop_assert_eq!(encoded.len(), lines.count());
+                }
+            }
+        }
+    }
+
+    /// Rows of `--row`: each is encoded or refused, as are rows by their fields.
     #[test]
     fn encode_row_survives_any_row(
         row in "\\PC{0,40}",
