@@ -484,3 +484,27 @@ fn proptest_runs_in_the_script_that_fuzzes() {
     assert!(found > 15, "{found}");
     assert_eq!(left_out, [""; 0], "scripts/fuzz leaves these out");
 }
+
+/// Every shape of data has a test, and the page names no test that is gone.
+#[test]
+fn shapes_name_tests_that_exist() {
+    let page = fs::read_to_string(files::root().join("tests/shapes.md")).expect("the page");
+    let cells = |line: &str| line.split(" | ").map(str::to_owned).collect::<Vec<_>>();
+    let mut found = 0;
+    for row in page.lines().filter(|it| it.starts_with("| ")).map(cells) {
+        let [shape, _, test] = &row[..] else {
+            panic!("{row:?} has no three cells");
+        };
+        if ["| shape", "| fault", "| ---"].contains(&shape.as_str()) {
+            continue;
+        }
+        found += 1;
+        let test = test.trim_end_matches(" |").trim_matches('`');
+        let (file, name) = test.split_once(": ").expect(test);
+        let source = fs::read_to_string(files::root().join("crates").join(file)).expect(file);
+        let is_there = source.contains(&format!("fn {name}(")) && source.contains("#[test]")
+            || source.contains(&format!("async fn {name}("));
+        assert!(is_there, "{shape}: {file} has no test `{name}`");
+    }
+    assert!(found > 40, "{found}");
+}

@@ -1,4 +1,6 @@
 //! Shapes of data that people have: what is right, and what is refused with its line.
+//!
+//! `tests/shapes.md` has a table of all shapes with the tests that hold them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -64,17 +66,40 @@ fn load_takes_256_classes() {
 
 #[test]
 fn encode_refuses_more_columns_than_a_model_has_features() {
-    let line = |of: &dyn Fn(usize) -> String| (0..70_000).map(of).collect::<Vec<_>>().join(",");
-    let header = line(&|column| format!("c{column}"));
-    let [one, two] = ["1.5", "2.5"].map(|value| line(&|_| value.to_owned()));
-    let text = format!("class,{header}\na,{one}\nb,{two}\n");
-    let dataset = Table::csv(&text).with_test(&text).load().unwrap();
-    let told = encode(&dataset, Kind::DenseNearestCentroid, None).unwrap_err();
-    assert!(
-        told.to_string()
-            .contains("gives 70000 features, but a dense nearest centroid has at most"),
-        "{told}"
-    );
+    for columns in [5_000, 70_000] {
+        let line = |of: &dyn Fn(usize) -> String| (0..columns).map(of).collect::<Vec<_>>();
+        let header = line(&|column| format!("c{column}")).join(",");
+        let [one, two] = ["1.5", "2.5"].map(|value| line(&|_| value.to_owned()).join(","));
+        let text = format!("class,{header}\na,{one}\nb,{two}\n");
+        let dataset = Table::csv(&text).with_test(&text).load().unwrap();
+        let told = encode(&dataset, Kind::DenseNearestCentroid, None).unwrap_err();
+        let wanted = format!("gives {columns} features, but a dense nearest centroid has at most");
+        assert!(told.to_string().contains(&wanted), "{told}");
+    }
+}
+
+#[test]
+fn load_reads_headers_and_classes_of_any_script() {
+    let text =
+        "Größe in cm,\u{5e74} \u{9f84},class\n1,2,gut\n3,4,\u{4e0d}\u{597d}\n5,6,\u{1f642}\n";
+    let dataset = Table::csv(text).with_test(text).load().unwrap();
+    assert_eq!(dataset.columns, ["Größe in cm", "\u{5e74} \u{9f84}"]);
+    assert_eq!(dataset.classes, ["gut", "\u{4e0d}\u{597d}", "\u{1f642}"]);
+    assert_eq!(numbers(&dataset), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+}
+
+#[test]
+fn encode_takes_long_texts_of_any_language() {
+    for word in ["gut ", "größte ", "\u{597d}\u{5929} ", "<b>good</b> "] {
+        let long = word.repeat(5_000);
+        let text = format!("class,body\na,{long}\nb,{word}rest\n");
+        let table = Table::csv(&text).with_test(&text).typed("body=text");
+        let dataset = table.load().unwrap();
+        let encoded = encode(&dataset, Kind::NaiveBayes, None).unwrap();
+        let noted = encoded.encoder.encode_noting(Example::Text(&long)).unwrap();
+        assert!(noted.known > 0, "{word}");
+        assert_eq!(noted.sample, encoded.train.iter().next().unwrap().0);
+    }
 }
 
 /// A column without differences tells nothing, and must not spoil the others.
