@@ -438,6 +438,67 @@ fn sweep_page_is_whole_and_says_what_it_means() {
     assert_eq!(page.matches("class=\"chart\"").count(), 4 + 4 * 3);
 }
 
+#[test]
+fn sweep_gives_each_share_with_its_counts() {
+    let folder = Folder::new();
+    let (stdout, _) = folder.success("sweep tiny.toml --seeds 1..3 --out it");
+    // A fifth of 100 rows, with two classes in turn.
+    assert!(
+        stdout.contains("accuracy on 20 test samples a run, "),
+        "{stdout}"
+    );
+    let runs = folder.path("it/runs.csv");
+    let column = |name| csv_column(&runs, name);
+    let [samples, correct, last] = ["test_samples", "correct_final", "accuracy_final"].map(column);
+    let [low, high, majority] =
+        ["accuracy_final_low", "accuracy_final_high", "majority"].map(column);
+    for run in 0..3 {
+        assert!((correct[run] / samples[run] - last[run]).abs() < 1e-9);
+        assert!(low[run] <= last[run] && last[run] <= high[run] && low[run] < high[run]);
+        assert!((0.5..1.0).contains(&majority[run]));
+    }
+    let summary = fs::read_to_string(folder.path("it/summary.json")).expect("figures");
+    let summary: Value = serde_json::from_str(&summary).expect("JSON");
+    let point = &summary["points"][0];
+    assert_eq!(point["test_samples"]["median"], 20.0);
+    let together = point["predictions"]["confusion"].as_array().expect("rows");
+    let cells = together
+        .iter()
+        .flat_map(|row| row.as_array().expect("a row"));
+    let counted: u64 = cells.filter_map(Value::as_u64).sum();
+    assert_eq!(counted, 60, "three runs");
+    assert_eq!(
+        point["predictions"]["classes"],
+        serde_json::json!(["0", "1"])
+    );
+    assert_eq!(point["predictions"]["per_class"][1]["class"], "1");
+    let interval = point["accuracy_final_interval_percent"].as_array();
+    assert_eq!(interval.map(Vec::len), Some(2));
+    let page = fs::read_to_string(folder.path("it/report.html")).expect("a page");
+    for text in [
+        "(20 test samples a run, ",
+        "predicted 1",
+        "The classes of all runs",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+
+    // Records of earlier releases have no predictions.
+    let journal = folder.journal("it");
+    let lines = fs::read_to_string(&journal).expect("records");
+    let old = lines.lines().map(|line| {
+        let mut record: Value = serde_json::from_str(line).expect("JSON");
+        let removed = record.as_object_mut().and_then(|it| it.remove("tested"));
+        assert!(removed.is_some());
+        format!("{record}\n")
+    });
+    fs::write(&journal, old.collect::<String>()).expect("written");
+    let (stdout, _) = folder.success("sweep page it");
+    assert!(!stdout.contains("test samples"), "{stdout}");
+    let page = fs::read_to_string(folder.path("it/report.html")).expect("a page");
+    assert!(!page.contains("Predictions at the end"));
+}
+
 /// Returns the content of the charts on a sweep's page, as page.js prints it.
 fn charts(page: &Path) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.js");

@@ -3,6 +3,7 @@
 //! Everything is derived from a [`Confusion`] matrix, which counts. Only shares are floats.
 
 use cotrain_protocol::classifier::Classifier;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::encode::Samples;
@@ -21,11 +22,43 @@ pub struct NoSuchLabel {
 }
 
 /// Counts of samples by their true and their predicted class.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Counts")]
 pub struct Confusion {
     rows: Vec<Vec<u64>>,
     /// Number of samples of each true class that the model refuses to predict.
     refused: Vec<u64>,
+}
+
+/// Counts as a file has them, which need not be those of a matrix.
+#[derive(Deserialize)]
+struct Counts {
+    rows: Vec<Vec<u64>>,
+    refused: Vec<u64>,
+}
+
+/// Fault of counts that are no confusion matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a confusion matrix of {classes} classes has {found} counts in a row; expected {classes}")]
+pub struct NoMatrix {
+    /// Number of rows.
+    classes: usize,
+    /// Number of counts in the first row, or of refused samples, that has another number.
+    found: usize,
+}
+
+impl TryFrom<Counts> for Confusion {
+    type Error = NoMatrix;
+
+    fn try_from(Counts { rows, refused }: Counts) -> Result<Self, NoMatrix> {
+        let classes = rows.len();
+        let other = rows.iter().chain([&refused]).map(Vec::len);
+        let other = { other }.find(|&found| found != classes);
+        match other {
+            Some(found) => Err(NoMatrix { classes, found }),
+            None => Ok(Self { rows, refused }),
+        }
+    }
 }
 
 /// Figures on one class. A share is `None` if nothing would be divided by.
@@ -91,6 +124,20 @@ impl Confusion {
             }
         }
         confusion
+    }
+
+    /// Adds the counts of another matrix; `None` if it has another number of classes.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Option<Self> {
+        if other.rows.len() != self.rows.len() {
+            return None;
+        }
+        let cells = self.rows.iter_mut().chain([&mut self.refused]).flatten();
+        let others = other.rows.iter().chain([&other.refused]).flatten();
+        for (cell, other) in cells.zip(others) {
+            *cell = cell.saturating_add(*other);
+        }
+        Some(self)
     }
 
     /// Returns the matrix: a row for each true class, with the count of each predicted class.

@@ -11,6 +11,7 @@ pub mod format;
 pub mod labels;
 pub mod measured;
 mod page;
+mod predicted;
 pub mod results;
 pub mod run;
 pub mod sweep;

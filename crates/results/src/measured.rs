@@ -38,8 +38,9 @@ pub struct Measured {
     most_common: Option<(usize, u64)>,
 }
 
+/// Figures on one class.
 #[derive(Debug, Serialize)]
-struct PerClass {
+pub(crate) struct PerClass {
     class: String,
     support: u64,
     precision: Option<f64>,
@@ -51,12 +52,11 @@ struct PerClass {
     correct: u64,
 }
 
-impl Measured {
-    /// Creates the figures of a matrix, with the name of each class.
-    #[must_use]
-    pub fn new(confusion: &Confusion, classes: Vec<String>) -> Self {
-        let figures = confusion.classes().into_iter().zip(&classes);
-        let per_class = figures.map(|(figures, class)| PerClass {
+impl PerClass {
+    /// Returns the figures of each class, by its label.
+    pub(crate) fn all(confusion: &Confusion, classes: &[String]) -> Vec<Self> {
+        let figures = confusion.classes().into_iter().zip(classes);
+        let figures = figures.map(|(figures, class)| Self {
             class: class.clone(),
             support: figures.support,
             precision: figures.precision,
@@ -65,6 +65,14 @@ impl Measured {
             predicted: figures.predicted,
             correct: figures.correct,
         });
+        figures.collect()
+    }
+}
+
+impl Measured {
+    /// Creates the figures of a matrix, with the name of each class.
+    #[must_use]
+    pub fn new(confusion: &Confusion, classes: Vec<String>) -> Self {
         Self {
             n: confusion.n(),
             correct: confusion.correct(),
@@ -74,7 +82,7 @@ impl Measured {
             most_common: confusion.most_common(),
             refused: confusion.refused(),
             confusion: confusion.rows().to_vec(),
-            per_class: per_class.collect(),
+            per_class: PerClass::all(confusion, &classes),
             classes,
         }
     }

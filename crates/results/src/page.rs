@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use crate::error::ResultsError;
 
+/// Template of a table of predictions, which the templates of both pages include.
+const PREDICTED: &str = include_str!("../assets/predicted.html");
+
 /// Style sheet of both pages.
 pub(crate) const STYLE: &str = include_str!("../assets/report.css");
 pub(crate) const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
@@ -24,6 +27,7 @@ const HOSTILE_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
 pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, ResultsError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("predicted.html", PREDICTED)?;
     Ok(environment.render_str(template, Value::from(Serde(page)))?)
 }
 

@@ -10,6 +10,7 @@ mod record;
 mod seeds;
 pub mod statistics;
 pub mod tables;
+mod tested;
 
 use std::{
     num::NonZeroUsize,
@@ -24,6 +25,7 @@ use std::{
 pub use plan::{LARGEST, Plan, PlanError};
 pub use record::{AgentRecord, Percentages, Record, Series};
 pub use seeds::{Seeds, SeedsError};
+pub use tested::{Tested, TestedPoint};
 
 use crate::{Options, Threads, error::SimulateError, simulate};
 

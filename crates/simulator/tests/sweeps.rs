@@ -187,7 +187,8 @@ fn tables_hold_settings_as_what_they_are_and_empty_cells() {
         lines.next(),
         Some(
             "run,seed,data.features,agents.Good.mistakes,incentive.refund_wait,accuracy_initial,\
-             accuracy_lowest,accuracy_final,accuracy_baseline,days,end,contributions,refunds,reports,\
+             accuracy_lowest,accuracy_final,accuracy_baseline,test_samples,correct_final,\
+             accuracy_final_low,accuracy_final_high,majority,days,end,contributions,refunds,reports,\
              late_claims,transactions,gas,hostile_share_percent,honest_percent,hostile_percent,\
              balance_percent_Good,contributions_Good,balance_percent_Gone,contributions_Gone,digest"
         )
@@ -198,7 +199,7 @@ fn tables_hold_settings_as_what_they_are_and_empty_cells() {
     // run lacks.
     let cells: Vec<_> = last.split(',').collect();
     assert_eq!(
-        (cells[17], cells[19], cells[22], cells[23]),
+        (cells[22], cells[24], cells[27], cells[28]),
         ("0", "", "", "")
     );
 

@@ -1,6 +1,5 @@
 //! `report.html` of a run: one self-contained file for a browser.
 
-use cotrain_learning::text::escaped;
 use cotrain_simulator::{
     run::{AgentOutcome, Run, SeriesRow, percent},
     tables::days,
@@ -14,8 +13,8 @@ use super::{
 use crate::{
     error::ResultsError,
     format::{count, counted, share},
-    measured::of,
     page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
+    predicted::Predicted,
 };
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
@@ -24,8 +23,6 @@ const SCRIPT: &str = include_str!("../../assets/report.js");
 /// them all.
 const POINTS: usize = 2_000;
 const ROWS: usize = 60;
-/// Maximum number of classes whose confusion matrix the page shows.
-const MATRIX: usize = 20;
 
 /// Percentage of the start balance below which an agent counts as ruined.
 const RUINED: u128 = 1;
@@ -54,7 +51,9 @@ struct Page<'a> {
     figures: Vec<Figure>,
     data: Data,
     accuracy: Accuracies,
-    evaluation: Evaluation,
+    measured_accuracy: String,
+    majority: Option<String>,
+    predicted: Predicted,
     agents: Vec<Agent<'a>>,
     ruins: Vec<Ruin<'a>>,
     table: Vec<Row>,
@@ -76,6 +75,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn of(run: &'a Run, command: &'a str) -> Self {
+        let measured = evaluation(run);
         Self {
             style: STYLE,
             script: SCRIPT,
@@ -93,7 +93,9 @@ impl<'a> Page<'a> {
             figures: figures(run),
             data: Data::of(run),
             accuracy: Accuracies::of(run),
-            evaluation: Evaluation::of(run),
+            measured_accuracy: measured.describe_accuracy(),
+            majority: measured.describe_majority(),
+            predicted: Predicted::new(&run.confusion, &run.classes),
             agents: run.agents.iter().map(Agent::of).collect(),
             ruins: ruins(run),
             table: thinned(&run.series, ROWS)
@@ -235,50 +237,6 @@ impl Accuracies {
             lowest: share(run.accuracy.lowest),
             last: share(run.accuracy.last),
             baseline: share(run.accuracy.baseline),
-        }
-    }
-}
-
-/// Figures on the predictions at the end.
-#[derive(Serialize)]
-struct Evaluation {
-    accuracy: String,
-    majority: Option<String>,
-    /// Whether the table has the counts of each predicted class.
-    has_matrix: bool,
-    classes: Vec<Class>,
-    refused: Option<String>,
-}
-
-/// Row of the confusion matrix, with the figures of its class.
-#[derive(Serialize)]
-struct Class {
-    name: String,
-    counts: Vec<String>,
-    recall: String,
-    precision: String,
-    f1: String,
-}
-
-impl Evaluation {
-    fn of(run: &Run) -> Self {
-        let figures = run.confusion.classes();
-        let classes = figures.into_iter().zip(run.confusion.rows());
-        let classes = classes.zip(&run.classes).map(|((it, counts), name)| Class {
-            name: escaped(name).to_string(),
-            counts: counts.iter().copied().map(count).collect(),
-            recall: of(it.recall, it.correct, it.support),
-            precision: of(it.precision, it.correct, it.predicted),
-            f1: it.f1.map_or_else(|| "-".to_owned(), share),
-        });
-        let measured = evaluation(run);
-        let refused = run.confusion.refused();
-        Self {
-            accuracy: measured.describe_accuracy(),
-            majority: measured.describe_majority(),
-            has_matrix: run.classes.len() <= MATRIX,
-            classes: classes.collect(),
-            refused: (refused > 0).then(|| count(refused)),
         }
     }
 }

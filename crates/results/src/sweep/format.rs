@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cotrain_simulator::sweep::statistics::{Band, Breaking, Breaks, Estimate, Study};
+use cotrain_simulator::sweep::{
+    analysis::Point,
+    statistics::{Band, Breaking, Breaks, Estimate, Study},
+};
 use indicatif::HumanFloatCount;
 
 /// Names of the two failures: honest people lose money, or the model falls.
@@ -14,6 +17,42 @@ pub(super) fn band(band: Option<Band>, unit: &str) -> String {
     band.map_or("–".to_owned(), |Band { low, median, high }| {
         format!("{median:.1}{unit} ({low:.1} to {high:.1})")
     })
+}
+
+/// Describes the test data of all points: its samples, the most common class and the interval of a
+/// run; `None` if the records have no test data.
+pub(super) fn tested(points: &[Point]) -> Option<String> {
+    let all = || points.iter().filter_map(|point| point.tested.as_ref());
+    let span = |bands: &dyn Fn() -> Vec<Band>, show: fn(f64) -> String| {
+        let low = bands().iter().map(|it| it.low).min_by(f64::total_cmp);
+        let high = bands().iter().map(|it| it.high).max_by(f64::total_cmp);
+        let (low, high) = (show(low?), show(high?));
+        Some(if low == high {
+            low
+        } else {
+            format!("{low} to {high}")
+        })
+    };
+    let samples = span(&|| all().map(|it| it.samples).collect(), samples)?;
+    let majority = span(&|| all().map(|it| it.majority).collect(), |share| {
+        format!("{share:.1}")
+    })?;
+    let widths = all().map(|it| it.interval[1] - it.interval[0]);
+    let width = widths.max_by(f64::total_cmp)?;
+    Some(format!(
+        "{samples} test samples a run, {majority} % of them of the most common class; the 95 % interval of one run is \
+         up to {width:.1} points wide"
+    ))
+}
+
+/// Formats a number of samples, which is a quantile and need not be whole.
+fn samples(number: f64) -> String {
+    HumanFloatCount(number.round()).to_string()
+}
+
+/// Formats the ends of an interval in percent.
+pub(super) fn interval([low, high]: [f64; 2]) -> String {
+    format!("{low:.1} to {high:.1} %")
 }
 
 /// Formats an estimate and its interval.

@@ -4,18 +4,19 @@ use cotrain_simulator::{
     scenario::Scenario,
     scenario::settings::Axis,
     sweep::{
-        Plan,
+        Plan, TestedPoint,
         analysis::{Analysis, AxisStudy, Point},
         statistics::{Band, Breaking, Estimate, RESAMPLES, Study},
     },
 };
 use serde::Serialize;
 
-use super::format::{band, breaking, estimate, setting};
+use super::format::{band, breaking, estimate, interval, setting, tested};
 use crate::{
     error::ResultsError,
     format::{count, counted, quoted},
     page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
+    predicted::Predicted,
 };
 
 const TEMPLATE: &str = include_str!("../../assets/sweep.html");
@@ -26,6 +27,8 @@ const OWN_STYLE: &str = include_str!("../../assets/sweep.css");
 const ROWS: usize = 24;
 /// Maximum number of dots in a chart. The table of runs lists all runs.
 const DOTS: usize = 4_000;
+/// Maximum number of points with a table of their predictions. The summary has all.
+const TABLES: usize = 24;
 /// Maximum number of charts of breaking points. The page describes and lists the others.
 const CHARTED: usize = 12;
 
@@ -38,6 +41,7 @@ pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<Stri
     let agents = analysis.agents.iter().map(|agent| agent.name.as_str());
     let axes: Vec<_> = plan.axes().iter().map(Axis::to_string).collect();
     let studies = || analysis.studies.iter();
+    let points = || analysis.points.iter();
     render(
         TEMPLATE,
         &Page {
@@ -61,10 +65,13 @@ pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<Stri
             agents: agents.collect(),
             breaking: studies().map(BreakingRow::of).collect(),
             others: studies().any(|study| !study.others.is_empty()),
-            points: analysis.points.iter().map(PointRow::of).collect(),
-            accuracy: analysis.points.iter().flat_map(accuracy_rows).collect(),
-            balances: analysis.points.iter().flat_map(balance_rows).collect(),
+            points: points().map(PointRow::of).collect(),
+            accuracy: points().flat_map(accuracy_rows).collect(),
+            balances: points().flat_map(balance_rows).collect(),
             studies: studies().map(StudyRows::of).collect(),
+            tested: tested(&analysis.points),
+            predictions: points().filter_map(PredictedRow::of).collect(),
+            tables: TABLES,
             charted: CHARTED,
             thinned: analysis.runs.len() > DOTS,
             resamples: count(RESAMPLES as u64),
@@ -97,6 +104,10 @@ struct Page<'a> {
     accuracy: Vec<Row<'a>>,
     balances: Vec<Row<'a>>,
     studies: Vec<StudyRows<'a>>,
+    /// Test data of all points, in words.
+    tested: Option<String>,
+    predictions: Vec<PredictedRow<'a>>,
+    tables: usize,
     charted: usize,
     /// Whether the chart leaves dots out.
     thinned: bool,
@@ -183,6 +194,33 @@ impl<'a> PointRow<'a> {
             hostile: band(point.hostile, " %"),
             agents: point.agents.iter().map(|it| band(*it, " %")).collect(),
         }
+    }
+}
+
+/// Row for the predictions of a point at the end of its runs.
+#[derive(Serialize)]
+struct PredictedRow<'a> {
+    label: &'a str,
+    samples: String,
+    accuracy: String,
+    interval: String,
+    majority: String,
+    table: Option<Predicted>,
+}
+
+impl<'a> PredictedRow<'a> {
+    /// Returns the row; `None` if the records have no test data.
+    fn of(point: &'a Point) -> Option<Self> {
+        let tested: &TestedPoint = point.tested.as_ref()?;
+        let together = tested.together.as_ref();
+        Some(Self {
+            label: name(point),
+            samples: band(Some(tested.samples), ""),
+            accuracy: band(Some(point.accuracy), " %"),
+            interval: interval(tested.interval),
+            majority: band(Some(tested.majority), " %"),
+            table: together.map(|it| Predicted::new(&it.confusion, &it.classes)),
+        })
     }
 }
 

@@ -3,15 +3,18 @@
 use cotrain_simulator::{
     scenario::settings::shown,
     sweep::{
-        Plan,
+        Plan, Tested,
         analysis::{Analysis, AxisStudy, Point},
         statistics::{Band, Breaking, Breaks, Study},
     },
 };
 use serde::{Serialize, Serializer};
 
-use super::format::{HONEST, MODEL, band, breaking, range};
-use crate::format::{aligned, count, counted};
+use super::format::{HONEST, MODEL, band, breaking, range, tested};
+use crate::{
+    format::{aligned, count, counted},
+    measured::PerClass,
+};
 
 /// Figures of a sweep. `--json` prints them, and `summary.json` holds them.
 #[derive(Debug, Serialize)]
@@ -20,6 +23,9 @@ pub struct Summary {
     /// Number of finished runs; `of` is the number of all runs.
     runs: usize,
     of: u64,
+    /// Test data of all points, in words; `None` if the records have none.
+    #[serde(skip)]
+    tested: Option<String>,
     points: Vec<PointFigures>,
     breaking_points: Vec<BreakingFigures>,
 }
@@ -34,8 +40,39 @@ struct PointFigures {
     /// This and the following figures: the median, and the interval that holds 90 % of the runs.
     accuracy_final_percent: Band,
     accuracy_gain_points: Band,
+    /// This and the following three are `None` for records of earlier releases.
+    test_samples: Option<Band>,
+    /// Medians of the ends of the runs' 95 % intervals.
+    accuracy_final_interval_percent: Option<[f64; 2]>,
+    /// Share of the most common class.
+    majority_percent: Option<Band>,
+    /// Predictions of all runs together, at the end.
+    predictions: Option<Predictions>,
     honest_percent: Option<Band>,
     hostile_percent: Option<Band>,
+}
+
+/// Predictions for test data. Each run counts its own, also if runs share test samples.
+#[derive(Debug, Serialize)]
+struct Predictions {
+    classes: Vec<String>,
+    /// A row for each true class, with the count of each predicted class.
+    confusion: Vec<Vec<u64>>,
+    per_class: Vec<PerClass>,
+    /// Number of samples that the model refuses to predict. They count as wrong, and the matrix has
+    /// none of them.
+    refused: u64,
+}
+
+impl From<&Tested> for Predictions {
+    fn from(Tested { classes, confusion }: &Tested) -> Self {
+        Self {
+            classes: classes.clone(),
+            confusion: confusion.rows().to_vec(),
+            per_class: PerClass::all(confusion, classes),
+            refused: confusion.refused(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +105,7 @@ impl Summary {
             scenario: plan.scenario().name().to_owned(),
             runs,
             of: plan.runs(),
+            tested: tested(&analysis.points),
             points: analysis
                 .points
                 .iter()
@@ -91,6 +129,7 @@ impl Summary {
             )
         }];
         lines.push("medians, and what 90 % of the runs lie between".to_owned());
+        lines.extend(self.tested.as_ref().map(|it| format!("accuracy on {it}")));
         lines.push(String::new());
         let head = [
             "",
@@ -127,12 +166,18 @@ impl Summary {
 impl PointFigures {
     fn of(plan: &Plan, point: &Point) -> Self {
         let settings = plan.settings(point.number);
+        let tested = point.tested.as_ref();
+        let together = tested.and_then(|it| it.together.as_ref());
         Self {
             settings: settings.into_iter().map(|it| (it.path, it.value)).collect(),
             runs: point.runs,
             hostile_share_percent: point.hostile_share,
             accuracy_final_percent: point.accuracy,
             accuracy_gain_points: point.gain,
+            test_samples: tested.map(|it| it.samples),
+            accuracy_final_interval_percent: tested.map(|it| it.interval),
+            majority_percent: tested.map(|it| it.majority),
+            predictions: together.map(Predictions::from),
             honest_percent: point.honest,
             hostile_percent: point.hostile,
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Plan, Record,
+    Plan, Record, TestedPoint,
     statistics::{Band, Study, study},
+    tested::Tally,
 };
 use crate::{
     scenario::settings::{number, shown},
@@ -67,6 +68,8 @@ pub struct Point {
     pub hostile_share: f64,
     /// Final accuracy, in percent.
     pub accuracy: Band,
+    /// Figures on the test data; `None` if the records have none.
+    pub tested: Option<TestedPoint>,
     /// Final minus initial accuracy, in percentage points.
     pub gain: Band,
     /// Final balance of honest agents, in percent of their start; `None` if unknown in all runs.
@@ -128,6 +131,7 @@ pub struct Analyst<'a> {
     figures: Vec<Figures>,
     points: Vec<Point>,
     current: Vec<Sampled>,
+    tally: Tally,
 }
 
 /// Run sampled at the moments of its point.
@@ -156,6 +160,7 @@ impl<'a> Analyst<'a> {
             figures: Vec::new(),
             points: Vec::new(),
             current: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -178,6 +183,9 @@ impl<'a> Analyst<'a> {
             gain: 100.0 * (record.accuracy.last - record.accuracy.initial),
             honest: record.percent.honest,
         });
+        if let Some(tested) = &record.tested {
+            self.tally.add(tested);
+        }
         let sampled = self.sample(point, record);
         self.current.push(sampled);
     }
@@ -256,6 +264,7 @@ impl<'a> Analyst<'a> {
             unsettled: runs.iter().filter(|run| !run.settled).count(),
             hostile_share: figures[0].hostile_share,
             accuracy: of(|run| run.accuracy),
+            tested: std::mem::take(&mut self.tally).finish(),
             gain: of(|run| run.gain),
             honest: money(|run| run.honest),
             hostile: money(|run| run.hostile),
@@ -439,6 +448,7 @@ mod tests {
                 last,
                 baseline: 0.9,
             },
+            tested: None,
             counts: Counts::default(),
             gas: 0,
             percent: Percentages {

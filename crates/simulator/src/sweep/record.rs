@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Tested;
 use crate::run::{Accuracy, AgentOutcome, Counts, End, Run, Stance, percent};
 
 /// Everything that tables and reports need of one run. It is a function of the plan and the run's
@@ -18,6 +19,9 @@ pub struct Record {
     pub seconds: u64,
     /// Accuracies on the test data, in [0, 1].
     pub accuracy: Accuracy,
+    /// Predictions for the test data at the end; `None` in records of earlier releases.
+    #[serde(default)]
+    pub tested: Option<Tested>,
     /// Numbers of contributions, claims and transactions.
     pub counts: Counts,
     /// Gas of all transactions.
@@ -88,6 +92,7 @@ impl Record {
             end: run.end,
             seconds: run.seconds,
             accuracy: run.accuracy,
+            tested: Some(Tested::of(run)),
             counts: run.counts,
             gas: run.gas.total,
             percent: Percentages::of(run),

@@ -5,7 +5,9 @@
 //!
 //! - **runs**: one row per run. `run` (its number) and `seed`; a column for each varied setting,
 //!   named by its path; `accuracy_initial`, `accuracy_lowest`, `accuracy_final`,
-//!   `accuracy_baseline` (in [0, 1]); `days` (simulated) and `end` (`settled`, `stuck` or `limit`);
+//!   `accuracy_baseline` (in [0, 1]); `test_samples`, `correct_final` (of them, at the end),
+//!   `accuracy_final_low` and `accuracy_final_high` (ends of the 95 % interval) and `majority` (share
+//!   of the most common class), empty for runs of earlier releases; `days` (simulated) and `end` (`settled`, `stuck` or `limit`);
 //!   `contributions`, `refunds`, `reports`, `late_claims`, `transactions`, `gas`;
 //!   `hostile_share_percent` (money of hostile agents at the start, in percent of all honest and
 //!   hostile money); `honest_percent` and `hostile_percent` (final money of all honest and of all
@@ -19,6 +21,7 @@
 
 use std::io::{self, Write};
 
+use cotrain_learning::evaluation::Confusion;
 use parquet::errors::ParquetError;
 use toml::Value;
 
@@ -220,6 +223,27 @@ impl<'a> Header<'a> {
             real("accuracy_lowest", |it| it.accuracy.lowest),
             real("accuracy_final", |it| it.accuracy.last),
             real("accuracy_baseline", |it| it.accuracy.baseline),
+        ]);
+        let confusions = || {
+            let tested = rows.iter().map(|row| row.tested.as_ref());
+            tested.map(|it| it.map(|it| &it.confusion))
+        };
+        let counts = |name: &str, count: fn(&Confusion) -> u64| {
+            let values = confusions().map(|it| it.map(count));
+            Column::new(name, Values::MaybeWhole(values.collect()))
+        };
+        let shares = |name: &str, share: fn(&Confusion) -> Option<f64>| {
+            let values = confusions().map(|it| it.and_then(share));
+            Column::new(name, Values::MaybeReal(values.collect()))
+        };
+        columns.extend([
+            counts("test_samples", Confusion::n),
+            counts("correct_final", Confusion::correct),
+            shares("accuracy_final_low", |it| it.interval().map(|[low, _]| low)),
+            shares("accuracy_final_high", |it| {
+                it.interval().map(|[_, high]| high)
+            }),
+            shares("majority", Confusion::majority),
             real("days", |it| days(it.seconds)),
             Column::new(
                 "end",
