@@ -143,6 +143,33 @@ fn label_counts_labels_of_the_digits_beside_random_ones() {
 }
 
 #[test]
+fn label_counts_pictures_in_a_table_as_those_that_come_along() {
+    let folder = Folder::new();
+    let packed = include_bytes!("../../learning/data/digits.csv.gz");
+    let mut lines = String::new();
+    let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice());
+    std::io::Read::read_to_string(&mut unpacked, &mut lines).expect("text");
+    let names: String = (0..64).map(|it| format!("p{it},")).collect();
+    folder.put("digits.csv", &format!("{names}label\n{lines}"));
+    let options = ["--seeds", "1", "--strategy", "margin"];
+    let table = [
+        "--data",
+        "digits.csv",
+        "--test",
+        "500",
+        "--max-labels",
+        "600",
+    ];
+    let [one, other] = [&options[..], &[&options[..], &table].concat()].map(|it| folder.json(it));
+    for strategy in ["margin", "random"] {
+        for share in ["labels_to_90", "labels_to_95"] {
+            let [one, other] = [&one, &other].map(|it| labels(it, strategy, share));
+            assert_eq!(one, other, "{strategy} {share}");
+        }
+    }
+}
+
+#[test]
 fn label_shows_bars_and_says_how_it_counted() {
     let folder = Folder::new();
     let arguments = [

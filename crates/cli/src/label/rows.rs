@@ -10,9 +10,15 @@ use cotrain_learning::{
     vectors::embedded,
 };
 use cotrain_results::format::left_out_queries;
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::{error::CommandError, output::Narrator};
+
+/// Minimum number of columns that vary and have one unit.
+const ONE_UNIT: usize = 16;
+
+/// Share of the largest number that a column of the same unit reaches.
+const NEAR: f64 = 0.9;
 
 /// Rows with their labels, in the order of their file.
 #[derive(Debug)]
@@ -29,9 +35,10 @@ pub(super) struct Examples {
 impl Examples {
     /// Reads all examples of a source, or as many as the limit allows, drawn at random.
     ///
-    /// Levels of grey are divided by the highest one. Columns of a table, and the numbers that word
-    /// vectors give a text, get the mean 0 and the standard deviation 1. Values of libsvm data are
-    /// divided by the largest size at their index, so that those that are 0 stay so.
+    /// Levels of grey are divided by the highest one, and so are the numbers of a table whose columns
+    /// have one unit. Other columns, and the numbers that word vectors give a text, get the mean 0 and
+    /// the standard deviation 1. Values of libsvm data are divided by the largest size at their index,
+    /// so that those that are 0 stay so.
     pub(super) fn read(
         source: &Source,
         name: &str,
@@ -138,7 +145,29 @@ fn scale(rows: &mut Array2<f64>, dataset: &Dataset) {
         dataset.train.examples().next(),
         Some(Example::Indexed { .. })
     );
-    standardized(rows, is_indexed);
+    match of_one_unit(rows).filter(|_| !is_indexed) {
+        Some(largest) => rows.mapv_inplace(|it| it / largest),
+        None => drop(standardized(rows, is_indexed)),
+    }
+}
+
+/// Returns the largest number if the columns seem to have one unit, such as pixels of pictures.
+///
+/// Then 16 columns or more vary, no number is negative, and three of four of these columns reach nine
+/// tenths of the largest number. With a standard deviation of 1 each, a pixel that is rarely dark
+/// would outweigh all others in distances.
+fn of_one_unit(rows: &Array2<f64>) -> Option<f64> {
+    if rows.iter().any(|&it| it < 0.0) {
+        return None;
+    }
+    let highest = |column: ArrayView1<'_, f64>| column.iter().copied().fold(0.0, f64::max);
+    let varies =
+        |column: &ArrayView1<'_, f64>| column.iter().any(|&it| it < column[0] || it > column[0]);
+    let columns = rows.axis_iter(Axis(1)).filter(varies);
+    let highest: Vec<f64> = columns.map(highest).collect();
+    let largest = highest.iter().copied().fold(0.0, f64::max);
+    let near = highest.iter().filter(|&&it| it >= NEAR * largest).count();
+    (highest.len() >= ONE_UNIT && 4 * near >= 3 * highest.len()).then_some(largest)
 }
 
 /// Brings the numbers of all columns to the mean 0 and the standard deviation 1, or with `is_indexed`
@@ -164,4 +193,29 @@ pub(super) fn standardized(rows: &mut Array2<f64>, is_indexed: bool) -> Vec<(f64
         scales.push((mean, size));
     }
     scales
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_unit_needs_many_columns_that_reach_the_same_numbers() {
+        // Each column reaches 200 to 215, but for one that is always 0.
+        let pixels = Array2::from_shape_fn((40, 17), |(row, at)| match (row, at) {
+            (_, 16) => 0.0,
+            (0, _) => 200.0 + f64::from(u8::try_from(at).expect("small")),
+            _ => f64::from(u8::try_from(row * at % 90).expect("small")),
+        });
+        assert_eq!(of_one_unit(&pixels), Some(215.0));
+        let mut other = pixels.clone();
+        other[(3, 2)] = -1.0;
+        assert_eq!(of_one_unit(&other), None);
+        // Another unit in one column, and too few columns.
+        let mut other = pixels.clone();
+        other[(3, 2)] = 1_000.0;
+        assert_eq!(of_one_unit(&other), None);
+        let few = pixels.slice_axis(Axis(1), (2..).into()).to_owned();
+        assert_eq!(of_one_unit(&few), None);
+    }
 }
