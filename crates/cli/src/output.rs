@@ -209,8 +209,8 @@ fn state(progress: &Progress) -> String {
     let day = days(progress.seconds).floor();
     let accuracy = 100.0 * progress.accuracy;
     format!(
-        "{} unclaimed, day {day}, accuracy {accuracy:.1} %",
-        progress.unclaimed
+        "{} unclaimed, day {day}, accuracy {accuracy:.1} % of {}",
+        progress.unclaimed, progress.samples
     )
 }
 
@@ -244,13 +244,17 @@ mod tests {
             seconds: 4 * 86_400 - 5,
             unclaimed: 250,
             accuracy: 0.7128,
+            samples: 2_075,
         };
         let hidden = ProgressDrawTarget::hidden();
         let narrator = Narrator {
             bars: MultiProgress::with_draw_target(hidden),
             quiet: true,
         };
-        assert_eq!(state(&progress), "250 unclaimed, day 3, accuracy 71.3 %");
+        assert_eq!(
+            state(&progress),
+            "250 unclaimed, day 3, accuracy 71.3 % of 2075"
+        );
         let bar = narrator.bar();
         bar.show(&progress);
         assert_eq!((bar.0.position(), bar.0.length()), (1_200, Some(7_000)));

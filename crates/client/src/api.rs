@@ -24,8 +24,8 @@ pub use self::{
     encoders::EncoderView,
     markets::{MarketAction, MarketPhase, MarketStage, MarketTermsView, MarketView},
     models::{
-        BoundsView, EncodingView, Incentive, IncentiveView, ModelView, ParametersView, Price,
-        WaitsView,
+        AccuracyPoint, BoundsView, EncodingView, Incentive, IncentiveView, ModelView,
+        ParametersView, Price, WaitsView,
     },
     problem::{NEXT_NONCE, PROBLEM_JSON, Problem},
     submissions::{SignedBatchBody, Status, SubmissionView},

@@ -4,6 +4,7 @@
 
 use alloy_primitives::Address;
 use cotrain_learning::{
+    data::Doubt,
     evaluation::Confusion,
     initial::Prepared,
     train::{Quantization, TrainError},
@@ -47,8 +48,8 @@ pub struct InitialModel {
     pub types: Vec<(String, String)>,
     /// Number of columns of a table to learn from; 0 for other data.
     pub columns: usize,
-    /// Doubts about the table that its owner can settle, in words.
-    pub doubts: Vec<String>,
+    /// Doubts about the table that its owner can settle.
+    pub doubts: Vec<Doubt>,
     /// Number of the data's numbers that were clipped to the bounds.
     pub clamped: usize,
     /// Number of the texts it was trained on of which the encoder knows nothing.
@@ -106,7 +107,7 @@ impl InitialModel {
                 .map(|it| it.schema.describe_unless_plain())
                 .unwrap_or_default(),
             columns: prepared.columns(),
-            doubts: prepared.doubts().iter().map(ToString::to_string).collect(),
+            doubts: prepared.doubts(),
             clamped: encoded.clamped,
             unknown: encoded.unknown_in(prepared.trained_on),
         })

@@ -16,7 +16,7 @@ use crate::{
     evidence::{Evidence as _, Verdict},
     info::ModelError,
     ledger::Ledger,
-    model::{Hosted, Standing, share},
+    model::{Hosted, Standing},
     rows::AccuracyRow,
     store::{ChainStore, StoreError},
     taken::{Cursor, Log, TakeError, Taken},
@@ -637,7 +637,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
     /// Publishes the new accuracy and updates the metrics.
     fn tell(&self, taken: &Taken) {
         if let Some(last) = taken.accuracy.last() {
-            self.model.set_accuracy(Some(share(last)));
+            self.model.set_measured(Some(*last));
         }
         metrics::counter!("cotrain_indexed_logs_total").increment(taken.logs.len() as u64);
         metrics::counter!("cotrain_indexed_contributions_total")

@@ -35,8 +35,8 @@ pub struct Hosted<L> {
     id: ModelId,
     /// State that only the follower writes; a guard is never held across an `await`.
     state: RwLock<State<L>>,
-    /// The last measured accuracy.
-    accuracy: RwLock<Option<f64>>,
+    /// The last measurement of the accuracy.
+    measured: RwLock<Option<AccuracyRow>>,
     standing: RwLock<Standing>,
 }
 
@@ -68,8 +68,8 @@ pub struct Summary {
     pub price: u128,
     /// Money that the contract holds, in wei.
     pub held: u128,
-    /// Last measured accuracy, from 0 to 1; `None` if none was measured.
-    pub accuracy: Option<f64>,
+    /// Last measurement of the accuracy; `None` if none was made.
+    pub measured: Option<AccuracyRow>,
 }
 
 /// Account of a trainer, as it is on the chain.
@@ -121,12 +121,12 @@ impl<L: Ledger> Hosted<L> {
             }
             state => state?,
         };
-        let accuracy = store.last_accuracy(id).await?.as_ref().map(share);
+        let measured = store.last_accuracy(id).await?;
         let model = Self {
             info,
             id,
             state: RwLock::new(state),
-            accuracy: RwLock::new(accuracy),
+            measured: RwLock::new(measured),
             standing: RwLock::new(Standing::Unchecked),
         };
         store.loaded(id).await?;
@@ -154,11 +154,11 @@ impl<L: Ledger> Hosted<L> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_accuracy(&self, accuracy: Option<f64>) {
+    pub(crate) fn set_measured(&self, measured: Option<AccuracyRow>) {
         *self
-            .accuracy
+            .measured
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = accuracy;
+            .unwrap_or_else(PoisonError::into_inner) = measured;
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -229,9 +229,9 @@ impl<L: Ledger> Hosted<L> {
     /// If the database fails, or its rows contradict each other.
     pub async fn reload(&self, store: &ChainStore) -> Result<(), ModelError> {
         let state = Self::stored(&self.info, self.id, store).await?;
-        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
+        let measured = store.last_accuracy(self.id).await?;
         *self.state_mut() = state;
-        self.set_accuracy(accuracy);
+        self.set_measured(measured);
         store.loaded(self.id).await?;
         Ok(())
     }
@@ -255,12 +255,12 @@ impl<L: Ledger> Hosted<L> {
             return self.reload(store).await;
         }
         let logs = store.logs(self.id, last_log, u32::MAX).await?;
-        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
+        let measured = store.last_accuracy(self.id).await?;
         let taken = {
             let mut state = self.state_mut();
             replay(&mut state, logs).map(|()| state.cursor = cursor)
         };
-        self.set_accuracy(accuracy);
+        self.set_measured(measured);
         match taken {
             Ok(()) => Ok(()),
             // A rollback happened meanwhile.
@@ -300,7 +300,7 @@ impl HostedModel {
     /// Returns a summary of the model at the time `now`, in Unix seconds.
     #[must_use]
     pub fn summary(&self, now: u64) -> Summary {
-        let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
+        let measured = *self.measured.read().unwrap_or_else(PoisonError::into_inner);
         let state = self.state();
         let trainer = state.trainer();
         Summary {
@@ -311,7 +311,7 @@ impl HostedModel {
             last_contribution_time: trainer.last_contribution_time(),
             price: trainer.price(1, now),
             held: trainer.held(),
-            accuracy,
+            measured,
         }
     }
 
@@ -381,15 +381,6 @@ fn replay<L: Ledger>(state: &mut State<L>, logs: Vec<(i64, Log)>) -> Result<(), 
         state.last_log = id;
     }
     Ok(())
-}
-
-/// Returns the share of samples that the model predicted right.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of samples are far below 2^52"
-)]
-pub(crate) fn share(row: &AccuracyRow) -> f64 {
-    row.correct as f64 / row.samples.max(1) as f64
 }
 
 /// Maximum number of blocks between the creation of a model and its closing.

@@ -149,7 +149,7 @@ pub struct ClaimRow {
 }
 
 /// Accuracy of a model after a number of contributions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccuracyRow {
     /// Number of the block of the last of these contributions.
     pub block: u64,
@@ -161,6 +161,18 @@ pub struct AccuracyRow {
     pub correct: u64,
     /// Number of test samples.
     pub samples: u64,
+}
+
+impl AccuracyRow {
+    /// Returns the share of samples that the model predicted right.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of samples are far below 2^52"
+    )]
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.correct as f64 / self.samples.max(1) as f64
+    }
 }
 
 /// One change; later changes have higher ids.

@@ -59,6 +59,8 @@ pub struct Progress {
     pub unclaimed: u64,
     /// Accuracy at the latest evaluation, in [0, 1].
     pub accuracy: f64,
+    /// Number of test samples, of which the accuracy is a share.
+    pub samples: u64,
 }
 
 /// Returns the initial configuration of the chain that `scenario` runs on.
@@ -369,6 +371,7 @@ impl<'a> Engine<'a> {
             seconds,
             unclaimed: self.pending.len() as u64,
             accuracy: self.accuracy,
+            samples: self.data.test.len() as u64,
         }
     }
 

@@ -461,7 +461,7 @@ impl Plan {
                 .test_example()
                 .and_then(|it| example(&encoded.encoder, it)),
             columns: model.columns,
-            doubts: model.doubts,
+            doubts: model.doubts.iter().map(ToString::to_string).collect(),
             clamped: model.clamped,
             unknown: model.unknown,
         })

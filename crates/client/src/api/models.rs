@@ -74,12 +74,31 @@ pub struct ModelView {
     /// Share of test samples that the model predicted right when it was last measured.
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub accuracy: Option<f64>,
+    /// Last measurement, with the numbers of samples of which `accuracy` is the share.
+    pub measured: Option<AccuracyPoint>,
     /// Account that relays for the model here; null if nothing is relayed.
     pub relayer: Option<Account>,
     /// Minimum relayer's fee here for each contribution of a signed batch, in wei.
     pub relay_fee: Option<Wei>,
     /// Account that claims for others here; null if there is no keeper.
     pub keeper: Option<Account>,
+}
+
+/// Accuracy of a model after a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AccuracyPoint {
+    /// Block after which the model was measured.
+    pub block: u64,
+    /// Time of the block, in Unix seconds.
+    pub time: u64,
+    /// Number of contributions that the model had learned from.
+    pub contributions: u64,
+    /// Number of test samples that the model predicted right.
+    pub correct: u64,
+    /// Number of test samples.
+    pub samples: u64,
 }
 
 /// Parameters of a learner. With the weights, they decide its predictions and what it learns. Each

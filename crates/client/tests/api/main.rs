@@ -36,6 +36,7 @@ fn model() -> Value {
         "waits": {"refund": 1, "ownerClaim": 2, "anyAddressClaim": 3, "reportNotice": 0}, "fromBlock": 1,
         "block": 2, "blockHash": ID_TEXT, "contributions": 5, "good": 4, "lastContributionTime": 6,
         "price": "340282366920938463463374607431768211455", "held": "0", "accuracy": 0.5,
+        "measured": {"block": 2, "time": 6, "contributions": 5, "correct": 3, "samples": 6},
         "relayer": AUTHOR_TEXT, "relayFee": "3", "keeper": null,
     })
 }

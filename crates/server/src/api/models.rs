@@ -12,7 +12,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use cotrain_client::api::{Account, Data, Hash, ModelView, Price, Wei};
+use cotrain_client::api::{Account, AccuracyPoint, Data, Hash, ModelView, Price, Wei};
 use cotrain_indexer::{HostedModel, rows::Settled};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,7 +24,7 @@ use super::{
     negotiation::{has_tag, quality},
     page::{Paging, Rows, limit, page, rows},
     problem::Problem,
-    views::{AccuracyPoint, model_view},
+    views::{model_view, point},
 };
 
 /// Selection of models.
@@ -125,6 +125,7 @@ pub(super) async fn accuracy(
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let found = app.index().accuracy(&model, page).await?;
+    let found: Vec<AccuracyPoint> = found.into_iter().map(point).collect();
     let here = format!("/v1/models/{}/accuracy", path.trainer);
     Ok(Json(rows(found, limit, &here, &[], |row| {
         row.contributions.to_string()

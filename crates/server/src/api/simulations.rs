@@ -277,6 +277,8 @@ pub(super) struct ProgressView {
     unclaimed: u64,
     /// Accuracy at the latest evaluation, from 0 to 1.
     accuracy: f64,
+    /// Number of test samples, of which the accuracy is a share.
+    samples: u64,
 }
 
 impl From<Progress> for ProgressView {
@@ -287,6 +289,7 @@ impl From<Progress> for ProgressView {
             seconds: progress.seconds,
             unclaimed: progress.unclaimed,
             accuracy: progress.accuracy,
+            samples: progress.samples,
         }
     }
 }

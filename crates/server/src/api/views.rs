@@ -1,6 +1,6 @@
 //! Models and contributions as answers have them.
 
-use cotrain_client::api::{Account, Data, Hash, ModelView, Wei};
+use cotrain_client::api::{Account, AccuracyPoint, Data, Hash, ModelView, Wei};
 use cotrain_indexer::{
     Claimable, HostedModel, ModelInfo,
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionRow, Settled},
@@ -39,7 +39,8 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
         last_contribution_time: summary.last_contribution_time,
         price: summary.price.into(),
         held: summary.held.into(),
-        accuracy: summary.accuracy,
+        accuracy: summary.measured.as_ref().map(AccuracyRow::share),
+        measured: summary.measured.map(point),
         relayer: relayer.terms().map(|terms| Account(terms.relayer)),
         relay_fee: relayer.terms().map(|terms| Wei(terms.min_fee)),
         keeper: relayer.keeper().map(Account),
@@ -198,31 +199,14 @@ impl From<Claimable> for ClaimableView {
     }
 }
 
-/// Accuracy of a model after a block.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AccuracyPoint {
-    /// Block after which the model was measured.
-    block: u64,
-    /// Time of the block, in Unix seconds.
-    time: u64,
-    /// Number of contributions that the model had learned from.
-    contributions: u64,
-    /// Number of test samples that the model predicted right.
-    correct: u64,
-    /// Number of test samples.
-    samples: u64,
-}
-
-impl From<AccuracyRow> for AccuracyPoint {
-    fn from(row: AccuracyRow) -> Self {
-        Self {
-            block: row.block,
-            time: row.time,
-            contributions: row.contributions,
-            correct: row.correct,
-            samples: row.samples,
-        }
+/// Returns a measurement as answers have it.
+pub(super) fn point(row: AccuracyRow) -> AccuracyPoint {
+    AccuracyPoint {
+        block: row.block,
+        time: row.time,
+        contributions: row.contributions,
+        correct: row.correct,
+        samples: row.samples,
     }
 }
 

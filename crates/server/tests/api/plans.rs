@@ -316,6 +316,40 @@ async fn plan_refuses_files_and_options_and_says_why() {
 }
 
 #[tokio::test]
+async fn plan_tells_the_doubts_about_its_table() {
+    let client = Client::new().await;
+    let owner = client.world.author.address();
+    let row = |at: usize| {
+        let kind = ["herb", "tree"][at % 2];
+        format!("{kind},{},{}", 10_001 + at * 997, at % 3)
+    };
+    let header = "kind,zip,grade".to_owned();
+    let rows: Vec<String> = std::iter::once(header).chain((0..60).map(row)).collect();
+    let change = json!({"file": file("numbers.csv", rows.join("\n"))});
+    let answer = client.post("/v1/plans", body(owner, &change)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let plan = answer.json();
+    assert_eq!(
+        (&plan["columns"], &plan["columnCount"]),
+        (&json!([]), &json!(2))
+    );
+    let doubts = plan["doubts"].as_array().unwrap();
+    let told: Vec<_> = doubts
+        .iter()
+        .map(|it| (&it["kind"], &it["columns"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&json!("names"), &json!(["zip"])),
+            (&json!("codes"), &json!(["grade"]))
+        ]
+    );
+    let about = doubts[1]["about"].as_str().unwrap();
+    assert!(about.contains("--type NAME=categorical"), "{about}");
+}
+
+#[tokio::test]
 async fn plan_deploys_a_market_with_its_terms() {
     let stage = Stage::with(AnvilConfig::default()).await;
     let node = stage.node.clone();

@@ -316,6 +316,18 @@ async fn account_claimable_accuracy_and_transactions_show_the_state() {
     let page = client.json(&format!("{path}?after=10&limit=1")).await;
     assert_eq!(page["rows"][0]["correct"], 81);
     assert_eq!(page["next"], format!("{path}?after=11&limit=1"));
+    let unmeasured = client.json(&format!("/v1/models/{texts}")).await;
+    assert_eq!(unmeasured["measured"], json!(null));
+    let store = client.index().store();
+    client.model(texts).reload(store).await.unwrap();
+    let model = client.json(&format!("/v1/models/{texts}")).await;
+    assert_eq!(
+        (&model["accuracy"], &model["measured"]),
+        (
+            &json!(0.82),
+            &json!({"block": 12, "time": 1_012, "contributions": 12, "correct": 82, "samples": 100})
+        )
+    );
 
     client
         .change(&format!(

@@ -7,7 +7,7 @@ use cotrain_client::{
     initial::InitialModel,
 };
 use cotrain_learning::{
-    data::{Looks, Table},
+    data::{Doubt, Looks, Table},
     evaluation::Confusion,
     text::escaped_to,
 };
@@ -139,6 +139,10 @@ pub(in crate::api) struct PlanView {
     trained_on: usize,
     /// Columns with their types in words; none if all are numbers, or for texts.
     columns: Vec<TypedView>,
+    /// Number of columns of a table that the model learns from; 0 for texts.
+    column_count: usize,
+    /// Doubts about the table, which may mean something else than was read.
+    doubts: Vec<DoubtView>,
     /// Columns that seem to number the rows, which a model should not learn from.
     row_numbers: Vec<String>,
     /// Number of the data's numbers that were moved within the model's bounds.
@@ -159,6 +163,48 @@ pub(in crate::api) struct PlanView {
     contracts: Vec<ContractView>,
     /// Transactions in their order.
     transactions: Vec<PlannedView>,
+}
+
+/// Something that a table may mean otherwise than it was read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DoubtView {
+    kind: DoubtKind,
+    /// Columns that it is about; none if it is about the classes.
+    columns: Vec<String>,
+    /// Doubt in words, with the options of `cotrain deploy` that settle it.
+    about: String,
+}
+
+/// Kind of a doubt: numbers that may be codes of kinds (`codes`) or names of rows (`names`), decimal
+/// commas that may separate thousands (`thousands`), classes that are numbers to estimate
+/// (`classes`).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum DoubtKind {
+    Codes,
+    Names,
+    Thousands,
+    Classes,
+}
+
+impl From<&Doubt> for DoubtView {
+    fn from(doubt: &Doubt) -> Self {
+        let (kind, columns) = match doubt {
+            Doubt::Codes { columns } => (
+                DoubtKind::Codes,
+                columns.iter().map(|(name, _)| name.clone()).collect(),
+            ),
+            Doubt::Names { column } => (DoubtKind::Names, vec![column.clone()]),
+            Doubt::Thousands { column, .. } => (DoubtKind::Thousands, vec![column.clone()]),
+            Doubt::Classes { .. } => (DoubtKind::Classes, Vec::new()),
+        };
+        Self {
+            kind,
+            columns,
+            about: doubt.to_string(),
+        }
+    }
 }
 
 /// Column with its type.
@@ -302,6 +348,8 @@ impl PlanView {
             columns: columns
                 .map(|(name, about)| TypedView { name, about })
                 .collect(),
+            column_count: model.columns,
+            doubts: model.doubts.iter().map(Into::into).collect(),
             row_numbers: model.row_numbers.clone(),
             clipped: model.clamped,
             unknown: model.unknown,
