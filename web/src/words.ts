@@ -134,7 +134,8 @@ export const words = {
     moreClasses: (rest: number) => `and ${count(rest)} more`,
     accuracy: "Accuracy",
     notMeasured: "not measured",
-    measuredOn: (samples: number) => `on ${counted(samples, "example")}`,
+    measuredOn: (correct: number, samples: number) =>
+      `${count(correct)} of ${counted(samples, "example")}`,
     contributions: "Contributions",
     deposit: "Deposit now",
     free: "none: points only",
@@ -350,7 +351,7 @@ export const words = {
     "old-measure": (since: number) =>
       `Its accuracy was measured ${counted(since, "contribution")} ago.`,
     guessing: (share: string) =>
-      `It was right in ${share} of the tests, which is no better than guessing.`,
+      `It was right in ${share} tests, which is no better than guessing.`,
     "one-author": "All contributions loaded here come from one account.",
     "owner-only": "All contributions loaded here come from its owner.",
     "short-wait": (wait: number) =>

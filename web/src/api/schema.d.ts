@@ -1501,6 +1501,21 @@ export interface components {
              */
             until: number;
         };
+        /**
+         * @description Kind of a doubt: numbers that may be codes of kinds (`codes`) or names of rows (`names`), decimal
+         *     commas that may separate thousands (`thousands`), classes that are numbers to estimate
+         *     (`classes`).
+         * @enum {string}
+         */
+        DoubtKind: "codes" | "names" | "thousands" | "classes";
+        /** @description Something that a table may mean otherwise than it was read. */
+        DoubtView: {
+            /** @description Doubt in words, with the options of `cotrain deploy` that settle it. */
+            about: string;
+            /** @description Columns that it is about; none if it is about the classes. */
+            columns: string[];
+            kind: components["schemas"]["DoubtKind"];
+        };
         /** @description Table of word vectors that a coordinator has. */
         EncoderView: {
             /** @description Size of the table's file, in bytes. */
@@ -2033,6 +2048,7 @@ export interface components {
             lastContributionTime: number;
             /** @description Learner, such as `sparse-perceptron`. */
             learner: string;
+            measured?: components["schemas"]["AccuracyPoint"] | null;
             /** @description Name that the owner published, if any. */
             name?: string | null;
             owner: components["schemas"]["Account"];
@@ -2325,10 +2341,14 @@ export interface components {
             classes: string[];
             /** @description Number of the data's numbers that were moved within the model's bounds. */
             clipped: number;
+            /** @description Number of columns of a table that the model learns from; 0 for texts. */
+            columnCount: number;
             /** @description Columns with their types in words; none if all are numbers, or for texts. */
             columns: components["schemas"]["TypedView"][];
             /** @description Contracts whose addresses are known before the first transaction. */
             contracts: components["schemas"]["ContractView"][];
+            /** @description Doubts about the table, which may mean something else than was read. */
+            doubts: components["schemas"]["DoubtView"][];
             evaluation: components["schemas"]["EvaluationView"];
             /**
              * Format: int32
@@ -2507,6 +2527,11 @@ export interface components {
              * @description Number of contributions that the data allows.
              */
             of: number;
+            /**
+             * Format: int64
+             * @description Number of test samples, of which the accuracy is a share.
+             */
+            samples: number;
             /**
              * Format: int64
              * @description Simulated seconds so far.
@@ -3131,6 +3156,7 @@ export interface components {
                 lastContributionTime: number;
                 /** @description Learner, such as `sparse-perceptron`. */
                 learner: string;
+                measured?: components["schemas"]["AccuracyPoint"] | null;
                 /** @description Name that the owner published, if any. */
                 name?: string | null;
                 owner: components["schemas"]["Account"];

@@ -215,6 +215,17 @@ export const deployWords = {
       `${words.learner(learner)}, ${counted(features, "feature")}, trained on ${counted(examples, "example")}`,
     rowNumbers: (columns: string) =>
       `${columns} seems to number the rows. The model would learn their order: leave it out.`,
+    numeric: (columns: number) => `${counted(columns, "column")}, all numbers`,
+    doubts: {
+      codes: (columns: string) =>
+        `${columns}: few different whole numbers. If they are codes of kinds, choose “one of a few values” for them.`,
+      names: (columns: string) =>
+        `${columns}: another whole number in each row. If they name the rows, leave the column out.`,
+      thousands: (columns: string) =>
+        `${columns}: each comma is before three digits, and was read as a decimal comma. If it separates thousands, remove it from the file.`,
+      classes: () =>
+        "The classes are many different numbers. A model tells classes apart and estimates no numbers: choose another column, or write names of ranges.",
+    },
     unknown: (texts: number) =>
       `The encoder knows no word of ${counted(texts, "text")} to learn from. They teach the model nothing.`,
     clipped: (numbers: number) =>

@@ -1,6 +1,6 @@
 import { DEVELOPMENT } from "../chain/development.ts";
 import type { Contribution, Model } from "../api/client.ts";
-import { percent } from "../text/numbers.ts";
+import { shareOf } from "../text/numbers.ts";
 import { words } from "../words.ts";
 
 /** What warnings are decided by. */
@@ -45,9 +45,9 @@ const rules: readonly (readonly [
   [
     "guessing",
     true,
-    ({ model }) =>
-      model.accuracy != null && model.accuracy <= 1 / model.classes
-        ? text.guessing(percent(model.accuracy))
+    ({ model: { measured, classes } }) =>
+      measured && measured.correct * classes <= measured.samples
+        ? text.guessing(shareOf(measured.correct, measured.samples))
         : undefined,
   ],
   [
@@ -86,7 +86,7 @@ const rules: readonly (readonly [
   [
     "not-measured",
     false,
-    ({ model }) => (model.accuracy == null ? text["not-measured"] : undefined),
+    ({ model }) => (model.measured ? undefined : text["not-measured"]),
   ],
   [
     "old-measure",

@@ -18,6 +18,12 @@ export interface Figures {
   final: number;
   lowest: number;
   baseline: number;
+  /** Number of test examples of which these accuracies are shares. */
+  samples: number;
+  /** Ends of the 95 % interval of the accuracy at the end; undefined without test examples. */
+  interval: readonly [number, number] | undefined;
+  /** Share of the most common class; undefined without test examples. */
+  majority: number | undefined;
   contributions: number;
   transactions: number;
   days: number;
@@ -51,6 +57,14 @@ function text(of: Json, key: string): string {
   return value;
 }
 
+function interval(of: unknown): readonly [number, number] | undefined {
+  if (of === null) return undefined;
+  const [lower, upper] = Array.isArray(of) ? (of as unknown[]) : [];
+  if (typeof lower !== "number" || typeof upper !== "number")
+    throw new Error("the summary has no two numbers `interval`");
+  return [lower, upper];
+}
+
 /** Returns wei in units, to six decimals. */
 function units(wei: string, unit: string): number {
   return Number((BigInt(wei) * 1_000_000n) / BigInt(unit)) / 1e6;
@@ -61,6 +75,7 @@ export function figuresOf({ summary }: Simulation): Figures | undefined {
   if (summary === null || summary === undefined) return undefined;
   const all = summary as Json;
   const [accuracy, details] = [part(all, "accuracy"), part(all, "details")];
+  const evaluation = part(details, "evaluation");
   const unit = text(details, "unit_wei");
   const agents = details["agents"];
   if (!Array.isArray(agents)) throw new Error("the summary has no agents");
@@ -69,6 +84,12 @@ export function figuresOf({ summary }: Simulation): Figures | undefined {
     final: number(accuracy, "final"),
     baseline: number(accuracy, "baseline"),
     lowest: number(part(details, "accuracy"), "lowest"),
+    samples: number(evaluation, "n"),
+    interval: interval(evaluation["interval"]),
+    majority:
+      evaluation["majority"] === null
+        ? undefined
+        : number(evaluation, "majority"),
     contributions: number(all, "contributions"),
     transactions: number(all, "transactions"),
     days: number(all, "days"),

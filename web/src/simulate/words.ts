@@ -1,4 +1,4 @@
-import { count, counted, percent } from "../text/numbers.ts";
+import { count, counted, percent, shareOf } from "../text/numbers.ts";
 import { duration } from "../text/time.ts";
 
 /** Numbers of a scenario in words, by their key. */
@@ -105,7 +105,12 @@ export const simulateWords = {
     begins: "Reads the data and trains the first model …",
     running: (done: number, of: number, seconds: number) =>
       `${count(done)} of ${counted(of, "contribution")}, ${duration(seconds)} simulated`,
-    accuracy: (share: number) => `accuracy ${percent(share)}`,
+    accuracy: (share: number, samples: number) =>
+      `accuracy ${shareOf(share * samples, samples)}`,
+    of: (share: number, samples: number) => shareOf(share * samples, samples),
+    interval: (lower: number, upper: number) =>
+      `95 % interval ${percent(lower)} to ${percent(upper)}`,
+    majority: "Always the most common class",
     progress: "Progress of the run",
     cancel: "Cancel",
     remove: "Forget",

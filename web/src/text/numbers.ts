@@ -16,3 +16,9 @@ export function counted(number: number, one: string, many = `${one}s`): string {
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
+
+/** Returns how many of some things as a share with its counts, such as `75.0 %, 3 of 4`. */
+export function shareOf(part: number, all: number): string {
+  const share = all === 0 ? "–" : percent(part / all);
+  return `${share}, ${count(part)} of ${count(all)}`;
+}

@@ -1,4 +1,8 @@
-import type { Contribution, Model } from "../../src/api/client.ts";
+import type {
+  AccuracyPoint,
+  Contribution,
+  Model,
+} from "../../src/api/client.ts";
 
 /** Returns a model as the API has it, with changes. */
 export function model(changes: Partial<Model> = {}): Model {
@@ -34,11 +38,17 @@ export function model(changes: Partial<Model> = {}): Model {
     price: "900000000000000",
     held: "0",
     accuracy: 0.68,
+    measured: measured(68, 100),
     relayer: null,
     relayFee: null,
     keeper: null,
     ...changes,
   };
+}
+
+/** Returns a measurement of a model that nobody has taught. */
+export function measured(correct: number, samples: number): AccuracyPoint {
+  return { block: 8, time: 1_795_877_086, contributions: 0, correct, samples };
 }
 
 /** Returns a contribution as the API has it, with changes. */

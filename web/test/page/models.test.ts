@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { lanes } from "../../src/models/lanes.ts";
 import {
   choiceIn,
   choiceOf,
@@ -7,7 +6,7 @@ import {
   ordered,
 } from "../../src/models/order.ts";
 import { warningsOf } from "../../src/model/warnings.ts";
-import { contribution, model } from "./model.ts";
+import { contribution, measured, model } from "./model.ts";
 
 const address = (digit: string): string => `0x${digit.repeat(40)}`;
 
@@ -102,7 +101,7 @@ describe("warningsOf", () => {
     const bad = {
       ...calm,
       verified: false,
-      accuracy: 0.5,
+      measured: measured(1, 2),
       waits,
       encodes: false,
     };
@@ -131,30 +130,8 @@ describe("warningsOf", () => {
   it("tells that a measurement is old or missing", () => {
     const taught = { ...calm, contributions: 500 };
     expect(ids({ ...none, model: taught })).toEqual(["old-measure"]);
-    expect(ids({ ...none, model: { ...calm, accuracy: null } })).toEqual([
+    expect(ids({ ...none, model: { ...calm, measured: null } })).toEqual([
       "not-measured",
     ]);
-  });
-});
-
-describe("lanes", () => {
-  it("runs no more tasks at a time than there are lanes", async () => {
-    const lane = lanes(2);
-    let [running, most] = [0, 0];
-    const task = async (): Promise<void> => {
-      running += 1;
-      most = Math.max(most, running);
-      await new Promise((done) => setTimeout(done, 1));
-      running -= 1;
-    };
-    const results = await Promise.allSettled([
-      ...Array.from({ length: 5 }, () => lane(task)),
-      lane(() => Promise.reject(new Error("no"))),
-      lane(task),
-    ]);
-    expect(most).toBe(2);
-    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(
-      6,
-    );
   });
 });

@@ -91,6 +91,7 @@ describe("figuresOf", () => {
     details: {
       end: "settled",
       accuracy: { lowest: 0.4 },
+      evaluation: { n: 20, interval: [0.5, 0.9], majority: 0.55 },
       agents: [agent],
       unit_wei: "1000000000000000000",
     },
@@ -110,7 +111,13 @@ describe("figuresOf", () => {
         reports: 7,
       },
     ]);
-    expect(figures).toMatchObject({ lowest: 0.4, outcome: undefined });
+    expect(figures).toMatchObject({
+      lowest: 0.4,
+      outcome: undefined,
+      samples: 20,
+      interval: [0.5, 0.9],
+      majority: 0.55,
+    });
   });
 
   it("tells a summary of another form from none", () => {

@@ -5,7 +5,7 @@ import {
   readWei,
   shortEther,
 } from "../../src/text/money.ts";
-import { count, counted, percent } from "../../src/text/numbers.ts";
+import { count, counted, percent, shareOf } from "../../src/text/numbers.ts";
 import { tamed } from "../../src/text/strangers.ts";
 import { absolute, ago, duration } from "../../src/text/time.ts";
 
@@ -67,6 +67,9 @@ describe("numbers", () => {
     expect(counted(1, "index", "indices")).toBe("1 index");
     expect(counted(2_000, "index", "indices")).toBe("2,000 indices");
     expect(percent(0.6862)).toBe("68.6 %");
+    expect(shareOf(2, 2)).toBe("100.0 %, 2 of 2");
+    expect(shareOf(0.7301 * 2_075, 2_075)).toBe("73.0 %, 1,515 of 2,075");
+    expect(shareOf(0, 0)).toBe("–, 0 of 0");
   });
 });
 
