@@ -433,6 +433,7 @@ fn clean_measures_itself_on_a_recorded_run() {
     assert_eq!(cleaned["contributions"], summary["contributions"]);
     let run = &cleaned["run"];
     assert_eq!(run["accuracy"]["last"], summary["accuracy"]["final"]);
+    assert_eq!(run["test_samples"], summary["details"]["evaluation"]["n"]);
     let table = rows(&workspace.read("run.csv"));
     let count = |name: &str| column(&table, name).iter().filter(|it| **it == "1").count();
     assert_eq!(run["lies"], count("lie"));

@@ -47,6 +47,12 @@ impl Truth {
         &self.data.classes
     }
 
+    /// Returns the number of samples that measure accuracies.
+    #[must_use]
+    pub fn test_samples(&self) -> u64 {
+        self.data.test.len() as u64
+    }
+
     /// Returns `true` if the data has this sample with this label. A sample that an agent made up
     /// has no true label.
     #[must_use]

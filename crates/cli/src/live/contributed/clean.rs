@@ -104,6 +104,8 @@ struct Known {
     /// 95 % intervals of both.
     precision_interval: Option<[f64; 2]>,
     recall_interval: Option<[f64; 2]>,
+    /// Number of test samples, of which the accuracies are shares.
+    test_samples: u64,
     accuracy: Accuracies,
 }
 
@@ -242,6 +244,7 @@ impl Known {
             seed: run.seed,
             lies,
             found,
+            test_samples: run.truth.test_samples(),
             precision: evaluation::share(found, marked),
             recall: evaluation::share(found, lies),
             precision_interval: part(marked),
@@ -261,12 +264,13 @@ impl Known {
         let accuracy = &self.accuracy;
         format!(
             "precision {}, {} of {marked} marked are lies; recall {}, of {} lies\n\
-             accuracy: {} of the run's model at the start, {} at the end; founded on all {}, on the unmarked {}, on the \
+             accuracy on {}: {} of the run's model at the start, {} at the end; founded on all {}, on the unmarked {}, on the \
              true ones {}\n",
             part(self.precision),
             self.found,
             part(self.recall),
             self.lies,
+            counted(self.test_samples, "test sample"),
             share(accuracy.initial),
             share(accuracy.last),
             part(accuracy.all),
