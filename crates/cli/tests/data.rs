@@ -2,7 +2,11 @@
 
 mod common;
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use common::Workspace;
 use cotrain_chain::{anvil::AnvilConfig, keys::Key};
@@ -451,4 +455,29 @@ fn clean_measures_itself_on_a_recorded_run() {
         told.contains("record a run with `cotrain simulate --record`"),
         "{told}"
     );
+}
+
+/// A simulated liar poisons a model, and cleaning founds a better one on what the others said.
+/// `scripts/experiments` measures ten whole runs; this one ends after twenty days.
+#[test]
+fn deploy_from_clean_recovers_a_model_that_a_simulation_poisoned() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/recovery");
+    let program = env!("CARGO_BIN_EXE_cotrain");
+    let output = Command::new("node")
+        .arg(script)
+        .args(["--seeds", "1", "--limit", "20 days", "--program", program])
+        .output()
+        .expect("node runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let share = |name: &str| told[name].as_f64().expect(name);
+    let [poisoned, recovered] = ["poisoned", "recovered"].map(share);
+    assert!(poisoned < share("initial") - 0.05, "{told}");
+    assert!(recovered > poisoned + 0.02, "{told}");
+    assert!(recovered > share("everything") + 0.02, "{told}");
+    assert_eq!(told["n"], 2_075);
+    // Cleaning leaves out the liar's contributions, and hardly any other.
+    let left_out = share("contributions") - share("chosen");
+    assert!((left_out / share("poisoner") - 1.0).abs() < 0.05, "{told}");
 }
