@@ -451,6 +451,15 @@ fn commands_name_the_server_only_if_they_serve() {
     );
 }
 
+/// Folders with readers of what strangers write, and the targets of their tests; `None` if each file
+/// of the folder is a target of its own.
+const READERS: [(&str, Option<&str>); 4] = [
+    ("crates/learning/tests", None),
+    ("crates/client/tests", None),
+    ("crates/server/tests/api", Some("--test api")),
+    ("crates/cli/src", Some("--bin cotrain")),
+];
+
 /// Every test of random cases must be among those that the script runs for minutes.
 #[test]
 fn proptest_runs_in_the_script_that_fuzzes() {
@@ -460,28 +469,38 @@ fn proptest_runs_in_the_script_that_fuzzes() {
         rest.split_once(end).expect("the end").0.to_owned()
     };
     let (tests, names) = (between("tests=(", ")"), between("for name in ", ";"));
-    let (mut found, mut left_out) = (0, Vec::new());
-    for path in files::below(&files::root().join("crates/learning/tests"), ".rs") {
-        let text = fs::read_to_string(&path).expect("a source");
-        let file = path
-            .file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        let mut within = false;
-        for line in text.lines() {
-            within = (within || line == "proptest! {") && line != "}";
-            let Some(name) = line.strip_prefix("    fn ").filter(|_| within) else {
-                continue;
-            };
-            found += 1;
-            let is_named = names.split_whitespace().any(|it| name.starts_with(it));
-            if !is_named || !tests.contains(&format!("--test {file}")) {
-                left_out.push(format!("{file}: {name}"));
+    let words: Vec<&str> = tests.split_whitespace().collect();
+    let tests = words.join(" ") + " ";
+    let mut left_out = Vec::new();
+    for (folder, target) in READERS {
+        let mut found = 0;
+        for path in files::below(&files::root().join(folder), ".rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            let file = path.file_stem().expect("a name").to_string_lossy();
+            let target = target.map_or_else(|| format!("--test {file}"), str::to_owned);
+            let is_run = tests.contains(&format!("{target} "));
+            let mut end = None;
+            for line in text.lines() {
+                let indent = line.len() - line.trim_start().len();
+                if line.trim() == "proptest! {" {
+                    end = Some(indent);
+                } else if line.trim() == "}" && end == Some(indent) {
+                    end = None;
+                }
+                let name = line.trim_start().strip_prefix("fn ");
+                let is_test = end.is_some_and(|end| indent == end + 4);
+                let Some(name) = name.filter(|_| is_test) else {
+                    continue;
+                };
+                found += 1;
+                let is_named = names.split_whitespace().any(|it| name.starts_with(it));
+                if !is_named || !is_run {
+                    left_out.push(format!("{file}: {name}"));
+                }
             }
         }
+        assert!(found > 0, "{folder} has no test of random cases");
     }
-    assert!(found > 15, "{found}");
     assert_eq!(left_out, [""; 0], "scripts/fuzz leaves these out");
 }
 

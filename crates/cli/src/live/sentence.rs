@@ -195,11 +195,20 @@ impl Program {
         })?;
         let line = process.next(self.waits.start);
         let line = line.map_err(|ended| self.ended(&ended))?;
-        let identity: Identity = serde_json::from_str(&line).map_err(|error| {
+        Ok(Running {
+            process,
+            id: self.identified(&line)?,
+            sent: 0,
+        })
+    }
+
+    /// Reads the first line of the program.
+    fn identified(&self, line: &str) -> Result<SentenceId, SentenceFault> {
+        let identity: Identity = serde_json::from_str(line).map_err(|error| {
             self.fault(format_args!(
                 "began with `{}`, expected a line of JSON with `protocol`, `name`, `sha256` and `width` ({error}); \
                  name another program with {VARIABLE}",
-                escaped(&line)
+                escaped(line)
             ))
         })?;
         if identity.protocol != PROTOCOL {
@@ -215,11 +224,7 @@ impl Program {
                 "runs {id}, and the model needs {expected}; name the folder of the model's encoder with {MODEL}"
             )));
         }
-        Ok(Running {
-            process,
-            id,
-            sent: 0,
-        })
+        Ok(id)
     }
 
     fn ended(&self, ended: &Ended) -> SentenceFault {
@@ -283,6 +288,8 @@ impl SentenceEncoder for Program {
 #[cfg(all(test, unix))]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -398,6 +405,31 @@ mod tests {
             );
             fs::remove_file(path).unwrap();
             assert_eq!(program.encode("again"), Err(fault));
+        }
+    }
+
+    proptest! {
+        /// Each line of a program is read, or refused in words that no terminal obeys.
+        #[test]
+        fn answer_survives_any_line(
+            noise in "\\PC{0,60}",
+            is_first in any::<bool>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), "[0-9a-zE\"{}\\[\\]:,.\u{1b}-]{0,6}", 0_usize..8), 0..4),
+        ) {
+            const ANSWER: &str = r#"{"id":1,"numbers":[1,-0.5],"pieces":3}"#;
+            let mut line = if is_first { IDENTITY } else { ANSWER }.to_owned();
+            for (at, with, cut) in changes {
+                let at = at.index(line.len() + 1);
+                let end = (at + cut).min(line.len());
+                line.replace_range(at..end, &with);
+            }
+            let program = Program::at("program".into(), None, WAITS);
+            for line in [line, noise] {
+                let told = [program.answer(&line, 1).err(), program.identified(&line).err()];
+                for fault in told.into_iter().flatten() {
+                    prop_assert!(!fault.0.chars().any(char::is_control), "{:?}", fault.0);
+                }
+            }
         }
     }
 

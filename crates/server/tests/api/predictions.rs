@@ -1,8 +1,63 @@
 //! Predictions of texts, rows, features and samples.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::client::Client;
+
+thread_local! {
+    /// API for tests of random bodies, with the runtime that it runs in.
+    static SERVED: (Runtime, Client) = {
+        let runtime = Runtime::new().unwrap();
+        let client = runtime.block_on(Client::new());
+        (runtime, client)
+    };
+}
+
+/// Bodies that some of the models take.
+const BODIES: [&str; 6] = [
+    r#"{"row":{"height":1,"width":0}}"#,
+    r#"{"row":[0,9.5]}"#,
+    r#"{"row":{"1":2,"7":0.5}}"#,
+    r#"[{"text":"A DULL one"},{"features":[0,5]}]"#,
+    r#"{"sample":"0x0001"}"#,
+    r#"{"picture":"0x89504e470d0a1a0a"}"#,
+];
+
+proptest! {
+    /// Each body is predicted whole, or refused with a reason.
+    #[test]
+    fn row_survives_any_json(
+        body in prop::sample::select(BODIES.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), "[0-9a-zE\"{}\\[\\]:,.é-]{0,6}", 0_usize..8), 0..4),
+    ) {
+        let mut bytes = body.as_bytes().to_vec();
+        for (at, with, cut) in changes {
+            let at = at.index(bytes.len() + 1);
+            let end = (at + cut).min(bytes.len());
+            bytes.splice(at..end, with.bytes());
+        }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        SERVED.with(|(runtime, client)| {
+            let world = &client.world;
+            for trainer in [world.texts, world.table, world.raw] {
+                let answer = runtime.block_on(client.post(&path(trainer), &body));
+                let told = answer.text();
+                if answer.status == 200 {
+                    let asked: Value = serde_json::from_str(&body).unwrap();
+                    let asked = asked.as_array().map_or(1, Vec::len);
+                    let predictions = answer.json()["predictions"].as_array().map(Vec::len);
+                    prop_assert_eq!(predictions, Some(asked), "{}", told);
+                } else {
+                    prop_assert!([400, 422].contains(&answer.status.as_u16()), "{}: {}", body, told);
+                    prop_assert!(answer.json()["detail"].is_string(), "{}", told);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
 
 fn path(trainer: impl std::fmt::Display) -> String {
     format!("/v1/models/{trainer}/predict")
