@@ -218,6 +218,11 @@ impl Ledger {
         self.entries
     }
 
+    /// Returns the calls in progress.
+    pub fn reservations(&self) -> impl Iterator<Item = ReservationId> {
+        self.reservations.keys().copied()
+    }
+
     /// Returns the number of the next reservation.
     #[must_use]
     pub const fn next_reservation(&self) -> ReservationId {
@@ -410,7 +415,7 @@ impl Ledger {
     ///
     /// An answer leaves only after its commit is written, so none of them was answered.
     pub fn recover(&self) -> impl Iterator<Item = Entry> {
-        let open = self.reservations.keys().copied();
+        let open = self.reservations();
         open.map(|reservation| Entry::Released { reservation })
     }
 

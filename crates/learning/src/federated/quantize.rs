@@ -20,8 +20,11 @@ pub fn clip(update: &mut [f64], bound: f64) {
 pub fn quantize(width: Width, scale: u32, update: &[f64]) -> Vec<i16> {
     let (unit, most) = (f64::from(1_u32 << scale.min(30)), f64::from(width.max()));
     let round = |&value: &f64| {
+        if value.is_nan() {
+            return 0;
+        }
         let rounded = (value * unit).round_ties_even().max(-most).min(most);
-        // It fits after clipping, and a cast makes 0 of what is no number.
+        // It fits after clipping.
         #[allow(clippy::cast_possible_truncation)]
         {
             rounded as i16
@@ -51,6 +54,6 @@ mod tests {
             update.map(f64::to_bits),
             [0.5, -1.0, 0.0, -1.0].map(f64::to_bits)
         );
-        assert_eq!(quantize(Width::Eight, 6, &[f64::NAN]), [-63]);
+        assert_eq!(quantize(Width::Eight, 6, &[f64::NAN]), [0]);
     }
 }

@@ -353,7 +353,11 @@ impl Books {
     ) -> Result<Receipt, BooksError> {
         let written = Arc::new(OnceLock::new());
         let noted = Arc::clone(&written);
+        let ends = Arc::clone(&self.0.ends);
         let committed = self.write(move |draft| {
+            if ends.is_lost(reservation) {
+                return Err(Fault::UnknownReservation);
+            }
             let receipt = draft.ledger().receipt(reservation, units, charged)?;
             let entry = draft.ledger().commit(reservation, units, charged)?;
             draft.write(entry)?;

@@ -220,7 +220,6 @@ async fn commit_charges_a_call_that_the_database_stored_without_an_answer() {
     let world = World::new();
     let books = world.books().await;
     buy(&books, 1, 10).await;
-    // The call begins while the state before it is stored, so both share a failing transaction or not.
     let keeping = books.write(|draft| {
         draft.keep(disk::ANSWER_LOST, b"other", Some(vec![1]));
         Ok(())
@@ -228,17 +227,54 @@ async fn commit_charges_a_call_that_the_database_stored_without_an_answer() {
     let (kept, held) = tokio::join!(keeping, begin(&books, 1, 4));
     assert!(matches!(kept, Err(BooksError::Unwritten)), "{kept:?}");
     let held = held.expect("begun");
-    match books.commit(held, 3, None).await {
-        Ok(receipt) => {
-            assert_eq!((receipt.units, receipt.left), (3, 7));
-            assert_eq!(state(&books, 1), (7, 0, 3));
-        }
-        Err(error) => {
-            assert!(matches!(error, BooksError::Unwritten), "{error}");
-            books.release(held).await;
-            assert_eq!(state(&books, 1), (10, 0, 0));
-        }
-    }
+    // Both shared the transaction, so the ledger that is read again has the reservation.
+    let receipt = books.commit(held, 3, None).await.expect("charged");
+    assert_eq!((receipt.units, receipt.left), (3, 7));
+    assert_eq!(state(&books, 1), (7, 0, 3));
+}
+
+#[tokio::test]
+async fn books_release_a_call_whose_reservation_shows_late() {
+    let world = World::new();
+    let books = world.books().await;
+    let store = world.store().await;
+    buy(&books, 1, 10).await;
+    let pool = store.pool();
+    let broken = "ALTER TABLE payment_names RENAME TO elsewhere";
+    pool.execute(broken).await.expect("broken");
+    let held = begin(&books, 1, 4).await.expect("begun");
+    let lost = books.commit(held, 3, None).await;
+    assert!(matches!(lost, Err(BooksError::Unwritten)), "{lost:?}");
+    books.release(held).await;
+    // The transaction that was reported as failed has been stored: another connection ended it.
+    let mended = "ALTER TABLE elsewhere RENAME TO payment_names";
+    pool.execute(mended).await.expect("mended");
+    let from = books.read(Ledger::entries);
+    let entry = Entry::Reserved {
+        reservation: held,
+        account: account(1),
+        units: 4,
+        source: Source::Purchases,
+        request: None,
+    };
+    let late = Group {
+        entries: vec![entry],
+        states: Vec::new(),
+    };
+    disk::write(&store, from, &late).await.expect("stored");
+    // The next entry has its number, and the ledger is read again.
+    let opening = |number| {
+        books.write(move |draft| {
+            let [opened, ..] = invoice(number, 5);
+            draft.write(opened)
+        })
+    };
+    let refused = opening(2).await;
+    assert!(matches!(refused, Err(BooksError::Unwritten)), "{refused:?}");
+    let late = books.commit(held, 3, None).await;
+    assert!(matches!(late, Err(BooksError::Unwritten)), "{late:?}");
+    opening(3).await.expect("written");
+    assert_eq!(state(&books, 1), (10, 0, 0));
 }
 
 #[tokio::test]
@@ -252,9 +288,14 @@ async fn reserve_releases_a_call_whose_caller_has_gone() {
         // The rule is handed in, and nobody waits for its answer.
         assert!(futures_util::poll!(asked.as_mut()).is_pending());
     }
+    // It is released without another rule, some time after these two.
     books.write(|_| Ok(())).await.expect("written");
-    books.write(|_| Ok(())).await.expect("written");
-    assert_eq!(state(&books, 1), (10, 0, 0));
+    while state(&books, 1) != (10, 0, 0) {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    books.close().await;
+    drop(books);
+    assert_eq!(state(&world.books().await, 1), (10, 0, 0));
 }
 
 #[tokio::test]

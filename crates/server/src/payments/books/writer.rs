@@ -159,10 +159,7 @@ impl Writer {
                 () = stop.cancelled(), if !waiting.is_closed() => waiting.close(),
                 Some(written) = OptionFuture::from(storing.as_mut()) => {
                     storing = None;
-                    if !self.finish(written) {
-                        // The channels and sessions of this process do not know the entries of others.
-                        tracing::error!("the ledger of payments is closed: the connection that locks it is gone; start this coordinator again");
-                        stop.cancel();
+                    if !self.finish(written, &stop) {
                         return;
                     }
                 }
@@ -202,15 +199,28 @@ impl Writer {
     }
 
     /// Tells the callers of a group of its end. Returns `false` if nothing can be written any more.
-    fn finish(&mut self, written: Result<(Disk, Written), JoinError>) -> bool {
-        // A transaction that panicked has said so, and took the lock with it.
-        let Ok((disk, written)) = written else {
-            return false;
-        };
-        self.disk = Some(disk);
+    fn finish(
+        &mut self,
+        written: Result<(Disk, Written), JoinError>,
+        stop: &CancellationToken,
+    ) -> bool {
         let batch = std::mem::take(&mut self.current);
+        // A transaction that panicked took the lock with it.
+        let (disk, written) = match written {
+            Ok((disk, written)) => (Some(disk), written),
+            Err(_) => (None, Written::Unlocked),
+        };
+        self.disk = disk;
         match written {
-            Written::Unlocked => return false,
+            Written::Unlocked => {
+                // The channels and sessions of this process do not know the entries of others.
+                tracing::error!(
+                    "the ledger of payments is closed: the connection that locks it is gone; start this coordinator again"
+                );
+                // Callers learn from it why they are told nothing.
+                stop.cancel();
+                return false;
+            }
             Written::Stored => {
                 let mut stored = self.stored.write().unwrap_or_else(PoisonError::into_inner);
                 for entry in &batch.group.entries {
@@ -222,6 +232,9 @@ impl Writer {
                 }
                 drop(stored);
                 batch.tell(true);
+                if !self.is_stale {
+                    self.release_abandoned();
+                }
             }
             Written::Failed => {
                 self.is_stale = true;
@@ -279,6 +292,12 @@ impl Writer {
         let mut ledger = disk::read(&disk.store).await?;
         let told = self.draft.next_reservation();
         self.ends.lose(ledger.next_reservation()..told);
+        // A transaction that seemed to have failed may be there after all: nobody charges its calls.
+        for reservation in ledger.reservations() {
+            if self.ends.is_lost(reservation) {
+                self.ends.abandon(reservation);
+            }
+        }
         *self.stored.write().unwrap_or_else(PoisonError::into_inner) = ledger.clone();
         ledger.skip_reservations(told);
         self.draft = ledger;
