@@ -7,6 +7,7 @@
 //!
 //! All of it is in integers, so the contracts give the same numbers to the last bit.
 
+mod aggregation;
 mod chunks;
 mod encoding;
 mod error;
@@ -17,6 +18,7 @@ mod reward;
 mod rule;
 mod softmax;
 
+pub use aggregation::{MAX_UPDATES, aggregate};
 pub use chunks::{Chunks, root_of_chunk};
 pub use encoding::{Width, add_update, decode_update, encode_update, squared_norm};
 pub use error::FederatedError;
@@ -24,5 +26,5 @@ pub use krum::{krum_scores, select_multi_krum};
 pub use loss::{MAX_LOSS, loss};
 pub use network::{Exchange, Network};
 pub use reward::{Judgment, judge, shares};
-pub use rule::{MAX_UPDATES, Rule, aggregate};
+pub use rule::Rule;
 pub use softmax::{Sample, Softmax, Values};

@@ -167,3 +167,16 @@ pub fn squared_norm(update: &[i16]) -> u64 {
     let square = |&value: &i16| u64::from(value.unsigned_abs()).pow(2);
     update.iter().map(square).sum()
 }
+
+/// Checks that the updates have equal lengths.
+pub(super) fn check_lengths(updates: &[&[i16]]) -> Result<(), FederatedError> {
+    let expected = updates.first().map_or(0, |update| update.len());
+    match updates.iter().position(|update| update.len() != expected) {
+        Some(update) => Err(FederatedError::WrongLength {
+            update,
+            found: updates[update].len(),
+            expected,
+        }),
+        None => Ok(()),
+    }
+}

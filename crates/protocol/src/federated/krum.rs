@@ -1,6 +1,6 @@
 //! Multi-Krum (Blanchard et al., "Machine Learning with Adversaries", 2017).
 
-use super::{FederatedError, Rule, rule::check_lengths};
+use super::{FederatedError, Rule, encoding::check_lengths};
 
 /// Returns the score of each update: the sum of its smallest squared distances to others.
 ///

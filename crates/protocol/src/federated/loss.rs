@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn powers_are_roots_of_two() {
+    fn loss_powers_are_roots_of_two() {
         // floor(65536 * 2^(k/16)) = p if, and only if, p^16 <= 2^(256 + k) < (p + 1)^16.
         use num_bigint::BigUint;
         for (k, &power) in (0_u32..).zip(&POWERS) {
