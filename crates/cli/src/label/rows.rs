@@ -162,7 +162,7 @@ fn of_one_unit(rows: &Array2<f64>) -> Option<f64> {
     }
     let highest = |column: ArrayView1<'_, f64>| column.iter().copied().fold(0.0, f64::max);
     let varies =
-        |column: &ArrayView1<'_, f64>| column.iter().any(|&it| it < column[0] || it > column[0]);
+        |column: &ArrayView1<'_, f64>| column.iter().any(|it| it.total_cmp(&column[0]).is_ne());
     let columns = rows.axis_iter(Axis(1)).filter(varies);
     let highest: Vec<f64> = columns.map(highest).collect();
     let largest = highest.iter().copied().fold(0.0, f64::max);
