@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::learner::{LearnError, Learner, check_labeled};
 use crate::numbers::{float, softmax};
+use crate::wiped::Wiped;
 
 /// Number of parts of the labeled rows.
 const PARTS: usize = 5;
@@ -96,8 +97,8 @@ impl Temperature {
             });
             let mut learner = learner.copy();
             let known: Vec<usize> = others.iter().map(|&row| labels[row]).collect();
-            learner.fit(rows.select(Axis(0), &others).view(), &known)?;
-            let found = learner.probabilities(rows.select(Axis(0), &own).view())?;
+            learner.fit(Wiped::selected(rows, &others).view(), &known)?;
+            let found = learner.probabilities(Wiped::selected(rows, &own).view())?;
             for (&row, found) in own.iter().zip(found.outer_iter()) {
                 held_out.row_mut(row).assign(&found);
             }

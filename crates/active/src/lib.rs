@@ -23,6 +23,7 @@ pub mod session;
 pub mod stopping;
 pub mod strategy;
 pub mod stream;
+mod wiped;
 
 pub use calibration::{Calibrated, Temperature, expected_calibration_error};
 pub use export::{AnyLearner, Export, ExportError};

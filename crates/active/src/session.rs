@@ -32,6 +32,7 @@ use crate::{
     stopping::{Stopped, Stopping},
     strategy::{Members, Query, Strategy},
     stream::Stream,
+    wiped::wipe,
 };
 
 /// Memory of an annotator's quality, with its share of the map, in bytes.
@@ -303,7 +304,7 @@ impl Session {
         count: usize,
     ) -> Result<(Self, Vec<usize>), SessionError> {
         let strategy = self.asks();
-        let (rows, indices) = (pool.rows.view(), pool.indices.as_deref());
+        let (rows, indices) = (pool.rows(), pool.indices());
         let mut next = self.clone();
         next.queries += 1;
         if rows.nrows() == 0 {
@@ -435,8 +436,8 @@ impl Drop for Session {
     fn drop(&mut self) {
         let opening = Arc::get_mut(&mut self.opening);
         let fixed = opening.and_then(|opening| opening.fixed.as_mut());
-        if let Some(numbers) = fixed.and_then(Array2::as_slice_memory_order_mut) {
-            numbers.zeroize();
+        if let Some(fixed) = fixed {
+            wipe(fixed);
         }
     }
 }

@@ -93,7 +93,8 @@ impl Drop for Bins {
 fn cut(sorted: &[f64]) -> Vec<Bin> {
     let distinct = || sorted.chunk_by(|left, right| left >= right);
     let is_few = distinct().nth(MAX_BINS).is_none();
-    let mut bins: Vec<Bin> = Vec::new();
+    // A vector that grows leaves values behind.
+    let mut bins: Vec<Bin> = Vec::with_capacity(sorted.len().min(MAX_BINS));
     let (mut before, mut last) = (0, None);
     for (index, equal) in distinct().enumerate() {
         let own = if is_few {

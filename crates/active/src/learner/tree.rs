@@ -48,6 +48,17 @@ pub(crate) enum Step<'a> {
 }
 
 impl Tree {
+    /// Returns a tree without nodes, with room for them and for the numbers of leaves.
+    ///
+    /// A vector that outgrows its room leaves thresholds behind.
+    pub(super) fn with_room(nodes: usize, numbers: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(nodes),
+            ends: Vec::new(),
+            numbers: Vec::with_capacity(numbers),
+        }
+    }
+
     /// Adds a split whose left child is added next. Returns its index.
     pub(super) fn split(&mut self, feature: usize, threshold: f64) -> usize {
         self.nodes.push(Node {
@@ -167,8 +178,12 @@ impl TryFrom<Written> for Tree {
     type Error = &'static str;
 
     fn try_from(Written(written): Written) -> Result<Self, Self::Error> {
-        let mut tree = Self::default();
         let count = written.len();
+        let numbers = written.iter().map(|node| match node {
+            WrittenNode::Split(..) => 0,
+            WrittenNode::Leaf(numbers) => numbers.len(),
+        });
+        let mut tree = Self::with_room(count, numbers.sum());
         for (at, node) in written.into_iter().enumerate() {
             match node {
                 WrittenNode::Split(feature, threshold, right) => {

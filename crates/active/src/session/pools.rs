@@ -10,7 +10,11 @@ use super::{
     batch::Pool,
     limits::{SessionError, at_most},
 };
-use crate::{numbers::drawn, strategy::check_pool};
+use crate::{
+    numbers::drawn,
+    strategy::check_pool,
+    wiped::{Wiped, wipe},
+};
 
 /// Id of a pool, which the caller makes of its content.
 pub type PoolId = [u8; 32];
@@ -36,9 +40,7 @@ impl StoredPool {
 impl Drop for StoredPool {
     /// Overwrites the rows.
     fn drop(&mut self) {
-        if let Some(numbers) = self.rows.as_slice_memory_order_mut() {
-            numbers.zeroize();
-        }
+        wipe(&mut self.rows);
         self.hashes.zeroize();
     }
 }
@@ -51,10 +53,24 @@ fn bytes(rows: usize, features: usize) -> usize {
 
 /// Rows of a pool that are not labeled yet.
 pub(super) struct Unlabeled<'a> {
-    /// The rows.
-    pub(super) rows: Cow<'a, Array2<f64>>,
-    /// Index of each in the pool; `None` if all rows are there.
-    pub(super) indices: Option<Vec<usize>>,
+    all: &'a Array2<f64>,
+    /// Copy of the rows without a label, and their indices; `None` if no row has one.
+    some: Option<(Wiped, Vec<usize>)>,
+}
+
+impl Unlabeled<'_> {
+    /// Returns the rows.
+    pub(super) fn rows(&self) -> ArrayView2<'_, f64> {
+        match &self.some {
+            Some((rows, _)) => rows.view(),
+            None => self.all.view(),
+        }
+    }
+
+    /// Returns the index of each in the pool; `None` if all rows are there.
+    pub(super) fn indices(&self) -> Option<&[usize]> {
+        self.some.as_ref().map(|(_, indices)| indices.as_slice())
+    }
 }
 
 impl Session {
@@ -201,21 +217,18 @@ impl Session {
             let same = labeled.get(&hash);
             !same.is_some_and(|same| same.iter().any(|other| row.iter().eq(other.iter())))
         };
-        let all = Unlabeled {
-            rows: Cow::Borrowed(rows),
-            indices: None,
+        let mut found = Unlabeled {
+            all: rows,
+            some: None,
         };
         if labeled.is_empty() {
-            return all;
+            return found;
         }
         let indices: Vec<usize> = (0..rows.nrows()).filter(is_unlabeled).collect();
-        if indices.len() == rows.nrows() {
-            return all;
+        if indices.len() < rows.nrows() {
+            found.some = Some((Wiped::selected(&rows.view(), &indices), indices));
         }
-        Unlabeled {
-            rows: Cow::Owned(rows.select(Axis(0), &indices)),
-            indices: Some(indices),
-        }
+        found
     }
 }
 

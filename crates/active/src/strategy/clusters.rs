@@ -4,6 +4,7 @@
 //! Strategies Suit High and Low Budgets", 2022. It needs no model, so it suits the first labels.
 
 use ndarray::ArrayView2;
+use zeroize::Zeroizing;
 
 use super::density::references;
 use super::distance::{mean, squared, squared_below};
@@ -70,6 +71,9 @@ pub(super) fn typical(
     distinct.into_chosen()
 }
 
+/// Center of a cluster, which can be a row.
+type Center = Zeroizing<Vec<f64>>;
+
 /// Rows that are near each other.
 struct Cluster {
     rows: Vec<usize>,
@@ -127,7 +131,7 @@ fn sparseness(all: &Rows<'_>, row: usize, others: &[usize]) -> f64 {
 fn grouped(rows: &Rows<'_>, draws: &[u64], count: usize) -> Vec<Vec<usize>> {
     let mut nearest = vec![0_usize; rows.len()];
     let mut distances = vec![f64::INFINITY; rows.len()];
-    let mut centers: Vec<Vec<f64>> = Vec::new();
+    let mut centers: Vec<Center> = Vec::new();
     for step in 0..count as u64 {
         let race = |row: usize| {
             let weight = if step == 0 { 1.0 } else { distances[row] };
@@ -138,7 +142,7 @@ fn grouped(rows: &Rows<'_>, draws: &[u64], count: usize) -> Vec<Vec<usize>> {
         let Some(chosen) = open.min_by_key(|&row| (Order(race(row)), draws[row], row)) else {
             break;
         };
-        let center = rows.row(chosen).to_vec();
+        let center = Center::new(rows.row(chosen).to_vec());
         for (index, row) in rows.iter().enumerate() {
             if let Some(distance) = squared_below(row, &center, distances[index]) {
                 (distances[index], nearest[index]) = (distance, centers.len());
@@ -171,7 +175,7 @@ fn uniform(bits: u64) -> f64 {
 }
 
 /// Returns the means of the rows of each cluster; an empty one keeps its center.
-fn means(rows: &Rows<'_>, nearest: &[usize], centers: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+fn means(rows: &Rows<'_>, nearest: &[usize], centers: Vec<Center>) -> Vec<Center> {
     let mut members = vec![Vec::new(); centers.len()];
     for (index, &cluster) in nearest.iter().enumerate() {
         if let Some(members) = members.get_mut(cluster) {
@@ -191,7 +195,7 @@ fn means(rows: &Rows<'_>, nearest: &[usize], centers: Vec<Vec<f64>>) -> Vec<Vec<
 }
 
 /// Gives each row its nearest center, and returns `true` if one changed.
-fn assign(rows: &Rows<'_>, centers: &[Vec<f64>], nearest: &mut [usize]) -> bool {
+fn assign(rows: &Rows<'_>, centers: &[Center], nearest: &mut [usize]) -> bool {
     let mut changed = false;
     for (row, nearest) in rows.iter().zip(nearest) {
         let before = *nearest;

@@ -1,6 +1,6 @@
 //! Committees of models that vote, and the measure of their disagreement.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,6 +9,7 @@ use super::rows::{QueryError, Rows, check_probabilities};
 use crate::learner::{LearnError, Learner};
 use crate::measure::{Measure, entropy, most_likely};
 use crate::numbers::float;
+use crate::wiped::Wiped;
 
 /// Maximum difference of two answers that count as the same.
 const SAME: f64 = 1e-9;
@@ -117,7 +118,7 @@ impl Members {
                 .collect();
             let mut learner = learner.copy();
             let of_drawn: Vec<usize> = drawn.iter().map(|&index| labels[index]).collect();
-            learner.fit(rows.select(Axis(0), &drawn).view(), &of_drawn)?;
+            learner.fit(Wiped::selected(&rows, &drawn).view(), &of_drawn)?;
             learner.probabilities(pool)
         };
         let answers: Result<Vec<_>, LearnError> = (0..count).map(|_| member()).collect();

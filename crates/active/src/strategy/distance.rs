@@ -1,5 +1,7 @@
 //! Squared Euclidean distances, with sums in a fixed order.
 
+use zeroize::Zeroizing;
+
 use crate::numbers::float;
 
 /// Number of sums side by side, so that processors can add them at once.
@@ -39,16 +41,19 @@ pub(super) fn squared_below(one: &[f64], other: &[f64], limit: f64) -> Option<f6
     (sum < limit).then_some(sum)
 }
 
-/// Returns the means of the numbers of rows.
-pub(super) fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, columns: usize) -> Vec<f64> {
+/// Returns the means of the numbers of rows, which are overwritten when they go: those of one row are its own.
+pub(super) fn mean<'a>(
+    rows: impl ExactSizeIterator<Item = &'a [f64]>,
+    columns: usize,
+) -> Zeroizing<Vec<f64>> {
     let count = float(rows.len().max(1));
-    let mut sums = vec![0.0; columns];
+    let mut sums = Zeroizing::new(vec![0.0; columns]);
     for row in rows {
         for (sum, number) in sums.iter_mut().zip(row) {
             *sum += number;
         }
     }
-    for sum in &mut sums {
+    for sum in sums.iter_mut() {
         *sum /= count;
     }
     sums

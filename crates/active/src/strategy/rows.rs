@@ -2,6 +2,8 @@
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
+use crate::wiped::wipe;
+
 /// Maximum size of a number, so that no sum of squares overflows.
 pub const MAX_NUMBER: f64 = 1e100;
 
@@ -123,7 +125,9 @@ impl<'a> Rows<'a> {
 
     /// Joins rows of two arrays with the same number of columns.
     pub(super) fn joined<'b>(parts: impl IntoIterator<Item = &'b [f64]>, columns: usize) -> Self {
-        let numbers: Vec<f64> = parts.into_iter().flatten().copied().collect();
+        let parts: Vec<&[f64]> = parts.into_iter().collect();
+        // Its memory has the right size at once: a vector that grows leaves copies behind.
+        let numbers = parts.concat();
         let rows = numbers.len().checked_div(columns).unwrap_or(0);
         let joined = Array2::from_shape_vec((rows, columns), numbers);
         Self {
@@ -147,6 +151,15 @@ impl<'a> Rows<'a> {
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+impl Drop for Rows<'_> {
+    /// Overwrites a copy.
+    fn drop(&mut self) {
+        if self.numbers.is_owned() {
+            wipe(&mut self.numbers);
+        }
     }
 }
 

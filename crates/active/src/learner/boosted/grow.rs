@@ -120,7 +120,7 @@ impl<'a> Grower<'a> {
             }));
         self.rows.clear();
         self.rows.extend(0..index(self.bins.rows()));
-        let mut tree = Tree::default();
+        let mut tree = Tree::with_room(2 << DEPTH, 1 << DEPTH);
         let mut pending = vec![Pending {
             start: 0,
             end: self.rows.len(),

@@ -75,7 +75,9 @@ impl<'a> Grower<'a> {
     /// Grows a tree.
     pub(super) fn grow(&mut self, random: &mut ChaCha8Rng) -> Tree {
         self.draw(random);
-        let mut tree = Tree::default();
+        // Each leaf has a row at least, and no more classes than rows.
+        let leaves = self.rows.len();
+        let mut tree = Tree::with_room(2 * leaves, leaves);
         let mut pending = vec![Pending {
             start: 0,
             end: self.rows.len(),
@@ -106,7 +108,8 @@ impl<'a> Grower<'a> {
                 right_of: None,
             });
         }
-        tree
+        // A copy has no spare room.
+        tree.clone()
     }
 
     /// Draws as many rows as there are, with replacement.
