@@ -110,7 +110,7 @@ async function run({ command, output }) {
     return stage.write(accounts[0], stage.token, 'mint', [account, TOKENS]);
 }
 
-test('labels are sold and bought as the page shows', { timeout: 120_000 }, async () => {
+test('labels are sold and bought as the page shows', { timeout: 300_000 }, async () => {
     const page = blocks(readFileSync(PAGE, 'utf8'));
     const files = page.filter(({ mark }) => mark.startsWith('toml '));
     for (const { mark, lines } of files) writeFileSync(join(folder, mark.slice(5)), here(lines.join('\n')));

@@ -29,6 +29,6 @@ pub(crate) fn wipe<S: DataMut<Elem = f64>>(rows: &mut ArrayBase<S, Ix2>) {
     if let Some(numbers) = rows.as_slice_memory_order_mut() {
         numbers.zeroize();
     } else {
-        rows.iter_mut().for_each(|number| number.zeroize());
+        rows.iter_mut().for_each(zeroize::Zeroize::zeroize);
     }
 }

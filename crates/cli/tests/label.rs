@@ -149,8 +149,8 @@ fn label_counts_pictures_in_a_table_as_those_that_come_along() {
     let mut lines = String::new();
     let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice());
     std::io::Read::read_to_string(&mut unpacked, &mut lines).expect("text");
-    let names: String = (0..64).map(|it| format!("p{it},")).collect();
-    folder.put("digits.csv", &format!("{names}label\n{lines}"));
+    let names: Vec<_> = (0..64).map(|it| format!("p{it}")).collect();
+    folder.put("digits.csv", &format!("{},label\n{lines}", names.join(",")));
     let options = ["--seeds", "1", "--strategy", "margin"];
     let table = [
         "--data",

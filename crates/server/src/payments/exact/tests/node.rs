@@ -18,6 +18,8 @@ use cotrain_relayer::clock;
 use serde_json::{Value, json};
 
 /// Chain with one token and one transfer of it.
+// Each flag is a fault of its own, which a test switches on.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub(super) struct World {
     token: Address,
