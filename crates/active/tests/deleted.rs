@@ -156,15 +156,16 @@ mod linux {
     }
 
     fn forest_leaves_no_thresholds() {
-        // The only split is halfway between the two values.
-        let [low, high] = [CANARIES[0] - 5.0, CANARIES[0] + 5.0];
-        let rows =
-            Array2::from_shape_fn((ROWS, 1), |(row, _)| if row % 2 == 0 { low } else { high });
+        // Neighbors have different labels, so trees are deep. Splits are halfway between neighbors.
+        let value = |row: usize| CANARIES[0] + 2.0 * f64::from(u8::try_from(row).unwrap());
+        let mut rows = Array2::from_shape_fn((ROWS, 1), |(row, _)| value(row));
         let labels: Vec<usize> = (0..ROWS).map(|row| row % 2).collect();
         let mut forest = Forest::new(2, 1, 20, 1).unwrap();
         forest.fit(rows.view(), &labels).unwrap();
-        assert!(copies(CANARIES[0]) >= 10);
+        rows.as_slice_mut().unwrap().zeroize();
+        let thresholds = || -> usize { (0..ROWS).map(|row| copies(value(row) + 1.0)).sum() };
+        assert!(thresholds() >= 5 * ROWS);
         drop(forest);
-        assert_eq!(copies(CANARIES[0]), 0, "thresholds are left");
+        assert_eq!(thresholds(), 0, "thresholds are left");
     }
 }
