@@ -229,6 +229,8 @@ fn label_asks_a_column_and_saves_labels_model_and_report() {
     let quoted = service.json("known.csv", &["--answers", "kind", "--dry-run"]);
     assert_eq!(quoted["rails"], serde_json::json!(["none"]));
     assert_eq!(quoted["opening"], 10);
+    // The pool is held: 150 rows at 60 thousandths.
+    assert_eq!(quoted["pool_units"], 9, "{quoted}");
     assert_eq!(service.labels("known.labels.csv").len(), 62);
 }
 
@@ -249,7 +251,14 @@ fn label_asks_each_row_once_whether_the_pool_is_held_or_sent() {
     for limits in ["", "max_pool_rows = 100\n", "max_pool_numbers = 100\n"] {
         let service = Service::on(block_on(Stage::new()), limits);
         fs::write(service.path("gaps.csv"), &gaps).expect("written");
-        let options = ["--answers", "kind", "--strategy", "margin", "--batch", "7"];
+        let options = [
+            "--answers",
+            "kind",
+            "--strategy",
+            "typiclust",
+            "--batch",
+            "7",
+        ];
         let report = service.json("gaps.csv", &options);
         assert_eq!(report["end"], "no row is left", "{report}");
         assert_eq!(report["labels"], 75, "{report}");
@@ -261,6 +270,54 @@ fn label_asks_each_row_once_whether_the_pool_is_held_or_sent() {
     }
     // Only one of them held the pool, which cost units of its own.
     assert!(spent[1] == spent[2] && spent[0] != spent[1], "{spent:?}");
+    // A query of it that also asked for all skipped rows would cost several times as much.
+    assert!(spent[0] < 2 * spent[1], "{spent:?}");
+}
+
+#[test]
+fn label_searches_a_pool_in_parts_if_all_of_it_would_cost_more() {
+    let service = Service::start();
+    let till = Till::counting(&service.url);
+    let of_size = |rows: usize| {
+        let rows = (0..rows).map(|row| format!("{row},{},{}\n", row * 7 % 11, kind(row)));
+        format!("height,width,kind\n{}", rows.collect::<String>())
+    };
+    let options = ["--answers", "kind", "--strategy", "margin", "--json"];
+    let run = |file: &str, more: &[&str]| -> Value {
+        let all = [&options[..], more].concat();
+        let mut command = service.command(file, &till.url, &all);
+        let (status, stdout, stderr) = ended(command.output().expect("it starts"));
+        assert_eq!(status, Some(0), "{stdout}{stderr}");
+        serde_json::from_str(&stdout).expect("JSON")
+    };
+    let mut batches = Vec::new();
+    for (file, rows, is_held) in [("most.csv", 5_000, true), ("more.csv", 5_001, false)] {
+        fs::write(service.path(file), of_size(rows)).expect("written");
+        let quoted = run(file, &["--dry-run"]);
+        let expected: u64 = if is_held { 300 } else { 0 };
+        assert_eq!(quoted["pool_units"], expected, "{quoted}");
+        let [opening, batch] = ["opening", "units_per_batch"].map(|it| quoted[it].as_u64());
+        batches.push(batch);
+        let before = till.calls().len();
+        let report = run(file, &["--max-labels", "5"]);
+        let calls = till.calls().split_off(before);
+        let sizes = |name: &str| -> Vec<usize> {
+            let calls = calls.iter().filter(|(called, _)| called == name);
+            calls.map(|&(_, size)| size).collect()
+        };
+        let (pools, queries) = (sizes("pools"), sizes("queries"));
+        assert_eq!(pools.len(), usize::from(is_held), "{calls:?}");
+        assert_eq!(queries.len(), 1, "{calls:?}");
+        assert_eq!(queries[0] < 120, is_held, "{calls:?}");
+        // It cost what was quoted, at most: the first batch has no guesses.
+        let quoted = opening
+            .zip(batch)
+            .map(|(opening, batch)| opening + expected + batch);
+        let spent = report["units"]["spent"].as_u64();
+        assert!(spent <= quoted && spent > Some(expected + 600), "{report}");
+    }
+    // A larger pool makes no query dearer.
+    assert_eq!(batches[0], batches[1]);
 }
 
 #[test]

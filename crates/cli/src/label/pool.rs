@@ -6,6 +6,7 @@ mod labeling;
 mod options;
 mod paying;
 mod plan;
+mod quote;
 mod record;
 mod report;
 mod stored;
@@ -15,22 +16,12 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use cotrain_active::Strategy;
-use cotrain_client::{
-    api::Client,
-    label::{Purse, QuotesBody, Service},
-    lock::Lock,
-};
-use serde::Serialize;
+use cotrain_client::{api::Client, label::Service, lock::Lock};
 
 pub(super) use self::options::PoolArgs;
 use self::{
-    answers::Answers,
-    labeling::{Labeling, failed},
-    options::Target,
-    plan::Plan,
-    record::Record,
-    stored::Stored,
-    table::Pool,
+    answers::Answers, labeling::Labeling, options::Target, plan::Plan, record::Record,
+    stored::Stored, table::Pool,
 };
 use crate::{
     error::CommandError,
@@ -74,7 +65,7 @@ pub(super) fn run(own: &PoolArgs, file: &Path, shared: &Shared<'_>) -> Result<()
     let client = Client::new(&target.url).map_err(CommandError::mistake)?;
     block_on(async {
         if own.consent.dry_run {
-            return quote(client, &pool, &plan, shared.json).await;
+            return quote::quote(client, &pool, &plan, shared.json).await;
         }
         let lock = Lock::take(&target.lock).map_err(|error| {
             let told = error.message(&target.labels);
@@ -97,61 +88,5 @@ pub(super) fn run(own: &PoolArgs, file: &Path, shared: &Shared<'_>) -> Result<()
         // The next run makes the file anew.
         let _ = lock.remove(&target.lock);
         show(shared.json, &report, || report.text())
-    })
-}
-
-/// Prices of a dry run.
-#[derive(Serialize)]
-struct Quoted {
-    dry_run: bool,
-    /// Ways to pay.
-    rails: Vec<String>,
-    /// Units of an opening.
-    opening: u64,
-    /// Number of labels between two trainings.
-    batch: usize,
-    /// Units of a query, a training and the guesses.
-    units_per_batch: u64,
-}
-
-/// Prints what labels would cost in units.
-async fn quote(client: Client, pool: &Pool, plan: &Plan, json: bool) -> Result<(), CommandError> {
-    let url = client.shown();
-    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let batch = number(plan.batch);
-    let mut work = QuotesBody {
-        learner: plan.learner.to_owned(),
-        features: number(pool.rows.ncols()),
-        strategy: plan.strategy.to_owned(),
-        train: batch,
-        decide: batch,
-        pool: number(pool.len().min(plan::rows_of_a_call(pool))),
-        count: batch,
-    };
-    let mut service = Service::new(client, Purse::Empty);
-    let mut prices = service.quotes(&work).await.map_err(failed)?;
-    let (bounds, rows) = (prices.bounds, pool.len() as u64);
-    let numbers = rows.saturating_mul(pool.rows.ncols() as u64);
-    if bounds.pools > 0 && rows <= bounds.pool_rows && numbers <= bounds.pool_numbers {
-        // The session holds the pool, and each query looks at all of it.
-        work.pool = number(pool.len());
-        prices = service.quotes(&work).await.map_err(failed)?;
-    }
-    let quoted = Quoted {
-        dry_run: true,
-        rails: prices.rails,
-        opening: prices.prices.opening,
-        batch: plan.batch,
-        units_per_batch: prices.units.train + prices.units.decide + prices.units.query,
-    };
-    show(json, &quoted, || {
-        format!(
-            "{url} takes payment by: {}\nan opening costs {} units, and {} labels about {} units\nno row \
-             was sent (--dry-run)\n",
-            quoted.rails.join(", "),
-            quoted.opening,
-            quoted.batch,
-            quoted.units_per_batch
-        )
     })
 }

@@ -33,6 +33,15 @@ pub(crate) struct Till {
 impl Till {
     /// Sells the sessions of the coordinator at `behind`.
     pub(crate) fn start(behind: &str) -> Self {
+        Self::new(behind, true)
+    }
+
+    /// Counts the calls of the coordinator at `behind`, and sells nothing.
+    pub(crate) fn counting(behind: &str) -> Self {
+        Self::new(behind, false)
+    }
+
+    fn new(behind: &str, sells: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let till = Self {
@@ -50,7 +59,11 @@ impl Till {
                 let path = head.split(' ').nth(1).expect("a path");
                 let name = path.rsplit('/').next().unwrap_or_default().to_owned();
                 calls.lock().expect("a list").push((name, body.len()));
-                serve(&mut stream, head, body, &behind, &payments);
+                if sells {
+                    serve(&mut stream, head, body, &behind, &payments);
+                } else {
+                    let _ = stream.write_all(&forwarded(head, body, &behind, ""));
+                }
             }
         });
         till

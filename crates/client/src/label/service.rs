@@ -142,7 +142,8 @@ struct Call<'a> {
     /// Id; `None` if the call changes nothing.
     id: Option<String>,
     max: usize,
-    /// `true` if the caller goes on without the answer: unless it is paid, it is sent once.
+    /// `true` if the caller goes on without the answer: unless it is paid, it is sent again once, and
+    /// only if its answer is lost.
     is_optional: bool,
 }
 
@@ -381,6 +382,7 @@ impl Service {
         let start = Instant::now();
         let mut wait = FIRST_WAIT;
         let mut corrected = false;
+        let mut was_lost = false;
         loop {
             let completed = self.purse.complete().await?;
             completed.map_err(LabelError::NotPaid)?;
@@ -404,7 +406,9 @@ impl Service {
             };
             let (failure, asked) = failure;
             let now = asked.unwrap_or(wait).clamp(FIRST_WAIT, LONGEST_WAIT);
-            let is_given_up = call.is_optional && proof.is_none();
+            let is_answered = failure.status().is_some();
+            let is_given_up = call.is_optional && proof.is_none() && (is_answered || was_lost);
+            was_lost |= !is_answered;
             if is_given_up || start.elapsed() + now > self.patience {
                 return Err(match proof {
                     Some(_) => LabelError::Unknown(Box::new(failure)),

@@ -67,6 +67,9 @@ pub struct RowBounds {
     /// Maximum number of all numbers of a session's pools.
     #[serde(default)]
     pub pool_numbers: u64,
+    /// Maximum size of a pool that is sent, in bytes.
+    #[serde(default)]
+    pub upload: u64,
     /// Maximum number of units that a session spends.
     pub units: u64,
 }

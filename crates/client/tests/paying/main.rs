@@ -95,6 +95,34 @@ fn offer() -> Answer {
 }
 
 #[tokio::test]
+async fn hold_is_repeated_once_if_its_answer_is_lost() {
+    const POOLS: &str = "POST /v1/label/sessions/ab/pools";
+    let held = r#"{"pool":"07","rows":1,"units":{"charged":1,"spent":11,"left":4}}"#;
+    let double = Double::new([
+        (OPEN, Answer::new(201, &OPENED.replace("null", "\"free\""))),
+        (POOLS, Answer::cut()),
+        (POOLS, Answer::new(200, held)),
+        (POOLS, Answer::cut()),
+        (POOLS, Answer::cut()),
+        (POOLS, Answer::new(503, "")),
+    ]);
+    let mut service = service(&double, Purse::Empty);
+    let (access, _) = service.open(&session(), None).await.expect("a session");
+    // The same id has the same outcome, so the pool is charged once.
+    for expected in [Some(1), None, None] {
+        let found = service.hold(&access, &[&[0.5]]).await.expect("an outcome");
+        assert_eq!(found.map(|it| it.rows), expected);
+    }
+    let asked = double.asked();
+    let ids: Vec<_> = asked
+        .iter()
+        .map(|it| it.header("Idempotency-Key"))
+        .collect();
+    assert_eq!((ids.len(), ids[1], ids[3]), (6, ids[2], ids[4]));
+    assert!(ids[1].is_some() && ids[1] != ids[3] && ids[3] != ids[5]);
+}
+
+#[tokio::test]
 async fn service_pays_an_invoice_once_and_shows_its_proof() {
     let folder = tempfile::tempdir().expect("a folder");
     let double = Double::new([

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     answers::{Answers, Reply, keys},
     draws::shuffled,
-    plan::{Plan, fingerprint, rows_of_a_call},
+    plan::{Plan, fingerprint, is_held, rows_of_a_call},
     record::{Answer, CONTROL, Record},
     report::{Counts, Money, Report},
     stored::Stored,
@@ -57,7 +57,7 @@ enum Held {
     /// No row was sent yet.
     Unsent,
     There(HeldPool),
-    /// The coordinator does not hold it, so rows are sent with each call.
+    /// It is too large or refused, so rows are sent with each call.
     Refused,
 }
 
@@ -260,9 +260,14 @@ impl Labeling<'_> {
         })
     }
 
-    /// Gives the session the pool, unless it was tried before.
+    /// Gives the session the pool if it is to be held, unless it was tried before.
     async fn hold(&mut self, session: &mut Session) -> Result<(), CommandError> {
         if !matches!(session.pool, Held::Unsent) {
+            return Ok(());
+        }
+        let prices = self.service.quotes(&self.plan.first_batch(self.pool)).await;
+        if !is_held(self.pool, &prices.map_err(failed)?.bounds) {
+            session.pool = Held::Refused;
             return Ok(());
         }
         let rows: Vec<&[f64]> = (0..self.pool.len()).map(|row| self.pool.row(row)).collect();
@@ -380,9 +385,14 @@ impl Labeling<'_> {
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         self.hold(session).await?;
         let access = &session.access;
-        let (asked, rows) = if let Held::There(held) = &session.pool {
-            // The session knows labeled rows, but neither skipped ones nor those of the control.
-            let others = self.pool.len().saturating_sub(session.taught + open.len());
+        // The session knows labeled rows, but neither skipped ones nor those of the control. As many more
+        // rows are asked for, but no more than a batch: a query pays for each, and to send rows is free.
+        let others = self.pool.len().saturating_sub(session.taught + open.len());
+        let held = match &session.pool {
+            Held::There(held) if others <= self.plan.batch => Some(held),
+            _ => None,
+        };
+        let (asked, rows) = if let Some(held) = held {
             let picks = number(count + others);
             (self.service.query_held(access, held, picks).await, None)
         } else {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alloy_primitives::{hex, keccak256};
-use cotrain_client::label::{NewSession, StopRule};
+use cotrain_client::label::{NewSession, QuotesBody, RowBounds, StopRule};
 
 use super::{draws::shuffled, table::Pool};
 
@@ -58,6 +58,22 @@ impl Plan {
         }
     }
 
+    /// Returns the work of the first batch, for quotes.
+    pub(super) fn first_batch(&self, pool: &Pool) -> QuotesBody {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let batch = number(self.batch);
+        QuotesBody {
+            learner: self.learner.to_owned(),
+            features: number(pool.rows.ncols()),
+            strategy: self.strategy.to_owned(),
+            train: batch,
+            decide: batch,
+            // As many rows are searched whether they are held or sent.
+            pool: number(pool.len().min(rows_of_a_call(pool))),
+            count: batch,
+        }
+    }
+
     /// Returns `true` if a question is about a random row, by the number of questions before it.
     pub(super) fn is_control(&self, before: usize) -> bool {
         self.control > 0 && (before + 1).is_multiple_of(self.control)
@@ -79,6 +95,20 @@ impl Plan {
 pub(super) fn rows_of_a_call(pool: &Pool) -> usize {
     let row = NUMBER * pool.rows.ncols().max(1);
     (MAX_BODY / row).clamp(1, MAX_ROWS)
+}
+
+/// Returns `true` if a session holds the pool, so that its rows are sent once.
+///
+/// A query pays for all rows of a held pool. So one is held only if a query could send all of them.
+pub(super) fn is_held(pool: &Pool, bounds: &RowBounds) -> bool {
+    let (rows, numbers) = (pool.len(), pool.rows.len());
+    let [rows_sent, numbers_sent, bytes] =
+        [rows, numbers, NUMBER.saturating_mul(numbers)].map(|it| it as u64);
+    rows <= rows_of_a_call(pool)
+        && bounds.pools > 0
+        && rows_sent <= bounds.pool_rows
+        && numbers_sent <= bounds.pool_numbers
+        && bytes <= bounds.upload
 }
 
 /// Returns a hash of what a session was opened with: its options, and the rows and classes.

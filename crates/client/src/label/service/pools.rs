@@ -9,10 +9,6 @@ use super::{
 };
 use crate::api::ApiError;
 
-/// Maximum size of a pool that is held, in bytes: coordinators take 32 MiB unless their hosts say
-/// otherwise.
-const MAX_POOL: usize = 32 << 20;
-
 /// Statuses of a coordinator that does not hold a pool: it knows no pools, or its limits or its room are
 /// too small for this one.
 const NOT_HELD: [StatusCode; 6] = [
@@ -26,7 +22,9 @@ const NOT_HELD: [StatusCode; 6] = [
 
 impl Service {
     /// Gives a session the rows of a pool. Returns `None` if the coordinator does not hold them: it is
-    /// an older one, has no room, or they are too many.
+    /// an older one, has no room, or they are too many. The bounds of quotes have the maxima.
+    ///
+    /// If the answer is lost, the call is sent once more by the same id, so that it is charged once.
     ///
     /// # Errors
     /// [`LabelError`].
@@ -44,9 +42,6 @@ impl Service {
             is_optional: true,
             ..Call::post(&path, Some(access), &Body { rows: pool })?
         };
-        if call.body.as_ref().is_some_and(|body| body.len() > MAX_POOL) {
-            return Ok(None);
-        }
         match self.json::<HeldPool>(call).await {
             Ok(held) if held.rows == pool.len() as u64 => Ok(Some(held)),
             Ok(_) => Err(malformed("it holds another number of rows than were sent")),
@@ -117,7 +112,7 @@ fn is_not_held(error: &ApiError) -> bool {
     match error {
         ApiError::Refused { status, .. } => NOT_HELD.contains(status),
         ApiError::Malformed { .. } => false,
-        // The next call is sent until there is an answer.
+        // It was sent twice. The next call is sent until there is an answer.
         _ => true,
     }
 }
