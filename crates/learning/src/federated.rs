@@ -1,7 +1,7 @@
 //! Training of federated clients, attacks on rounds, and a laboratory that measures both.
 //!
 //! [`Network`] trains the same to the last bit on every machine, so the page can do it, too.
-//! [`quantize`] makes the update that a client submits.
+//! [`quantize()`] makes the update that a client submits.
 //! [`attack`] has hostile clients, and [`laboratory`] plays rounds without a chain.
 
 pub mod attack;
