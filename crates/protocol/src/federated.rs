@@ -5,7 +5,7 @@
 //! [`Softmax`] predicts and gives each update its leave-one-out value.
 //! [`judge`] and [`shares`] turn these values into money.
 //!
-//! All of it is in integers, so the contracts give the same numbers to the last bit.
+//! All of it is in integers, so that contracts can give the same numbers to the last bit.
 
 mod aggregation;
 mod chunks;

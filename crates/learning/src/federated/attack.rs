@@ -23,7 +23,8 @@ pub enum Client {
     LittleIsEnough(f64),
     /// Inner product manipulation (Xie et al., 2019): the mean times minus a factor.
     InnerProduct(f64),
-    /// Min-Max (Shejwalkar and Houmansadr, 2021): as far from the mean as two honest updates may be.
+    /// Min-Max (Shejwalkar and Houmansadr, 2021): as far from each honest update as two
+    /// of them are from each other.
     MinMax,
     /// It submits zeros.
     FreeRider,

@@ -1,6 +1,6 @@
 //! Rounds of honest and hostile clients without a chain.
 //!
-//! They use the same rules in integers as the contracts, and the same training as clients.
+//! They use the rules in integers of [`cotrain_protocol::federated`].
 
 use cotrain_protocol::federated::{
     FederatedError, Judgment, Rule, Sample, Softmax, Width, add_update, aggregate, judge,

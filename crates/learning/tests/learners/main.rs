@@ -3,12 +3,10 @@
 //! The tests compare the files in `vectors` with what the rules make of their inputs. With the
 //! variable `COTRAIN_WRITE_VECTORS` they write them.
 
+mod committed;
 mod extremes;
 mod random;
 mod steps;
-
-use std::path::Path;
-use std::{env, fs};
 
 use alloy_primitives::hex;
 use cotrain_protocol::ContractError;
@@ -16,24 +14,10 @@ use cotrain_protocol::sample::{Item, encode_batch, encode_dense16, encode_dense3
 use cotrain_protocol::trainer::Incentive;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use committed::check;
 use steps::batch;
-
-/// Compares a file with what the inputs give now, or writes it.
-fn check(name: &str, now: &Value) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(name);
-    if env::var_os("COTRAIN_WRITE_VECTORS").is_some() {
-        let text = serde_json::to_string(now).expect("JSON");
-        // One model a line: a difference shows, and the file stays small.
-        fs::write(&path, text.replace(r#"{"about""#, "\n{\"about\"") + "\n").expect("written");
-    }
-    let committed = fs::read_to_string(&path).expect("the vectors");
-    let committed: Value = serde_json::from_str(&committed).expect("JSON");
-    assert_eq!(now, &committed, "{name}: now and as committed");
-}
 
 #[test]
 fn classifier_keeps_its_vectors() {

@@ -5,7 +5,7 @@ use super::{
     network::guards,
 };
 
-/// Maximum number of updates that one aggregation takes. A contract takes 32.
+/// Maximum number of updates that one aggregation takes.
 pub const MAX_UPDATES: usize = 1_024;
 
 impl Rule {

@@ -50,28 +50,32 @@ pub enum FederatedError {
     )]
     GuardBit { lane: usize, min: i16, max: i16 },
     /// A lane behind the last parameter that is not 0.
-    #[error("lane {lane} is {value}, expected 0 behind the last of {parameters} parameters")]
+    #[error(
+        "lane {lane} is {value}, expected 0 behind the last of {parameters} parameters; clear it"
+    )]
     Padding {
         lane: usize,
         value: u16,
         parameters: usize,
     },
     /// A parameter of a model that is outside its bounds.
-    #[error("{name} is {value}, expected {expected}")]
+    #[error("{name} is {value}, expected {expected}; choose another one")]
     InvalidModel {
         name: &'static str,
         value: usize,
         expected: &'static str,
     },
     /// A sample that does not fit the model.
-    #[error("sample {sample} has {found} features, expected {expected}")]
+    #[error("sample {sample} has {found} features, expected {expected}; send one number a feature")]
     SampleLength {
         sample: usize,
         found: usize,
         expected: usize,
     },
     /// A feature above the model's maximum.
-    #[error("feature {feature} of sample {sample} is {value}, expected at most {max}")]
+    #[error(
+        "feature {feature} of sample {sample} is {value}, expected at most {max}; scale the features"
+    )]
     FeatureTooLarge {
         sample: usize,
         feature: usize,
@@ -79,7 +83,9 @@ pub enum FederatedError {
         max: u8,
     },
     /// A label that is none of the model's.
-    #[error("the label of sample {sample} is {label}, expected one below {classes}")]
+    #[error(
+        "the label of sample {sample} is {label}, expected one below {classes}; number the classes from 0"
+    )]
     LabelOutOfRange {
         sample: usize,
         label: u16,

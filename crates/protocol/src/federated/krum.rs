@@ -34,7 +34,7 @@ pub fn krum_scores(updates: &[&[i16]], hostile: usize) -> Result<Vec<u64>, Feder
 
 /// Returns the indices of the `n - f` updates with the lowest scores, in ascending order.
 ///
-/// Of equal scores, the lower index is taken.
+/// The lower index wins among equal scores.
 ///
 /// # Errors
 /// Those of [`krum_scores`].

@@ -24,7 +24,7 @@ impl Exact {
         self.0.terms.pay_to == self.0.chain.account()
     }
 
-    /// Closes an account: its units go back, those of payments that are not final as soon as they are.
+    /// Closes an account: the units of each payer go back together, once all its payments are final.
     pub(super) async fn refund_account(
         &self,
         account: AccountId,
