@@ -1,19 +1,24 @@
 // Measures paid decisions of a coordinator, as `name<TAB>value<TAB>unit` on stdout.
 //
 // 64 channels have a session each, with 64 features and 10 classes. Each client sends a decision with a
-// voucher that was signed before, waits for the answer, and sends the next. The coordinator stores each
-// reservation and each charge before it answers. Clients, coordinator and node share the machine.
+// voucher that was signed before, waits for the answer, and sends the next: at a given rate for all, then
+// at once. The coordinator stores each reservation and each charge before it answers. Clients, coordinator
+// and node share the machine.
 import assert from 'node:assert/strict';
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { signVoucher } from '@x402/evm/batch-settlement/client';
 import { HOST, NETWORK, Stage, accounts, header } from './support.mjs';
 
 const CHANNELS = 64;
 const FEATURES = 64;
 const CLASSES = 10;
-/** Decisions of each channel when all are called at once, and of one that is called alone. */
+/** Decisions of each channel at the rate and when all are called at once, and of one that is called alone. */
+const PACED = 300;
 const DECISIONS = 300;
 const ALONE = 300;
+/** Decisions a second of all channels together. */
+const RATE = 2_000;
 const LABELS = 40;
 const UNIT = 7n;
 
@@ -64,7 +69,7 @@ async function prepare(stage, api, index) {
     assert.equal(payment.payload.type, 'voucher');
     const body = JSON.stringify(content);
     const calls = [];
-    for (let count = 0; count < DECISIONS + (index === 0 ? ALONE : 0); count++) {
+    for (let count = 0; count < PACED + DECISIONS + (index === 0 ? ALONE : 0); count++) {
         total += UNIT;
         const { channelId } = payment.payload.voucher;
         const voucher = await signVoucher(payer.account, channelId, String(total), NETWORK);
@@ -99,6 +104,20 @@ try {
     const alone = [];
     for (const call of channels[0].splice(0, ALONE)) alone.push(await time(call));
     console.log(`label_paid_decision_p99_alone\t${p99(alone)}\tmilliseconds`);
+
+    // Times are from when a call was due: one that waits for the call before it counts the wait, too.
+    const paced = [];
+    const start = performance.now();
+    const due = async (calls, index) => {
+        for (let count = 0; count < PACED; count++) {
+            const at = start + (1_000 * (count * CHANNELS + index)) / RATE;
+            await sleep(Math.max(0, at - performance.now()));
+            await time(calls.shift());
+            paced.push(performance.now() - at);
+        }
+    };
+    await Promise.all(channels.map(due));
+    console.log(`label_paid_decision_p99_at_${RATE}_a_second\t${p99(paced)}\tmilliseconds`);
 
     const times = [];
     const begun = performance.now();
