@@ -21,7 +21,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
     uint256 internal constant OWNER_INDEX = 0;
 
     /// @dev The address that may teach; zero while the initialization is open.
-    address private _trainer;
+    address internal _trainer;
 
     /// @dev Closes the implementation permanently: it never calls its own `learn`.
     constructor() {

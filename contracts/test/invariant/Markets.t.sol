@@ -5,6 +5,7 @@ import {Test} from "../base/Test.sol";
 import {ChannelWorld} from "./ChannelWorld.sol";
 import {FeesWorld} from "./FeesWorld.sol";
 import {MarketWorld} from "./MarketWorld.sol";
+import {RoundWorld} from "./RoundWorld.sol";
 
 /// @notice Invariants of money after any sequence of calls.
 abstract contract MoneyTest is Test {
@@ -102,5 +103,31 @@ contract ChannelMoneyTest is MoneyTest {
         some[4] = ChannelWorld.initiateWithdraw.selector;
         some[5] = ChannelWorld.finalizeWithdraw.selector;
         some[6] = ChannelWorld.wait.selector;
+    }
+}
+
+/// @notice The invariants of money in rounds of a federated trainer.
+contract RoundStakesTest is MoneyTest {
+    function setUp() external {
+        world = address(new RoundWorld());
+    }
+
+    function invariantMoney() external view {
+        RoundWorld(world).requireMoney();
+    }
+
+    /// @dev Continues a run until a round is settled and one has failed.
+    function afterInvariant() external {
+        uint256 i;
+        for (; (RoundWorld(world).settled() == 0 || RoundWorld(world).failed() == 0) && i < 2_000; ++i) {
+            RoundWorld(world).act(uint256(keccak256(abi.encode(i))));
+        }
+        assertTrue(i < 2_000, "rounds end");
+        RoundWorld(world).requireMoney();
+    }
+
+    function selectors() internal pure override returns (bytes4[] memory some) {
+        some = new bytes4[](1);
+        some[0] = RoundWorld.act.selector;
     }
 }

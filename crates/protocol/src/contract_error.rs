@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::{
     Amount,
+    federated::{CommitProblem, RoundPhase},
     market::{Phase, Stage},
 };
 
@@ -300,4 +301,111 @@ pub enum ContractError {
     /// A payment below the price of the predictions.
     #[error("{} was sent; these predictions cost {}", Amount(*sent), Amount(*required))]
     PaymentTooLow { required: u128, sent: u128 },
+
+    /// A call that does not fit the phase of a federated round.
+    #[error("the round is in the phase {current}; this needs {required}")]
+    NotInPhase {
+        current: RoundPhase,
+        required: RoundPhase,
+    },
+    /// A call after the end of its phase of a round.
+    #[error(
+        "it is {now}; this was possible until {deadline} (Unix seconds), so end the round with `fail`"
+    )]
+    PhaseOver { now: u64, deadline: u64 },
+    /// A round that is to be ended although its phase goes on.
+    #[error("it is {now}; the phase ends after {deadline} (Unix seconds), so try again then")]
+    PhaseNotOver { now: u64, deadline: u64 },
+    /// An author who cannot commit to an update.
+    #[error("{author} cannot commit to an update: {problem}")]
+    CannotCommit {
+        author: Address,
+        problem: CommitProblem,
+    },
+    /// A round without a part of the test set.
+    #[error(
+        "no part of the test set is left for a round; let the owner commit to another test set"
+    )]
+    NoPartLeft,
+    /// A new test set, or a bond to release, while the old test set is needed.
+    #[error(
+        "the round has {committed} commitments and {left} parts of the test set are left; wait until all parts are \
+         used and no round is under way"
+    )]
+    TestSetInUse { committed: u64, left: u64 },
+    /// A revealed update that nobody has committed to.
+    #[error("there is no commitment {index} in a round with {committed}; count them from 0")]
+    NothingToReveal { index: u64, committed: u64 },
+    /// An update of another version of the model than the current one.
+    #[error(
+        "the update is based on version {version} of the model, expected {expected}; train again"
+    )]
+    StaleBase { version: u64, expected: u64 },
+    /// Revealed or repeated bytes that are not those committed to. Its fields are boxed to keep all
+    /// results small.
+    #[error(
+        "the bytes of {index} have the hash {hash}, expected {expected}; give exactly the bytes of then"
+    )]
+    HashDiffers {
+        index: u64,
+        hash: Box<B256>,
+        expected: Box<B256>,
+    },
+    /// A draw before the block whose hash decides it is known.
+    #[error("this is block {number}; draw from block {earliest} on")]
+    DrawTooEarly { number: u64, earliest: u64 },
+    /// Samples that are not the next ones to score.
+    #[error(
+        "{count} samples from {from} on are not the next ones; score from {scored} on, and at most up to {samples}"
+    )]
+    WrongSampleRange {
+        from: u64,
+        count: u64,
+        scored: u64,
+        samples: u64,
+    },
+    /// A token that keeps a part of a transfer.
+    #[error("the token moved {moved}, expected {expected}; stake a token that keeps no fee")]
+    TokenMovedOtherAmount { moved: u128, expected: u128 },
+    /// A withdrawal or a lock of more than an account has.
+    #[error("{amount} is needed and {balance} is free; deposit more of the stake token")]
+    StakeBalanceTooLow { amount: u128, balance: u128 },
+    /// A balance that would leave no room for a stake.
+    #[error("the balance would be {balance}, and at most {maximum} fits; deposit less")]
+    StakeBalanceTooHigh { balance: u128, maximum: u128 },
+    /// A model or a reward token that obeys another trainer.
+    #[error("{account} obeys {trainer}; name the new trainer as its trainer first")]
+    NotOurs { account: Address, trainer: Address },
+    /// An update with another number of bytes than the model needs.
+    #[error(
+        "the updates have {length} bytes, expected {expected}; fill the last storage word of each with zeros"
+    )]
+    WrongUpdateLength { length: u64, expected: u64 },
+    /// A lane of an update whose highest bit is set.
+    #[error(
+        "a highest bit is set in storage word {word} of the update; encode numbers within their lanes"
+    )]
+    GuardBitSet { word: u64 },
+    /// A lane behind the last parameter that is not 0.
+    #[error("the update is not 0 behind the last of {parameters} parameters; fill it with zeros")]
+    PaddingNotZero { parameters: u64 },
+    /// An update that is longer than the trainer takes.
+    #[error(
+        "the squares of the update sum up to {squared_norm}, at most {maximum}; clip the update"
+    )]
+    NormTooLarge { squared_norm: u128, maximum: u128 },
+    /// Samples of a test part that are not whole.
+    #[error("the samples have {length} bytes, expected a positive multiple of {size}")]
+    WrongSamplesLength { length: u64, size: u64 },
+    /// A sample of a test part with a label or a feature that the model does not have.
+    #[error("sample {sample} has a label or a feature beyond the model's; correct the test part")]
+    SampleOutOfBounds { sample: u64 },
+    /// Samples for a model that learns from updates.
+    #[error("the model learns from updates of federated rounds; commit to an update instead")]
+    LearnsFromUpdates,
+    /// An aggregate with another number of storage words than the model.
+    #[error(
+        "the aggregate has {words} storage words, expected {expected}; aggregate updates of this model"
+    )]
+    WrongAggregate { words: u64, expected: u64 },
 }

@@ -59,6 +59,28 @@ const STAGES = [
 ] as const;
 const stage = (number: number): string => STAGES[number] ?? `step ${number}`;
 
+/** Phases of a federated round, by their numbers. */
+const ROUND_PHASES = [
+  "open for commitments",
+  "waiting for the updates",
+  "waiting for the draw of test data",
+  "waiting for the test data",
+  "being scored",
+  "waiting for the new model",
+  "waiting for its settlement",
+] as const;
+const roundPhase = (number: number): string =>
+  ROUND_PHASES[number] ?? `in phase ${number}`;
+
+/** Reasons for which an account cannot commit to an update, by their numbers. */
+const COMMIT_PROBLEMS = [
+  "it can",
+  "it has done so before, so wait for the next round",
+  "its balance is below the stake, so deposit more",
+  "the owner knows the test data, so use another account",
+  "the signature is not its own or too old, so sign again",
+] as const;
+
 /** Returns the name of a parameter as the contract writes it: ASCII with zeros after it. */
 function parameter(name: string): string {
   const digits = name.slice(2).match(/../g) ?? [];
@@ -87,6 +109,8 @@ export const errorWords: {
     `The prepaid balance of ${short(account)} would become larger than the contract can count. Pay in less, or withdraw some first.`,
   BalanceTooLow: ({ required, balance }) =>
     `The prepaid balance is ${ether(balance)}, and this needs ${ether(required)}. Pay in more, or do less at a time.`,
+  CannotCommit: ({ author, problem }) =>
+    `The account ${short(author)} cannot commit to an update of this round: ${COMMIT_PROBLEMS[problem] ?? `reason ${problem}`}.`,
   ClaimExceedsBalance: () =>
     "The claim is above what the channel holds. The payer has withdrawn meanwhile, or has to deposit more: look at the channel again.",
   ClaimExceedsCeiling: () =>
@@ -103,6 +127,8 @@ export const errorWords: {
     "The channel would hold more than it can count. Deposit less.",
   DepositTooLow: ({ required, sent }) =>
     `The deposit has risen meanwhile: it needs ${ether(required)}, and ${ether(sent)} came along. Others have just contributed. Wait until it has fallen, or allow more.`,
+  DrawTooEarly: ({ number, earliest }) =>
+    `It is too early to draw a part of the test data: the chain is at block ${number}, and this works from block ${earliest} on. Try again then.`,
   EmptyBatch: () =>
     "There is no example to teach. Add at least one, then send again.",
   Expired: ({ deadline, time: now }) =>
@@ -113,6 +139,10 @@ export const errorWords: {
     `${example(item)} has feature ${feature}, but the model knows only those below ${features}. It may have been encoded for another model; encode it for this one.`,
   GasTooLow: ({ left, allowance }) =>
     `Too little gas was left: ${left}, and the next step may need ${allowance}. Send again with a higher gas limit, or do less at a time.`,
+  GuardBitSet: ({ word }) =>
+    `The update has a number that is too large, in word ${word + 1n}. ${REPORT}`,
+  HashDiffers: ({ index }) =>
+    `What was given for number ${index + 1n} is not what was promised before. Give exactly the same bytes and secret as then.`,
   InitializationClosed: () =>
     "The model is complete, so its weights can no longer be written. Nothing is left to do here.",
   InitializationOpen: () =>
@@ -139,6 +169,8 @@ export const errorWords: {
     "The collector would serve no payment channels. Give the address of their contract, then create it again.",
   LabelOutOfRange: ({ item, label, classes }) =>
     `${example(item)} has class ${label}, but the model has only the classes below ${classes}. Choose one of its classes.`,
+  LearnsFromUpdates: () =>
+    "This model learns from the updates of rounds, not from single examples. Train on your own data, and take part in a round.",
   LengthsDiffer: ({ samples, labels }) =>
     `There are ${counted(Number(samples), "example")} but ${counted(Number(labels), "class", "classes")}, expected as many of each. ${REPORT}`,
   MalformedBatch: ({ offset }) =>
@@ -161,8 +193,12 @@ export const errorWords: {
     `The account ${short(caller)} has not got a deposit back from this model yet, so it may not report. Teach something that the model agrees with, and take that deposit back first.`,
   NoNotice: () =>
     "This model takes reports without an announcement. Report right away.",
+  NoPartLeft: () =>
+    "No test data are left for another round. Wait until the owner has promised new ones.",
   NoProgress: () =>
     "This step would change nothing. Somebody else may have done it; load the page again.",
+  NormTooLarge: ({ squaredNorm, maximum }) =>
+    `The update is too large: its squares sum up to ${squaredNorm}, and at most ${maximum} is allowed. Clip it, then commit in the next round.`,
   NoSamples: () => "There is nothing to predict. Give at least one example.",
   NonceUsed: ({ author, nonce }) =>
     `The number ${nonce} of what ${short(author)} has signed is used or canceled already. Sign again; the page then takes a new number.`,
@@ -180,8 +216,14 @@ export const errorWords: {
     "Only the receiver of a channel, or the account that it has named, may refund. Ask it, or withdraw as the payer.",
   NotDrawn: () =>
     "No part of the test data is drawn yet. Draw it first, then try again.",
+  NothingToReveal: ({ index, committed }) =>
+    `There is no commitment ${index + 1n}: the round has ${committed}. ${AGAIN}`,
   NotInitialized: () =>
     "The contract has not begun yet. Its owner must finish founding it; try again then.",
+  NotInPhase: ({ current, required }) =>
+    `The round is ${roundPhase(current)}, and this works only while it is ${roundPhase(required)}. Load the page again to see what works now.`,
+  NotOurs: ({ account }) =>
+    `The contract ${short(account)} does not obey this trainer. Its owner must name the trainer first.`,
   NotOwner: ({ caller, owner }) =>
     `Only the owner ${short(owner)} may do this, and you use ${short(caller)}. Change the account in your wallet.`,
   NotReceiverAuthorizer: () =>
@@ -204,10 +246,16 @@ export const errorWords: {
     "The collector serves only the contract of its payment channels. Deposit by that contract.",
   OwnContribution: () =>
     "You cannot report a contribution of your own. If the model agrees with it, take its deposit back.",
+  PaddingNotZero: ({ parameters }) =>
+    `The update goes on after its ${parameters} numbers. ${REPORT}`,
   PaymentFailed: ({ to, amount }) =>
     `The account ${short(to)} did not accept ${ether(amount)}, so nothing was changed. If it is a contract, it must be able to take money.`,
   PaymentTooLow: ({ required, sent }) =>
     `This costs ${ether(required)}, and ${ether(sent)} came along. Pay more, or ask for fewer predictions.`,
+  PhaseNotOver: ({ deadline }) =>
+    `The round may not be ended yet: its phase lasts until ${time(deadline)}. Try again then.`,
+  PhaseOver: ({ deadline }) =>
+    `It is too late: this worked until ${time(deadline)}. Anyone may end the round now.`,
   PredictionAgrees: ({ label }) =>
     `The model agrees that this is class ${label}, so it cannot be reported now. That can change while the model learns.`,
   PredictionDiffers: ({ label, predicted }) =>
@@ -216,8 +264,20 @@ export const errorWords: {
     `The deposit is ${ether(price)} now, and at most ${ether(maxDeposit)} was allowed. Wait until it has fallen, or allow more.`,
   Reentrancy: () =>
     "The contract was called while it was still at work. Use it directly, not by a contract that calls back.",
+  SampleOutOfBounds: ({ sample }) =>
+    `${example(sample)} of the test data is outside of what the model reads. Correct the test data.`,
   SquaredLengthTooLarge: ({ item, squaredLength, maximum }) =>
     `The numbers of ${example(item).toLowerCase()} are too large together: their squares sum up to ${squaredLength}, at most ${maximum} is allowed. Make them smaller.`,
+  StakeBalanceTooHigh: ({ balance, maximum }) =>
+    `The balance would be ${balance}, and the contract can hold at most ${maximum}. Deposit less.`,
+  StakeBalanceTooLow: ({ amount, balance }) =>
+    `The balance here is ${balance} of the token’s smallest units, and this needs ${amount}. Deposit more tokens.`,
+  StaleBase: ({ version, expected }) =>
+    `The update was trained on version ${version} of the model, and the current one is ${expected}. Train again.`,
+  TestSetInUse: ({ left }) =>
+    `The test data are still needed: ${counted(Number(left), "part")} left, or a round is under way. Try again when both are over.`,
+  TokenMovedOtherAmount: ({ moved, expected }) =>
+    `The token moved ${moved} instead of ${expected}: it seems to keep a fee. Use a token that keeps none.`,
   TooEarly: ({ time: now, earliest }) =>
     `It is too early: the chain’s time is ${time(now)}, and this works from ${time(earliest)} on. Try again then.`,
   TooEarlyToDraw: ({ number, earliest }) =>
@@ -250,12 +310,20 @@ export const errorWords: {
     "No withdrawal from this channel is pending. Start one, then wait for its delay.",
   WordsOutOfRange: ({ offset, count, size }) =>
     `The model has ${size} words of weights, and this would write ${count} from ${offset} on. It may belong to another model; load the page again.`,
+  WrongAggregate: ({ words, expected }) =>
+    `The change has ${words} words, and the model ${expected}. It may belong to another model; load the page again.`,
   WrongPhase: ({ phase: is, required }) =>
     `The market is ${phase(is)}, and this works only while it is ${phase(required)}. Load the page again to see what works now.`,
   WrongSampleLength: ({ item, length, expected }) =>
     `${example(item)} has ${bytes(length)}, expected ${expected}. It may have been encoded for another model; encode it for this one.`,
+  WrongSampleRange: ({ scored, samples }) =>
+    `Other samples are next: ${scored} of ${samples} are scored. Somebody else may have done it; load the page again.`,
+  WrongSamplesLength: ({ length, size }) =>
+    `The test data have ${bytes(length)}, expected a multiple of ${size}. ${REPORT}`,
   WrongStage: ({ stage: is, required }) =>
     `The scoring is at “${stage(is)}”, and this belongs to “${stage(required)}”. Load the page again to see which step is next.`,
+  WrongUpdateLength: ({ length, expected }) =>
+    `The updates have ${bytes(length)}, expected ${expected}. They may belong to another model; train again.`,
   ZeroDeposit: () => "The deposit is zero. Choose an amount, then try again.",
   ZeroRefund: () => "The refund is zero. Choose an amount, then try again.",
 };
