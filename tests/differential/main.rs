@@ -23,6 +23,7 @@ mod prediction_fees;
 mod random;
 mod reading;
 mod relaying;
+mod rounds;
 mod signatures;
 mod tally;
 

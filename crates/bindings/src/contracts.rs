@@ -7,7 +7,7 @@
 //! A market shares `contribute`, `owner`, `classifier`, `contributionCount`, `root` and `price`
 //! with trainers.
 //! [`Errors`] has the errors of all contracts but those of payment channels, which [`ChannelSettlement`]
-//! and [`Erc3009Collector`] have.
+//! and [`Erc3009Collector`] have, and of tokens.
 
 // Generated code: the Solidity interfaces document it.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -57,3 +57,13 @@ alloy_sol_types::sol!(
     "../../contracts/artifacts/Erc3009Collector.json"
 );
 alloy_sol_types::sol!(Erc3009Token, "../../contracts/artifacts/Erc3009Token.json");
+alloy_sol_types::sol!(
+    FederatedTrainer,
+    "../../contracts/artifacts/FederatedTrainer.json"
+);
+alloy_sol_types::sol!(RewardToken, "../../contracts/artifacts/RewardToken.json");
+alloy_sol_types::sol!(RoundMath, "../../contracts/artifacts/RoundMath.json");
+alloy_sol_types::sol!(
+    SoftmaxRegression,
+    "../../contracts/artifacts/SoftmaxRegression.json"
+);

@@ -10,6 +10,7 @@ pub mod channels;
 mod code;
 mod contracts;
 pub mod events;
+pub mod federated;
 pub mod market;
 mod model;
 pub mod prediction_fees;

@@ -22,6 +22,7 @@ pub struct Softmax {
     features: usize,
     classes: usize,
     max_feature: u8,
+    scale: u32,
     shift: u32,
 }
 
@@ -92,6 +93,7 @@ impl Softmax {
             features,
             classes,
             max_feature,
+            scale,
             shift: bits - FRACTION,
         })
     }
@@ -106,6 +108,18 @@ impl Softmax {
     #[must_use]
     pub fn features(&self) -> usize {
         self.features
+    }
+
+    /// Returns the largest feature, which is a power of two.
+    #[must_use]
+    pub fn max_feature(&self) -> u8 {
+        self.max_feature
+    }
+
+    /// Returns the number of bits that weights have after the point.
+    #[must_use]
+    pub fn scale(&self) -> u32 {
+        self.scale
     }
 
     /// Returns the number of weights and biases.
