@@ -5,7 +5,7 @@ use super::{
     network::guards,
 };
 
-/// Maximum number of updates that one aggregation takes.
+/// Maximum number of updates that one aggregation takes. A contract takes 32.
 pub const MAX_UPDATES: usize = 1_024;
 
 impl Rule {
