@@ -19,7 +19,7 @@ interface IRewardToken {
     event TrainerSet(address indexed trainer);
 
     /// @notice Names the trainer, which alone may mint; only the owner may call it, and only once.
-    function setTrainer(address trainer) external;
+    function setTrainer(address account) external;
 
     /// @notice Mints tokens. The receiver's votes count at once: it delegates to itself unless it
     /// has a delegate.

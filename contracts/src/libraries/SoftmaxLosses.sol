@@ -116,6 +116,8 @@ library SoftmaxLosses {
         work.size = 32 * shape.classes;
         work.shift = shape.shift;
         work.maxFeature = shape.maxFeature;
+        // Whole groups.
+        // slither-disable-next-line divide-before-multiply
         work.spread = GROUP_BYTES * ((shape.features + 63) / 64);
         work.stride = shape.classes * (work.spread + 32);
         work.tables = Memory.free();

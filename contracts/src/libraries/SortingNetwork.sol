@@ -27,9 +27,9 @@ library SortingNetwork {
     /// others have no meaning.
     function sort(Rows memory rows, uint256 first, uint256 last) internal pure {
         uint256 count = rows.count;
-        uint256 half = 1;
-        while (2 * half < count) half *= 2;
-        uint256 quarter = half / 2;
+        // Powers of two: half of the next one that is not below the count, and half of that.
+        (uint256 quarter, uint256 half) = (0, 1);
+        while (2 * half < count) (quarter, half) = (half, 2 * half);
         // With fewer rows, the groups of four are not whole.
         uint256 groups = quarter == 0 || count < 3 * quarter ? 0 : count - 3 * quarter;
         uint256 guards = DotProduct.ones(rows.width) << (rows.width - 1);

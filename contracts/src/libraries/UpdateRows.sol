@@ -49,7 +49,7 @@ library UpdateRows {
 
     /// @dev Returns the length of an update in bytes: whole words.
     function lengthOf(uint256 parameters, uint256 width) internal pure returns (uint256) {
-        return (parameters * width + 255) / 256 * 32;
+        return (parameters * width + 255 & ~uint256(255)) / 8;
     }
 
     /// @dev Reverts unless an update has the right length, each guard bit is 0, the lanes past the
@@ -93,7 +93,7 @@ library UpdateRows {
                 squared += (word >> 3 * width & mask) * (other >> 3 * width & mask);
             }
             uint256 one = 1 << width - 2;
-            squared = one * one * (update.length * 8 / width) - (squared >> 256 - 4 * width);
+            squared = one * one * update.length * 8 / width - (squared >> 256 - 4 * width);
         }
     }
 
@@ -105,7 +105,7 @@ library UpdateRows {
         returns (Rows memory rows)
     {
         if (data.length != count * length) revert WrongUpdateLength(data.length, count * length);
-        uint256 stride = (length + GROUP - 1) / GROUP * GROUP;
+        uint256 stride = length + GROUP - 1 & ~(GROUP - 1);
         uint256 start = Memory.free();
         Memory.restore(start + count * stride);
         assembly ("memory-safe") {

@@ -41,17 +41,17 @@ contract SoftmaxRegression is Classifier, ISoftmaxRegression {
         if (msg.sender != trainer) revert NotTrainer(msg.sender, trainer);
         uint256 size = _size(CloneArguments.load());
         if (deltas.length != size) revert WrongAggregate(deltas.length, size);
-        uint256[] memory words = new uint256[](size);
+        uint256[] memory sums = new uint256[](size);
         for (uint256 i; i < size; ++i) {
             uint256 word = Model.load(i);
             if (deltas[i] != 0) {
                 word = Lanes.addInt16s(word, deltas[i]);
                 Model.store(i, word);
             }
-            words[i] = word;
+            sums[i] = word;
         }
         assembly ("memory-safe") {
-            root := keccak256(add(words, 0x20), shl(5, size))
+            root := keccak256(add(sums, 0x20), shl(5, size))
         }
         emit Updated(root);
     }

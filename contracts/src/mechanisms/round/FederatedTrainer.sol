@@ -68,7 +68,7 @@ contract FederatedTrainer is RoundTestSet {
         // The sum is at most the number of samples, of 16 bits.
         round.scored = uint16(from + count);
         emit SamplesScored(round.number, from, count);
-        if (round.scored == samples) _sieve(round);
+        if (round.scored >= samples) _sieve(round);
         else _round = round;
     }
 
@@ -84,7 +84,7 @@ contract FederatedTrainer is RoundTestSet {
         round.phase = RoundPhase.Settle;
         _round = round;
         // The model is ours, and all functions are guarded.
-        // slither-disable-next-line reentrancy-no-eth
+        // slither-disable-next-line reentrancy-no-eth,reentrancy-benign
         bytes32 root = ISoftmaxRegression(classifier()).add(deltas);
         modelOf[round.version] = root;
         // slither-disable-next-line reentrancy-events
@@ -117,7 +117,7 @@ contract FederatedTrainer is RoundTestSet {
         uint256[] memory sums = _lossesOf(_bits(round.revealed));
         uint256 k = FIRST_LOSS;
         for (uint256 i; i < round.committed; ++i) {
-            if (round.revealed >> i & 1 == 0) continue;
+            if (!_has(round.revealed, i)) continue;
             // Sums of losses have 32 bits.
             int256 value = int256(sums[k++]) - int256(sums[ALL_LOSS]);
             bool admitted = value >= -int256(CloneArguments.word(MARGIN_INDEX));
@@ -140,7 +140,7 @@ contract FederatedTrainer is RoundTestSet {
         uint256 chunk = CloneArguments.word(CHUNK_INDEX);
         uint256 offset;
         for (uint256 i; mask >> i != 0; ++i) {
-            if (mask >> i & 1 == 0) continue;
+            if (!_has(mask, i)) continue;
             bytes32 root = Chunks.root(updates[offset:offset + length], chunk);
             if (root != _hashes[i]) revert HashDiffers(i, root, _hashes[i]);
             offset += length;

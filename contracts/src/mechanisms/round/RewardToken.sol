@@ -27,15 +27,16 @@ contract RewardToken is IRewardToken, ERC20Votes {
     /// @param cap_ The maximum supply, at least 1 and below 2^96, so that votes fit everywhere.
     constructor(string memory name_, string memory symbol_, uint256 cap_, address owner_) {
         if (cap_ == 0 || cap_ > type(uint96).max) revert IErrors.InvalidParameter("cap", cap_);
+        if (owner_ == address(0)) revert IErrors.InvalidParameter("owner", 0);
         (_name, _symbol, cap, owner) = (name_, symbol_, cap_, owner_);
     }
 
     /// @inheritdoc IRewardToken
-    function setTrainer(address trainer_) external {
+    function setTrainer(address account) external {
         if (msg.sender != owner) revert IOwned.NotOwner(msg.sender, owner);
-        if (trainer != address(0) || trainer_ == address(0)) revert TrainerIsFixed(trainer);
-        trainer = trainer_;
-        emit TrainerSet(trainer_);
+        if (trainer != address(0) || account == address(0)) revert TrainerIsFixed(trainer);
+        trainer = account;
+        emit TrainerSet(account);
     }
 
     /// @inheritdoc IRewardToken

@@ -74,10 +74,12 @@ abstract contract RoundMoney is RoundState {
         }
         uint256[] memory gains = _gains(round, sums);
         (uint256[] memory copies, uint256 total) = _copies(round, roots, gains);
+        uint256 lost;
         for (uint256 i; i < roots.length; ++i) {
-            uint256 reward = gains[i] == 0 ? 0 : emission * gains[i] / (total * copies[i]);
-            _book(round, i, reward, copies[i]);
+            uint256 reward = gains[i] > 0 ? emission * gains[i] / (total * copies[i]) : 0;
+            lost += _book(round, i, reward, copies[i]);
         }
+        forfeited += lost;
         emit Settled(round.number, round.version, improvement, emission);
         _open(round);
     }
@@ -85,9 +87,11 @@ abstract contract RoundMoney is RoundState {
     /// @dev Ends the round without a new model. Revealed stakes go back.
     function _fail(Round memory round, FailReason reason) internal {
         round.admitted = round.revealed;
+        uint256 lost;
         for (uint256 i; i < round.committed; ++i) {
-            _book(round, i, 0, 0);
+            lost += _book(round, i, 0, 0);
         }
+        forfeited += lost;
         emit Failed(round.number, reason);
         _open(round);
     }
@@ -128,9 +132,9 @@ abstract contract RoundMoney is RoundState {
         gains = new uint256[](round.committed);
         uint256 k = FIRST_LOSS;
         for (uint256 i; i < gains.length; ++i) {
-            if (round.revealed >> i & 1 == 0) continue;
+            if (!_has(round.revealed, i)) continue;
             uint256 without = sums[k++];
-            if (round.admitted >> i & 1 == 1 && without > sums[ALL_LOSS]) {
+            if (_has(round.admitted, i) && without > sums[ALL_LOSS]) {
                 gains[i] = without - sums[ALL_LOSS];
             }
         }
@@ -147,7 +151,7 @@ abstract contract RoundMoney is RoundState {
         for (uint256 i; i < roots.length; ++i) {
             bool isFirst = true;
             for (uint256 j; j < roots.length; ++j) {
-                if (round.revealed >> j & 1 == 0 || roots[j] != roots[i]) continue;
+                if (!_has(round.revealed, j) || roots[j] != roots[i]) continue;
                 ++copies[i];
                 if (j < i) isFirst = false;
             }
@@ -155,25 +159,25 @@ abstract contract RoundMoney is RoundState {
         }
     }
 
-    /// @dev Books the end of a round for one commitment.
-    function _book(Round memory round, uint256 index, uint256 reward, uint256 copies) private {
+    /// @dev Books the end of a round for one commitment. Returns what its author lost.
+    function _book(Round memory round, uint256 index, uint256 reward, uint256 copies)
+        private
+        returns (uint256 lost)
+    {
         address author = _authors[index];
         uint256 stake = CloneArguments.word(STAKE_INDEX);
-        if (round.revealed >> index & 1 == 0) {
-            forfeited += stake;
+        if (!_has(round.revealed, index)) {
             emit Forfeited(round.number, author, stake);
-            return;
+            return stake;
         }
-        if (round.admitted >> index & 1 == 0) {
-            uint256 slash = CloneArguments.word(SLASH_INDEX);
-            stake -= slash;
-            forfeited += slash;
-            emit Slashed(round.number, author, slash);
+        if (!_has(round.admitted, index)) {
+            lost = CloneArguments.word(SLASH_INDEX);
+            emit Slashed(round.number, author, lost);
         }
         Account memory account = _accounts[author];
         // `_credit` leaves room for one stake, and the emissions of all rounds together are below
         // 2^96.
-        account.balance += uint96(stake);
+        account.balance += uint96(stake - lost);
         account.reward += uint96(reward);
         _accounts[author] = account;
         if (reward != 0) emit Rewarded(round.number, author, reward, copies);

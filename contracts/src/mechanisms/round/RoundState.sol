@@ -124,8 +124,11 @@ abstract contract RoundState is IFederatedTrainer, ReentrancyGuardTransient {
         Round memory round = _round;
         RoundPhase phase = _phase(round);
         uint256 deadline = round.deadline;
+        // Phases, not amounts.
+        // slither-disable-start incorrect-equality
         if (phase == RoundPhase.Reveal) deadline += CloneArguments.word(REVEAL_WAIT_INDEX);
         else if (phase == RoundPhase.Draw || phase == RoundPhase.Settle) deadline = 0;
+        // slither-disable-end incorrect-equality
         return RoundStatus({
             number: round.number,
             version: round.version,
@@ -167,6 +170,8 @@ abstract contract RoundState is IFederatedTrainer, ReentrancyGuardTransient {
 
     /// @dev Returns the phase now.
     function _phase(Round memory round) internal view returns (RoundPhase) {
+        // The first commitment begins the phase.
+        // slither-disable-next-line incorrect-equality
         if (round.phase != RoundPhase.Open || round.committed == 0) return round.phase;
         if (block.timestamp < round.deadline) return RoundPhase.Open;
         uint256 end = round.deadline + CloneArguments.word(REVEAL_WAIT_INDEX);
@@ -178,8 +183,9 @@ abstract contract RoundState is IFederatedTrainer, ReentrancyGuardTransient {
         round = _round;
         RoundPhase current = _phase(round);
         if (current != required) revert NotInPhase(current, required);
-        bool isTimed = required > RoundPhase.Draw && required != RoundPhase.Settle;
-        if (isTimed && block.timestamp > round.deadline) revert PhaseOver(block.timestamp, round.deadline);
+        if (_isTimed(required) && block.timestamp > round.deadline) {
+            revert PhaseOver(block.timestamp, round.deadline);
+        }
     }
 
     /// @dev Reverts unless the caller is the owner.
@@ -210,6 +216,16 @@ abstract contract RoundState is IFederatedTrainer, ReentrancyGuardTransient {
     /// @dev Returns the number of parameters of the model.
     function _parameters() internal view returns (uint256) {
         return uint256(_test.classes) * (uint256(_test.features) + 1);
+    }
+
+    /// @dev Returns `true` if a phase as written has a deadline of its own.
+    function _isTimed(RoundPhase phase) internal pure returns (bool) {
+        return phase > RoundPhase.Draw && phase != RoundPhase.Settle;
+    }
+
+    /// @dev Returns `true` if a mask has the bit of an index.
+    function _has(uint256 mask, uint256 index) internal pure returns (bool) {
+        return mask >> index & 1 != 0;
     }
 
     /// @dev Returns the number of bits that are set.

@@ -62,6 +62,8 @@ abstract contract RoundTestSet is RoundEntries {
     function draw() external nonReentrant {
         Round memory round = _requirePhase(RoundPhase.Draw);
         if (_bits(round.revealed) < _minimum()) return _fail(round, FailReason.TooFewUpdates);
+        // The first call sets it.
+        // slither-disable-next-line incorrect-equality
         if (round.drawBlock == 0) {
             round.phase = RoundPhase.Draw;
             round.drawBlock = uint48(block.number);
@@ -72,6 +74,8 @@ abstract contract RoundTestSet is RoundEntries {
         uint256 number = uint256(round.drawBlock) + 1;
         if (block.number <= number) revert DrawTooEarly(block.number, number + 1);
         bytes32 blockHash = block.number > number + HASH_BLOCKS ? bytes32(0) : blockhash(number);
+        // A hash, not an amount.
+        // slither-disable-next-line incorrect-equality
         if (blockHash == 0) return _fail(round, FailReason.HashGone);
         // docs/security.md says what the proposer of that block can do. A part is left.
         // slither-disable-next-line weak-prng
@@ -97,17 +101,14 @@ abstract contract RoundTestSet is RoundEntries {
         round.phase = RoundPhase.Score;
         round.deadline = uint40(block.timestamp + CloneArguments.word(WORK_WAIT_INDEX));
         _round = round;
-        for (uint256 i; i < _losses.length; ++i) {
-            _losses[i] = 0;
-        }
+        delete _losses;
         emit TestRevealed(round.number, round.part, salt, items);
     }
 
     /// @inheritdoc IFederatedTrainer
     function fail() external nonReentrant {
         Round memory round = _round;
-        bool isTimed = round.phase > RoundPhase.Draw && round.phase != RoundPhase.Settle;
-        if (!isTimed) revert NotInPhase(_phase(round), RoundPhase.Test);
+        if (!_isTimed(round.phase)) revert NotInPhase(_phase(round), RoundPhase.Test);
         if (block.timestamp <= round.deadline) revert PhaseNotOver(block.timestamp, round.deadline);
         if (round.phase == RoundPhase.Test) {
             // The owner may have lost its salts: it commits anew, with another bond.
@@ -131,7 +132,9 @@ abstract contract RoundTestSet is RoundEntries {
     function _use(uint256 index) private returns (uint256 part) {
         uint256 used = _usedParts;
         for (;; ++part) {
-            if (used >> part & 1 == 1) continue;
+            if (_has(used, part)) continue;
+            // It counts the unused parts that are passed.
+            // slither-disable-next-line incorrect-equality
             if (index == 0) break;
             --index;
         }
