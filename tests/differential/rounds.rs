@@ -148,7 +148,8 @@ impl Math {
             .map(|_| numbers(chance, width, parameters))
             .collect();
         if chance.random_bool(0.3) {
-            updates[count - 1] = updates[0].clone();
+            let first = updates[0].clone();
+            updates[count - 1].clone_from(&first);
         }
         for rule in Rule::ALL {
             let hostile = chance.random_range(0..=count / 2);

@@ -239,12 +239,12 @@ impl Rounds {
         } else {
             0
         };
-        let scored: Vec<(B256, i64)> = updates
+        let earning: Vec<(B256, i64)> = updates
             .iter()
             .zip(&scores)
             .map(|(update, score)| (self.root(update), *score))
             .collect();
-        let rewards = shares(emission, &scored);
+        let rewards = shares(emission, &earning);
         tally.settled += 1;
         tally.rewarded += rewards.iter().filter(|reward| **reward > 0).count();
         self.close(&entries, &judged, &rewards);
