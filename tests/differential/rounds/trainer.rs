@@ -148,7 +148,7 @@ impl Rounds {
             forfeited: 0,
         };
         rounds.call(OWNER, classifier, bindings::close(trainer));
-        let named = RewardToken::setTrainerCall { trainer_: trainer };
+        let named = RewardToken::setTrainerCall { account: trainer };
         rounds.call(OWNER, reward_token, named.abi_encode());
         rounds.deposit(OWNER, terms.bond);
         let commitments = rounds.parts.iter().enumerate().map(|(index, part)| {
