@@ -127,16 +127,15 @@ abstract contract RoundMoney is RoundState {
         return CloneArguments.word(EMISSION_INDEX) >> halvings;
     }
 
-    /// @dev Returns what the others lose without each admitted update, or 0 if they gain.
+    /// @dev Returns what the others lose without each update, or 0 if they gain: so it is 0 for one
+    /// that is not admitted.
     function _gains(Round memory round, uint256[] memory sums) private pure returns (uint256[] memory gains) {
         gains = new uint256[](round.committed);
         uint256 k = FIRST_LOSS;
         for (uint256 i; i < gains.length; ++i) {
             if (!_has(round.revealed, i)) continue;
             uint256 without = sums[k++];
-            if (_has(round.admitted, i) && without > sums[ALL_LOSS]) {
-                gains[i] = without - sums[ALL_LOSS];
-            }
+            if (without > sums[ALL_LOSS]) gains[i] = without - sums[ALL_LOSS];
         }
     }
 

@@ -21,9 +21,6 @@ abstract contract RoundTestSet is RoundEntries {
     /// @dev A logit has so many bits after the point.
     uint256 private constant LOGIT_BITS = 4;
 
-    /// @dev Number of blocks for which the EVM knows the hash of a block.
-    uint256 private constant HASH_BLOCKS = 256;
-
     /// @inheritdoc IFederatedTrainer
     function commitTest(bytes32[] calldata commitments) external nonReentrant {
         _requireOwner();
@@ -65,7 +62,6 @@ abstract contract RoundTestSet is RoundEntries {
         // The first call sets it.
         // slither-disable-next-line incorrect-equality
         if (round.drawBlock == 0) {
-            round.phase = RoundPhase.Draw;
             round.drawBlock = uint48(block.number);
             _round = round;
             emit DrawScheduled(round.number, uint256(round.drawBlock) + 1);
@@ -73,8 +69,8 @@ abstract contract RoundTestSet is RoundEntries {
         }
         uint256 number = uint256(round.drawBlock) + 1;
         if (block.number <= number) revert DrawTooEarly(block.number, number + 1);
-        bytes32 blockHash = block.number > number + HASH_BLOCKS ? bytes32(0) : blockhash(number);
-        // A hash, not an amount.
+        bytes32 blockHash = blockhash(number);
+        // The EVM knows the hashes of 256 blocks.
         // slither-disable-next-line incorrect-equality
         if (blockHash == 0) return _fail(round, FailReason.HashGone);
         // docs/security.md says what the proposer of that block can do. A part is left.
@@ -122,10 +118,8 @@ abstract contract RoundTestSet is RoundEntries {
 
     /// @dev Reverts unless no round is under way and no part is left.
     function _requireUnused() private view {
-        Round memory round = _round;
-        if (round.phase != RoundPhase.Open || round.committed != 0 || partsLeft() != 0) {
-            revert TestSetInUse(round.committed, partsLeft());
-        }
+        uint256 committed = _round.committed;
+        if (committed != 0 || partsLeft() != 0) revert TestSetInUse(committed, partsLeft());
     }
 
     /// @dev Marks the unused part with this index among the unused ones. Returns the part.

@@ -82,16 +82,27 @@ contract RewardTokenTest is Test {
         assertEq(token.allowance(OWNER, permit2), 0, "allowance");
     }
 
-    function test_constructor_failsIfCapIsOutOfBounds() external {
+    function test_constructor_failsIfArgumentsAreOutOfBounds() external {
         vm.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("cap"), 0));
         new RewardToken("Reward", "RWD", 0, OWNER);
         vm.expectRevert(
             abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("cap"), uint256(1) << 96)
         );
         new RewardToken("Reward", "RWD", 1 << 96, OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("owner"), 0));
+        new RewardToken("Reward", "RWD", 1, address(0));
+        RewardToken largest = new RewardToken("Reward", "RWD", type(uint96).max, OWNER);
+        assertEq(largest.cap(), type(uint96).max, "cap");
+    }
+
+    function test_name_andSymbolAreThoseOfCreation() external view {
+        assertEq(bytes(token.name()), "Reward", "name");
+        assertEq(bytes(token.symbol()), "RWD", "symbol");
     }
 
     function setTrainer() private {
+        vm.expectEmit(address(token));
+        emit IRewardToken.TrainerSet(address(this));
         vm.prank(OWNER);
         token.setTrainer(address(this));
     }

@@ -10,6 +10,7 @@ import {
 } from "../../../src/interfaces/IFederatedTrainer.sol";
 import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
 import {Rule} from "../../../src/libraries/Aggregation.sol";
+import {UpdateRows} from "../../../src/libraries/UpdateRows.sol";
 import {RoundTest} from "../../base/RoundTest.sol";
 import {Updates} from "../../base/Updates.sol";
 
@@ -97,6 +98,21 @@ contract RoundEntriesTest is RoundTest {
         assertEq(balanceOf(authorOf(2)), STAKE, "balance");
     }
 
+    /// @dev A signature counts to the last second of its deadline.
+    function test_relay_refusesLateSignature() external {
+        address author = vm.addr(100);
+        fund(author, STAKE);
+        SignedCommit[] memory commits = new SignedCommit[](1);
+        commits[0] = sign(100, author);
+        vm.warp(block.timestamp + 1);
+        vm.expectEmit(address(trainer));
+        emit IFederatedTrainer.CommitRejected(0, author, CommitProblem.NotSigned);
+        trainer.relay(commits);
+        commits[0] = sign(100, author);
+        trainer.relay(commits);
+        assertEq(trainer.status().committed, 1, "committed");
+    }
+
     /// @dev Nothing after the last client is looked at.
     function test_relay_stopsAtLastClient() external {
         for (uint256 i; i < MAX_CLIENTS - 1; ++i) {
@@ -158,6 +174,19 @@ contract RoundEntriesTest is RoundTest {
         bytes32 found = hashOf(authorOf(0), update, 1, 1);
         vm.expectRevert(abi.encodeWithSelector(IFederatedTrainer.HashDiffers.selector, 0, found, hash));
         trainer.reveal(late);
+    }
+
+    /// @dev The model has six parameters: a seventh lane must be 0.
+    function test_reveal_failsIfLaneIsSetPastTheModel() external {
+        fund(authorOf(0), STAKE);
+        int256[] memory values = new int256[](7);
+        values[6] = 1;
+        commit(authorOf(0), Updates.encode(values, 8));
+        vm.warp(block.timestamp + OPEN_WAIT);
+        Revelation[] memory wide = new Revelation[](1);
+        wide[0] = Revelation(0, 0, SALT, updates[0]);
+        vm.expectRevert(abi.encodeWithSelector(UpdateRows.PaddingNotZero.selector, 6));
+        trainer.reveal(wide);
     }
 
     function test_reveal_worksToTheLastSecond() external {

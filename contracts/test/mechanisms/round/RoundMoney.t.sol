@@ -11,6 +11,9 @@ import {Moving} from "../../base/Tokens.sol";
 contract RoundMoneyTest is RoundTest {
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
+    /// @dev The slot of the first eight sums of losses.
+    uint256 private constant LOSSES = 4;
+
     function test_deposit_creditsWhatArrives() external {
         token.mint(authorOf(0), 30);
         vm.expectEmit(address(trainer));
@@ -20,6 +23,11 @@ contract RoundMoneyTest is RoundTest {
         assertEq(balanceOf(authorOf(0)), 30, "balance");
         assertEq(token.balanceOf(address(trainer)), BOND + 30, "held");
         assertEq(token.balanceOf(authorOf(0)), 0, "left");
+    }
+
+    function test_deposit_takesNothingToo() external {
+        trainer.deposit(0);
+        assertEq(balanceOf(address(this)), 0, "balance");
     }
 
     function test_deposit_leavesRoomForStake() external {
@@ -136,6 +144,44 @@ contract RoundMoneyTest is RoundTest {
             assertEq(rewardOf(authorOf(i)), 0, "reward");
             assertEq(balanceOf(authorOf(i)), STAKE, "balance");
         }
+    }
+
+    /// @dev The least improvement and the least gain count.
+    function test_settle_paysForLeastGain() external {
+        runToAggregation(five(20, 18, 22, 19, 21));
+        trainer.aggregate(joined(trainer.status().admitted));
+        // Sums of losses: the base and all without the first lose one more than all.
+        uint256 sums = 6 | 5 << 32 | 6 << 64;
+        for (uint256 i = 3; i < 7; ++i) {
+            sums |= 5 << 32 * i;
+        }
+        vm.store(address(trainer), bytes32(LOSSES), bytes32(sums));
+        vm.recordLogs();
+        trainer.settle();
+        // The others get no reward, and no record of one.
+        assertEq(vm.getRecordedLogs().length, 2, "logs");
+        assertEq(rewardOf(authorOf(0)), EMISSION, "reward");
+    }
+
+    /// @dev A commitment that was never revealed is no copy, also if it is the root of an update.
+    function test_settle_countsRevealedCopiesOnly() external {
+        commitAll(five(20, 18, 22, 0, 4));
+        vm.warp(block.timestamp - OPEN_WAIT);
+        fund(authorOf(5), STAKE);
+        vm.prank(authorOf(5));
+        trainer.commit(keccak256(updates[0]));
+        revealAll();
+        vm.warp(block.timestamp + REVEAL_WAIT);
+        drawAndReveal();
+        scoreAll();
+        trainer.aggregate(joined(trainer.status().admitted));
+        uint256[] memory sums = trainer.losses();
+        uint256 total;
+        for (uint256 i = 2; i < 7; ++i) {
+            if (sums[i] > sums[1]) total += sums[i] - sums[1];
+        }
+        trainer.settle();
+        assertEq(rewardOf(authorOf(0)), EMISSION * (sums[2] - sums[1]) / total, "the whole reward");
     }
 
     /// @dev Two rounds have the whole emission, the third one half of it.

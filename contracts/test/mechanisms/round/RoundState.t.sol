@@ -124,6 +124,21 @@ contract RoundStateTest is RoundTest {
         assertEq(trainer.status().version, 1, "version");
     }
 
+    /// @dev What earlier rounds left is not told.
+    function test_entry_isOfCurrentRound() external {
+        runToAggregation(five(20, 18, 22, 19, 21));
+        finish();
+        (address author, bytes32 hash) = trainer.entry(0);
+        assertEq(author, address(0), "no author");
+        assertEq(hash, 0, "no hash");
+        fund(authorOf(3), STAKE);
+        commit(authorOf(3), "");
+        (address first,) = trainer.entry(0);
+        (address second,) = trainer.entry(1);
+        assertEq(first, authorOf(3), "author");
+        assertEq(second, address(0), "no second author");
+    }
+
     function arguments() private view returns (uint256[17] memory words) {
         bytes memory encoded = encodeArguments(Rule.TrimmedMean, 1);
         return abi.decode(encoded, (uint256[17]));

@@ -9,7 +9,10 @@ import {
     RoundStatus
 } from "../../../src/interfaces/IFederatedTrainer.sol";
 import {IOwned} from "../../../src/interfaces/IOwned.sol";
-import {SoftmaxLosses} from "../../../src/libraries/SoftmaxLosses.sol";
+import {IRewardToken} from "../../../src/interfaces/IRewardToken.sol";
+import {IRoundMath} from "../../../src/interfaces/IRoundMath.sol";
+import {Rule} from "../../../src/libraries/Aggregation.sol";
+import {Shape, SoftmaxLosses} from "../../../src/libraries/SoftmaxLosses.sol";
 import {RoundTest} from "../../base/RoundTest.sol";
 
 /// @notice The owner's test set, the draw of its parts, and its bond.
@@ -44,7 +47,7 @@ contract RoundTestSetTest is RoundTest {
 
     /// @dev Bonds are of the owner's balance.
     function test_commitTest_failsIfOwnerCannotPayBond() external {
-        loseBond();
+        loseBond(0);
         assertEq(trainer.partsLeft(), 0, "parts are void");
         vm.expectRevert(abi.encodeWithSelector(IFederatedTrainer.StakeBalanceTooLow.selector, BOND, 0));
         vm.prank(OWNER);
@@ -53,6 +56,29 @@ contract RoundTestSetTest is RoundTest {
         commitParts(3);
         assertEq(trainer.partsLeft(), 3, "parts");
         runToAggregation(five(20, 18, 22, 19, 21));
+        finish();
+        assertEq(trainer.status().version, 1, "version");
+        loseBond(2);
+        assertEq(trainer.forfeited(), 2 * BOND, "the second bond");
+    }
+
+    /// @dev A trainer has the shape that its classifier has when the test set is committed.
+    function test_commitTest_readsShape() external {
+        reward = IRewardToken(deploy("RewardToken", abi.encode("Other", "OTH", CAP, OWNER)));
+        (trainer, classifier) = create(Rule.TrimmedMean, 1);
+        vm.prank(OWNER);
+        classifier.close(address(trainer));
+        vm.prank(OWNER);
+        reward.setTrainer(address(trainer));
+        fund(OWNER, BOND);
+        commitParts(1);
+        runToAggregation(five(20, 18, 22, 19, 21));
+        uint256[] memory sums = IRoundMath(deploy("RoundMath"))
+            .losses(Shape(2, 2, 16, 4), 8, 5, new uint256[](1), joined(31), items(0));
+        uint256[] memory found = trainer.losses();
+        for (uint256 i; i < 7; ++i) {
+            assertEq(found[i], sums[i], "losses");
+        }
         finish();
         assertEq(trainer.status().version, 1, "version");
     }
@@ -103,7 +129,8 @@ contract RoundTestSetTest is RoundTest {
             );
             trainer.draw();
             vm.roll(number + 2);
-            bytes32 hash = keccak256(abi.encode(left));
+            // The middle part first, then one past it.
+            bytes32 hash = hashThatDraws(left > 1 ? 1 : 0, left);
             vm.setBlockhash(number + 1, hash);
             uint256 part = unused(seen, uint256(keccak256(abi.encode(hash, trainer))) % left);
             vm.expectEmit(address(trainer));
@@ -120,6 +147,16 @@ contract RoundTestSetTest is RoundTest {
         assertEq(seen, 7, "all parts");
     }
 
+    function test_draw_takesLeastNumber() external {
+        commitAll(five(20, 18, 22, 19, 21));
+        for (uint256 i; i < 3; ++i) {
+            trainer.reveal(revelation(i));
+        }
+        vm.warp(block.timestamp + REVEAL_WAIT);
+        drawAndReveal();
+        assertPhase(RoundPhase.Score);
+    }
+
     /// @dev The hash is known for 256 blocks.
     function test_draw_worksToTheLastBlock() external {
         commitAll(five(20, 18, 22, 19, 21));
@@ -132,14 +169,16 @@ contract RoundTestSetTest is RoundTest {
         assertPhase(RoundPhase.Test);
     }
 
+    /// @dev The losses of an earlier round do not count.
     function test_revealTest_opensScoring() external {
+        useParts(1);
         commitAll(five(20, 18, 22, 19, 21));
         revealAll();
         drawPart();
         uint256 part = trainer.status().part;
         vm.warp(trainer.status().deadline);
         vm.expectEmit(address(trainer));
-        emit IFederatedTrainer.TestRevealed(0, part, SALT, items(part));
+        emit IFederatedTrainer.TestRevealed(1, part, SALT, items(part));
         trainer.revealTest(SALT, items(part));
         RoundStatus memory status = trainer.status();
         assertEq(uint256(status.phase), uint256(RoundPhase.Score), "phase");
@@ -165,6 +204,29 @@ contract RoundTestSetTest is RoundTest {
         drawPart();
         vm.expectRevert(abi.encodeWithSelector(SoftmaxLosses.SampleOutOfBounds.selector, 0));
         trainer.revealTest(SALT, bad);
+    }
+
+    /// @dev The number of samples has 16 bits.
+    function test_revealTest_failsIfPartIsTooLarge() external {
+        useParts(3);
+        bytes memory most = new bytes(3 * 65_535);
+        bytes memory many = new bytes(3 * 65_536);
+        bytes32[] memory commitments = new bytes32[](2);
+        for (uint256 i; i < 2; ++i) {
+            commitments[i] = keccak256(abi.encode(i, SALT, keccak256(i == 0 ? most : many)));
+        }
+        vm.prank(OWNER);
+        trainer.commitTest(commitments);
+        commitAll(five(20, 18, 22, 19, 21));
+        revealAll();
+        uint256 snapshot = vm.snapshotState();
+        draw(1, 2);
+        vm.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("samples"), 65_536));
+        trainer.revealTest(SALT, many);
+        vm.revertToState(snapshot);
+        draw(0, 2);
+        trainer.revealTest(SALT, most);
+        assertPhase(RoundPhase.Score);
     }
 
     function test_fail_logsReasonAfterLastSecond() external {
@@ -198,7 +260,7 @@ contract RoundTestSetTest is RoundTest {
 
     /// @dev The next round begins anew: nothing of a failed one is left.
     function test_fail_opensNextRound() external {
-        loseBond();
+        loseBond(0);
         RoundStatus memory status = trainer.status();
         assertEq(status.number, 1, "number");
         assertEq(status.version, 0, "version");
@@ -208,13 +270,13 @@ contract RoundTestSetTest is RoundTest {
     }
 
     /// @dev Fails a round because the owner does not reveal the part.
-    function loseBond() private {
+    function loseBond(uint256 round) private {
         commitAll(five(20, 18, 22, 0, 4));
         revealAll();
         drawPart();
         vm.warp(block.timestamp + REVEAL_WAIT + 1);
         vm.expectEmit(address(trainer));
-        emit IFederatedTrainer.Failed(0, FailReason.TestNotRevealed);
+        emit IFederatedTrainer.Failed(round, FailReason.TestNotRevealed);
         trainer.fail();
     }
 
@@ -223,6 +285,22 @@ contract RoundTestSetTest is RoundTest {
             runToAggregation(five(20, 18, 22, 19, 21));
             finish();
         }
+    }
+
+    /// @dev Draws the part with an index among the unused ones.
+    function draw(uint256 index, uint256 left) private {
+        trainer.draw();
+        uint256 number = block.number + 1;
+        vm.roll(number + 1);
+        vm.setBlockhash(number, hashThatDraws(index, left));
+        trainer.draw();
+    }
+
+    /// @dev Returns a block's hash that draws this index of so many unused parts.
+    function hashThatDraws(uint256 index, uint256 left) private view returns (bytes32 hash) {
+        do {
+            hash = keccak256(abi.encode(hash));
+        } while (uint256(keccak256(abi.encode(hash, trainer))) % left != index);
     }
 
     /// @dev Returns the part with an index among those that are not seen.
