@@ -221,7 +221,7 @@ fn scores(seeds: u64) -> Result<(), String> {
                             row.iter()
                                 .zip(&named)
                                 .filter(|it| it.1.0 == *kind)
-                                .map(|it| *it.0)
+                                .filter_map(|it| *it.0)
                         })
                         .collect();
                     let positive = values.iter().filter(|it| **it > 0).count();

@@ -34,6 +34,14 @@ pub enum Client {
     OldCopy,
     /// It trains on examples whose first feature is the largest, all labeled 7 or the last class.
     Backdoor,
+    /// It is one of several accounts of an honest client: the change of the first one, with noise.
+    ///
+    /// The number is the standard deviation of the noise, in weights. With 0, all are equal.
+    Sybil(f64),
+    /// It gambles: it commits to its own change times a normal random number, after honest training.
+    ///
+    /// It reveals last, and only if the update then helps the others on its own examples.
+    Selective,
 }
 
 /// Class that a backdoor is to give.
@@ -48,6 +56,8 @@ pub struct View<'a> {
     pub honest: &'a [Vec<f64>],
     /// Update of the first honest client in the last round; `None` in the first round.
     pub last: Option<&'a [f64]>,
+    /// Change of the first account of a sybil; `None` without sybils.
+    pub sybil: Option<&'a [f64]>,
     /// Number of clients.
     pub clients: usize,
     /// Number of hostile clients.
@@ -79,8 +89,19 @@ impl Client {
     pub fn trains(self) -> bool {
         matches!(
             self,
-            Self::Honest | Self::Sign(_) | Self::LabelFlip | Self::Backdoor
+            Self::Honest
+                | Self::Sign(_)
+                | Self::LabelFlip
+                | Self::Backdoor
+                | Self::Sybil(_)
+                | Self::Selective
         )
+    }
+
+    /// Returns `true` if the client may keep its update to itself after it has seen the others'.
+    #[must_use]
+    pub fn selects(self) -> bool {
+        self == Self::Selective
     }
 
     /// Returns the update that the client submits, before clipping and rounding.
@@ -101,6 +122,11 @@ impl Client {
                 let mean = mean(view.honest);
                 let sd = 9.0 * (squared(&mean) / count(mean.len())).sqrt();
                 mean.iter().map(|_| sd * noise()).collect()
+            }
+            Self::Selective => scaled(view.own, noise()),
+            Self::Sybil(sd) => {
+                let first = view.sybil.unwrap_or(view.own);
+                first.iter().map(|value| value + sd * noise()).collect()
             }
             Self::InnerProduct(factor) => scaled(&mean(view.honest), -factor),
             Self::LittleIsEnough(least) => {

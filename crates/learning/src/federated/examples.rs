@@ -1,5 +1,6 @@
 //! Examples with features of a few bits.
 
+use cotrain_protocol::federated::Sample;
 use thiserror::Error;
 
 use crate::data::{Example, Part};
@@ -92,6 +93,15 @@ impl Examples {
     #[must_use]
     pub fn row(&self, index: usize) -> &[u8] {
         &self.features[index * self.width..][..self.width]
+    }
+
+    /// Returns an example in the form that the rules take.
+    #[must_use]
+    pub fn sample(&self, index: usize) -> Sample<'_> {
+        Sample {
+            label: self.labels[index],
+            features: self.row(index),
+        }
     }
 
     /// Returns the examples of these indices.

@@ -65,7 +65,9 @@ pub struct Outcome {
     /// Share of marked test examples of other classes that the model gives the backdoor's class.
     pub backdoor: f64,
     /// Values of the updates, a row a round, in the order of the clients; no rows without scoring.
-    pub values: Vec<Vec<i64>>,
+    ///
+    /// A client that kept its update to itself has `None`.
+    pub values: Vec<Vec<Option<i64>>>,
     /// Weights at the end.
     pub weights: Vec<i16>,
 }
@@ -78,12 +80,65 @@ impl Outcome {
     }
 }
 
+/// Updates of a round, in the order of the clients.
+#[derive(Debug, Clone, Copy)]
+pub struct Round<'a> {
+    /// Number of the round, from 0.
+    pub number: u32,
+    /// Weights before the round.
+    pub weights: &'a [i16],
+    /// Update that each client is committed to.
+    pub updates: &'a [Vec<i16>],
+    /// Whether each client reveals its update.
+    pub revealed: &'a [bool],
+}
+
+impl<'a> Round<'a> {
+    /// Returns the revealed updates.
+    #[must_use]
+    pub fn shown(&self) -> Vec<&'a [i16]> {
+        let each = self.updates.iter().zip(self.revealed);
+        each.filter_map(|(update, revealed)| revealed.then_some(&update[..]))
+            .collect()
+    }
+
+    /// Returns the values of the revealed updates in the order of the clients.
+    #[must_use]
+    pub fn by_client<T>(&self, values: impl IntoIterator<Item = T>) -> Vec<Option<T>> {
+        let mut values = values.into_iter();
+        let each = self.revealed.iter();
+        each.map(|revealed| revealed.then(|| values.next()).flatten())
+            .collect()
+    }
+}
+
+/// Result of joining the updates of a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Values as in [`Outcome::values`]; `None` if the updates are not scored.
+    pub values: Option<Vec<Option<i64>>>,
+    /// Weights after the round.
+    pub weights: Vec<i16>,
+}
+
 /// Plays rounds. The same setup gives the same result on every machine.
 ///
 /// # Errors
 /// The rule's condition, if it does not hold for the updates that count.
 /// An error of the shape, if updates are scored and the model is no softmax regression.
 pub fn play(setup: &Setup<'_>) -> Result<Outcome, FederatedError> {
+    play_with(setup, |round| join(setup, round))
+}
+
+/// Plays rounds whose updates `join` values and joins, for example by a contract.
+///
+/// # Errors
+/// Those of `join`.
+/// An error of the shape, if a client selects and the model is no softmax regression.
+pub fn play_with<E: From<FederatedError>>(
+    setup: &Setup<'_>,
+    mut join: impl FnMut(Round<'_>) -> Result<Joined, E>,
+) -> Result<Outcome, E> {
     let mut chance = Chance::new(setup.seed, 0);
     let split = setup
         .split
@@ -107,14 +162,14 @@ pub fn play(setup: &Setup<'_>) -> Result<Outcome, FederatedError> {
         weights: Vec::new(),
     };
     let mut last: Option<Vec<f64>> = None;
-    for round in 0..setup.rounds {
+    for number in 0..setup.rounds {
         let changes = trained(setup, &parts, &weights, &mut chance);
-        let honest: Vec<Vec<f64>> = changes
-            .iter()
-            .zip(setup.clients)
-            .filter(|it| *it.1 == Client::Honest)
-            .map(|it| it.0.clone())
-            .collect();
+        let of = |kind: fn(&Client) -> bool| {
+            let each = changes.iter().zip(setup.clients);
+            each.filter(move |it| kind(it.1)).map(|it| it.0)
+        };
+        let honest: Vec<Vec<f64>> = of(|it| *it == Client::Honest).cloned().collect();
+        let sybil = of(|it| matches!(it, Client::Sybil(_))).next();
         let updates: Vec<Vec<i16>> = changes
             .iter()
             .zip(setup.clients)
@@ -123,6 +178,7 @@ pub fn play(setup: &Setup<'_>) -> Result<Outcome, FederatedError> {
                     own,
                     honest: &honest,
                     last: last.as_deref(),
+                    sybil: sybil.map(Vec::as_slice),
                     clients: setup.clients.len(),
                     hostile: setup.hostile,
                 };
@@ -131,26 +187,71 @@ pub fn play(setup: &Setup<'_>) -> Result<Outcome, FederatedError> {
                 quantize(setup.width, setup.scale, &update)
             })
             .collect();
-        let mut admitted: Vec<&[i16]> = updates.iter().map(Vec::as_slice).collect();
-        if let Some(scored) = setup.scored {
-            let values = score(setup, &scored, round, &weights, &admitted)?;
-            if let Some(margin) = scored.margin {
-                let kept = |at: &usize| judge(values[*at], margin) != Judgment::Excluded;
-                admitted = (0..updates.len())
-                    .filter(kept)
-                    .map(|at| &updates[at][..])
-                    .collect();
-            }
-            outcome.values.push(values);
-        }
-        let joined = aggregate(setup.rule, setup.hostile, setup.width, &admitted)?;
-        add_update(&mut weights, &joined);
+        let revealed = revealed(setup, &parts, &weights, &updates)?;
+        let joined = join(Round {
+            number,
+            weights: &weights,
+            updates: &updates,
+            revealed: &revealed,
+        })?;
+        weights = joined.weights;
+        outcome.values.extend(joined.values);
         outcome.accuracy.push(accuracy(setup, &weights));
         last = honest.into_iter().next();
     }
     outcome.backdoor = backdoor(setup, &weights);
     outcome.weights = weights;
     Ok(outcome)
+}
+
+/// Values and joins the updates of a round by the rules in integers.
+fn join(setup: &Setup<'_>, round: Round<'_>) -> Result<Joined, FederatedError> {
+    let mut admitted = round.shown();
+    let mut values = None;
+    if let Some(scored) = setup.scored {
+        let found = score(setup, &scored, round, &admitted)?;
+        if let Some(margin) = scored.margin {
+            let kept = found.iter().map(|it| judge(*it, margin));
+            admitted = admitted
+                .into_iter()
+                .zip(kept)
+                .filter_map(|it| (it.1 != Judgment::Excluded).then_some(it.0))
+                .collect();
+        }
+        values = Some(round.by_client(found));
+    }
+    let joined = aggregate(setup.rule, setup.hostile, setup.width, &admitted)?;
+    let mut weights = round.weights.to_vec();
+    add_update(&mut weights, &joined);
+    Ok(Joined { values, weights })
+}
+
+/// Decides for each client whether it reveals its update.
+///
+/// Those that select see all others first, and value their own update on their own examples.
+fn revealed(
+    setup: &Setup<'_>,
+    parts: &[Examples],
+    weights: &[i16],
+    updates: &[Vec<i16>],
+) -> Result<Vec<bool>, FederatedError> {
+    let mut shown: Vec<&[i16]> = updates
+        .iter()
+        .zip(setup.clients)
+        .filter_map(|(update, client)| (!client.selects()).then_some(&update[..]))
+        .collect();
+    let each = updates.iter().zip(setup.clients).zip(parts);
+    each.map(|((update, client), part)| {
+        if !client.selects() {
+            return Ok(true);
+        }
+        let samples: Vec<Sample<'_>> = (0..part.len()).map(|at| part.sample(at)).collect();
+        shown.push(update);
+        let values = softmax(setup)?.values(weights, &shown, &samples);
+        shown.pop();
+        Ok(values?.leave_one_out().last().is_some_and(|own| *own > 0))
+    })
+    .collect()
 }
 
 /// Returns the number of classes. A model has at most 256 of them.
@@ -184,10 +285,20 @@ fn trained(
 fn score(
     setup: &Setup<'_>,
     scored: &Scored<'_>,
-    round: u32,
-    weights: &[i16],
+    round: Round<'_>,
     updates: &[&[i16]],
 ) -> Result<Vec<i64>, FederatedError> {
+    let count = scored.examples.len().max(1);
+    let first = round.number as usize * scored.part;
+    let samples: Vec<Sample<'_>> = (first..first + scored.part)
+        .map(|index| scored.examples.sample(index % count))
+        .collect();
+    let values = softmax(setup)?.values(round.weights, updates, &samples)?;
+    Ok(values.leave_one_out())
+}
+
+/// Returns the shape of the model in the rules, if it is a softmax regression.
+fn softmax(setup: &Setup<'_>) -> Result<Softmax, FederatedError> {
     let Shape {
         features,
         hidden,
@@ -201,16 +312,7 @@ fn score(
             expected: "0, since only softmax regression is scored",
         });
     }
-    let model = Softmax::new(features, classes, max_feature, setup.scale)?;
-    let count = scored.examples.len().max(1);
-    let first = round as usize * scored.part;
-    let samples: Vec<Sample<'_>> = (first..first + scored.part)
-        .map(|index| Sample {
-            label: scored.examples.labels[index % count],
-            features: scored.examples.row(index % count),
-        })
-        .collect();
-    Ok(model.values(weights, updates, &samples)?.leave_one_out())
+    Softmax::new(features, classes, max_feature, setup.scale)
 }
 
 fn accuracy(setup: &Setup<'_>, weights: &[i16]) -> f64 {

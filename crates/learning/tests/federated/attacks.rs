@@ -31,6 +31,7 @@ fn update_keeps_its_vectors() {
         own: &own,
         honest: &honest,
         last: Some(&last),
+        sybil: None,
         clients: 9,
         hostile: 3,
     };
@@ -102,6 +103,7 @@ fn min_max_gamma_reaches_the_farthest_pair() {
             own: &honest[0],
             honest: &honest,
             last: None,
+            sybil: None,
             clients: 9,
             hostile: 1,
         };
@@ -122,6 +124,7 @@ fn update_of_noise_has_nine_times_the_length_of_the_mean() {
         own: &honest[0],
         honest: &honest,
         last: None,
+        sybil: None,
         clients: 7,
         hostile: 1,
     };
@@ -147,4 +150,21 @@ fn poison_changes_labels_and_marks() {
         (vec![7, 7], vec![16, 2, 16, 4])
     );
     assert_eq!(Client::Honest.poison(examples.clone(), 10, 16), examples);
+}
+
+#[test]
+fn update_of_a_sybil_is_the_first_accounts_with_noise() {
+    let honest = honest();
+    let view = View {
+        own: &honest[0],
+        honest: &honest,
+        last: None,
+        sybil: Some(&honest[1]),
+        clients: 7,
+        hostile: 2,
+    };
+    assert_eq!(Client::Sybil(0.0).update(&view, || 1.0), honest[1]);
+    let noisy = Client::Sybil(0.5).update(&view, || 1.0);
+    let expected: Vec<f64> = honest[1].iter().map(|it| it + 0.5).collect();
+    assert_eq!(noisy, expected);
 }

@@ -113,7 +113,7 @@ fn play_scores_honest_updates_above_zero_and_sieves_others() {
     let values = plain.values.concat();
     let (honest, hostile): (Vec<usize>, Vec<usize>) =
         (0..values.len()).partition(|at| at % 16 < 13);
-    let positive = |indices: &[usize]| indices.iter().filter(|at| values[**at] > 0).count();
+    let positive = |indices: &[usize]| indices.iter().filter(|at| values[**at] > Some(0)).count();
     assert!(positive(&honest) * 100 >= honest.len() * 95);
     assert!(positive(&hostile) * 20 <= hostile.len());
     assert!(scored(Some(0)).last() > plain.last());
@@ -132,4 +132,29 @@ fn mean_of_seeds_has_the_interval_of_student() {
         })
     );
     assert_eq!(Mean::of(&[]), None);
+}
+
+#[test]
+fn play_scores_no_update_that_a_selective_client_keeps_to_itself() {
+    let digits = digits();
+    let clients = clients(Client::Selective);
+    let outcome = play(&Setup {
+        scored: Some(Scored {
+            examples: &digits.test,
+            part: 50,
+            margin: Some(100),
+        }),
+        ..setup(&digits, &clients, Rule::Median)
+    })
+    .expect("enough");
+    let (honest, selective): (Vec<_>, Vec<_>) = (0..)
+        .zip(outcome.values.concat())
+        .partition(|it| it.0 % 16 < 13);
+    assert!(honest.iter().all(|it| it.1.is_some()));
+    let kept = selective.iter().filter(|it| it.1.is_none()).count();
+    assert!(
+        kept >= 5 && kept < selective.len(),
+        "{kept} of {}",
+        selective.len()
+    );
 }
