@@ -6,6 +6,7 @@ use crate::Figures;
 
 const BEGIN: &str = "<!-- written by scripts/gas: -->\n";
 const BEGIN_CHANNELS: &str = "<!-- written by scripts/gas, payment channels: -->\n";
+const BEGIN_ROUNDS: &str = "<!-- written by scripts/gas, federated rounds: -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// Row of the gas table: gas of 0xDeCA10B, lower bound of the learning step, and target, each if
@@ -300,15 +301,31 @@ const CHANNELS: &[ChannelRow] = &[
     ),
 ];
 
+/// Transactions of rounds of 16 authors, and the end of their names in the file of figures: the
+/// beginning is the number of parameters.
+const ROUNDS: &[(&str, &str)] = &[
+    ("commit to an update", "commit"),
+    ("reveal an update alone", "reveal"),
+    ("reveal 15 updates together", "reveal.15"),
+    ("score 50 samples", "score.50"),
+    ("score one sample", "score.1"),
+    ("aggregate by the median, and write the model", "aggregate"),
+    ("settle", "settle"),
+];
+
+/// Figures of all tables.
+pub(crate) struct Tables {
+    pub(crate) osaka: Figures,
+    pub(crate) amsterdam: Figures,
+    pub(crate) channels: Figures,
+    pub(crate) rounds: Figures,
+}
+
 /// Returns the document with the tables of these figures between the marks.
-pub(crate) fn replace(
-    document: &str,
-    osaka: &Figures,
-    amsterdam: &Figures,
-    channels: &Figures,
-) -> String {
-    let document = between(document, BEGIN, &tables(osaka, amsterdam));
-    between(&document, BEGIN_CHANNELS, &channel_table(channels))
+pub(crate) fn replace(document: &str, figures: &Tables) -> String {
+    let document = between(document, BEGIN, &tables(&figures.osaka, &figures.amsterdam));
+    let document = between(&document, BEGIN_CHANNELS, &channel_table(&figures.channels));
+    between(&document, BEGIN_ROUNDS, &round_table(&figures.rounds))
 }
 
 /// Returns the document with this text between a mark and the next end.
@@ -323,7 +340,6 @@ fn channel_table(figures: &Figures) -> String {
         "| gas of | x402's contract, a call | ours, a call | ours, a transaction |\n\
          | --- | ---: | ---: | ---: |\n",
     );
-    let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
     let figure = |name: Option<&str>| name.map(|name| figures[name]);
     for row in CHANNELS {
         let cells = [row.official, figure(row.call), figure(row.transaction)];
@@ -338,7 +354,6 @@ fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
         "| gas of | 0xDeCA10B | floor on paper | target | Osaka | Amsterdam | bytes of calldata |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
     for row in GAS {
         let figures = [
             row.deca10b,
@@ -357,6 +372,21 @@ fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
         writeln!(text, "| {case} | {cells} |").expect("memory");
     }
     text
+}
+
+fn round_table(figures: &Figures) -> String {
+    let mut text =
+        String::from("| gas to | 650 parameters | 7,850 parameters |\n| --- | ---: | ---: |\n");
+    for (case, name) in ROUNDS {
+        let cells = ["650", "7850"].map(|size| figures.get(&format!("{size}.{name}")).copied());
+        writeln!(text, "| {case} | {} |", cells.map(cell).join(" | ")).expect("memory");
+    }
+    text
+}
+
+/// Formats a figure, or tells that there is none.
+fn cell(figure: Option<u64>) -> String {
+    figure.map_or(String::from("—"), grouped)
 }
 
 /// Formats a number like 1,234,567.
