@@ -1,5 +1,8 @@
 use cotrain_chain::ChainError;
-use cotrain_learning::{data::DataError, encode::EncodeError, train::TrainError};
+use cotrain_learning::{
+    data::DataError, encode::EncodeError, federated::ExamplesError, train::TrainError,
+};
+use cotrain_protocol::federated::FederatedError;
 
 use crate::scenario::ScenarioError;
 
@@ -81,6 +84,12 @@ pub enum SimulateError {
         /// The mechanism, or the kind of agents.
         under: String,
     },
+    /// Examples do not fit federated rounds.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
+    /// Updates or a model do not fit the rules of federated rounds.
+    #[error(transparent)]
+    Federated(#[from] FederatedError),
     /// The run went beyond its bounds, or somebody canceled it.
     #[error("the run was stopped: {}", .0.reason())]
     Stopped(Stopped),

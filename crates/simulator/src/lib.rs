@@ -2,7 +2,7 @@
 //!
 //! A [`scenario::Scenario`] says who contributes what to which model under which incentives.
 //! [`simulate`] runs it and returns a [`run::Run`]; [`sweep::run`] runs it with many seeds and
-//! settings. Every contribution, refund, report and late claim is made by a transaction that runs
+//! settings. [`federated`] plays rounds of federated training. Every contribution, refund, report and late claim is made by a transaction that runs
 //! the deployed bytecode, alone or with others.
 
 pub mod agent;
@@ -14,6 +14,7 @@ pub mod context;
 mod digest;
 mod engine;
 mod error;
+pub mod federated;
 pub mod mechanism;
 mod money;
 mod prepared;

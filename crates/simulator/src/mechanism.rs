@@ -1,6 +1,6 @@
 //! Incentive mechanisms: the price of a contribution, the possible claims, and their transactions.
 
-mod contract;
+pub(crate) mod contract;
 mod market;
 mod prediction_fees;
 mod trainer;

@@ -23,12 +23,18 @@ pub mod numbers;
 mod payment;
 pub mod settings;
 mod strategy;
-mod values;
+pub(crate) mod values;
 
-pub(crate) use self::payment::{Incentive, Offer};
+pub(crate) use self::{
+    check::Check,
+    payment::{Incentive, Offer},
+};
 pub use self::{error::ScenarioError, strategy::Strategy};
 pub use crate::money::UNIT;
 use crate::{agent::Habits, agents::Target};
+
+/// Name and kind of the scenario of federated rounds, which is no economy of contributors.
+pub const FEDERATED: &str = "federated";
 
 /// Expands to pairs of a scenario's name and the text of its file.
 macro_rules! embedded {
@@ -92,11 +98,17 @@ impl Scenario {
         if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, &format!("scenarios/{name}.toml"), text, None);
         }
+        if name_or_path == FEDERATED {
+            return Err(ScenarioError::Federated {
+                file: format!("scenarios/{FEDERATED}.toml"),
+            });
+        }
         let path = Path::new(name_or_path);
         if path.extension().is_none_or(|extension| extension != "toml") {
             let known = EMBEDDED
                 .iter()
                 .map(|(name, _)| *name)
+                .chain([FEDERATED])
                 .collect::<Vec<_>>()
                 .join(", ");
             return Err(ScenarioError::Unknown {
@@ -109,6 +121,12 @@ impl Scenario {
             path: path.to_owned(),
             source,
         })?;
+        let kind = toml::from_str::<toml::Table>(&text).ok();
+        if kind.is_some_and(|table| is_federated(&table)) {
+            return Err(ScenarioError::Federated {
+                file: name_or_path.to_owned(),
+            });
+        }
         let name = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
@@ -387,12 +405,17 @@ pub(crate) struct Participant {
     pub(crate) strategy: Strategy,
 }
 
+/// Returns `true` if a scenario's table is one of federated rounds.
+pub(crate) fn is_federated(table: &toml::Table) -> bool {
+    table.get("kind").and_then(toml::Value::as_str) == Some(FEDERATED)
+}
+
 /// Returns the name of the embedded scenario most similar to a text; `None` if none is similar.
 fn nearest(text: &str) -> Option<&'static str> {
     let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
-    EMBEDDED
-        .iter()
-        .map(|(name, _)| (likeness(name), *name))
+    let names = EMBEDDED.iter().map(|(name, _)| *name).chain([FEDERATED]);
+    names
+        .map(|name| (likeness(name), name))
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

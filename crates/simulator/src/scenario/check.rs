@@ -57,8 +57,8 @@ pub(super) fn check(
     })
 }
 
-pub(super) struct Check<'a> {
-    file: &'a str,
+pub(crate) struct Check<'a> {
+    pub(crate) file: &'a str,
 }
 
 impl Check<'_> {
@@ -402,7 +402,7 @@ impl Check<'_> {
     }
 
     /// Returns the description, which must not contain control characters of a terminal.
-    fn description(&self, description: String) -> Result<String, ScenarioError> {
+    pub(crate) fn description(&self, description: String) -> Result<String, ScenarioError> {
         if escaped_lines(&description) == description {
             return Ok(description);
         }
@@ -621,7 +621,7 @@ impl Check<'_> {
         self.impossible(key, format!("{:?}", duration.text), allowed)
     }
 
-    pub(super) fn within(
+    pub(crate) fn within(
         &self,
         key: &str,
         value: f64,
@@ -635,7 +635,7 @@ impl Check<'_> {
         self.impossible(key, value, allowed)
     }
 
-    pub(super) fn impossible<T>(
+    pub(crate) fn impossible<T>(
         &self,
         key: impl Into<String>,
         value: impl fmt::Display,

@@ -78,6 +78,14 @@ pub enum ScenarioError {
         /// Cause.
         reason: String,
     },
+    /// The scenario is one of federated rounds, and economies are expected.
+    #[error(
+        "{file} has federated rounds, expected an economy of contributors; play it with `cotrain simulate`"
+    )]
+    Federated {
+        /// Name of the file.
+        file: String,
+    },
     /// The scenario is invalid after values were changed.
     #[error("with {settings}")]
     With {

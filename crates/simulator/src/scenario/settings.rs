@@ -23,6 +23,19 @@ impl fmt::Display for Setting {
     }
 }
 
+impl FromStr for Setting {
+    type Err = AxisError;
+
+    /// Reads `PATH=VALUE`. The value is read as one of an [`Axis`].
+    fn from_str(text: &str) -> Result<Self, AxisError> {
+        let Axis { path, mut values } = text.parse()?;
+        match values.pop() {
+            Some(value) if values.is_empty() => Ok(Self { path, value }),
+            _ => Err(AxisError::Several(text.to_owned())),
+        }
+    }
+}
+
 /// A path of a scenario, with the values that it takes in turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
@@ -51,6 +64,9 @@ pub enum AxisError {
     /// There is nothing between two commas.
     #[error("`{0}` has an empty value; write \"\" for an empty text")]
     Empty(String),
+    /// There are several values, and one is expected.
+    #[error("`{0}` has several values, expected one; a sweep takes them in turn")]
+    Several(String),
     /// A value occurs twice.
     #[error("`{path}` is to be {value} twice; name each value once")]
     Twice {
@@ -134,6 +150,14 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
+/// Returns a value as an [`Axis`] or a [`Setting`] is read: a text without quotes if it can be.
+#[must_use]
+pub fn written(value: &Value) -> String {
+    let plain = shown(value);
+    let is_plain = split(&plain).len() == 1 && plain.trim() == plain && read(&plain) == *value;
+    if is_plain { plain } else { value.to_string() }
+}
+
 /// Returns a value as a number; `None` if it is neither a number nor a duration.
 /// A duration such as `"12 hours"` becomes days.
 #[must_use]
@@ -161,30 +185,51 @@ impl Scenario {
         if settings.is_empty() {
             return Ok(self.clone());
         }
-        let malformed = |message: String| ScenarioError::Malformed {
-            file: self.file.clone(),
-            message,
-        };
-        let mut table: Table =
-            toml::from_str(&self.text).map_err(|error| malformed(error.message().to_owned()))?;
-        for setting in settings {
-            set(&mut table, setting).map_err(|reason| ScenarioError::Setting {
-                file: self.file.clone(),
-                path: setting.path.clone(),
-                reason,
-            })?;
-        }
-        let with = |source| ScenarioError::With {
-            settings: list(settings),
-            source: Box::new(source),
-        };
+        let table = changed(&self.file, &self.text, settings)?;
+        let with = |source| with(settings, source);
         // Check before writing the text: the user never sees it, so errors must not name its lines.
-        table
-            .clone()
-            .try_into::<File>()
-            .map_err(|error| with(malformed(error.message().to_owned())))?;
+        table.clone().try_into::<File>().map_err(|error| {
+            with(ScenarioError::Malformed {
+                file: self.file.clone(),
+                message: error.message().to_owned(),
+            })
+        })?;
         let folder = self.data.folder.clone();
         Self::parse(&self.name, &self.file, &table.to_string(), folder).map_err(with)
+    }
+}
+
+/// Returns the table of a scenario's text with other values. `file` names it in errors.
+pub(crate) fn changed(
+    file: &str,
+    text: &str,
+    settings: &[Setting],
+) -> Result<Table, ScenarioError> {
+    let mut table: Table = toml::from_str(text).map_err(|error| ScenarioError::Malformed {
+        file: file.to_owned(),
+        message: error.message().to_owned(),
+    })?;
+    for (index, setting) in settings.iter().enumerate() {
+        let is_first = settings[..index].iter().all(|it| it.path != setting.path);
+        let done = if is_first {
+            set(&mut table, setting)
+        } else {
+            Err("it is set twice; give it one value".to_owned())
+        };
+        done.map_err(|reason| ScenarioError::Setting {
+            file: file.to_owned(),
+            path: setting.path.clone(),
+            reason,
+        })?;
+    }
+    Ok(table)
+}
+
+/// Returns the error of a scenario that is invalid after its values were changed.
+pub(crate) fn with(settings: &[Setting], source: ScenarioError) -> ScenarioError {
+    ScenarioError::With {
+        settings: list(settings),
+        source: Box::new(source),
     }
 }
 
@@ -266,6 +311,9 @@ fn form_of_agents(scenario: &Table) -> String {
     let names = agents.into_iter().flatten();
     let names = names.filter_map(|agent| Some(format!("`{}`", agent.get("name")?.as_str()?)));
     let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        return "the scenario has no agents".to_owned();
+    }
     format!(
         "expected agents.NAME.KEY; the agents are {}",
         names.join(", ")
