@@ -26,6 +26,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// A crate may not use any other crate of the workspace.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-protocol", &["secp256k1"]),
+    ("cotrain-log", &["cotrain-protocol"]),
     ("cotrain-bindings", &["cotrain-protocol"]),
     (
         "cotrain-chain",
@@ -453,7 +454,8 @@ fn commands_name_the_server_only_if_they_serve() {
 
 /// Folders with readers of what strangers write, and the targets of their tests; `None` if each file
 /// of the folder is a target of its own.
-const READERS: [(&str, Option<&str>); 4] = [
+const READERS: [(&str, Option<&str>); 5] = [
+    ("crates/log/tests/log", Some("--test log")),
     ("crates/learning/tests", None),
     ("crates/client/tests", None),
     ("crates/server/tests/api", Some("--test api")),

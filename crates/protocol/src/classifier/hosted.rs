@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 
 use super::Classifier;
-use crate::ContractError;
+use crate::{ContractError, sample::Item};
 
 /// A model with an owner and a trainer.
 ///
@@ -84,12 +84,24 @@ impl Hosted {
     /// [`Classifier::check_batch`].
     /// The model has learned nothing then.
     pub fn learn(&mut self, caller: Address, batch: &[u8]) -> Result<usize, ContractError> {
+        let items = self.check(caller, batch)?;
+        Ok(self.classifier.learn_checked(&items))
+    }
+
+    /// Returns the items of a batch that [`learn`](Self::learn) would take.
+    ///
+    /// # Errors
+    /// As [`learn`](Self::learn).
+    pub fn check<'a>(
+        &self,
+        caller: Address,
+        batch: &'a [u8],
+    ) -> Result<Vec<Item<'a>>, ContractError> {
         let trainer = self.trainer.ok_or(ContractError::InitializationOpen)?;
         if caller != trainer {
             return Err(ContractError::NotTrainer { caller, trainer });
         }
-        let items = self.classifier.check_batch(batch)?;
-        Ok(self.classifier.learn_checked(&items))
+        self.classifier.check_batch(batch)
     }
 
     fn check_owner_and_open(&self, caller: Address) -> Result<(), ContractError> {

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 
-use super::{SignedBatch, Trainer};
+use super::{SignedBatch, Trainer, account::Account};
 use crate::{ContractError, record::Record, sample::parse_batch};
 
 /// Gas that the contract reserves for its own work before it calls the code of others.
@@ -94,6 +94,25 @@ impl Trainer {
         self.relay_each(relayer, now, batches, recovered)
     }
 
+    /// Checks a signed batch as a relay of it alone would. Nothing changes.
+    ///
+    /// `signer` is the result of [`SignedBatch::signer_if_sent_by`].
+    ///
+    /// # Errors
+    /// The reason for which [`relay`](Self::relay) would skip it.
+    pub fn check_signed(
+        &self,
+        now: u64,
+        batch: &SignedBatch,
+        signer: Option<Address>,
+    ) -> Result<(), ContractError> {
+        let count = parse_batch(&batch.items)?.len() as u64;
+        let deposit = self.price(count, now);
+        self.charged(now, deposit, count, batch, || signer)?;
+        self.model.check(self.address, &batch.items)?;
+        Ok(())
+    }
+
     /// Takes signed batches. `recover` returns the signer of a batch, given its index.
     fn relay_each(
         &mut self,
@@ -152,8 +171,6 @@ impl Trainer {
 
     /// Charges for `count` contributions of one signed batch and teaches them. Returns how many
     /// changed the model.
-    ///
-    /// `recover` is slow, so it runs after all cheap checks.
     fn accept(
         &mut self,
         now: u64,
@@ -162,6 +179,23 @@ impl Trainer {
         signed: &SignedBatch,
         recover: impl FnOnce() -> Option<Address>,
     ) -> Result<usize, ContractError> {
+        let account = self.charged(now, deposit, count, signed, recover)?;
+        let changed = self.model.learn(self.address, &signed.items)?;
+        self.accounts.insert(signed.author, account);
+        Ok(changed)
+    }
+
+    /// Returns the author's account after one signed batch of `count` contributions.
+    ///
+    /// `recover` is slow, so it runs after all cheap checks.
+    fn charged(
+        &self,
+        now: u64,
+        deposit: u128,
+        count: u64,
+        signed: &SignedBatch,
+        recover: impl FnOnce() -> Option<Address>,
+    ) -> Result<Account, ContractError> {
         let &SignedBatch {
             author,
             max_deposit,
@@ -187,9 +221,7 @@ impl Trainer {
         if recover() != Some(author) {
             return Err(ContractError::InvalidSignature { author });
         }
-        let changed = self.model.learn(self.address, &signed.items)?;
         account.nonces.use_up(nonce);
-        self.accounts.insert(author, account);
-        Ok(changed)
+        Ok(account)
     }
 }

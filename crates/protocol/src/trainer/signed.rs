@@ -67,6 +67,38 @@ impl SignedBatch {
         .concat()
     }
 
+    /// Decodes exactly one batch as [`encode`](Self::encode) writes it. `relayer` is whom a bound batch
+    /// is read as bound to.
+    ///
+    /// Returns `None` if bytes are missing or left over, or if `bound` is neither 0 nor 1.
+    #[must_use]
+    pub fn decode(bytes: &[u8], relayer: Address) -> Option<Self> {
+        let (author, rest) = bytes.split_first_chunk::<20>()?;
+        let (max_deposit, rest) = rest.split_first_chunk::<12>()?;
+        let (fee, rest) = rest.split_first_chunk::<12>()?;
+        let (nonce, rest) = rest.split_first_chunk::<6>()?;
+        let (deadline, rest) = rest.split_first_chunk::<5>()?;
+        let ([bound], rest) = rest.split_first_chunk::<1>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (items, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        let (length, signature) = rest.split_first_chunk::<2>()?;
+        let relayer = match bound {
+            0 => Address::ZERO,
+            1 => relayer,
+            _ => return None,
+        };
+        (signature.len() == usize::from(u16::from_be_bytes(*length))).then(|| Self {
+            author: author.into(),
+            relayer,
+            max_deposit: U96::from_be_bytes(*max_deposit).to(),
+            fee: U96::from_be_bytes(*fee).to(),
+            nonce: U48::from_be_bytes(*nonce).to(),
+            deadline: U40::from_be_bytes(*deadline).to(),
+            items: items.to_vec(),
+            signature: signature.to_vec(),
+        })
+    }
+
     /// Returns the hash that the author signs, for the trainer with this [`domain`].
     ///
     /// A number that the contract's type cannot hold is hashed as the largest that it can.

@@ -69,6 +69,48 @@ fn accepted(position: u64, count: u64, changed: usize) -> Accepted {
 }
 
 #[test]
+fn check_signed_says_what_a_relay_does() {
+    let mut world = World::new();
+    let ann = Signer::new(1);
+    world
+        .trainer
+        .deposit_to(ann.address(), 200_000)
+        .expect("room");
+    world.now = HOUR;
+    let used = world.sign(&ann, 9, |_| {});
+    world
+        .trainer
+        .relay(bob(), world.now, &[used])
+        .expect("relayed");
+    world.now += HOUR;
+    let now = world.now;
+    let batches = [
+        world.sign(&ann, 5, |_| {}),
+        world.sign(&ann, 5, |batch| batch.items = vec![]),
+        world.sign(&ann, 5, |batch| batch.items = vec![1]),
+        world.sign(&ann, 5, |batch| batch.items = items(&[(7, 3)])),
+        world.sign(&ann, 5, |batch| batch.deadline = now - 1),
+        world.sign(&ann, 9, |_| {}),
+        world.sign(&ann, 5, |batch| batch.max_deposit = 1),
+        world.sign(&ann, 5, |batch| batch.fee = 1 << 80),
+        SignedBatch {
+            nonce: 6,
+            ..world.sign(&ann, 5, |_| {})
+        },
+    ];
+    let before = world.trainer.clone();
+    let domain = before.domain();
+    for (index, batch) in batches.iter().enumerate() {
+        let signer = batch.signer_if_sent_by(bob(), &domain);
+        let checked = before.check_signed(now, batch, signer);
+        let relayed = before.clone().relay(bob(), now, slice::from_ref(batch));
+        let outcome = relayed.expect("no overflow").outcomes.remove(0);
+        assert_eq!(checked, outcome.map(|_| ()), "{index}");
+        assert_eq!(checked.is_ok(), index == 0, "{index}");
+    }
+}
+
+#[test]
 fn relay_makes_one_record_of_batches_of_many_authors() {
     let mut world = World::new();
     let (ann, cid) = (Signer::new(1), Signer::new(2));

@@ -242,3 +242,26 @@ fn usual_signature_rewrites_what_hardware_wallets_write() {
         );
     }
 }
+
+#[test]
+fn decode_reads_what_encode_writes_and_nothing_else() {
+    let relayer = Address::repeat_byte(0xcc);
+    for relayer in [relayer, Address::ZERO] {
+        let written = SignedBatch {
+            relayer,
+            signature: vec![7; 65],
+            ..batch(address(1))
+        };
+        let bytes = written.encode();
+        let read = SignedBatch::decode(&bytes, Address::repeat_byte(0xcc));
+        assert_eq!(read, Some(written));
+        for end in 0..bytes.len() {
+            assert_eq!(SignedBatch::decode(&bytes[..end], relayer), None, "{end}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(SignedBatch::decode(&longer, relayer), None);
+        let mut neither = bytes;
+        neither[55] = 2;
+        assert_eq!(SignedBatch::decode(&neither, relayer), None);
+    }
+}
