@@ -88,7 +88,8 @@ pub(crate) fn simulate(
     simulate_on(chain, scenario, options, progress).map_err(classify)
 }
 
-fn classify(error: SimulateError) -> CommandError {
+/// Tells a mistake of the user from a fault.
+pub(crate) fn classify(error: SimulateError) -> CommandError {
     match error {
         // The chain rejected nothing: the recording failed.
         SimulateError::Chain(gap @ ChainError::Unrecorded { .. }) => {

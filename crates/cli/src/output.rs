@@ -108,6 +108,15 @@ impl Narrator {
         self.bars.add(bar.with_finish(ProgressFinish::AndClear))
     }
 
+    /// Returns a bar for the rounds of federated training. Only a terminal shows it.
+    pub(crate) fn rounds(&self, of: u64) -> ProgressBar {
+        let style =
+            ProgressStyle::with_template("{bar:24} {human_pos} of {human_len} rounds, {eta} to go")
+                .expect("a template that every run of federated rounds parses")
+                .progress_chars("━╸─");
+        self.bars.add(ProgressBar::new(of).with_style(style))
+    }
+
     /// Returns a bar for the finished runs of a sweep. Only a terminal shows it.
     pub(crate) fn runs(&self, done: usize, to_do: usize) -> ProgressBar {
         let style =

@@ -7,7 +7,10 @@ use clap::{
     Arg, Args,
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
-use cotrain_simulator::scenario::{Scenario, Strategy};
+use cotrain_simulator::{
+    federated,
+    scenario::{Scenario, Strategy},
+};
 use serde::Serialize;
 
 use crate::{error::CommandError, live::show};
@@ -28,7 +31,10 @@ pub(crate) struct Scenarios {
 
 /// Parser of a scenario's name or file. It lists the names for shells.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ScenarioParser;
+pub(crate) struct ScenarioParser {
+    /// Whether scenarios of federated rounds are taken, too.
+    pub(crate) federated: bool,
+}
 
 impl TypedValueParser for ScenarioParser {
     type Value = String;
@@ -43,8 +49,9 @@ impl TypedValueParser for ScenarioParser {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let names = Scenario::embedded().iter();
-        Some(Box::new(names.map(|(name, _)| PossibleValue::new(*name))))
+        let economies = Scenario::embedded().iter().map(|(name, _)| *name);
+        let names = economies.chain(self.federated.then_some(federated::NAME));
+        Some(Box::new(names.map(PossibleValue::new)))
     }
 }
 
@@ -108,7 +115,14 @@ fn list() -> anyhow::Result<Vec<Listed>> {
             data: scenario.data_summary(),
         })
     };
-    Scenario::embedded().iter().map(listed).collect()
+    let rounds = federated::Scenario::embedded().context("the embedded federated rounds")?;
+    let rounds = Listed {
+        name: rounds.name().to_owned(),
+        description: rounds.description().to_owned(),
+        data: rounds.data_summary().to_owned(),
+    };
+    let economies = Scenario::embedded().iter().map(listed);
+    economies.chain([Ok(rounds)]).collect()
 }
 
 fn text(scenarios: &[Listed]) -> String {

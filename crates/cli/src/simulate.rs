@@ -1,5 +1,7 @@
 //! `cotrain simulate`: runs a scenario, writes its results and shows them.
 
+mod federated;
+
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use anyhow::Context;
@@ -9,7 +11,15 @@ use cotrain_results::{
     results::{Identity, RECORDING, Results},
     run::{self, Style, Summary},
 };
-use cotrain_simulator::{Options, Progress, Threads, beginning, run::Run, scenario::Scenario};
+use cotrain_simulator::{
+    Options, Progress, Threads, beginning,
+    federated::Scenario as FederatedScenario,
+    run::Run,
+    scenario::{
+        Scenario,
+        settings::{Setting, written},
+    },
+};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -29,11 +39,17 @@ Files in the directory of results:
   events.csv, events.parquet         every contribution and every claim
   transactions.jsonl.gz              every transaction and its outcome, with --record
 
+Federated rounds have rounds.csv (accuracy and updates of each round) and values.csv (the value of
+each update) instead of series and events.
+
 Examples:
   cotrain simulate                                      the default scenario
   cotrain simulate movie-reviews --seed 7               the same with other random choices
   cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
   cotrain simulate my/own.toml --out results            a scenario of your own
+  cotrain simulate federated                            federated training, with hostile clients
+  cotrain simulate federated --set attack=ipm --set rule=median
+                                                        the same with other settings
   cotrain simulate --relay 20                           20 signed contributions a transaction
   cotrain simulate --backend anvil                      the same results, on a node
   cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
@@ -60,7 +76,7 @@ pub(crate) struct Simulate {
     /// Name of a scenario (see `cotrain scenarios`) or path of a .toml file
     #[arg(
         default_value = "movie-reviews",
-        value_parser = ScenarioParser,
+        value_parser = ScenarioParser { federated: true },
         hide_possible_values = true
     )]
     scenario: String,
@@ -72,6 +88,13 @@ pub(crate) struct Simulate {
         allow_negative_numbers = true
     )]
     seed: u64,
+    /// Another value for a setting of the scenario; may be given several times
+    ///
+    /// Settings are named by their keys in the scenario's file, joined by dots. The key of an agent
+    /// is its name, as in agents.Bad.start_balance. A value is written as in TOML; a text needs no
+    /// quotes unless it contains a comma.
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<Setting>,
     /// Folder of the scenario's data files [default: the one that the scenario names]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -128,26 +151,22 @@ fn relay(text: &str) -> Result<NonZeroUsize, String> {
 
 /// Runs a scenario. The results are in their directory before stdout shows anything.
 pub(crate) fn run(arguments: &Simulate) -> Result<(), CommandError> {
+    let found = FederatedScenario::find(&arguments.scenario).map_err(CommandError::mistake)?;
+    if let Some(scenario) = found {
+        return federated::run(arguments, &scenario);
+    }
     let narrator = Narrator::start(arguments.quiet)?;
     let scenario = Scenario::find(&arguments.scenario).map_err(CommandError::mistake)?;
+    let scenario = scenario
+        .with(&arguments.set)
+        .map_err(CommandError::mistake)?;
     tracing::debug!(
         scenario = scenario.name(),
         data = scenario.data_summary(),
         "scenario checked"
     );
     let text = scenario.text_to_run_again(arguments.data.as_deref());
-    let (out, results) = if let Some(out) = &arguments.out {
-        let of = Identity::new(arguments.seed, arguments.relay);
-        let results = Results::prepare(out, &text, of).map_err(CommandError::mistake)?;
-        (out.clone(), results)
-    } else {
-        let relay = arguments.relay.map(|size| format!("-relay-{size}"));
-        let relay = relay.unwrap_or_default();
-        let name = format!("{}-{}{relay}", scenario.name(), arguments.seed);
-        let out = PathBuf::from("runs").join(name);
-        let results = Results::prepare_own(&out).map_err(CommandError::mistake)?;
-        (out, results)
-    };
+    let (out, results) = prepared(arguments, scenario.name(), &text)?;
 
     let options = Options {
         seed: arguments.seed,
@@ -172,6 +191,25 @@ pub(crate) fn run(arguments: &Simulate) -> Result<(), CommandError> {
         narrator.say(format_args!("wrote {}", out.join(name).display()));
     }
     show(&run, arguments.json)
+}
+
+/// Returns the directory of the results, which it has prepared. `text` is that of the scenario.
+fn prepared(
+    arguments: &Simulate,
+    scenario: &str,
+    text: &str,
+) -> Result<(PathBuf, Results), CommandError> {
+    if let Some(out) = &arguments.out {
+        let of = Identity::new(arguments.seed, arguments.relay);
+        let results = Results::prepare(out, text, of).map_err(CommandError::mistake)?;
+        return Ok((out.clone(), results));
+    }
+    let relay = arguments.relay.map(|size| format!("-relay-{size}"));
+    let relay = relay.unwrap_or_default();
+    let name = format!("{scenario}-{}{relay}", arguments.seed);
+    let out = PathBuf::from("runs").join(name);
+    let results = Results::prepare_own(&out).map_err(CommandError::mistake)?;
+    Ok((out, results))
 }
 
 /// Runs the scenario, and records it if the arguments ask for it.
@@ -206,10 +244,15 @@ fn command(arguments: &Simulate) -> String {
         .as_ref()
         .map(|data| format!(" --data {}", quoted(&data.to_string_lossy())));
     let relay = arguments.relay.map(|size| format!(" --relay {size}"));
+    let set = arguments.set.iter().map(|Setting { path, value }| {
+        let set = quoted(&format!("{path}={}", written(value)));
+        format!(" --set {set}")
+    });
     format!(
-        "cotrain simulate {} --seed {}{}{}",
+        "cotrain simulate {} --seed {}{}{}{}",
         quoted(&arguments.scenario),
         arguments.seed,
+        set.collect::<String>(),
         data.unwrap_or_default(),
         relay.unwrap_or_default()
     )
@@ -226,6 +269,9 @@ mod tests {
         let arguments = Simulate {
             scenario: "it's mine.toml".to_owned(),
             seed: 5,
+            set: ["rule=median", "incentive.refund_wait=12 hours"]
+                .map(|set| set.parse().expect("a setting"))
+                .into(),
             data: Some(PathBuf::from("/data/imdb")),
             relay: NonZeroUsize::new(100),
             backend: Backend::Anvil,
@@ -234,7 +280,7 @@ mod tests {
             json: true,
             quiet: true,
         };
-        let pasted = r"cotrain simulate 'it'\''s mine.toml' --seed 5 --data /data/imdb --relay 100";
+        let pasted = r"cotrain simulate 'it'\''s mine.toml' --seed 5 --set rule=median --set 'incentive.refund_wait=12 hours' --data /data/imdb --relay 100";
         assert_eq!(command(&arguments), pasted);
     }
 }

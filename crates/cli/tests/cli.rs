@@ -193,6 +193,13 @@ fn simulate_help_explains_options_and_files() {
               
               [default: 1]
 
+          --set <PATH=VALUE>
+              Another value for a setting of the scenario; may be given several times
+              
+              Settings are named by their keys in the scenario's file, joined by dots. The key of an
+              agent is its name, as in agents.Bad.start_balance. A value is written as in TOML; a text
+              needs no quotes unless it contains a comma.
+
           --data <DIR>
               Folder of the scenario's data files [default: the one that the scenario names]
 
@@ -244,11 +251,17 @@ fn simulate_help_explains_options_and_files() {
       events.csv, events.parquet         every contribution and every claim
       transactions.jsonl.gz              every transaction and its outcome, with --record
 
+    Federated rounds have rounds.csv (accuracy and updates of each round) and values.csv (the value of
+    each update) instead of series and events.
+
     Examples:
       cotrain simulate                                      the default scenario
       cotrain simulate movie-reviews --seed 7               the same with other random choices
       cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
       cotrain simulate my/own.toml --out results            a scenario of your own
+      cotrain simulate federated                            federated training, with hostile clients
+      cotrain simulate federated --set attack=ipm --set rule=median
+                                                            the same with other settings
       cotrain simulate --relay 20                           20 signed contributions a transaction
       cotrain simulate --backend anvil                      the same results, on a node
       cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
@@ -273,19 +286,20 @@ fn simulate_help_explains_options_and_files() {
                   movie-reviews]
 
     Options:
-          --seed <N>         Seed of all random choices [default: 1]
-          --data <DIR>       Folder of the scenario's data files [default: the one that the scenario
-                             names]
-          --relay <N>        Relay N signed contributions in one transaction, and show the gas saved
-          --backend <CHAIN>  Chain to run on: embedded, anvil, or the address of a running anvil
-                             [default: embedded]
-          --out <DIR>        Directory for the results [default: runs/SCENARIO-SEED, with --relay
-                             runs/SCENARIO-SEED-relay-N]
-          --record           Record every transaction with the results, so that `cotrain replay` can
-                             execute the run again
-          --json             Print one JSON object to stdout instead of the readable summary
-          --quiet            Write nothing but errors to stderr
-      -h, --help             Print help (see more with '--help')
+          --seed <N>          Seed of all random choices [default: 1]
+          --set <PATH=VALUE>  Another value for a setting of the scenario; may be given several times
+          --data <DIR>        Folder of the scenario's data files [default: the one that the scenario
+                              names]
+          --relay <N>         Relay N signed contributions in one transaction, and show the gas saved
+          --backend <CHAIN>   Chain to run on: embedded, anvil, or the address of a running anvil
+                              [default: embedded]
+          --out <DIR>         Directory for the results [default: runs/SCENARIO-SEED, with --relay
+                              runs/SCENARIO-SEED-relay-N]
+          --record            Record every transaction with the results, so that `cotrain replay` can
+                              execute the run again
+          --json              Print one JSON object to stdout instead of the readable summary
+          --quiet             Write nothing but errors to stderr
+      -h, --help              Print help (see more with '--help')
     ");
 }
 
@@ -368,6 +382,10 @@ fn scenarios_lists_each_with_its_data() {
     imdb-market
       The prediction market of 0xDeCA10B: IMDB, perceptron, three honest and two hostile contributors, bounty 100,000.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
+
+    federated
+      Thirteen people train at home on digits of their own; three others send their change with the wrong sign.
+      data: embedded pictures of digits
     ");
     let list: Vec<Value> =
         serde_json::from_str(&folder.run(&["scenarios", "--json"]).success()).expect("JSON");
@@ -383,7 +401,7 @@ fn simulate_exits_with_2_after_a_mistake_and_says_what_to_do() {
     let folder = Folder::new();
     folder.put("broken.toml", "[data]\nsource = 3\n");
     let said = |arguments: &[&str]| folder.run(arguments).mistake();
-    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, digits, young-model, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
+    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, digits, young-model, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market, federated; for your own give the path of a .toml file");
     insta::assert_snapshot!(said(&["simulate", "no-such.toml"]), @"error: cannot read the scenario no-such.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(said(&["simulate", "imdb-drt"]), @"error: scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
     insta::assert_snapshot!(said(&["simulate", "--sed", "3"]), @r"

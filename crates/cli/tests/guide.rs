@@ -1,4 +1,4 @@
-//! Every command of docs/guide.md and docs/labels.md, in order.
+//! Every command of docs/guide.md, docs/labels.md and docs/federated.md, in order.
 
 use std::{
     fs,
@@ -12,6 +12,7 @@ use cotrain_test_support::shown::{Shown, commands, matches};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 const LABELS: &str = include_str!("../../../docs/labels.md");
+const FEDERATED: &str = include_str!("../../../docs/federated.md");
 
 /// A program that runs until a signal stops it.
 struct Service {
@@ -204,4 +205,9 @@ fn cli_does_what_the_guide_shows() {
 #[test]
 fn cli_does_what_the_page_of_labels_shows() {
     follow(LABELS, 20);
+}
+
+#[test]
+fn cli_does_what_the_page_of_federated_rounds_shows() {
+    follow(FEDERATED, 2);
 }

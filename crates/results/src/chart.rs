@@ -40,8 +40,10 @@ impl Dash {
 pub(crate) struct Chart<'a> {
     /// Text above the plot.
     pub(crate) title: &'a str,
-    /// Days, ascending.
+    /// Days, ascending, or counts in another unit.
     pub(crate) days: &'a [f64],
+    /// Unit in the plural.
+    pub(crate) unit: &'a str,
     pub(crate) lines: Vec<Line>,
     /// Approximate maximum number of rows of the plot itself.
     pub(crate) height: usize,
@@ -185,7 +187,12 @@ impl Chart<'_> {
         let line: String = line.into_iter().collect();
         [
             format!("{:left$} └{line}", ""),
-            format!("{:left$} {:<across$} days", "", format!(" {numbers}")),
+            format!(
+                "{:left$} {:<across$} {}",
+                "",
+                format!(" {numbers}"),
+                self.unit
+            ),
         ]
     }
 }
@@ -365,6 +372,7 @@ mod tests {
         Chart {
             title: "a title",
             days,
+            unit: "days",
             lines,
             height: 6,
         }

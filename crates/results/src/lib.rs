@@ -5,6 +5,7 @@
 
 mod chart;
 mod error;
+pub mod federated;
 #[cfg(test)]
 mod fixture;
 pub mod format;

@@ -24,6 +24,10 @@ pub const FILES: [&str; 7] = [
     SUMMARY,
 ];
 
+/// Names of the files of federated rounds, in the order in which they are written.
+pub const FEDERATED_FILES: [&str; 5] =
+    [SCENARIO, "rounds.csv", "values.csv", "report.html", SUMMARY];
+
 const SCENARIO: &str = "scenario.toml";
 const SUMMARY: &str = "summary.json";
 
@@ -241,7 +245,8 @@ fn foreign(directory: &Path) -> io::Result<Result<bool, String>> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let ours = FILES.contains(&&*name) || name == RECORDING || is_unfinished(&name);
+        let files = || FILES.iter().chain(&FEDERATED_FILES);
+        let ours = files().any(|ours| *ours == name) || name == RECORDING || is_unfinished(&name);
         if !ours || entry.file_type()?.is_dir() {
             return Ok(Err(format!("`{name}`")));
         }

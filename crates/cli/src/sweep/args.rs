@@ -65,7 +65,7 @@ pub(super) struct Run {
     /// Name of a scenario (see `cotrain scenarios`) or path of a .toml file
     #[arg(
         default_value = "movie-reviews",
-        value_parser = ScenarioParser,
+        value_parser = ScenarioParser { federated: false },
         hide_possible_values = true
     )]
     pub(super) scenario: String,

@@ -54,6 +54,11 @@ impl Style {
         self.width
     }
 
+    /// Returns `true` if there are colors.
+    pub(crate) fn colors(self) -> bool {
+        self.colors
+    }
+
     pub(crate) fn bold(self, text: &str) -> String {
         style(text).bold().force_styling(self.colors).to_string()
     }
@@ -267,12 +272,14 @@ fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
         Chart {
             title: "accuracy on the test data, in percent",
             days,
+            unit: "days",
             lines,
             height: 9,
         },
         Chart {
             title: "balances in percent of the start: solid harmless agents, dashed hostile ones",
             days,
+            unit: "days",
             lines: balances(run),
             height: 11,
         },
