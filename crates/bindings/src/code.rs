@@ -130,6 +130,15 @@ pub fn implementation_of(clone_runtime_code: &[u8]) -> Option<Address> {
     rest.starts_with(&CLONE.1).then(|| Address::from(*address))
 }
 
+/// Returns the arguments of the clone with this code: the bytes after the code that all clones share.
+///
+/// Returns `None` if it is not a clone with arguments.
+#[must_use]
+pub fn arguments_of(clone_runtime_code: &[u8]) -> Option<&[u8]> {
+    implementation_of(clone_runtime_code)?;
+    clone_runtime_code.get(CLONE.0.len() + Address::len_bytes() + CLONE.1.len()..)
+}
+
 /// Returns the mechanism whose implementation of this release has this runtime code, byte for byte.
 #[must_use]
 pub fn known_mechanism(runtime_code: &[u8]) -> Option<Mechanism> {

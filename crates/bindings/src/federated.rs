@@ -5,10 +5,10 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor, SolValue};
-use cotrain_protocol::federated::{Rule, Softmax, Width};
+use cotrain_protocol::federated::{RoundPhase, Rule, Softmax, Width};
 
-use crate::contracts::ModelFactory::createCall;
 pub use crate::contracts::{FederatedTrainer, RewardToken, RoundMath, SoftmaxRegression};
+use crate::{code::arguments_of, contracts::ModelFactory::createCall};
 
 /// Terms of a federated trainer. Amounts are in the smallest units of their tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,15 +75,109 @@ impl RoundTerms {
     }
 }
 
+/// Arguments of a federated trainer's clone, which never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrainerArguments {
+    /// Account that knows the test set.
+    pub owner: Address,
+    /// Contract that holds the model.
+    pub classifier: Address,
+    /// Terms of the rounds.
+    pub terms: RoundTerms,
+}
+
+/// Reads the arguments of a federated trainer from its code.
+///
+/// Returns `None` if it is not a clone, or its arguments are not those of a trainer.
+#[must_use]
+pub fn read_trainer(clone_runtime_code: &[u8]) -> Option<TrainerArguments> {
+    let words = words_of(clone_runtime_code)?;
+    let words: [U256; 19] = words.try_into().ok()?;
+    let address = |index: usize| -> Option<Address> {
+        let number: U256 = words[index];
+        (number >> 160 == U256::ZERO).then(|| Address::from_word(number.into()))
+    };
+    Some(TrainerArguments {
+        owner: address(0)?,
+        classifier: address(1)?,
+        terms: RoundTerms {
+            stake_token: address(2)?,
+            reward_token: address(3)?,
+            stake: words[4].try_into().ok()?,
+            slash: words[5].try_into().ok()?,
+            margin: words[6].try_into().ok()?,
+            open_wait: words[7].try_into().ok()?,
+            reveal_wait: words[8].try_into().ok()?,
+            work_wait: words[9].try_into().ok()?,
+            clients: words[10].try_into().ok()?,
+            rule: RULES.get(usize::try_from(words[11]).ok()?).copied()?,
+            hostile: words[12].try_into().ok()?,
+            width: match u8::try_from(words[13]).ok()? {
+                8 => Width::Eight,
+                16 => Width::Sixteen,
+                _ => return None,
+            },
+            max_squared_norm: words[14].saturating_to(),
+            chunk: words[15].try_into().ok()?,
+            emission: words[16].try_into().ok()?,
+            halving: words[17].try_into().ok()?,
+            bond: words[18].try_into().ok()?,
+        },
+    })
+}
+
+/// Reads the shape of a softmax regression from its clone's code.
+///
+/// Returns `None` if it is not a clone, or its arguments are not those of such a model.
+#[must_use]
+pub fn read_model(clone_runtime_code: &[u8]) -> Option<Softmax> {
+    let words: [U256; 5] = words_of(clone_runtime_code)?.try_into().ok()?;
+    let [_, classes, features, scale, max_feature] = words;
+    let model = Softmax::new(
+        features.try_into().ok()?,
+        classes.try_into().ok()?,
+        max_feature.try_into().ok()?,
+        scale.try_into().ok()?,
+    );
+    model.ok()
+}
+
+fn words_of(clone_runtime_code: &[u8]) -> Option<Vec<U256>> {
+    let (words, []) = arguments_of(clone_runtime_code)?.as_chunks::<32>() else {
+        return None;
+    };
+    Some(
+        words
+            .iter()
+            .map(|word| U256::from_be_bytes(*word))
+            .collect(),
+    )
+}
+
+/// Rules by the number that contracts have for them.
+const RULES: [Rule; 4] = [Rule::Mean, Rule::Median, Rule::TrimmedMean, Rule::MultiKrum];
+
 /// Returns the number that contracts have for a rule.
 #[must_use]
 pub fn rule_number(rule: Rule) -> u8 {
-    match rule {
-        Rule::Mean => 0,
-        Rule::Median => 1,
-        Rule::TrimmedMean => 2,
-        Rule::MultiKrum => 3,
-    }
+    let index = (0..).zip(RULES).find(|(_, it)| *it == rule);
+    index.map_or(0, |(index, _)| index)
+}
+
+/// Returns the phase with this number in contracts; `None` if there is none.
+#[must_use]
+pub fn read_phase(number: u8) -> Option<RoundPhase> {
+    [
+        RoundPhase::Open,
+        RoundPhase::Reveal,
+        RoundPhase::Draw,
+        RoundPhase::Test,
+        RoundPhase::Score,
+        RoundPhase::Aggregate,
+        RoundPhase::Settle,
+    ]
+    .get(usize::from(number))
+    .copied()
 }
 
 /// Returns the calldata of the factory's `create`, which clones a trainer and its model.

@@ -24,7 +24,7 @@ pub use calls::{
     report, report_for, state, term, withdraw_to, words, write,
 };
 pub use code::{
-    DEPLOYER, classifier_code, contract_code, deploy_call, deployed_at, factory_code,
+    DEPLOYER, arguments_of, classifier_code, contract_code, deploy_call, deployed_at, factory_code,
     implementation_of, is_deployer, known_classifier, known_mechanism, registry_code,
 };
 pub use model::{Description, DescriptionError, describe, read_description};

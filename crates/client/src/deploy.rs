@@ -8,13 +8,16 @@ mod embedded;
 mod node;
 mod outline;
 mod plan;
+mod steps;
 
 pub use embedded::{
     Deployment, DeploymentCost, ModelConfig, deploy, deploy_prediction_fees, deploy_with,
 };
-pub use node::{DeployError, DeployEvent, Deployed, Deployer, Done, Given, done_before, reusable};
+pub use node::{DeployError, Deployed, Deployer, Given, done_before, reusable};
 pub use outline::{Insert, Outline, Outlined, Role, To};
 pub use plan::{MeasureError, Plan, StepGas};
+pub(crate) use steps::Steps;
+pub use steps::{DeployEvent, Done};
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use cotrain_bindings::{self as bindings, events};

@@ -205,6 +205,14 @@ impl Journal {
         written.plan.get(name).cloned()
     }
 
+    /// Returns the names of the steps that were signed in a directory; none if there is no journal.
+    #[must_use]
+    pub fn steps_in(directory: &Path) -> Vec<String> {
+        let text = fs::read(directory.join(FILE)).unwrap_or_default();
+        let written: Option<Written> = serde_json::from_slice(&text).ok();
+        written.map_or_else(Vec::new, |written| written.steps.into_keys().collect())
+    }
+
     /// Returns `true` if a step has been signed.
     #[must_use]
     pub fn has(&self, step: &str) -> bool {
@@ -258,6 +266,11 @@ impl Journal {
             priority_fee: step.priority_fee,
         };
         Outgoing::new(unsigned, signed.collect())
+    }
+
+    /// Writes the plan before the first step.
+    pub(crate) fn keep_plan(&self) -> Result<(), JournalError> {
+        self.write()
     }
 
     fn keep(&mut self, step: &str, outgoing: &Outgoing) -> Result<(), JournalError> {

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod deploy;
 pub mod described;
 pub mod estimate;
+pub mod federated;
 pub mod files;
 pub mod gas;
 pub mod gas_fees;

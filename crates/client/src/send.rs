@@ -343,6 +343,15 @@ impl Sender<'_> {
         self.sign_estimated(call, gas).await
     }
 
+    /// Does the same as [`prepare`](Self::prepare), with an estimate of [`estimate_next`](Self::estimate_next).
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare).
+    pub async fn prepare_next(&self, call: Call) -> Result<Outgoing, SendError> {
+        let gas = self.estimate_next(&call).await?;
+        self.sign_estimated(call, gas).await
+    }
+
     /// Signs the account's next transaction, whose gas was estimated at `gas`.
     async fn sign_estimated(&self, call: Call, gas: u64) -> Result<Outgoing, SendError> {
         if gas > TRANSACTION_GAS_LIMIT {

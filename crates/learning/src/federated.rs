@@ -18,5 +18,5 @@ pub use examples::{Examples, ExamplesError};
 pub use exponential::exp2;
 pub use network::{Network, Shape, Training};
 pub use order::Order;
-pub use quantize::{clip, quantize};
+pub use quantize::{CLIP, clip, quantize};
 pub use split::Split;

@@ -1,13 +1,11 @@
 //! Translation of the contracts' errors.
 
 use alloy_primitives::{B256, U256};
-use cotrain_protocol::{
-    ContractError,
-    federated::{CommitProblem, RoundPhase},
-};
+use cotrain_protocol::{ContractError, federated::CommitProblem};
 
 use super::Revert;
 use crate::contracts::Errors::ErrorsErrors as Error;
+use crate::federated::read_phase;
 use crate::market::{phase, stage};
 
 /// Names of the parameters that the contracts check, as their errors spell them.
@@ -292,8 +290,8 @@ pub(super) fn understand(error: Error) -> Option<Revert> {
         },
         Error::ModelNotReady(e) => return Some(Revert::ModelNotReady { trainer: e.trainer }),
         Error::NotInPhase(e) => ContractError::NotInPhase {
-            current: round_phase(e.current)?,
-            required: round_phase(e.required)?,
+            current: read_phase(e.current)?,
+            required: read_phase(e.required)?,
         },
         Error::PhaseOver(e) => ContractError::PhaseOver {
             now: e.time.try_into().ok()?,
@@ -387,19 +385,6 @@ fn invalid_parameter(name: B256, value: U256) -> Option<ContractError> {
     Some(ContractError::InvalidParameter {
         name,
         value: value.try_into().ok()?,
-    })
-}
-
-fn round_phase(number: u8) -> Option<RoundPhase> {
-    Some(match number {
-        0 => RoundPhase::Open,
-        1 => RoundPhase::Reveal,
-        2 => RoundPhase::Draw,
-        3 => RoundPhase::Test,
-        4 => RoundPhase::Score,
-        5 => RoundPhase::Aggregate,
-        6 => RoundPhase::Settle,
-        _ => return None,
     })
 }
 

@@ -105,8 +105,7 @@ pub(crate) fn narrate(narrator: &Narrator, reported: DeployEvent<'_>) {
             narrator.say(format_args!("{step}: block {block}, {gas} gas"));
         }
         DeployEvent::Reused { part, address } => narrator.say(format_args!(
-            "{}: the chain has its code already, at {address}",
-            part.name()
+            "{part}: the chain has its code already, at {address}"
         )),
     }
 }

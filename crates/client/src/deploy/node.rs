@@ -1,7 +1,5 @@
 //! Deploying a model through a node, resumable: each transaction is done at most once.
 
-use std::time::Duration;
-
 use alloy_primitives::{Address, B256, Bytes};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
@@ -10,13 +8,17 @@ use cotrain_chain::{
 };
 use serde::Serialize;
 
-use super::{Blueprint, CLOSED, Created, Next, Part, REGISTERED, REGISTRY, Sequence, Silent, Step};
+use super::{
+    Blueprint, CLOSED, Created, DeployEvent, Done, Next, Part, REGISTERED, REGISTRY, Sequence,
+    Silent, Step,
+    steps::{Steps, has_code},
+};
 use crate::{
     card::{Card, CardError},
     identity::Facts,
     journal::{Journal, JournalError},
     model::{ReadError, Reader, code_of},
-    send::{Call, LAG, Outgoing, SendError, Sender, gas_cost, start, wait_included},
+    send::{SendError, Sender},
 };
 
 /// Existing contracts that the caller names.
@@ -87,36 +89,6 @@ pub struct Deployed {
     pub reused: Vec<Part>,
 }
 
-/// Transaction of a deployment that is part of the chain.
-#[derive(Debug, Clone, Serialize)]
-pub struct Done {
-    step: String,
-    transaction: B256,
-    block: u64,
-    gas: u64,
-}
-
-/// Progress of a deployment, for its observers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeployEvent<'a> {
-    /// A step is part of the chain.
-    Done {
-        /// Name of the step.
-        step: &'a str,
-        /// Height of its block.
-        block: u64,
-        /// Gas that it used.
-        gas: u64,
-    },
-    /// The chain has the code of a part already.
-    Reused {
-        /// The part.
-        part: Part,
-        /// Its address.
-        address: Address,
-    },
-}
-
 /// Failure to end a deployment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -164,7 +136,7 @@ pub enum DeployError {
     )]
     NotCreated {
         /// Name of the step.
-        step: &'static str,
+        step: String,
         /// Address of the contract.
         address: Address,
         /// Hash of the transaction.
@@ -244,20 +216,11 @@ pub async fn done_before<'a>(node: &Node, begun: &'a Journal) -> Result<Vec<&'a 
     Ok(done)
 }
 
-pub(super) async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
-    Ok(!node.code(address).await?.is_empty())
-}
-
 /// Deployment in progress.
 pub struct Deployer<'a> {
-    sender: Sender<'a>,
-    journal: Journal,
-    report: &'a (dyn Fn(DeployEvent<'_>) + Sync),
-    done: Vec<Done>,
+    steps: Steps<'a>,
     of: u64,
     reused: Vec<Part>,
-    gas: u64,
-    cost: u128,
 }
 
 impl<'a> Deployer<'a> {
@@ -269,21 +232,16 @@ impl<'a> Deployer<'a> {
         report: &'a (dyn Fn(DeployEvent<'_>) + Sync),
     ) -> Self {
         Self {
-            sender,
-            journal,
-            report,
-            done: Vec::new(),
+            steps: Steps::new(sender, journal, report),
             of: 0,
             reused: Vec::new(),
-            gas: 0,
-            cost: 0,
         }
     }
 
     /// Returns the transactions that are part of the chain.
     #[must_use]
     pub fn done(&self) -> &[Done] {
-        &self.done
+        self.steps.done()
     }
 
     /// Returns the number of all transactions, once [`run`](Self::run) has counted them.
@@ -295,7 +253,7 @@ impl<'a> Deployer<'a> {
     /// Returns the cost of all gas so far, in wei.
     #[must_use]
     pub fn cost(&self) -> u128 {
-        self.cost
+        self.steps.cost()
     }
 
     /// Notes in the journal that the deployment is done.
@@ -303,7 +261,11 @@ impl<'a> Deployer<'a> {
     /// # Errors
     /// [`JournalError::Unwritable`].
     pub fn finish(&mut self, deployed: &Deployed) -> Result<(), JournalError> {
-        self.journal.finish(deployed.trainer)
+        self.steps.finish(deployed.trainer)
+    }
+
+    fn node(&self) -> &'a Node {
+        self.steps.sender().node
     }
 
     /// Deploys a model and registers it with its card. Steps that an earlier run did are skipped.
@@ -320,10 +282,14 @@ impl<'a> Deployer<'a> {
         self.of = self.count(blueprint, given).await?;
         let registry = match given.registry {
             Some(registry) => {
-                check_registry(self.sender.node, registry).await?;
+                check_registry(self.node(), registry).await?;
                 registry
             }
-            None => self.create(REGISTRY, bindings::registry_code()).await?,
+            None => {
+                self.steps
+                    .create(REGISTRY, bindings::registry_code())
+                    .await?
+            }
         };
         let mut sequence = Sequence::new(blueprint);
         let mut block = 0;
@@ -337,7 +303,10 @@ impl<'a> Deployer<'a> {
                     let created = sequence.created();
                     let receipt = match created.filter(|_| step.name == CLOSED) {
                         Some(created) => self.close(blueprint, created, step).await?,
-                        None => self.step(&step.name, Some(step.to), step.data).await?,
+                        None => {
+                            let to = Some(step.to);
+                            self.steps.step(&step.name, to, step.data).await?
+                        }
                     };
                     sequence.sent(receipt.logs.iter().map(|log| &log.log))?;
                     if created.is_none()
@@ -352,7 +321,7 @@ impl<'a> Deployer<'a> {
         };
         let card = card.closed_in(block).to_bytes()?;
         let call = bindings::register(created.trainer, &card);
-        self.step(REGISTERED, Some(registry), call).await?;
+        self.steps.step(REGISTERED, Some(registry), call).await?;
         let part = |part| sequence.part(part).unwrap_or_default();
         Ok(Deployed {
             trainer: created.trainer,
@@ -362,18 +331,18 @@ impl<'a> Deployer<'a> {
             trainer_implementation: part(Part::Trainer),
             classifier_implementation: part(Part::Classifier),
             block,
-            transactions: self.done.len() as u64,
-            gas: self.gas,
-            cost: self.cost.to_string(),
+            transactions: self.steps.done().len() as u64,
+            gas: self.steps.gas(),
+            cost: self.steps.cost().to_string(),
             reused: self.reused.clone(),
         })
     }
 
     /// Counts the transactions of the whole deployment, including those of earlier runs.
     async fn count(&self, blueprint: &Blueprint, given: &Given) -> Result<u64, NodeError> {
-        let reusable = reusable(self.sender.node, blueprint, given).await?;
+        let reusable = reusable(self.node(), blueprint, given).await?;
         let parts = Part::ALL.iter().filter(|part| {
-            let begun = self.journal.has(part.name()) && given.part(**part).is_none();
+            let begun = self.steps.journal().has(part.name()) && given.part(**part).is_none();
             begun || !reusable.contains(part)
         });
         // The last one registers the model.
@@ -384,9 +353,7 @@ impl<'a> Deployer<'a> {
         Ok(count as u64)
     }
 
-    /// Returns the address of a part: a given one, one that the chain has, or one created now. If
-    /// the chain has the CREATE2 deployer, that creates the part, so that the chain needs its code
-    /// only once.
+    /// Returns the address of a part: a given one, one that the chain has, or one created now.
     async fn part(
         &mut self,
         part: Part,
@@ -396,45 +363,17 @@ impl<'a> Deployer<'a> {
         if let Some(address) = given.part(part) {
             return Ok(address);
         }
-        let name = part.name();
-        let node = self.sender.node;
-        let address = bindings::deployed_at(&code);
-        // A part that an earlier run began is finished in the way that run began it.
-        if !self.journal.has(name) && has_code(node, address).await? {
-            return Ok(self.reuse(part, address));
+        let code = self.steps.shared(part.name(), code).await?;
+        if code.reused {
+            self.reused.push(part);
         }
-        if !bindings::is_deployer(&node.code(bindings::DEPLOYER).await?) {
-            return self.create(name, code).await;
-        }
-        let call = bindings::deploy_call(&code);
-        let receipt = match self.step(name, Some(bindings::DEPLOYER), call).await {
-            Ok(receipt) => receipt,
-            // Another sender was faster, with the same code.
-            Err(_) if has_code(node, address).await? => return Ok(self.reuse(part, address)),
-            Err(error) => return Err(error),
-        };
-        // Earlier releases created the part directly, without the deployer.
-        let address = receipt.created.unwrap_or(address);
-        if has_code(node, address).await? {
-            return Ok(address);
-        }
-        Err(DeployError::NotCreated {
-            step: name,
-            address,
-            transaction: receipt.transaction,
-        })
-    }
-
-    fn reuse(&mut self, part: Part, address: Address) -> Address {
-        (self.report)(DeployEvent::Reused { part, address });
-        self.reused.push(part);
-        address
+        Ok(code.address)
     }
 
     /// Checks that both contracts are clones of this release's code, even if another factory
     /// created them.
     async fn check_code(&self, blueprint: &Blueprint, created: Created) -> Result<(), DeployError> {
-        let node = self.sender.node;
+        let node = self.node();
         let (mechanism, kind) = code_of(node, created.trainer, created.classifier).await?;
         if blueprint.is_code(mechanism, kind) {
             return Ok(());
@@ -450,11 +389,12 @@ impl<'a> Deployer<'a> {
         created: Created,
         step: Step,
     ) -> Result<NodeReceipt, DeployError> {
-        if !self.is_done(&step).await? {
-            let head = self.sender.node.head().await?;
+        if !self.steps.is_done(&step).await? {
+            let head = self.node().head().await?;
             self.compare(blueprint, created, head.hash).await?;
         }
-        let closed = self.step(&step.name, Some(step.to), step.data).await?;
+        let to = Some(step.to);
+        let closed = self.steps.step(&step.name, to, step.data).await?;
         match self.compare(blueprint, created, closed.block_hash).await {
             Err(DeployError::Read(ReadError::Node {
                 source: NodeError::StateGone { .. } | NodeError::UnknownBlock { .. },
@@ -473,7 +413,7 @@ impl<'a> Deployer<'a> {
         block: B256,
     ) -> Result<(), DeployError> {
         let written = blueprint.words();
-        let reader = Reader::new(self.sender.node, created.trainer, Some(At::Hash(block)));
+        let reader = Reader::new(self.node(), created.trainer, Some(At::Hash(block)));
         let found = reader.words(created.classifier, written.len()).await?;
         let differs = found.iter().zip(written).position(|(a, b)| a != b);
         match differs {
@@ -485,106 +425,6 @@ impl<'a> Deployer<'a> {
             }),
         }
     }
-
-    async fn create(&mut self, name: &str, code: Bytes) -> Result<Address, DeployError> {
-        let receipt = self.step(name, None, code.to_vec()).await?;
-        let step = name.to_owned();
-        receipt.created.ok_or(DeployError::NoAddress { step })
-    }
-
-    /// Returns `true` if a step is part of the chain.
-    async fn is_done(&self, step: &Step) -> Result<bool, DeployError> {
-        let node = self.sender.node;
-        let before = self
-            .journal
-            .signed(&step.name, node.chain_id(), Some(step.to), &step.data);
-        let Some(before) = before else {
-            return Ok(false);
-        };
-        let receipt = wait_included(node, &before, Duration::ZERO).await?;
-        Ok(receipt.is_some_and(|receipt| receipt.success))
-    }
-
-    /// Does a step, unless it is done.
-    async fn step(
-        &mut self,
-        name: &str,
-        to: Option<Address>,
-        data: Vec<u8>,
-    ) -> Result<NodeReceipt, DeployError> {
-        let receipt = match self.begun(name, to, &data).await? {
-            Begun::Done(receipt) => receipt,
-            Begun::Signed(mut outgoing) => {
-                let id = name.to_owned();
-                self.sender
-                    .deliver(&mut self.journal, &id, &mut outgoing)
-                    .await?
-            }
-            Begun::Nothing => {
-                let call = Call {
-                    to,
-                    value: 0,
-                    data: data.into(),
-                };
-                let prepared = self.sender.prepare(call).await;
-                let mut outgoing = prepared.map_err(|source| DeployError::Step {
-                    step: name.to_owned(),
-                    source,
-                })?;
-                let id = start(&mut self.journal, name, &outgoing).await?;
-                self.sender
-                    .deliver(&mut self.journal, &id, &mut outgoing)
-                    .await?
-            }
-        };
-        self.done.push(Done {
-            step: name.to_owned(),
-            transaction: receipt.transaction,
-            block: receipt.block,
-            gas: receipt.gas_used,
-        });
-        self.gas += receipt.gas_used;
-        self.cost = self.cost.saturating_add(gas_cost(&receipt));
-        (self.report)(DeployEvent::Done {
-            step: name,
-            block: receipt.block,
-            gas: receipt.gas_used,
-        });
-        Ok(receipt)
-    }
-
-    /// Returns an earlier run's progress with a step.
-    async fn begun(
-        &self,
-        name: &str,
-        to: Option<Address>,
-        data: &[u8],
-    ) -> Result<Begun, DeployError> {
-        let node = self.sender.node;
-        let Some(before) = self.journal.signed(name, node.chain_id(), to, data) else {
-            return Ok(Begun::Nothing);
-        };
-        let next = node.nonce(self.sender.address()).await?;
-        // A used nonce belongs to this transaction or to another one. If it belongs to another one,
-        // this one can never be part of the chain.
-        let used = next > before.unsigned.nonce;
-        let patience = if used { LAG } else { Duration::ZERO };
-        match wait_included(node, &before, patience).await? {
-            Some(receipt) if receipt.success => Ok(Begun::Done(receipt)),
-            None if !used => Ok(Begun::Signed(before)),
-            None if self.journal.deployed().is_some() => Err(DeployError::Forgotten {
-                step: name.to_owned(),
-            }),
-            _ => Ok(Begun::Nothing),
-        }
-    }
-}
-
-/// Progress of an earlier run with a step.
-enum Begun {
-    Nothing,
-    Signed(Outgoing),
-    Done(NodeReceipt),
 }
 
 /// Checks that a registry is at an address.

@@ -4,7 +4,9 @@ use alloy_primitives::{Address, Bytes};
 use cotrain_bindings as bindings;
 use cotrain_chain::node::{Node, NodeError};
 
-use super::{Blueprint, CLOSED, Given, MODEL, Part, REGISTERED, REGISTRY, StepGas, node::has_code};
+use super::{
+    Blueprint, CLOSED, Given, MODEL, Part, REGISTERED, REGISTRY, StepGas, steps::has_code,
+};
 
 /// Contract of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

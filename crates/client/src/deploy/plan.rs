@@ -40,6 +40,11 @@ pub enum MeasureError {
 pub struct StepGas(Vec<(String, u64)>);
 
 impl StepGas {
+    /// Creates the list of steps with their gas.
+    pub(crate) fn new(steps: Vec<(String, u64)>) -> Self {
+        Self(steps)
+    }
+
     /// Returns the gas of all steps except those with these names.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> u64 {

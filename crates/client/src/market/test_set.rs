@@ -1,4 +1,5 @@
-//! The provider's test set. The provider commits to its parts by hashes, and reveals them later.
+//! The secret test set of a market's provider or a federated trainer's owner. Its parts are committed
+//! to by hashes, and revealed later.
 
 use std::{fs, path::Path};
 
@@ -16,15 +17,15 @@ use crate::files::write_whole;
 /// Smallest and largest number of parts.
 const PARTS: (usize, usize) = (2, 256);
 
-/// A secret test set, in parts. A provider who loses it cannot reveal it, and the contract burns
-/// the bounty.
+/// A secret test set, in parts. Who loses it cannot reveal it, and loses the bounty or the bond.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestSet {
-    /// Id of the market's chain.
+    /// Id of the contract's chain.
     pub chain_id: u64,
-    /// Contract of the market.
-    pub market: Address,
+    /// Contract that the parts are committed to: a market or a federated trainer.
+    #[serde(rename = "market")]
+    pub contract: Address,
     /// The parts, in order.
     parts: Vec<Part>,
 }
@@ -89,20 +90,18 @@ pub enum TestSetError {
         /// The file.
         path: String,
     },
-    /// The file holds the test set of another market.
+    /// The file holds the test set of another contract.
     #[error(
-        "{path} is not the test set that the market {market} is committed to; name the right file with --test-set"
+        "{path} is not the test set that {contract} is committed to; name the right file with --test-set"
     )]
     Other {
         /// The file.
         path: String,
-        /// Contract of the market.
-        market: Address,
+        /// Contract that has other commitments.
+        contract: Address,
     },
     /// The file is not a test set.
-    #[error(
-        "{path} holds no test set of a market: {reason}; name the file that `cotrain market create` wrote"
-    )]
+    #[error("{path} holds no test set: {reason}; name the file that `create` wrote")]
     Malformed {
         /// The file.
         path: String,
@@ -145,9 +144,23 @@ impl TestSet {
         });
         Ok(Self {
             chain_id,
-            market,
+            contract: market,
             parts: divided.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Makes a test set of parts that are encoded already, with salts as those of [`new`](Self::new).
+    #[must_use]
+    pub fn of_parts(key: &Key, chain_id: u64, contract: Address, parts: &[Vec<u8>]) -> Self {
+        let salted = parts.iter().enumerate().map(|(part, items)| Part {
+            salt: salt(key, chain_id, contract, part),
+            items: items.clone().into(),
+        });
+        Self {
+            chain_id,
+            contract,
+            parts: salted.collect(),
+        }
     }
 
     /// Checks that samples can be divided into parts, before the market exists.
@@ -241,13 +254,25 @@ impl TestSet {
     /// # Errors
     /// Those of [`load`](Self::load), and [`TestSetError::Other`].
     pub fn load_of(path: &Path, market: &Market) -> Result<Self, TestSetError> {
+        Self::load_committed(path, market.address(), market.commitments())
+    }
+
+    /// Reads the test set that a contract is committed to from a file.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and [`TestSetError::Other`].
+    pub fn load_committed(
+        path: &Path,
+        contract: Address,
+        commitments: &[B256],
+    ) -> Result<Self, TestSetError> {
         let set = Self::load(path)?;
-        if set.commitments() == market.commitments() {
+        if set.commitments() == commitments {
             return Ok(set);
         }
         Err(TestSetError::Other {
             path: path.display().to_string(),
-            market: market.address(),
+            contract,
         })
     }
 }
@@ -255,8 +280,10 @@ impl TestSet {
 /// Returns the salt of a part: a hash of a signature that only the key's holder can make.
 /// Signatures are deterministic (RFC 6979). The signed text is neither a transaction nor typed
 /// data.
-fn salt(key: &Key, chain_id: u64, market: Address, part: usize) -> B256 {
-    let text = format!("cotrain test set of the market {market} on chain {chain_id}, part {part}");
+fn salt(key: &Key, chain_id: u64, contract: Address, part: usize) -> B256 {
+    // An address has one contract, so markets and trainers cannot share a salt.
+    let text =
+        format!("cotrain test set of the market {contract} on chain {chain_id}, part {part}");
     keccak256(key.sign_hash(&keccak256(text)).as_slice())
 }
 

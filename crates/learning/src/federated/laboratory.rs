@@ -8,10 +8,7 @@ use cotrain_protocol::federated::{
 
 use super::attack::{self, BACKDOOR_CLASS, Client, View};
 use super::chance::Chance;
-use super::{Examples, Network, Shape, Split, Training, clip, quantize};
-
-/// Bound of each weight's change, before rounding.
-const CLIP: f64 = 1.0;
+use super::{CLIP, Examples, Network, Shape, Split, Training, clip, quantize};
 
 /// Economy of rounds to play.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,9 @@
 
 use cotrain_protocol::federated::Width;
 
+/// Bound of the change of each weight, before rounding.
+pub const CLIP: f64 = 1.0;
+
 /// Clips each number of an update to `±bound`. A number that is none becomes 0.
 pub fn clip(update: &mut [f64], bound: f64) {
     for value in update {
