@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { type Examples, work } from "../src/rounds/training.ts";
 import {
   added,
   classOf,
@@ -7,11 +8,14 @@ import {
   exp2,
   floats,
   initialWeights,
+  INK,
+  levelsOfStrokes,
   lossOf,
   lossOfRaw,
   MAX_LOSS,
   Order,
   parametersOf,
+  PIXELS,
   predictAll,
   quantize,
   rawLogits,
@@ -207,5 +211,90 @@ describe("rawLogits", () => {
       expect(value).toBe(it.baseValue);
     }
     expect(lossOf([0, 0], 2)).toBe(MAX_LOSS);
+  });
+});
+
+interface Drawing {
+  label: number | null;
+  strokes: [number, number][][];
+  levels: number[];
+}
+
+interface DrawnUpdate {
+  epochs: number;
+  rate: number;
+  batch: number;
+  seed: number;
+  scale: number;
+  chunk: number;
+  learned: number;
+  base: number[];
+  bytes: string;
+  root: string;
+  lossBefore: number;
+  lossAfter: number;
+}
+
+describe("levelsOfStrokes", () => {
+  const drawn = vectors<{ vectors: { about: string }[] }>(
+    "federated-strokes.json",
+  ).vectors;
+  const { drawings } = about<{ drawings: Drawing[] }>(drawn, "drawings")[0] ?? {
+    drawings: [],
+  };
+  const levels = (strokes: Drawing["strokes"]): Uint8Array =>
+    levelsOfStrokes(strokes.map((it) => it.map(([x, y]) => ({ x, y }))));
+
+  test("gives the pictures of Rust, and ink for every stroke", () => {
+    expect(drawings.length).toBeGreaterThan(40);
+    for (const { strokes, levels: expected } of drawings) {
+      const found = [...levels(strokes)];
+      expect(found).toEqual(expected);
+      const ink = found.reduce((sum, it) => sum + it, 0);
+      expect(ink > 0).toBe(strokes.length > 0);
+    }
+  });
+
+  test("gives the same picture of a larger drawing elsewhere", () => {
+    for (const { strokes, levels: expected } of drawings.slice(0, 10)) {
+      const moved = strokes.map((it) =>
+        it.map(([x, y]): [number, number] => [4 * x + 64, 4 * y + 8]),
+      );
+      expect([...levels(moved)]).toEqual(expected);
+    }
+  });
+
+  test("leads to the update of Rust, by the work of the page", () => {
+    const [it] = about<DrawnUpdate>(drawn, "update");
+    if (!it) throw new Error("no update");
+    const labeled = drawings.filter(({ label }) => label !== null);
+    const examples = (some: Drawing[]): Examples => ({
+      features: Uint8Array.from(
+        some.flatMap((one) => [...levels(one.strokes)]),
+      ),
+      labels: Uint16Array.from(some, ({ label }) => label ?? 0),
+    });
+    const { bytes, gain } = work({
+      model: {
+        features: PIXELS,
+        classes: 10,
+        maxFeature: INK,
+        scale: it.scale,
+      },
+      width: 8,
+      maxSquaredNorm: 1n << 40n,
+      base: Int16Array.from(it.base),
+      learned: examples(labeled.slice(0, it.learned)),
+      held: examples(labeled.slice(it.learned)),
+      training: it,
+    });
+    expect(toHex(bytes)).toBe(`0x${it.bytes}`);
+    expect(rootOf(bytes, it.chunk)).toBe(it.root);
+    expect(gain).toMatchObject({
+      held: 10,
+      lossBefore: it.lossBefore,
+      lossAfter: it.lossAfter,
+    });
+    expect(gain.rightAfter).toBeGreaterThan(gain.rightBefore);
   });
 });

@@ -7,6 +7,7 @@ mod attacks;
 mod committed;
 mod laboratory;
 mod rules;
+mod strokes;
 mod training;
 
 use committed::check;

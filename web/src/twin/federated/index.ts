@@ -10,6 +10,7 @@ export {
   squaredNorm,
   type Width,
 } from "./encoding.ts";
+export { INK, levelsOfStrokes, PIXELS, type Point } from "./drawing.ts";
 export { exp2 } from "./exponential.ts";
 export {
   floats,
