@@ -222,15 +222,6 @@ export function unsigned(payment: Payment, reason: unknown): Payment {
   return isUsed ? { ...rest, nonce: newNonce() } : rest;
 }
 
-/** Returns an amount of a token in words for people, exactly. */
-export function amountOf(amount: bigint, decimals: number): string {
-  if (decimals === 0) return amount.toString();
-  const digits = amount.toString().padStart(decimals + 1, "0");
-  const rest = digits.slice(-decimals).replace(/0+$/, "");
-  const whole = digits.slice(0, -decimals);
-  return rest === "" ? whole : `${whole}.${rest}`;
-}
-
 /** Returns the amount for which a price list sells units: it is rounded up once, and has a minimum. */
 export function costOf(
   { amount, units, minimum }: Sale,

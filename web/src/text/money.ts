@@ -40,3 +40,12 @@ export function readEther(text: string): bigint | undefined {
   const [, whole = "0", fraction = ""] = match;
   return BigInt(whole + fraction.padEnd(DECIMALS, "0"));
 }
+
+/** Returns an amount of a token in words for people, exactly. */
+export function amountOf(amount: bigint, decimals: number): string {
+  if (decimals === 0) return amount.toString();
+  const digits = amount.toString().padStart(decimals + 1, "0");
+  const rest = digits.slice(-decimals).replace(/0+$/, "");
+  const whole = digits.slice(0, -decimals);
+  return rest === "" ? whole : `${whole}.${rest}`;
+}

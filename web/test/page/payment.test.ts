@@ -1,7 +1,6 @@
 import { hashTypedData } from "viem/utils";
 import { describe, expect, it } from "vitest";
 import {
-  amountOf,
   costOf,
   dataOf,
   headerOf,
@@ -12,6 +11,7 @@ import {
   unsigned,
   type Payment,
 } from "../../src/label/payment.ts";
+import { amountOf } from "../../src/text/money.ts";
 
 const token = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const payTo = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
