@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Data(live::contributed::DataCommand),
     Encoder(live::encoder::EncoderCommand),
     Market(live::market::MarketCommand),
+    Federated(live::federated::FederatedCommand),
     Deposit(live::money::Deposit),
     Withdraw(live::money::Withdraw),
     Refund(live::claims::Refund),

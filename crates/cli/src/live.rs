@@ -16,6 +16,7 @@ pub(crate) mod deploying;
 pub(crate) mod encoder;
 pub(crate) mod errors;
 pub(crate) mod evaluate;
+pub(crate) mod federated;
 pub(crate) mod following;
 pub(crate) mod founding;
 pub(crate) mod gas_fees;

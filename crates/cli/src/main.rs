@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Refund(arguments) => live::claims::refund(&arguments),
         Command::Encoder(arguments) => live::encoder::run(&arguments),
         Command::Market(arguments) => live::market::run(&arguments),
+        Command::Federated(arguments) => live::federated::run(&arguments),
         Command::Report(arguments) => live::claims::report(&arguments),
         Command::ClaimLate(arguments) => live::claims::claim_late(&arguments),
         Command::Delegate(arguments) => live::delegate::run(&arguments),

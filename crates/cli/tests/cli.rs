@@ -132,6 +132,7 @@ fn cli_help_lists_commands_and_examples() {
       data         Export what others contributed, and mark likely lies
       encoder      Make, show and add tables of word vectors, which turn a text into a few numbers
       market       Run or join a market: a bounty for data that improves a model on a hidden test set
+      federated    Run or join rounds of federated training: clients are paid for updates that help
       deposit      Prepay money to a model's contract for your signed contributions
       withdraw     Withdraw prepaid or refunded money from a model's contract
       refund       Get back the deposits of your contributions that the model agrees with

@@ -209,5 +209,5 @@ fn cli_does_what_the_page_of_labels_shows() {
 
 #[test]
 fn cli_does_what_the_page_of_federated_rounds_shows() {
-    follow(FEDERATED, 2);
+    follow(FEDERATED, 19);
 }

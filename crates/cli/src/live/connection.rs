@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) node_from: &'static str,
     /// Model deployed last on this chain.
     pub(crate) last_model: Option<Address>,
+    /// Trainer of federated rounds that was created or joined last on this chain.
+    pub(crate) last_federated: Option<Address>,
     /// Coordinator that `cotrain up` started over this chain.
     pub(crate) coordinator: Option<Url>,
     pub(crate) narrator: Narrator,
@@ -111,6 +113,7 @@ impl Connection {
             registry,
             node_from,
             last_model: context.model.filter(|_| here),
+            last_federated: context.federated.filter(|_| here),
             coordinator: context.coordinator.filter(|_| here),
             narrator,
         })

@@ -35,6 +35,8 @@ pub(crate) struct CommandContext {
     pub(crate) rpc: Option<Url>,
     pub(crate) registry: Option<Address>,
     pub(crate) model: Option<Address>,
+    /// Trainer of federated rounds that was created or joined last.
+    pub(crate) federated: Option<Address>,
     /// Address of the coordinator that `cotrain up` started over the chain.
     pub(crate) coordinator: Option<Url>,
 }

@@ -225,7 +225,7 @@ impl Site {
             )),
         };
         let given = Given {
-            registry: registry(session, options, &directory).await?,
+            registry: registry(session, options.connection.registry, &directory).await?,
             factory: options.factory,
             trainer: options.trainer_code,
             classifier: options.classifier_code,
@@ -394,13 +394,13 @@ fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
 
 /// Returns the registry to use; `None` for a new one. If none is named, it is the registry that the
 /// journal began with, or the remembered one if it still exists.
-async fn registry(
+pub(crate) async fn registry(
     session: &Session,
-    arguments: &DeployOptions,
+    named: Option<Address>,
     journal: &Path,
 ) -> Result<Option<Address>, CommandError> {
-    if arguments.connection.registry.is_some() {
-        return Ok(arguments.connection.registry);
+    if named.is_some() {
+        return Ok(named);
     }
     if let Some(begun) = Journal::peek(journal, "registry") {
         return Ok(begun.parse().ok());
@@ -413,7 +413,7 @@ async fn registry(
 }
 
 /// Returns the hash of the chain's first block.
-async fn genesis(session: &Session) -> Result<B256, CommandError> {
+pub(crate) async fn genesis(session: &Session) -> Result<B256, CommandError> {
     let first = session.node.block(0).await?;
     Ok(first.context("the node has no first block")?.hash)
 }
@@ -550,13 +550,14 @@ fn remember(
         rpc: Some(session.node.url().clone()),
         registry: Some(deployed.registry),
         model: Some(deployed.trainer),
+        federated: session.last_federated,
         coordinator: session.coordinator.clone(),
     }
     .save()
 }
 
 /// Returns a name that can be part of a directory's name.
-fn plain(name: &str) -> Result<&str, CommandError> {
+pub(crate) fn plain(name: &str) -> Result<&str, CommandError> {
     let plain = |letter: char| letter.is_alphanumeric() || "-_ .".contains(letter);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
         return Err(CommandError::Mistake(anyhow!(

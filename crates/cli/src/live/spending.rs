@@ -176,15 +176,38 @@ pub(crate) fn gas_cost_of_all(
 impl Target {
     /// Describes the target of a command.
     pub(crate) fn new(session: &Session, model: Option<&LiveModel>) -> Self {
+        let Some(model) = model else {
+            return Self::of_chain(session);
+        };
+        let name = model.card.as_ref().map(|card| card.name.clone());
+        Self::of_trainer(session, model.facts.trainer, name, model.origin.clone())
+    }
+
+    /// Describes a trainer as target, with its name and the source of its address.
+    pub(crate) fn of_trainer(
+        session: &Session,
+        trainer: Address,
+        name: Option<String>,
+        origin: String,
+    ) -> Self {
+        Self {
+            model: Some(trainer),
+            name,
+            model_from: Some(origin),
+            ..Self::of_chain(session)
+        }
+    }
+
+    fn of_chain(session: &Session) -> Self {
         let chain_id = session.node.chain_id();
         Self {
             chain_id,
             chain: NamedChain::try_from(chain_id).ok().map(Into::into),
             node: session.node.display_url(),
             node_from: session.node_from,
-            model: model.map(|model| model.facts.trainer),
-            name: model.and_then(|model| model.card.as_ref().map(|card| card.name.clone())),
-            model_from: model.map(|model| model.origin.clone()),
+            model: None,
+            name: None,
+            model_from: None,
         }
     }
 

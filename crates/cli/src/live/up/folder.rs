@@ -77,6 +77,7 @@ impl Kept {
             rpc: Some(rpc.clone()),
             registry: self.registry,
             model: self.model,
+            federated: None,
             coordinator: None,
         }
     }
