@@ -27,6 +27,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-protocol", &["secp256k1"]),
     ("cotrain-log", &["cotrain-protocol"]),
+    // Its random numbers come from seeds that callers give.
+    ("cotrain-peer", &["cotrain-log", "cotrain-protocol"]),
     ("cotrain-bindings", &["cotrain-protocol"]),
     (
         "cotrain-chain",
@@ -454,8 +456,9 @@ fn commands_name_the_server_only_if_they_serve() {
 
 /// Folders with readers of what strangers write, and the targets of their tests; `None` if each file
 /// of the folder is a target of its own.
-const READERS: [(&str, Option<&str>); 5] = [
+const READERS: [(&str, Option<&str>); 6] = [
     ("crates/log/tests/log", Some("--test log")),
+    ("crates/peer/tests/peer", Some("--test peer")),
     ("crates/learning/tests", None),
     ("crates/client/tests", None),
     ("crates/server/tests/api", Some("--test api")),
