@@ -13,7 +13,6 @@ mod tables;
 
 use std::time::{Duration, Instant};
 
-use alloy_primitives::B256;
 use cotrain_chain::{Chain, Config};
 use cotrain_learning::{
     data::{self, Source},
@@ -43,14 +42,6 @@ pub fn beginning() -> Config {
         start: START,
         gas_price: 0,
     }
-}
-
-/// Result of the rounds on a chain.
-struct Outcome {
-    clients: Vec<ClientOutcome>,
-    rounds: Vec<RoundOutcome>,
-    spent: Spent,
-    state: B256,
 }
 
 /// Digits of a seed: to learn from, to score on and to measure on.

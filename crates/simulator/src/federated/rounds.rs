@@ -13,8 +13,9 @@ use cotrain_protocol::federated::{
 };
 
 use super::{
-    ClientOutcome, Outcome, RoundOutcome, Settings, Step,
+    ClientOutcome, RoundOutcome, Settings, Step,
     contract::{ANYONE, CHUNK, Contract},
+    run::Outcome,
 };
 use crate::{
     SimulateError,
@@ -32,7 +33,7 @@ pub(super) struct Rounds<'a> {
     /// Examples of all parts of the test set, one part after the other.
     hidden: &'a Examples,
     clients: Vec<Client>,
-    outcomes: Vec<RoundOutcome>,
+    played: Vec<RoundOutcome>,
     version: u32,
     forfeited: u128,
     /// Number of samples that a transaction scores, and of updates for which that was tried.
@@ -91,7 +92,7 @@ impl<'a> Rounds<'a> {
             model,
             hidden,
             clients: clients.collect(),
-            outcomes: Vec::new(),
+            played: Vec::new(),
             version: 0,
             forfeited: 0,
             piece: (settings.samples, 0),
@@ -173,8 +174,8 @@ impl<'a> Rounds<'a> {
             .send(Step::Settle, ANYONE, &FederatedTrainer::settleCall {})?;
         let improves = values.improvement() > 0;
         let emission = if improves { self.settings.emission } else { 0 };
-        let earning: Vec<(B256, i64)> = shown.iter().map(|entry| entry.root).zip(scores).collect();
-        let rewards = shares(emission, &earning);
+        let by_root: Vec<(B256, i64)> = shown.iter().map(|entry| entry.root).zip(scores).collect();
+        let rewards = shares(emission, &by_root);
         outcome.emitted = rewards.iter().sum();
         outcome.is_settled = true;
         let booked = excluded.into_iter().zip(rewards);
@@ -192,7 +193,7 @@ impl<'a> Rounds<'a> {
 
     /// Commits all clients to their updates. The last one ends the phase.
     fn commit(&mut self, entries: &[Entry<'_>]) -> Result<(), SimulateError> {
-        let round = U256::from(self.outcomes.len());
+        let round = U256::from(self.played.len());
         for (client, entry) in self.clients.iter_mut().zip(entries) {
             if client.balance < self.settings.stake {
                 let missing = self.settings.stake - client.balance;
@@ -323,10 +324,10 @@ impl<'a> Rounds<'a> {
                 self.forfeited += self.settings.slash;
             }
         }
-        self.outcomes.push(outcome);
+        self.played.push(outcome);
         let status = self.contract.read(&FederatedTrainer::statusCall {})?;
         let round = (status.number, status.version, status.phase);
-        let expected = (U256::from(self.outcomes.len()), U256::from(self.version), 0);
+        let expected = (U256::from(self.played.len()), U256::from(self.version), 0);
         same("status", &round, &expected)?;
         for client in &self.clients {
             let account = client.account;
@@ -375,7 +376,7 @@ impl<'a> Rounds<'a> {
         Ok(Outcome {
             state: self.contract.state()?,
             clients: clients.collect(),
-            rounds: self.outcomes,
+            rounds: self.played,
             spent: self.contract.spent,
         })
     }

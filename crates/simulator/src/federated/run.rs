@@ -47,6 +47,15 @@ pub struct FederatedRun {
     pub wall: Duration,
 }
 
+/// Result of the rounds on a chain.
+pub(super) struct Outcome {
+    pub(super) clients: Vec<ClientOutcome>,
+    pub(super) rounds: Vec<RoundOutcome>,
+    pub(super) spent: Spent,
+    /// Digest of the chain's state.
+    pub(super) state: B256,
+}
+
 /// Result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoundOutcome {
