@@ -16,7 +16,7 @@ mod round;
 mod token;
 mod work;
 
-pub use commitment::{COMMIT, Commitment, REVEAL, reveal_gas};
+pub use commitment::{COMMIT, Commitment, Entering, REVEAL, reveal_gas};
 pub use due::{Action, Due, Wait, due};
 pub use events::{Ended, Outcome, RoundEvents};
 pub use facts::{RoundFacts, RoundsError};
@@ -24,4 +24,4 @@ pub use founding::{FoundError, Founded, Founding, measure};
 pub use local::{LocalData, LocalError, Measure, Trained, UpdateFile, train};
 pub use round::{Entry, Round};
 pub use token::{Token, TokenError};
-pub use work::{Work, WorkError, Worked};
+pub use work::{Ready, Work, WorkError, Worked};

@@ -250,8 +250,8 @@ async fn found(site: &mut impl Site, founding: &Founding) -> Result<Founded, Fou
     };
     let create = contracts::create(trainer_code, &terms, model_code, &founding.model);
     let (logs, _) = site.call(MODEL, factory, create.into()).await?;
-    let created = logs.iter().filter(|log| log.address == factory);
-    let created = created.into_iter().find_map(events::model_created);
+    let mut of_factory = logs.iter().filter(|log| log.address == factory);
+    let created = of_factory.find_map(events::model_created);
     let created = created.ok_or(Silent { factory })?;
     let (trainer, classifier) = (created.trainer, created.classifier);
     let close = bindings::close(trainer).into();
