@@ -59,6 +59,18 @@ fn run_all(seeds: RangeInclusive<u64>) {
     assert!(caught > 0, "no liar was caught: nothing was tested");
 }
 
+#[test]
+fn run_moves_little_more_than_it_must_after_a_cut() {
+    let plan = Plan {
+        cut: Some(50),
+        ..Plan::calm(1, 100, 1_000)
+    };
+    let outcome = run(&plan);
+    assert!(outcome.rounds <= 6, "{outcome:?}");
+    let (moved, minimum) = (outcome.bytes.moved, outcome.bytes.minimum);
+    assert!(minimum > 0 && moved * 100 <= minimum * 200, "{outcome:?}");
+}
+
 /// Runs many seeds: `COTRAIN_SEEDS=1..200`, which `scripts/peers` sets.
 #[test]
 #[ignore = "it runs as many seeds as one likes"]
