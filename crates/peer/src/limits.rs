@@ -1,6 +1,6 @@
 //! Bounds of memory and work of a peer.
 
-/// Bounds of a peer. The defaults hold at most about 500 MB, against any number of liars.
+/// Bounds of a peer, whatever the number of liars.
 ///
 /// Times are in milliseconds, sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,6 +60,11 @@ fn run_all(seeds: RangeInclusive<u64>) {
 }
 
 #[test]
+fn run_converges_for_12_seeds_with_all_faults() {
+    run_all(1..=12);
+}
+
+#[test]
 fn run_moves_little_more_than_it_must_after_a_cut() {
     let plan = Plan {
         cut: Some(50),
