@@ -181,10 +181,14 @@ impl<'a> Summary<'a> {
     }
 }
 
+// serde passes a reference to the field.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn rewards<S: Serializer>(run: &&FederatedRun, serializer: S) -> Result<S::Ok, S::Error> {
     by_client(run, |it| it.reward, serializer)
 }
 
+// serde passes a reference to the field.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn losses<S: Serializer>(run: &&FederatedRun, serializer: S) -> Result<S::Ok, S::Error> {
     by_client(run, ClientOutcome::lost, serializer)
 }
