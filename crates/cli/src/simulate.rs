@@ -91,7 +91,7 @@ pub(crate) struct Simulate {
     /// Another value for a setting of the scenario; may be given several times
     ///
     /// Settings are named by their keys in the scenario's file, joined by dots. The key of an agent
-    /// is its name, as in agents.Bad.start_balance. A value is written as in TOML; a text needs no
+    /// is its name, as in `agents.Bad.start_balance`. A value is written as in TOML; a text needs no
     /// quotes unless it contains a comma.
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<Setting>,

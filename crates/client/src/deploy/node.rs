@@ -301,12 +301,11 @@ impl<'a> Deployer<'a> {
                 }
                 Next::Call(step) => {
                     let created = sequence.created();
-                    let receipt = match created.filter(|_| step.name == CLOSED) {
-                        Some(created) => self.close(blueprint, created, step).await?,
-                        None => {
-                            let to = Some(step.to);
-                            self.steps.step(&step.name, to, step.data).await?
-                        }
+                    let receipt = if let Some(created) = created.filter(|_| step.name == CLOSED) {
+                        self.close(blueprint, created, step).await?
+                    } else {
+                        let to = Some(step.to);
+                        self.steps.step(&step.name, to, step.data).await?
                     };
                     sequence.sent(receipt.logs.iter().map(|log| &log.log))?;
                     if created.is_none()

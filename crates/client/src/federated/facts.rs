@@ -77,14 +77,14 @@ impl RoundFacts {
     pub async fn read(node: &Node, trainer: Address) -> Result<Self, RoundsError> {
         let chain_id = node.chain_id();
         let failed = |source| RoundsError::Node { trainer, source };
-        let none = RoundsError::NoTrainer { trainer, chain_id };
+        let missing = RoundsError::NoTrainer { trainer, chain_id };
         let code = node.code(trainer).await.map_err(failed)?;
         let Some(arguments) = contracts::read_trainer(&code) else {
-            return Err(none);
+            return Err(missing);
         };
         let model_code = node.code(arguments.classifier).await.map_err(failed)?;
         let Some(model) = contracts::read_model(&model_code) else {
-            return Err(none);
+            return Err(missing);
         };
         let described = SoftmaxRegression::describeCall {};
         let described = ask(node, arguments.classifier, &described, None).await;

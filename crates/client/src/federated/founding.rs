@@ -222,7 +222,7 @@ trait Site {
         data: Bytes,
     ) -> Result<(Vec<Log>, u64), FoundError>;
     /// Makes the test set of a trainer, and keeps it.
-    fn test_set(&mut self, trainer: Address, parts: &[Vec<u8>]) -> Result<Vec<B256>, FoundError>;
+    fn test_set(&mut self, trainer: Address, parts: &[Vec<u8>]) -> Result<Vec<B256>, TestSetError>;
 }
 
 /// Does all steps in order.
@@ -314,7 +314,7 @@ impl Site for OnNode<'_> {
         Ok((logs, receipt.block))
     }
 
-    fn test_set(&mut self, trainer: Address, parts: &[Vec<u8>]) -> Result<Vec<B256>, FoundError> {
+    fn test_set(&mut self, trainer: Address, parts: &[Vec<u8>]) -> Result<Vec<B256>, TestSetError> {
         let chain_id = self.steps.sender().node.chain_id();
         let set = TestSet::of_parts(self.key, chain_id, trainer, parts);
         let file: PathBuf = (self.file)(trainer);
@@ -354,7 +354,7 @@ impl Site for InProcess {
         Ok((receipt.logs, u64::from(u32::MAX)))
     }
 
-    fn test_set(&mut self, trainer: Address, parts: &[Vec<u8>]) -> Result<Vec<B256>, FoundError> {
+    fn test_set(&mut self, trainer: Address, parts: &[Vec<u8>]) -> Result<Vec<B256>, TestSetError> {
         Ok(TestSet::of_parts(&Key::development(0), 0, trainer, parts).commitments())
     }
 }

@@ -114,18 +114,22 @@ impl<'a> Work<'a> {
     /// # Errors
     /// [`WorkError`].
     pub async fn prepare(&self, round: &Round, action: Action) -> Result<Ready, WorkError> {
-        if action == Action::Score {
-            return self.prepare_score(round).await;
-        }
         let data = match action {
+            Action::Score => return self.prepare_score(round).await,
             Action::Draw => FederatedTrainer::drawCall {}.abi_encode(),
-            Action::RevealTest => self.reveal_test(round)?,
+            Action::RevealTest => {
+                let call = self.reveal_test(round)?;
+                call.ok_or_else(|| RoundsError::Contradictory {
+                    trainer: self.facts.trainer,
+                    reason: format!("the test set has no part {}", round.part),
+                })?
+            }
             Action::Aggregate => {
                 let updates = self.events.joined(round, round.admitted)?;
                 FederatedTrainer::aggregateCall { updates }.abi_encode()
             }
             Action::Settle => FederatedTrainer::settleCall {}.abi_encode(),
-            Action::Fail | Action::Score => FederatedTrainer::failCall {}.abi_encode(),
+            Action::Fail => FederatedTrainer::failCall {}.abi_encode(),
         };
         let data = Bytes::from(data);
         let gas = self.estimate(data.clone()).await;
@@ -211,16 +215,15 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn reveal_test(&self, round: &Round) -> Result<Vec<u8>, WorkError> {
+    /// Returns the call that reveals the drawn part; `None` if the test set has no such part.
+    fn reveal_test(&self, round: &Round) -> Result<Option<Vec<u8>>, TestSetError> {
         let (trainer, commitments) = (self.facts.trainer, self.events.commitments());
         let set = TestSet::load_committed(&self.test_set, trainer, commitments)?;
-        let part = set.part(round.part);
-        let (salt, items) = part.ok_or_else(|| RoundsError::Contradictory {
-            trainer,
-            reason: format!("the test set has no part {}", round.part),
-        })?;
-        let items = Bytes::copy_from_slice(items);
-        Ok(FederatedTrainer::revealTestCall { salt, items }.abi_encode())
+        let call = |(salt, items)| {
+            let items = Bytes::copy_from_slice(items);
+            FederatedTrainer::revealTestCall { salt, items }.abi_encode()
+        };
+        Ok(set.part(round.part).map(call))
     }
 
     async fn estimate(&self, data: Bytes) -> Result<u64, SendError> {

@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
         let test_set = view.test_set(arguments.test_set.as_deref())?;
         let budget = acting.spending.budget();
         let sender = acting.gas_fees.sender(&session.node, &key, &budget);
-        let work = Work::new(&sender, &view.facts, view.from_block(), test_set);
+        let work = Work::new(&sender, &view.facts, view.first_block(), test_set);
         let mut driver = Driver {
             session: &session,
             view: &view,

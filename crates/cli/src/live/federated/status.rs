@@ -70,7 +70,7 @@ struct Shown {
     /// Sums of losses so far, in 1/256 bit: of the base, with all updates, and without each one.
     losses: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<Account>,
+    account: Option<Holding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Last>,
 }
@@ -83,7 +83,7 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Account {
+struct Holding {
     account: Address,
     /// Stake tokens outside of the trainer.
     wallet: String,
@@ -123,15 +123,14 @@ struct Valued {
 pub(crate) fn run(arguments: &Status) -> Result<(), CommandError> {
     block_on(async {
         let session = arguments.connection.open().await?;
-        let account = match arguments.account {
-            Some(account) => Some(account),
-            None => {
-                let key = arguments.key.optional(session.node.chain_id())?;
-                key.map(|key| key.address())
-            }
+        let account = if arguments.account.is_some() {
+            arguments.account
+        } else {
+            let key = arguments.key.optional(session.node.chain_id())?;
+            key.map(|key| key.address())
         };
         let view = View::find(&session, &arguments.model).await?;
-        let mut events = RoundEvents::new(&view.facts, view.from_block());
+        let mut events = RoundEvents::new(&view.facts, view.first_block());
         events.update(&session.node).await.map_err(unread)?;
         let round = view.round(&session).await?;
         let losses = view.facts.losses(&session.node).await.map_err(unread)?;
@@ -140,7 +139,7 @@ pub(crate) fn run(arguments: &Status) -> Result<(), CommandError> {
                 let (free, reward) = view.account(&session, account).await?;
                 let wallet = view.stake_token.balance(&session.node, account).await?;
                 let collected = view.reward_token.balance(&session.node, account).await?;
-                Some(Account {
+                Some(Holding {
                     account,
                     wallet: wallet.to_string(),
                     free: free.to_string(),
@@ -164,7 +163,7 @@ fn collect(
     round: &Round,
     due: Due,
     losses: Vec<u64>,
-    account: Option<Account>,
+    account: Option<Holding>,
     last: Option<&Ended>,
 ) -> Shown {
     let (facts, terms) = (&view.facts, &view.facts.terms);
@@ -268,12 +267,12 @@ fn text(view: &View, found: &Shown, round: &Round, last: Option<&Ended>) -> Stri
         counted(found.parts_left, "part"),
     );
     for (index, row) in found.entries.iter().enumerate() {
-        let state = match (row.revealed, row.admitted) {
+        let standing = match (row.revealed, row.admitted) {
             (false, _) => "committed",
             (true, false) => "revealed",
             (true, true) => "admitted",
         };
-        let _ = writeln!(text, "  update {index:<8}{} {state}", row.author);
+        let _ = writeln!(text, "  update {index:<8}{} {standing}", row.author);
     }
     if let [base, all, ..] = found.losses[..] {
         let improvement = base.cast_signed() - all.cast_signed();

@@ -121,16 +121,15 @@ impl Author<'_> {
         let sender = acting
             .gas_fees
             .sender(&self.session.node, self.key, &budget);
-        let commit_gas = match entered {
-            Some(_) => 0,
-            None => {
-                let call = Call {
-                    to: Some(view.facts.trainer),
-                    value: 0,
-                    data: commitment.commit_call(),
-                };
-                sender.estimate_next(&call).await.map_err(unsent)?
-            }
+        let commit_gas = if entered.is_some() {
+            0
+        } else {
+            let call = Call {
+                to: Some(view.facts.trainer),
+                value: 0,
+                data: commitment.commit_call(),
+            };
+            sender.estimate_next(&call).await.map_err(unsent)?
         };
         let gas = commit_gas + reveal_gas(commitment.update.len());
         if !self.agreed(&round, entered, gas).await? {

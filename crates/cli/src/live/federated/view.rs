@@ -124,7 +124,7 @@ impl View {
     }
 
     /// Returns the block in which the model was closed; the first one without a card.
-    pub(super) fn from_block(&self) -> u64 {
+    pub(super) fn first_block(&self) -> u64 {
         self.card.as_ref().map_or(0, |card| card.from_block)
     }
 
