@@ -34,6 +34,7 @@ export const words = {
     pages: "Pages",
     models: "Models",
     markets: "Markets",
+    rounds: "Rounds",
     mine: "Mine",
     deploy: "Deploy",
     label: "Label",

@@ -33,6 +33,9 @@ const files = {
   factory: ["factoryAbi", ["ModelFactory"]],
   registry: ["registryAbi", ["ModelRegistry"]],
   fees: ["predictionFeesAbi", ["PredictionFees"]],
+  federated: ["federatedAbi", ["FederatedTrainer"]],
+  softmax: ["softmaxAbi", ["SoftmaxRegression"]],
+  rewards: ["rewardTokenAbi", ["RewardToken"]],
 };
 
 /** Artifacts whose errors the page says: payment channels have theirs beside those of all others. */

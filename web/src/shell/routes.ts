@@ -7,6 +7,8 @@ export type Route =
   | { page: "model"; trainer: string; tab: Tab }
   | { page: "markets" }
   | { page: "market"; market: string }
+  | { page: "rounds" }
+  | { page: "round"; trainer: string }
   | { page: "me" }
   | { page: "deploy" }
   | { page: "simulate" }
@@ -34,6 +36,9 @@ export function routeOf(path: string): Route {
   if (first === "markets" && parts.length === 1) return { page: "markets" };
   if (first === "markets" && parts.length === 2 && second && isAddress(second))
     return { page: "market", market: second };
+  if (first === "rounds" && parts.length === 1) return { page: "rounds" };
+  if (first === "rounds" && parts.length === 2 && second && isAddress(second))
+    return { page: "round", trainer: second };
   if (first === "me" && parts.length === 1) return { page: "me" };
   if (first === "deploy" && parts.length === 1) return { page: "deploy" };
   if (first === "simulate" && parts.length === 1) return { page: "simulate" };

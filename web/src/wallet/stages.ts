@@ -11,6 +11,7 @@ export interface Purpose {
     | "withdraw"
     | "deploy"
     | "market"
+    | "round"
     | "host";
   /** What it does, in words. */
   label: string;

@@ -15,6 +15,7 @@ export function pagesOf({
     ["/me", "text=There is no wallet in this browser."],
     ["/markets", "article h2:has-text('test of plants')"],
     [`/markets/${market}`, "h2:has-text('Terms')"],
+    ["/rounds", "h2:has-text('Go to a trainer')"],
     [`/m/${models.text}/teach`, "h2:has-text('What you sent')"],
     [`/m/${models.row}/teach`, "legend:has-text('Your row')"],
     [`/m/${models.picture}/teach`, "svg[role=application]"],

@@ -32,10 +32,12 @@ const HASHED: &str = "assets/";
 
 /// Paths of the page, besides `/`. The page's script reads them; the server answers each with the
 /// same file.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 11] = [
     "/m/{*rest}",
     "/markets",
     "/markets/{*rest}",
+    "/rounds",
+    "/rounds/{*rest}",
     "/deploy",
     "/simulate",
     "/label",
