@@ -68,8 +68,15 @@ impl Round {
             method: "eth_call",
             message: format!("{trainer} names the phase {}", status.phase),
         })?;
+        let committed: u64 = status.committed.saturating_to();
+        if committed > u64::from(u32::BITS) {
+            return Err(NodeError::Contradictory {
+                method: "eth_call",
+                message: format!("{trainer} has {committed} commitments, more than bits of a mask"),
+            });
+        }
         let mut entries = Vec::new();
-        for index in 0..status.committed.saturating_to::<u64>() {
+        for index in 0..committed {
             let index = U256::from(index);
             let entry = ask_next(node, trainer, &FederatedTrainer::entryCall { index }).await?;
             entries.push(Entry {
@@ -102,7 +109,7 @@ impl Round {
     /// Returns `true` if the update of an index is revealed.
     #[must_use]
     pub fn is_revealed(&self, index: usize) -> bool {
-        self.revealed >> index & 1 != 0
+        index < 32 && self.revealed >> index & 1 != 0
     }
 }
 

@@ -335,7 +335,8 @@ impl Create {
             (
                 "bond",
                 format!(
-                    "{} of the owner{mint}; it is lost if a drawn part is not revealed within {}",
+                    "{} of the owner{mint}, locked until rounds have used all parts; it is lost if a drawn part is not revealed \
+                     within {}",
                     token.show(terms.bond),
                     humantime::format_duration(self.reveal_wait)
                 ),

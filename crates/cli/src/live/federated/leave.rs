@@ -22,6 +22,9 @@ pub(crate) struct Leave {
     /// Amount to take, in whole tokens [default: all that is free]
     #[arg(long, value_name = "TOKENS")]
     amount: Option<String>,
+    /// Release the bond first, as the owner; rounds must have used all parts of the test set
+    #[arg(long)]
+    bond: bool,
     #[command(flatten)]
     acting: Acting,
 }
@@ -46,6 +49,27 @@ pub(crate) fn run(arguments: &Leave) -> Result<(), CommandError> {
         let key = acting.key.key(session.node.chain_id())?;
         let view = View::find(&session, &acting.model).await?;
         let (account, token) = (key.address(), &view.stake_token);
+        let budget = acting.spending.budget();
+        let sender = acting.gas_fees.sender(&session.node, &key, &budget);
+        let paying = (&acting.gas_fees, &acting.spending);
+        let mut cost = 0_u128;
+        if arguments.bond {
+            let call = Call {
+                to: Some(view.facts.trainer),
+                value: 0,
+                data: FederatedTrainer::releaseBondCall {}.abi_encode().into(),
+            };
+            let gas = sender.estimate_next(&call).await.map_err(unsent)?;
+            let action = String::from("release the bond to your free balance");
+            let bill = view.bill(&session, account, paying, (action, gas), Vec::new());
+            if !acting
+                .spending
+                .agreed(&session, &bill.await?, acting.json)?
+            {
+                return Ok(());
+            }
+            cost = gas_cost(&send(&sender, call).await?);
+        }
         let (free, _) = view.account(&session, account).await?;
         let amount = match &arguments.amount {
             Some(text) => token.parse(text).map_err(no_token)?,
@@ -67,11 +91,8 @@ pub(crate) fn run(arguments: &Leave) -> Result<(), CommandError> {
             value: 0,
             data: withdraw.abi_encode().into(),
         };
-        let budget = acting.spending.budget();
-        let sender = acting.gas_fees.sender(&session.node, &key, &budget);
         let gas = sender.estimate_next(&call).await.map_err(unsent)?;
         let action = format!("take {} back from the trainer", token.show(amount));
-        let paying = (&acting.gas_fees, &acting.spending);
         let bill = view.bill(&session, account, paying, (action, gas), Vec::new());
         if !acting
             .spending
@@ -80,7 +101,7 @@ pub(crate) fn run(arguments: &Leave) -> Result<(), CommandError> {
             return Ok(());
         }
         let receipt = send(&sender, call).await?;
-        let cost = gas_cost(&receipt);
+        cost = cost.saturating_add(gas_cost(&receipt));
         let left = Left {
             chain_id: view.facts.chain_id,
             trainer: view.facts.trainer,

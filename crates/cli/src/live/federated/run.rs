@@ -14,7 +14,7 @@ use cotrain_results::format::counted;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::view::{View, bits, next, undone, unread};
+use super::view::{View, bits, is_transient, next, undone, unread};
 use crate::{
     error::CommandError,
     live::{acting::Acting, block_on, connection::Session, key::DEVELOPMENT_CHAIN, show, wei::Wei},
@@ -290,14 +290,6 @@ impl Driver<'_> {
         self.session
             .narrator
             .say(format_args!("round {}: {outcome}", ended.round));
-    }
-}
-
-/// Returns `true` if a failure to read a round may go away by itself.
-fn is_transient(error: &RoundsError) -> bool {
-    match error {
-        RoundsError::Node { source, .. } => source.is_transient(),
-        error => matches!(error, RoundsError::Contradictory { .. }),
     }
 }
 

@@ -275,7 +275,7 @@ fn text(view: &View, found: &Shown, round: &Round, last: Option<&Ended>) -> Stri
         let _ = writeln!(text, "  update {index:<8}{} {standing}", row.author);
     }
     if let [base, all, ..] = found.losses[..] {
-        let improvement = base.cast_signed() - all.cast_signed();
+        let improvement = base.cast_signed().saturating_sub(all.cast_signed());
         let _ = writeln!(
             text,
             "  losses         all updates improve it by {}",

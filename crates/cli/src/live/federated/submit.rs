@@ -19,8 +19,9 @@ use cotrain_client::{
 use cotrain_protocol::federated::RoundPhase;
 use serde::Serialize;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use super::view::{View, unusable};
+use super::view::{View, is_transient, unread, unusable};
 use crate::{
     error::CommandError,
     live::{
@@ -135,6 +136,9 @@ impl Author<'_> {
         if !self.agreed(&round, entered, gas).await? {
             return Ok(());
         }
+        if entered.is_none() {
+            self.require_unchanged(&round).await?;
+        }
         let report = |reported: DeployEvent<'_>| narrate(&self.session.narrator, reported);
         let directory = self.folders.of(round.number);
         let begun = commitment.begin(sender, &directory, &report);
@@ -190,9 +194,9 @@ impl Author<'_> {
                 Ok(kept)
             }
             (Some(kept), None) => Ok(kept),
-            (None, _) if entered.is_some() => Err(refused(format!(
-                "{account} is committed in the round {}, but {} has no journal of it; use the state directory of then, or \
-                 the stake is lost",
+            (None, None) if entered.is_some() => Err(refused(format!(
+                "{account} is committed in the round {}, but {} has no journal of it; name the file of the update, or use \
+                 the state directory of then: else the stake is lost",
                 round.number,
                 directory.display()
             ))),
@@ -220,13 +224,19 @@ impl Author<'_> {
                     view.facts.chain_id, self.folders.genesis
                 );
                 let place = (round.number, round.version);
-                Ok(Commitment::new(
-                    self.key,
-                    &view.facts,
-                    chain,
-                    place,
-                    update.update,
-                ))
+                let made = Commitment::new(self.key, &view.facts, chain, place, update.update);
+                // The salt follows from the key, so the file is enough to reveal.
+                if let Some(index) = entered
+                    && round.entries[index].hash != made.hash()
+                {
+                    return Err(refused(format!(
+                        "{account} has committed to another update in the round {} than {}; name the file of that one, or \
+                         the stake is lost",
+                        round.number,
+                        file.display()
+                    )));
+                }
+                Ok(made)
             }
         }
     }
@@ -286,23 +296,50 @@ impl Author<'_> {
         let (account, terms) = (self.key.address(), &self.view.facts.terms);
         let stake = self.view.stake_token.show(terms.stake);
         let stop = stopped()?;
-        let mut told = None;
+        let (mut told, mut last) = (None, None);
         loop {
-            let round = self.view.round(self.session).await?;
-            let index = round.index_of(account).filter(|_| round.number == number);
+            let look = Round::read(&self.session.node, &self.view.facts).await;
+            let round = match look {
+                Ok(round) => round,
+                Err(error) if is_transient(&error) => {
+                    tracing::warn!(%error, "looking again");
+                    self.pause(&stop, last).await?;
+                    continue;
+                }
+                Err(error) => return Err(unread(error)),
+            };
+            last = Some(round.deadline);
             let missed = || {
                 CommandError::Fault(anyhow!(
                     "the update in the round {number} was not revealed in time: its stake of {stake} is lost"
                 ))
             };
-            let index = index.ok_or_else(missed)?;
+            if round.number > number {
+                return Err(missed());
+            }
+            let Some(index) = round.index_of(account).filter(|_| round.number == number) else {
+                // The node lags behind the commitment.
+                self.pause(&stop, last).await?;
+                continue;
+            };
             match round.phase {
                 _ if stops || round.is_revealed(index) => return Ok((round, index)),
                 RoundPhase::Open if self.arguments.no_wait => return Ok((round, index)),
                 RoundPhase::Open => {}
                 RoundPhase::Reveal => {
-                    send(index).await.map_err(not_deployed)?;
-                    continue;
+                    let sent = send(index).await;
+                    let look = Round::read(&self.session.node, &self.view.facts).await.ok();
+                    let revealed = look.filter(|it| it.number == number && it.is_revealed(index));
+                    return match (sent, revealed) {
+                        // Somebody else may have revealed it.
+                        (_, Some(round)) => Ok((round, index)),
+                        // The round may have ended since.
+                        (Ok(()), None) => {
+                            let revealed = round.revealed | 1 << index;
+                            Ok((Round { revealed, ..round }, index))
+                        }
+                        (Err(error), None) => Err(not_deployed(error)),
+                    };
                 }
                 _ => return Err(missed()),
             }
@@ -314,17 +351,43 @@ impl Author<'_> {
                 ));
                 told = Some(round.deadline);
             }
-            tokio::select! {
-                () = sleep(self.arguments.interval) => {}
-                () = stop.cancelled() => {
-                    return Err(CommandError::Fault(anyhow!(
-                        "stopped before the reveal, from {} on; run `cotrain federated submit` again in time, or the stake \
-                         of {stake} is lost",
-                        when(round.deadline)
-                    )));
-                }
+            self.pause(&stop, last).await?;
+        }
+    }
+
+    /// Waits before the next look. `end` is the last second of the phase, if it is known.
+    async fn pause(&self, stop: &CancellationToken, end: Option<u64>) -> Result<(), CommandError> {
+        tokio::select! {
+            () = sleep(self.arguments.interval) => Ok(()),
+            () = stop.cancelled() => {
+                let stake = self.view.stake_token.show(self.view.facts.terms.stake);
+                let end = end.map(|end| format!(", from {} on", when(end)));
+                Err(CommandError::Fault(anyhow!(
+                    "stopped before the reveal{}; run `cotrain federated submit` again in time, or the stake of {stake} is \
+                     lost",
+                    end.unwrap_or_default()
+                )))
             }
         }
+    }
+
+    /// Refuses to commit if the round has moved on since it was shown: the commitment would enter
+    /// another round, in which nothing reveals it.
+    async fn require_unchanged(&self, shown: &Round) -> Result<(), CommandError> {
+        let now = self.view.round(self.session).await?;
+        let place = |round: &Round| (round.number, round.version, round.phase);
+        if place(&now) == place(shown) {
+            return Ok(());
+        }
+        Err(CommandError::Mistake(anyhow!(
+            "nothing was sent: the round {} of version {} is now the round {} of version {}, in the phase {}; train on the \
+             current model and submit that update",
+            shown.number,
+            shown.version,
+            now.number,
+            now.version,
+            now.phase
+        )))
     }
 }
 

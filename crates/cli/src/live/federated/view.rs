@@ -249,6 +249,14 @@ pub(super) fn unread(error: RoundsError) -> CommandError {
     }
 }
 
+/// Returns `true` if a failure to read a round may go away by itself.
+pub(super) fn is_transient(error: &RoundsError) -> bool {
+    match error {
+        RoundsError::Node { source, .. } => source.is_transient(),
+        error => matches!(error, RoundsError::Contradictory { .. }),
+    }
+}
+
 /// Returns the failure for an action that was not done, and decides whether the user made a mistake.
 pub(super) fn undone(error: WorkError) -> CommandError {
     match error {
