@@ -179,18 +179,6 @@ export const roundWords = {
     collected: "Reward tokens in your wallet",
     wallet: "Stake tokens in your wallet",
   },
-
-  outcomes: {
-    title: "Your last rounds",
-    none: "No round of this account has been scored in the last 2,000 blocks.",
-    round: "Round",
-    value: "Value in bits",
-    reward: "Reward",
-    lost: "Lost",
-    valueHint:
-      "The value is what the others lose without your update, over all test data. Above 0 it earns.",
-    notScored: "not scored",
-  },
   sent: "What you sent",
 } as const;
 

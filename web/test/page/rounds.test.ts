@@ -25,7 +25,6 @@ import { routeOf } from "../../src/shell/routes.ts";
 import { PIXELS, squaredNorm } from "../../src/twin/federated/index.ts";
 
 vi.stubGlobal("location", new URL("http://127.0.0.1:1"));
-const { outcomesIn } = await import("../../src/rounds/outcomes.ts");
 
 const trainer: Address = `0x${"a1".repeat(20)}`;
 const owner: Address = `0x${"0e".repeat(20)}`;
@@ -219,40 +218,6 @@ describe("driveOf", () => {
       expect(at(phase, 999)).toBe("fail");
     }
     expect(at("reveal", 999)).toBeUndefined();
-  });
-});
-
-describe("outcomesIn", () => {
-  it("gathers the events of a round", () => {
-    const log = (
-      eventName: "Scored" | "Rewarded" | "Slashed" | "Forfeited",
-      number: bigint,
-      types: readonly string[],
-      values: readonly unknown[],
-    ) => ({
-      topics: [
-        ...encodeEventTopics({ abi: federatedAbi, eventName }),
-        pad(`0x${number.toString(16).padStart(2, "0")}`),
-        pad(author),
-      ] as [Hex, ...Hex[]],
-      data: encodeAbiParameters(
-        types.map((type) => ({ type })),
-        values,
-      ),
-    });
-    expect(
-      outcomesIn([
-        log("Scored", 4n, ["int256", "bool"], [-700n, false]),
-        log("Slashed", 4n, ["uint256"], [400n]),
-        log("Scored", 5n, ["int256", "bool"], [90n, true]),
-        log("Rewarded", 5n, ["uint256", "uint256"], [60n, 1n]),
-        log("Forfeited", 6n, ["uint256"], [1_000n]),
-      ]),
-    ).toEqual([
-      { round: 6, value: undefined, reward: 0n, lost: 1_000n },
-      { round: 5, value: 90n, reward: 60n, lost: 0n },
-      { round: 4, value: -700n, reward: 0n, lost: 400n },
-    ]);
   });
 });
 
