@@ -178,7 +178,7 @@ it(
       await press(page, "Train on my digits");
       await page.waitForSelector("text=Your update helps on your own digits.");
       await press(page, /^Put down/);
-    await page.waitForSelector("text=Commit to my update");
+      await page.waitForSelector("text=Commit to my update");
     }
     drawer.reject();
     await press(first.page, "Commit to my update");

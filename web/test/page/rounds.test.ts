@@ -1,11 +1,5 @@
-import {
-  encodeAbiParameters,
-  encodeEventTopics,
-  keccak256,
-  pad,
-} from "viem/utils";
+import { keccak256 } from "viem/utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { federatedAbi } from "../../src/chain/abi/federated.ts";
 import type { Address, Hex } from "../../src/chain/rpc.ts";
 import { commitmentOf } from "../../src/rounds/calls.ts";
 import type { Holdings, Round } from "../../src/rounds/contract.ts";
