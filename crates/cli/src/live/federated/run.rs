@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use cotrain_chain::node::NodeError;
 use cotrain_client::{
-    federated::{Action, Due, Outcome, Round, RoundsError, Wait, Work, WorkError, Worked},
+    federated::{Action, Due, Outcome, Round, Wait, Work, WorkError, Worked},
     send::{SendError, gas_cost},
 };
 use cotrain_results::format::counted;
