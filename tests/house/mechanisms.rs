@@ -27,6 +27,7 @@ pub(crate) const SHARED: &[&str] = &[
 /// They include the command line, because each command is for one mechanism, or for trainers.
 const OWN: &[&str] = &[
     "/cli/",
+    "/log/",
     "/market/",
     "/market.rs",
     "/trainer/",

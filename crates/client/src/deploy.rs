@@ -5,6 +5,7 @@
 //! node, and a later run can resume it.
 
 mod embedded;
+mod error;
 mod node;
 mod outline;
 mod plan;
@@ -13,7 +14,8 @@ mod steps;
 pub use embedded::{
     Deployment, DeploymentCost, ModelConfig, deploy, deploy_prediction_fees, deploy_with,
 };
-pub use node::{DeployError, Deployed, Deployer, Given, done_before, reusable};
+pub use error::DeployError;
+pub use node::{Deployed, Deployer, Given, done_before, reusable};
 pub use outline::{Insert, Outline, Outlined, Role, To};
 pub use plan::{MeasureError, Plan, StepGas};
 pub(crate) use steps::Steps;

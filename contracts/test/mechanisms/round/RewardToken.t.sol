@@ -52,7 +52,7 @@ contract RewardTokenTest is Test {
         token.setTrainer(OWNER);
     }
 
-    function test_permit_approvesBySignature() external {
+    function test_mint_givesTokensThatPermitsLend() external {
         setTrainer();
         address author = vm.addr(KEY);
         token.mint(author, 10);
@@ -77,7 +77,7 @@ contract RewardTokenTest is Test {
     }
 
     /// @dev No contract has an allowance that its owner did not give.
-    function test_allowance_isZeroForPermit2() external view {
+    function test_constructor_givesPermit2NoAllowance() external view {
         address permit2 = 0x000000000022D473030F116dDEE9F6B43aC78BA3;
         assertEq(token.allowance(OWNER, permit2), 0, "allowance");
     }

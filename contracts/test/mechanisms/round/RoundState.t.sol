@@ -124,7 +124,7 @@ contract RoundStateTest is RoundTest {
         assertEq(trainer.status().version, 1, "version");
     }
 
-    /// @dev What earlier rounds left is not told.
+    /// @dev Entries of earlier rounds are not told.
     function test_entry_isOfCurrentRound() external {
         runToAggregation(five(20, 18, 22, 19, 21));
         finish();

@@ -9,16 +9,16 @@ use cotrain_chain::{
 use serde::Serialize;
 
 use super::{
-    Blueprint, CLOSED, Created, DeployEvent, Done, Next, Part, REGISTERED, REGISTRY, Sequence,
-    Silent, Step,
+    Blueprint, CLOSED, Created, DeployError, DeployEvent, Done, Next, Part, REGISTERED, REGISTRY,
+    Sequence, Step,
     steps::{Steps, has_code},
 };
 use crate::{
-    card::{Card, CardError},
+    card::Card,
     identity::Facts,
     journal::{Journal, JournalError},
     model::{ReadError, Reader, code_of},
-    send::{SendError, Sender},
+    send::Sender,
 };
 
 /// Existing contracts that the caller names.
@@ -87,92 +87,6 @@ pub struct Deployed {
     pub cost: String,
     /// Parts whose code the chain had already.
     pub reused: Vec<Part>,
-}
-
-/// Failure to end a deployment.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeployError {
-    /// The node failed.
-    #[error(transparent)]
-    Node(#[from] NodeError),
-    /// A transaction cannot be prepared; nothing of its step was sent.
-    #[error("cannot do the step `{step}`")]
-    Step {
-        /// Name of the step.
-        step: String,
-        /// The failure.
-        source: SendError,
-    },
-    /// A transaction failed after it was prepared.
-    #[error(transparent)]
-    Send(#[from] SendError),
-    /// The journal cannot be written.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The model cannot be read back.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The named address has no registry.
-    #[error("there is no registry at {registry} ({reason})")]
-    NoRegistry {
-        /// The address.
-        registry: Address,
-        /// Answer of the node.
-        reason: Box<ChainError>,
-    },
-    /// The factory emitted no event of a creation.
-    #[error(transparent)]
-    Silent(#[from] Silent),
-    /// The receipt of a creation has no address.
-    #[error("the node does not say where the {step} is")]
-    NoAddress {
-        /// Name of the step.
-        step: String,
-    },
-    /// A transaction is included, but its contract does not exist.
-    #[error(
-        "the {step} is not at {address}, though the transaction {transaction} was to create it; try again"
-    )]
-    NotCreated {
-        /// Name of the step.
-        step: String,
-        /// Address of the contract.
-        address: Address,
-        /// Hash of the transaction.
-        transaction: B256,
-    },
-    /// A named contract has other code.
-    #[error(
-        "the model that was created runs other code than this release's; is the factory, trainer or classifier that you \
-         named another one? Leave it out to have it created"
-    )]
-    OtherCode,
-    /// The chain has another word than the deployment wrote.
-    #[error(
-        "word {index} of the model is {found:#x} on the chain, {written:#x} was meant; somebody else writes with your key: \
-         begin anew with another journal"
-    )]
-    OtherWord {
-        /// Index of the word.
-        index: usize,
-        /// Word on the chain.
-        found: alloy_primitives::U256,
-        /// Word that was written.
-        written: alloy_primitives::U256,
-    },
-    /// A step was done before, and the node does not know its transaction.
-    #[error(
-        "the step `{step}` was done before, and the node does not have its transaction any more; nothing was sent: use a \
-         node that keeps receipts"
-    )]
-    Forgotten {
-        /// Name of the step.
-        step: String,
-    },
-    /// The model's card cannot be registered.
-    #[error(transparent)]
-    Card(#[from] CardError),
 }
 
 /// Finds the parts that a deployment need not pay for. The caller names them, or the chain has

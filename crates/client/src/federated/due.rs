@@ -51,7 +51,7 @@ pub enum Wait {
     Test(u64),
 }
 
-/// What a round needs next.
+/// Next need of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// An action.
