@@ -327,10 +327,10 @@ impl Author<'_> {
                 RoundPhase::Open if self.arguments.no_wait => return Ok((round, index)),
                 RoundPhase::Open => {}
                 RoundPhase::Reveal => {
-                    let sent = send(index).await;
+                    let outcome = send(index).await;
                     let look = Round::read(&self.session.node, &self.view.facts).await.ok();
                     let revealed = look.filter(|it| it.number == number && it.is_revealed(index));
-                    return match (sent, revealed) {
+                    return match (outcome, revealed) {
                         // Somebody else may have revealed it.
                         (_, Some(round)) => Ok((round, index)),
                         // The round may have ended since.
