@@ -3,7 +3,7 @@
 //!
 //! [`Founding`] puts a trainer on the chain. [`RoundFacts`] has what never changes of it, [`Round`]
 //! the current round, and [`RoundEvents`] the bytes that the contract keeps only roots of.
-//! [`due`] tells the next action of the round, [`Commitment`] is an author's update in it.
+//! [`due()`] tells the next action of the round, [`Commitment`] is an author's update in it.
 
 mod ask;
 mod commitment;
